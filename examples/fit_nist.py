@@ -1,0 +1,215 @@
+"""Fit NIST's certified regression problems with AdaGrad and RMSProp, nothing tuned.
+
+Usage::
+
+    python fit_nist.py                      # NIST's second (nearer) starts
+    python fit_nist.py --start 1 --verbose  # the harder starts, every parameter printed
+    python fit_nist.py --output figures     # where the two pictures go
+
+Prints how many digits of each fit agree with NIST's certified parameters, next to SciPy's
+L-BFGS-B with the same gradient, and draws ``fit_nist.png`` and ``fit_nist_convergence.png``.
+"""
+
+import argparse
+import math
+import time
+from functools import partial
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numba
+import numpy as np
+import scipy.optimize
+
+import fastopt
+import nist
+
+MAXFEV = 200_000
+CERTIFIED_DIGITS = 11
+RSS_PRECISION = 1e-10  # 11 digits, rounded, leave a relative error of up to 5e-11
+
+# Okabe and Ito's palette, told apart by colour-blind readers too.
+COLORS = {"adagrad": "#0072B2", "rmsprop": "#D55E00", "L-BFGS-B": "#999999"}
+LABELS = {"adagrad": "AdaGrad", "rmsprop": "RMSProp", "L-BFGS-B": "L-BFGS-B (SciPy)"}
+
+
+def cubic_ratio(b, x):
+    """Return the model of Hahn1 and Thurber."""
+    above = b[0] + b[1] * x + b[2] * x**2 + b[3] * x**3
+    return above / (1 + b[4] * x + b[5] * x**2 + b[6] * x**3)
+
+
+def gauss1(b, x):
+    """Return two Gaussian peaks on a decaying baseline."""
+    first = b[2] * np.exp(-(((x - b[3]) / b[4]) ** 2))
+    second = b[5] * np.exp(-(((x - b[6]) / b[7]) ** 2))
+    return b[0] * np.exp(-b[1] * x) + first + second
+
+
+CURVES = {
+    "Misra1a": lambda b, x: b[0] * (1 - np.exp(-b[1] * x)),
+    "DanWood": lambda b, x: b[0] * x ** b[1],
+    "Chwirut2": lambda b, x: np.exp(-b[0] * x) / (b[1] + b[2] * x),
+    "Rat42": lambda b, x: b[0] / (1 + np.exp(b[1] - b[2] * x)),
+    "MGH17": lambda b, x: b[0] + b[1] * np.exp(-b[3] * x) + b[2] * np.exp(-b[4] * x),
+    "Gauss1": gauss1,
+    "Hahn1": cubic_ratio,
+    "Thurber": cubic_ratio,
+}
+
+
+def solvers(data, start):
+    """Return, for each method, a function from an evaluation budget to an OptimizeResult."""
+    fun, jac = (numba.njit(f) for f in nist.MODELS[data.name])
+    x0 = data.starts[start - 1]
+    args = (data.x, data.y)
+
+    def adaptive(method, maxfev):
+        options = {"maxfev": maxfev}
+        return fastopt.minimize(fun, x0, args, method=method, jac=jac, options=options)
+
+    def quasi_newton(maxfev):
+        # SciPy's own tolerances stop at four or five digits; these are fastopt's.
+        options = {"maxfun": maxfev, "maxiter": maxfev, "ftol": 4 * np.finfo(float).eps}
+        options["gtol"] = 1e-6
+        return scipy.optimize.minimize(fun, x0, args, method="L-BFGS-B", jac=jac, options=options)
+
+    return {
+        "adagrad": partial(adaptive, "adagrad"),
+        "rmsprop": partial(adaptive, "rmsprop"),
+        "L-BFGS-B": quasi_newton,
+    }
+
+
+def agreeing_digits(b, certified):
+    """Return the number of certified digits that all parameters share, from 0 to 11."""
+    error = np.max(np.abs(b - certified) / np.abs(certified))
+    if not error < 1.0:
+        return 0.0
+    return min(CERTIFIED_DIGITS, -math.log10(max(error, 1e-16)))
+
+
+def timed(solve):
+    """Solve twice, since the first call compiles, and time the second."""
+    solve(MAXFEV)
+    begin = time.perf_counter()
+    result = solve(MAXFEV)
+    return result, time.perf_counter() - begin
+
+
+def history(solve, nfev):
+    """Return the best value found within each of some growing budgets of evaluations.
+
+    A run repeats itself exactly, so shorter runs are the beginnings of the longest.
+    """
+    budgets = np.unique(np.geomspace(1, max(nfev, 2), 60).astype(int))
+    return budgets, np.array([solve(int(budget)).fun for budget in budgets])
+
+
+def print_header(start):
+    """Print the two heading lines of the table."""
+    print(f"Digits of the certified parameters found from NIST's start {start}, with no tuning;")
+    print("evaluations of the function and its gradient; time after compilation.\n")
+    print(" " * 16 + "".join(f"{LABELS[m]:^29}" for m in COLORS))
+    print("data set  params" + f"{'digits':>10}{'evals':>8}{'time':>11}" * len(COLORS))
+
+
+def print_row(data, fits):
+    """Print one data set's row."""
+    row = f"{data.name:10}{len(data.certified):6d}"
+    for result, seconds in fits.values():
+        digits = agreeing_digits(result.x, data.certified)
+        row += f"{digits:10.1f}{result.nfev:8d}{1e3 * seconds:8.2f} ms"
+    print(row)
+
+
+def print_parameters(data, fits):
+    """Print every parameter beside its certified value, and the residual sums of squares."""
+    print(f"{'':10}{'certified':>20}" + "".join(f"{LABELS[m]:>20}" for m in fits))
+    for k, value in enumerate(data.certified):
+        found = "".join(f"{result.x[k]:20.10e}" for result, _ in fits.values())
+        print(f"{f'b{k + 1}':>10}{value:20.10e}{found}")
+    found = "".join(f"{result.fun:20.10e}" for result, _ in fits.values())
+    print(f"{'rss':>10}{data.certified_rss:20.10e}{found}")
+    print("".join(f"{LABELS[m]:>20}: {result.message}\n" for m, (result, _) in fits.items()))
+
+
+def style(ax, title):
+    """Give an axis the look that both pictures share."""
+    ax.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=8)
+
+
+def draw_fits(datasets, all_fits, start):
+    """Draw the observations and the curves found by RMSProp, from the curves at the start."""
+    fig, axes = plt.subplots(2, 4, figsize=(13, 6), layout="constrained")
+    for ax, data in zip(axes.flat, datasets, strict=True):
+        curve = CURVES[data.name]
+        x = np.linspace(data.x.min(), data.x.max(), 400)
+        result, _ = all_fits[data.name]["rmsprop"]
+        ax.plot(data.x, data.y, "o", ms=3.5, mfc="none", mec="#555555", mew=0.8, label="data")
+        ax.plot(x, curve(result.x, x), color=COLORS["rmsprop"], lw=1.8, label="fit")
+        low, high = ax.get_ylim()
+        begin = curve(data.starts[start - 1], x)
+        ax.plot(x, begin, color="#56B4E9", lw=1.2, ls="--", zorder=1, label="start")
+        ax.set_ylim(low, high)
+        style(ax, f"{data.name}, {len(result.x)} parameters")
+        ax.set_xlabel(data.labels[0], fontsize=8)
+        ax.set_ylabel(data.labels[1], fontsize=8)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    fig.suptitle("NIST reference data sets fitted by RMSProp, nothing tuned")
+    return fig
+
+
+def draw_convergence(datasets, histories):
+    """Draw the relative excess over the certified residual sum against evaluations."""
+    fig, axes = plt.subplots(2, 4, figsize=(13, 6), sharex=True, sharey=True, layout="constrained")
+    for ax, data in zip(axes.flat, datasets, strict=True):
+        for depth, (method, color) in enumerate(COLORS.items()):
+            budgets, values = histories[data.name][method]
+            excess = (values - data.certified_rss) / data.certified_rss
+            there = excess <= RSS_PRECISION
+            end = np.argmax(there) + 1 if there.any() else len(excess)  # no more can be read below
+            excess = np.maximum(excess[:end], RSS_PRECISION)
+            ax.plot(budgets[:end], excess, color=color, label=LABELS[method], zorder=3 - depth)
+            ax.plot(budgets[end - 1], excess[-1], "o", ms=4, color=color, zorder=3 - depth)
+        ax.axhline(RSS_PRECISION, color="black", lw=0.6, ls=":")
+        ax.set(xscale="log", yscale="log")
+        style(ax, data.name)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    fig.supxlabel("evaluations of the function and its gradient", fontsize=10)
+    fig.supylabel("relative excess over the certified residual sum of squares", fontsize=10)
+    fig.suptitle("Convergence to NIST's certified residual sum of squares (dotted: its precision)")
+    return fig
+
+
+def main():
+    """Fit all data sets, print the table, save the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--start", type=int, choices=(1, 2), default=2, help="NIST's start")
+    parser.add_argument("--verbose", action="store_true", help="print every parameter")
+    parser.add_argument("--output", type=Path, default=Path(), help="folder for the pictures")
+    options = parser.parse_args()
+
+    datasets = [nist.load(name) for name in nist.MODELS]
+    all_fits, histories = {}, {}
+    print_header(options.start)
+    for data in datasets:
+        solve = solvers(data, options.start)
+        fits = {method: timed(solve[method]) for method in COLORS}
+        print_row(data, fits)
+        if options.verbose:
+            print_parameters(data, fits)
+        all_fits[data.name] = fits
+        histories[data.name] = {m: history(solve[m], fits[m][0].nfev) for m in COLORS}
+
+    plt.switch_backend("Agg")
+    options.output.mkdir(parents=True, exist_ok=True)
+    draw_fits(datasets, all_fits, options.start).savefig(options.output / "fit_nist.png", dpi=130)
+    convergence = draw_convergence(datasets, histories)
+    convergence.savefig(options.output / "fit_nist_convergence.png", dpi=130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Turn plain functions into compiled ones: link them, name them by content, keep them.
+
+`link` rebuilds a plain function over other globals, so that one text serves every target and every
+problem; `jit` compiles it with Numba, once per content in this process and once per machine.
+"""
+
+import itertools
+import types
+
+import numba
+from numba.core.dispatcher import Dispatcher
+
+from fastopt import _cache, _fingerprint
+
+# Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
+# may contract. Never nnan or ninf: they delete the checks for divergence.
+FLAGS = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+_PACKAGE = __name__.partition(".")[0] + "."
+_compiled: dict = {}
+_serial = itertools.count()
+
+
+def is_compiled(function):
+    """Whether `function` is an @njit function."""
+    return isinstance(function, Dispatcher)
+
+
+def inline(function, _value=None):
+    """Decorator of linked inner functions: half the compile time of a function each."""
+    return numba.njit(inline="always", **FLAGS)(function)
+
+
+def unwrapped(function, _value=None):
+    """Decorator for the interpreter and the CUDA simulator."""
+    return function
+
+
+def link(function, bindings, wrap, *, narrow=None, follow=None, suffix=""):
+    """`function` over other globals, and with it the tree of functions that it calls.
+
+    Parameters
+    ----------
+    bindings : dict
+        What names left open shall mean, in the whole tree.
+    wrap : callable ``(rebuilt, original)``
+        The target's decorator, applied to every function below the top.
+    narrow : callable, optional
+        Applied to float constants, to bring them to the element type.
+    follow : callable, optional
+        Which values are rebuilt as well; by default this package's plain functions.
+    suffix : str
+        Appended to names. Two functions of one name in one process must differ in it, else
+        the second one's cached code silently runs the first (symbols are shared). By default a
+        number, which is good for one process.
+    """
+    follow = follow or _is_ours
+    if not suffix:
+        suffix = f"_{next(_serial)}"
+    built = {}
+
+    def build(value):
+        f = getattr(value, "py_func", value)
+        if f in built:
+            return built[f][0]
+        code = f.__code__
+        if narrow:
+            consts = (narrow(c) if isinstance(c, float) else c for c in code.co_consts)
+            code = code.replace(co_consts=tuple(consts))
+        scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
+        closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
+        new = types.FunctionType(code, scope, f.__name__ + suffix, f.__defaults__, closure)
+        new.__kwdefaults__, new.__qualname__ = f.__kwdefaults__, f.__qualname__ + suffix
+        new.__module__ = f.__module__
+        built[f] = new, value
+        for name in _fingerprint.names(f.__code__):
+            if name in bindings or name in f.__globals__:
+                scope[name] = inner(bindings[name] if name in bindings else f.__globals__[name])
+        for cell, old in zip(closure or (), f.__closure__ or (), strict=True):
+            cell.cell_contents = inner(old.cell_contents)
+        return new
+
+    def inner(value):
+        return build(value) if follow(value) else value
+
+    top = build(function)
+    # Wrapped last, so that functions that call themselves or each other find the wrapped form.
+    wrapped = {new: wrap(new, value) for new, value in built.values() if new is not top}
+    for new, _ in built.values():
+        for name, value in new.__globals__.items():
+            if isinstance(value, types.FunctionType) and value in wrapped:
+                new.__globals__[name] = wrapped[value]
+        for cell in new.__closure__ or ():
+            if isinstance(cell.cell_contents, types.FunctionType):
+                cell.cell_contents = wrapped.get(cell.cell_contents, cell.cell_contents)
+    return top
+
+
+def _is_ours(value):
+    return isinstance(value, types.FunctionType) and value.__module__.startswith(_PACKAGE)
+
+
+def jit(function, bindings, key):
+    """`function`, linked with `bindings` and compiled for the CPU: once per content.
+
+    `key` says in plain values what decides the content, beside this package's own sources; with
+    None the result is not remembered.
+    """
+    digest = key and _fingerprint.digest_of(function.__qualname__, key)
+    if digest is None or digest not in _compiled:
+        linked = link(function, bindings, inline, suffix=f"_{digest[:16]}" if digest else "")
+        compiled = numba.njit(no_cfunc_wrapper=True, **FLAGS)(linked)
+        if digest is None:
+            return compiled
+        compiled._cache = _cache.DiskCache(digest)
+        _compiled[digest] = compiled
+    return _compiled[digest]
+
+
+def as_compiled(function):
+    """A plain function as an @njit one."""
+    if is_compiled(function):
+        return function
+    if not isinstance(function, types.FunctionType):
+        raise TypeError(f"a compiled loop calls plain or @njit functions, not {function!r}")
+    return numba.njit(function)
+
+
+def user(function):
+    """The user's @njit function compiled anew (today's globals, our error model), and its digest.
+
+    It keeps the fast-math flags of its own decorator, plus "contract"; never "reassoc" uninvited.
+    A function whose content cannot be named is used as it is, with None for its digest.
+    """
+    try:
+        digest = _fingerprint.of(function)
+    except _fingerprint.Unhashable:
+        return function, None
+    if digest not in _compiled:
+        linked = link(function, {}, _again, follow=is_compiled, suffix=f"_{digest[:16]}")
+        _compiled[digest] = _again(linked, function)
+    return _compiled[digest], digest
+
+
+def _again(function, original):
+    given = dict(getattr(original, "targetoptions", {}))
+    math = given.get("fastmath") or set()
+    math = {"fast"} if math is True else {*math, "contract"}
+    kept = {k: given[k] for k in ("parallel", "boundscheck", "error_model") if k in given}
+    options = {**FLAGS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **kept}
+    return numba.njit(**{**options, "fastmath": math})(function)

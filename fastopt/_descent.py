@@ -1,0 +1,286 @@
+"""The loop that solves one problem, written once for the interpreter, the CPU and CUDA.
+
+`follow` is the textbook iteration with a given learning rate; `search` picks the step itself.
+Both keep everything they know in `Run` and in arrays, so that they can stop after any evaluation
+and go on later with the same bits. Each evaluates the objective at one place only: what is inlined
+there is compiled once.
+"""
+
+import math
+from typing import NamedTuple
+
+from fastopt._open import (
+    BOUNDED, C, EPS, cast, coefficients, gradient, load, rate, real, start, store, update, value,
+)
+from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUNNING, XTOL
+
+ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
+MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
+ANGLE = 0.01  # squared cosine, in the metric, below which momentum is not followed
+PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
+FIRST = 0.1  # of |x0| that the first trial moves each component
+
+
+class Run(NamedTuple):
+    """All scalars that a problem carries from call to call."""
+
+    status: float = RUNNING
+    nit: float = 0.0
+    nfev: float = 0.0
+    njev: float = 0.0
+    f: float = 0.0
+    gnorm: float = 0.0
+    lowest: float = math.inf  # f seen
+    carry: float = 1.0  # the rule's own scalar
+    # Of `search` only:
+    least: float = math.inf  # gnorm of the best point
+    mark: float = math.inf  # f when last something was gained
+    mark_gnorm: float = math.inf
+    stalled: float = 0.0  # iterations since then
+    norm: float = 1.0  # brings the first gradient to largest component 1
+    reference: float = 0.0  # what f is compared with: Zhang and Hager's C
+    weight: float = 1.0  # and their Q
+    step: float = FIRST  # Barzilai-Borwein step in the rule's metric
+    slope: float = 0.0  # directional derivative of f along the direction
+    fraction: float = 0.0  # of the direction that the next trial takes; 0: a new direction first
+
+
+class Limits(NamedTuple):
+    """When to stop."""
+
+    gtol: float
+    ftol: float
+    xtol: float
+    maxiter: float
+    maxfev: float
+
+
+def clip(v, low, high):
+    """Into the box; NaN passes."""
+    return low if v < low else (high if v > high else v)
+
+
+def copy(source, target):
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+def largest(x):
+    """Largest absolute component; NaN if any is NaN."""
+    top = 0.0
+    for i in range(x.size):
+        if abs(x[i]) > top or x[i] != x[i]:
+            top = abs(x[i])
+    return top
+
+
+def steepness(x, g, low, high):
+    """Largest component of the projected gradient x - P(x - g); NaN if any is NaN."""
+    if not BOUNDED:
+        return largest(g)
+    top = 0.0
+    for i in range(x.size):
+        d = x[i] - clip(x[i] - g[i], low[i], high[i])
+        if abs(d) > top or d != d:
+            top = abs(d)
+    return top
+
+
+def fill(state, n, v0):
+    """The rule's state before the first step."""
+    for i in range(n):
+        store(state, i, start(real(v0)))
+
+
+def keep(x, g, f, best_x, best_g, best_f):
+    """Remember the best point; its value stands beside it, so that Ctrl-C cannot part them."""
+    best_f[0] = f
+    copy(x, best_x)
+    copy(g, best_g)
+
+
+def sweep(x, g, c, state, low, high, track):
+    """One step of the rule on every element; the largest change of x where `track` asks for it."""
+    c = cast(C, real, c)
+    moved = 0.0
+    for i in range(x.size):
+        step, _, s = update(g[i], load(state, i), c)
+        store(state, i, s)
+        new = x[i] - step
+        if BOUNDED:
+            new = clip(new, low[i], high[i])
+        if track and abs(new - x[i]) > moved:
+            moved = abs(new - x[i])
+        x[i] = new
+    return moved
+
+
+def follow(run, work, state, limits, options, schedule, data, until_nit, until_nfev):
+    """The textbook rule with a given learning rate, until it ends or the budget is spent."""
+    status, nit, nfev, njev, f, gnorm, lowest, carry = run[:8]
+    x, g, shaped, low, high, best_x, best_g, best_f = work[:8]
+    while status == RUNNING and nit < until_nit and nfev < until_nfev:
+        first, old, moved = nfev == 0.0, f, math.inf
+        if not first:
+            nit += 1.0
+            c, carry = coefficients(options, rate(schedule, nit), nit, carry)
+            moved = sweep(x, g, c, state, low, high, limits.xtol > 0.0)
+        f = value(shaped, g, data)
+        nfev += 1.0 + gradient(x, shaped, g, f, low, high, data)
+        njev += 1.0
+        if limits.gtol > 0.0:
+            gnorm = steepness(x, g, low, high)
+        if first or f < lowest:
+            lowest = f
+            keep(x, g, f, best_x, best_g, best_f)
+        if not (math.isfinite(f) and math.isfinite(gnorm)):
+            status = NONFINITE
+        elif limits.gtol > 0.0 and gnorm <= limits.gtol:
+            status = GTOL
+        elif not first and abs(old - f) <= limits.ftol * max(abs(old), abs(f)) > 0.0:
+            status = FTOL
+        elif limits.xtol > 0.0 and moved <= limits.xtol * (limits.xtol + largest(x)):
+            status = XTOL
+        elif nit >= limits.maxiter:
+            status = MAXITER
+        elif nfev >= limits.maxfev:
+            status = MAXFEV
+    return Run(status, nit, nfev, njev, f, gnorm, lowest, carry)
+
+
+def direct(x, g, p, w, scale, c, state, norm, step, low, high):
+    """Direction p from the rule, its diagonal metric 1/w, and the slope of f along p.
+
+    The rule sees the gradient in units of the first one and of |x0|. Momentum is followed where it
+    descends; it is scaled to the minimum along it of the quadratic whose Hessian is 1/(w step).
+    """
+    c, norm = cast(C, real, c), real(norm)
+    gu, uu, gg, slope = 0.0, 0.0, 0.0, 0.0
+    for i in range(x.size):
+        u, d, s = update(g[i] * scale[i] * norm, load(state, i), c)
+        store(state, i, s)
+        p[i] = scale[i] * u
+        w[i] = scale[i] * scale[i] * norm / d
+        gu += g[i] * p[i]
+        uu += p[i] * p[i] / w[i]
+        gg += g[i] * g[i] * w[i]
+    own = gu > 0.0 and gu * gu >= ANGLE * uu * gg
+    for _ in range(2):
+        a, slope = real(step * gu / uu if own else step), 0.0
+        for i in range(x.size):
+            q = a * (p[i] if own else w[i] * g[i])
+            p[i] = clip(x[i] - q, low[i], high[i]) - x[i] if BOUNDED else -q
+            slope += g[i] * p[i]
+        if not (BOUNDED and own and slope >= 0.0):
+            break
+        own = False  # the projection has spoilt the descent: the metric's own always descends
+    return slope
+
+
+def trial(x, p, fraction, new, low, high):
+    """new = x + fraction p; whether that differs from x."""
+    a, moved = real(fraction), False
+    for i in range(x.size):
+        new[i] = x[i] + a * p[i]
+        if BOUNDED:
+            new[i] = clip(new[i], low[i], high[i])
+        moved = moved or new[i] != x[i]
+    return moved
+
+
+def accept(x, g, new, new_g, w):
+    """Move to the new point; s's in the metric, s'y and the largest change, s and y the moves."""
+    ss, sy, moved = 0.0, 0.0, 0.0
+    for i in range(x.size):
+        s = new[i] - x[i]
+        ss += s * s / w[i]
+        sy += s * (new_g[i] - g[i])
+        moved = max(moved, abs(s))
+        x[i] = new[i]
+        g[i] = new_g[i]
+    return ss, sy, moved
+
+
+def begin(g, w, scale, state):
+    """State of the rule at the first point, and the norm that makes it free of f's units."""
+    top = 0.0
+    for i in range(g.size):
+        w[i] = scale[i]
+        top = max(top, abs(scale[i] * g[i]))
+    norm = 1.0 / top if top > 0.0 else 1.0
+    for i in range(g.size):
+        v = g[i] * scale[i] * real(norm)
+        store(state, i, start(v * v))
+    return norm
+
+
+def search(run, work, state, limits, options, schedule, data, until_nit, until_nfev):
+    """The rule with a step that is found, not given, until it ends or the budget is spent.
+
+    A nonmonotone projected search (Grippo, Lampariello and Lucidi 1986; Zhang and Hager 2004) along
+    the rule's direction, from a Barzilai-Borwein (1988) step measured in the rule's diagonal
+    metric: the spectral projected gradient method of Birgin, Martinez and Raydan (2000, SPG2).
+    """
+    status, nit, nfev, njev, f, gnorm, lowest, carry = run[:8]
+    least, mark, mark_gnorm, stalled, norm, reference, weight, step, slope, fraction = run[8:]
+    x, g, shaped, low, high, best_x, best_g, best_f, new, new_g, p, w, scale = work
+    while status == RUNNING and nit < until_nit and nfev < until_nfev:
+        first = nfev == 0.0
+        if not first and fraction == 0.0:
+            c, carry = coefficients(options, 1.0, math.inf, carry)
+            slope = direct(x, g, p, w, scale, c, state, norm, step, low, high)
+            fraction = 1.0
+        moved = trial(x, p, fraction, new, low, high)
+        f_new = value(shaped, new_g, data)
+        nfev += 1.0
+        slack = 4.0 * EPS * abs(f)  # what rounding may add to f
+        good = first or f_new <= reference + ARMIJO * fraction * slope + slack
+        if good:
+            nfev += gradient(new, shaped, new_g, f_new, low, high, data)
+            njev += 1.0
+            gnorm_new = steepness(new, new_g, low, high)
+            good = math.isfinite(f_new) and math.isfinite(gnorm_new)
+        if good:
+            ss, sy, change = accept(x, g, new, new_g, w)
+            f, gnorm = f_new, gnorm_new
+            if first:
+                norm = begin(g, w, scale, state)
+                reference = mark = f
+            else:
+                nit += 1.0
+                step = ss / sy if sy > 0.0 else 4.0 * step
+                step = min(max(step, 1e-30), 1e30)
+                reference = (MEMORY * weight * reference + f) / (MEMORY * weight + 1.0)
+                weight = MEMORY * weight + 1.0
+            fraction = 0.0
+            if first or f < lowest - slack or (f <= lowest + slack and gnorm < least):
+                least = gnorm
+                keep(x, g, f, best_x, best_g, best_f)
+            lowest = min(lowest, f)
+            stalled += 1.0
+            if f < mark - limits.ftol * abs(mark) or gnorm < 0.5 * mark_gnorm:
+                mark, mark_gnorm, stalled = min(f, mark), min(gnorm, mark_gnorm), 0.0
+            if gnorm <= limits.gtol:
+                status = GTOL
+            elif limits.ftol > 0.0 and stalled >= PATIENCE:
+                status = FTOL
+            elif limits.xtol > 0.0 and change <= limits.xtol * (limits.xtol + largest(x)):
+                status = XTOL
+            elif nit >= limits.maxiter:
+                status = MAXITER
+        elif first:
+            keep(new, new_g, f_new, best_x, best_g, best_f)
+            f, status = f_new, NONFINITE
+        elif not moved or -fraction * slope <= EPS * abs(f):
+            # No decrease is left to find: at the floor of rounding, or the gradient misleads.
+            status = FTOL if -slope <= 1e4 * EPS * abs(f) else NO_STEP
+        else:
+            curve = f_new - f - fraction * slope
+            ideal = -0.5 * slope * fraction / curve if math.isfinite(curve) else 0.0
+            fraction *= min(max(ideal, 0.1), 0.5)
+        if status == RUNNING and nfev >= limits.maxfev:
+            status = MAXFEV
+    return Run(
+        status, nit, nfev, njev, f, gnorm, lowest, carry,
+        least, mark, mark_gnorm, stalled, norm, reference, weight, step, slope, fraction,
+    )

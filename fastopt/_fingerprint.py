@@ -1,0 +1,169 @@
+"""A content hash of functions: everything that decides what their compiled code does.
+
+Numba's own cache keys a function by its file and position, so that it misses edits of helpers and
+never hits for functions that hold other compiled functions (numba #6264, #9609). Here the key
+walks bytecode, constants, closures, globals and the functions they name.
+"""
+
+import functools
+import hashlib
+import pathlib
+import sys
+import types
+
+import numpy as np
+from numba.core import types as numba_types
+
+_PACKAGE = __name__.partition(".")[0]
+# Modules whose version stands for their content.
+_STABLE = {*sys.stdlib_module_names, "numpy", "scipy", "numba", "llvmlite", _PACKAGE}
+# Things whose name says what they are; an instance of some class of numba's does not.
+_NAMED = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
+_memo: dict = {}
+
+
+class Unhashable(Exception):
+    """A value whose content cannot be named: the code that holds it is not kept on disk."""
+
+
+def digest_of(*values):
+    """Hex digest of plain values and of the package's own sources."""
+    return hashlib.sha256(repr((_package_digest(), values)).encode()).hexdigest()
+
+
+def of(function):
+    """Hex digest of a function, remembered until a global or closure value it reads is rebound."""
+    known = _memo.get(id(function))
+    if known and known[0] is function and all(read(name) is v for read, name, v in known[2]):
+        return known[1]
+    walk = _Walk()
+    digest = walk.digest(_package_digest(), function)
+    if not walk.volatile:
+        while len(_memo) >= 256:
+            _memo.pop(next(iter(_memo)))
+        _memo[id(function)] = function, digest, walk.reads
+    return digest
+
+
+def names(code):
+    """Global and attribute names in a code object and in those nested in it."""
+    found = dict.fromkeys(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found.update(dict.fromkeys(names(constant)))
+    return tuple(found)
+
+
+@functools.cache
+def _package_digest():
+    """Code inside `@overload`s and intrinsics is out of the walk's sight: hash the files."""
+    files = sorted(pathlib.Path(__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+
+
+def _module_of(value):
+    return (getattr(value, "__module__", None) or "").partition(".")[0]
+
+
+class _Walk:
+    def __init__(self):
+        self.seen = {}  # id -> number, for cycles
+        self.keep = []  # alive during the walk, so that no id is used twice
+        self.reads = []  # (getter, name, value): rebinding one of these changes the digest
+        self.volatile = False  # content that may change in place was read
+
+    def digest(self, *values):
+        self.hash = hashlib.sha256()
+        for value in values:
+            self.add(value)
+        return self.hash.hexdigest()
+
+    def put(self, *parts):
+        for part in parts:
+            data = part if isinstance(part, bytes) else str(part).encode()
+            self.hash.update(b"%d:" % len(data) + data)
+
+    def add(self, value):
+        kind = type(value)
+        if value is None or kind in (bool, int, float, complex, str, bytes, type(...)):
+            self.put(kind.__name__, repr(value))
+        elif isinstance(value, np.generic | np.dtype):
+            self.put(kind.__name__, repr(value), getattr(value, "dtype", value))
+        elif isinstance(value, types.CodeType):
+            self.add_code(value)
+        elif id(value) in self.seen:
+            self.put("seen", self.seen[id(value)])
+        else:
+            self.seen[id(value)] = len(self.seen)
+            self.keep.append(value)
+            self.add_object(value)
+
+    def add_object(self, value):
+        if isinstance(value, tuple | frozenset):
+            items = sorted(value, key=repr) if isinstance(value, frozenset) else value
+            self.put("tuple", type(value).__qualname__, getattr(value, "_fields", ""), len(value))
+            for item in items:
+                self.add(item)
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            self.volatile = True
+            self.put("array", value.dtype, value.shape, value.strides, value.tobytes())
+        elif isinstance(value, list | dict):
+            self.volatile = True
+            self.put(type(value).__name__)
+            self.add(tuple(value.items() if isinstance(value, dict) else value))
+        elif isinstance(value, types.ModuleType):
+            self.put("module", value.__name__, getattr(value, "__version__", ""))
+        elif hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # @njit
+            for name, option in sorted(value.targetoptions.items()):
+                self.put(name, sorted(option) if isinstance(option, set) else option)
+            self.add(value.py_func)
+        elif isinstance(value, _NAMED) and _module_of(value) in _STABLE:
+            self.put("named", _module_of(value), getattr(value, "__qualname__", value.__name__))
+        elif isinstance(value, numba_types.Type):
+            self.put("numba type", value)
+        elif isinstance(value, types.FunctionType):
+            self.add_function(value)
+        elif isinstance(value, type) and hasattr(value, "_fields"):
+            self.put("namedtuple", value.__module__, value.__qualname__, value._fields)
+        else:
+            raise Unhashable(f"{value!r} of {type(value)}")
+
+    def add_code(self, code):
+        self.put("code", code.co_code, code.co_names, code.co_varnames, code.co_flags)
+        self.put(code.co_argcount, code.co_kwonlyargcount, code.co_exceptiontable)
+        for constant in code.co_consts:
+            self.add(constant)
+
+    def add_function(self, function):
+        code = function.__code__
+        self.put("function", function.__module__, function.__qualname__)
+        self.add(code)
+        self.add(function.__defaults__)
+        self.add(tuple((function.__kwdefaults__ or {}).items()))
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            self.put(name)
+            self.read(lambda _, cell=cell: cell.cell_contents, name)
+        used = names(code)
+        for name in used:
+            if name in function.__globals__:
+                self.put(name)
+                value = self.read(function.__globals__.get, name)
+                self.add_attributes(value, used)
+
+    def read(self, getter, name):
+        value = getter(name)
+        self.reads.append((getter, name, value))
+        self.add(value)
+        return value
+
+    def add_attributes(self, value, used):
+        """Of the user's own modules, whatever the code may take from them by name."""
+        if isinstance(value, types.ModuleType) and _module_of_name(value) not in _STABLE:
+            for name in used:
+                if name in vars(value):
+                    self.put(name)
+                    self.read(vars(value).get, name)
+
+
+def _module_of_name(module):
+    return module.__name__.partition(".")[0]

@@ -1,0 +1,97 @@
+"""The user's objective as bindings for the loop: compiled where it can be, else from Python."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt import _compile, _descent, derivatives, schedules
+from fastopt.derivatives import _plain
+
+
+class Objective(NamedTuple):
+    """What a target needs of a problem."""
+
+    bindings: dict  # fun, jac, value, gradient, rate, loop
+    key: Any  # names their content; None where it cannot be named
+    data: tuple
+    compiled: bool
+    method: str  # result.jac_method
+
+
+def method_of(jac):
+    """SciPy's words for `jac` -> a key of derivatives.METHODS."""
+    if jac is None or jac is False:
+        return "2-point"
+    if jac is True:
+        return "fun"
+    if callable(jac):
+        return "callable"
+    if jac in ("2-point", "3-point", "cs"):
+        return jac
+    raise ValueError(
+        f"jac = {jac!r}; it must be a function, True (fun returns value and gradient), "
+        "'2-point', '3-point', 'cs' or None"
+    )
+
+
+def build(fun, jac, args, schedule, steps, x):
+    """Objective for `fun` at points like the array x (in x0's shape)."""
+    if not callable(fun):
+        raise TypeError(f"fun must be a function, not {type(fun).__name__}")
+    method = method_of(jac)
+    value, gradient, power = derivatives.METHODS[method]
+    compiled = _compile.is_compiled(fun) and (method != "callable" or _compile.is_compiled(jac))
+    bindings = {
+        "value": value,
+        "gradient": gradient,
+        "write": derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped,
+        "loop": _descent.search if schedule is None else _descent.follow,
+    }
+    if compiled:
+        user, digest = _compile.user(fun)
+        user_jac, digest_jac = _compile.user(jac) if method == "callable" else (None, "")
+        digest_rate = _bind_rate(schedule, bindings, compiled=True)
+        bindings.update(fun=user, jac=user_jac)
+        known = None not in (digest, digest_jac, digest_rate)
+        key = (method, x.ndim == 1, schedule is None, digest, digest_jac, digest_rate) if known else None
+    else:
+        bindings.update(_from_python(fun, jac, method))
+        key = None
+        _bind_rate(schedule, bindings, compiled=False)
+    data = (tuple(args),)
+    if power is not None:
+        data += _difference_data(x, steps, power, method)
+    return Objective(bindings, key, data, compiled, method)
+
+
+def _from_python(fun, jac, method):
+    if method == "fun":
+        return {"fun": _plain.function_with_gradient(fun)}
+    if method == "callable":
+        return {"fun": _plain.function(fun), "jac": _plain.gradient(jac)}
+    return {"fun": _plain.complex_function(fun) if method == "cs" else _plain.function(fun)}
+
+
+def _bind_rate(schedule, bindings, compiled):
+    """Bind `rate(schedule, t)`; the digest of a schedule that is the user's own function."""
+    if schedule is None or type(schedule) in schedules.KINDS:
+        bindings["rate"] = type(schedule or schedules.constant(0.0)).__call__
+        return bindings["rate"].__qualname__
+    digest = ""
+    if compiled:
+        schedule, digest = _compile.user(_compile.as_compiled(schedule))
+    bindings.update(rate=schedules.own, schedule_function=schedule)
+    return digest
+
+
+def _difference_data(x, steps, power, method):
+    """(relative steps, complex scratch flat and shaped) for the difference formulas."""
+    default = np.finfo(x.dtype).eps ** power
+    try:
+        steps = np.broadcast_to(default if steps is None else steps, x.size).astype(x.dtype)
+    except ValueError:
+        raise ValueError(
+            f"finite_diff_rel_step has shape {np.shape(steps)}; x0 has {x.size} components"
+        ) from None
+    z = np.zeros(x.shape, np.result_type(x.dtype, np.complex64)) if method == "cs" else x
+    return steps, z.reshape(-1), z

@@ -1,0 +1,29 @@
+"""Names that the mathematics leaves open; `link` binds them for each rule, problem and target."""
+
+from typing import Any
+
+# The objective and the schedule.
+fun: Any = None  # the user's function
+jac: Any = None  # and gradient
+value: Any = None  # (shaped x, g, data) -> f; writes g too where fun gives both
+gradient: Any = None  # (x, shaped x, g, f, low, high, data) -> evaluations of fun it took
+loop: Any = None  # _descent.follow or _descent.search
+write: Any = None  # (gradient as the user gives it, g)
+rate: Any = None  # (schedule, t) -> learning rate
+schedule_function: Any = None  # the user's function of t
+
+# The rule (see fastopt.rules) and its state, kept as one array a slot.
+C: Any = None
+S: Any = None
+USES: Any = None  # S of booleans: the slots that the chosen options need
+coefficients: Any = None
+update: Any = None
+start: Any = None  # v0 -> S
+load: Any = None  # (state, i) -> S
+store: Any = None  # (state, i, S)
+
+# The target.
+cast: Any = None  # (C, real, coefficients) -> C in the element type
+real: Any = None  # the element type
+EPS = 0.0  # its machine epsilon
+BOUNDED = False  # whether there are bounds

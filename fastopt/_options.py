@@ -1,0 +1,163 @@
+"""The options of a run: names, defaults, ranges, and sentences about what is wrong with one."""
+
+import difflib
+import math
+import numbers
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt import rules, schedules
+from fastopt._descent import Limits
+
+ALIASES = {
+    "gamma": "rho",
+    "alpha": "rho",
+    "decay": "rho",
+    "lr": "learning_rate",
+    "rate": "learning_rate",
+    "epsilon": "eps",
+    "maxfun": "maxfev",
+    "beta_1": "beta1",
+    "beta_2": "beta2",
+    "initial_accumulator_value": "initial_accumulator",
+}
+FRACTIONS = ("rho", "beta1", "beta2", "momentum", "dampening")
+# With "auto" the rule sees gradients whose first largest component is 1: there epsilon only keeps
+# zero from dividing, and no property of f's units depends on it.
+AUTO_EPS = 1e-30
+
+
+class Options(NamedTuple):
+    """Options of a run, checked and complete."""
+
+    rule: Any  # the rule's own, a NamedTuple of its class
+    schedule: Any  # None for "auto", else a callable of t
+    limits: Limits
+    maxtime: float
+    disp: bool
+    steps: Any  # finite_diff_rel_step or None
+
+
+COMMON = (
+    "learning_rate",
+    "maxiter",
+    "maxfev",
+    "maxtime",
+    "gtol",
+    "ftol",
+    "xtol",
+    "disp",
+    "finite_diff_rel_step",
+)
+
+
+def find_rule(method):
+    """The module of the rule called `method`."""
+    if not isinstance(method, str):
+        raise TypeError(f"method must be a string, not {type(method).__name__}; {_known()}")
+    name = method.lower().replace("-", "").replace("_", "")
+    if name not in rules.methods():
+        close = difflib.get_close_matches(name, rules.methods(), 1)
+        guess = f"; did you mean {close[0]!r}?" if close else "."
+        raise ValueError(f"unknown method {method!r}{guess} {_known()}")
+    return rules.get(name)
+
+
+def _known():
+    return f"Methods are {', '.join(rules.methods())}."
+
+
+def parse(rule, given, tol, dtype):
+    """Check the user's `options` (and `tol`) for a rule and fill in the defaults."""
+    if given is not None and not hasattr(given, "items"):
+        raise TypeError(f"options must be a dict, not {type(given).__name__}")
+    given = dict(given or {})
+    kind = rules.options_class(rule)
+    for name in given:
+        if name not in COMMON and name not in kind._fields:
+            raise ValueError(_unknown(name, rule, kind))
+    if tol is not None:
+        given.setdefault("gtol", number("tol", tol, 0.0))
+    schedule = _schedule(given.pop("learning_rate", "auto"))
+    auto = schedule is None
+    own = {n: _own(n, given[n], kind._field_defaults[n]) for n in kind._fields if n in given}
+    if auto and "eps" in kind._fields:
+        own["eps"] = max(own.get("eps", 0.0), AUTO_EPS)
+
+    def limit(name, automatic, explicit):
+        return number(name, given.get(name, automatic if auto else explicit), 0.0)
+
+    single = dtype == np.float32
+    limits = Limits(
+        gtol=limit("gtol", 1e-4 if single else 1e-6, 0.0),
+        ftol=limit("ftol", 4.0 * float(np.finfo(dtype).eps), 0.0),
+        xtol=limit("xtol", 0.0, 0.0),
+        maxiter=limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0),
+        maxfev=limit("maxfev", 50_000.0, math.inf),
+    )
+    steps = given.get("finite_diff_rel_step")
+    return Options(
+        rule=kind(**own),
+        schedule=schedule,
+        limits=limits,
+        maxtime=limit("maxtime", math.inf, math.inf),
+        disp=bool(given.get("disp", False)),
+        steps=None if steps is None else _steps(steps),
+    )
+
+
+def number(name, value, least, most=math.inf):
+    """`value` as a float within [least, most]."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | np.number | np.ndarray):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if np.ndim(value) or np.iscomplexobj(value):
+        raise TypeError(f"{name} must be one real number, not {value!r}")
+    if not least <= value <= most:  # NaN too
+        span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
+        raise ValueError(f"{name} = {value!r}; it must be {span}")
+    return float(value)
+
+
+def _own(name, value, default):
+    if isinstance(default, bool):
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    value = number(name, value, 0.0, 1.0 if name in FRACTIONS else math.inf)
+    if name in FRACTIONS and value == 1.0 and name != "dampening":
+        raise ValueError(f"{name} = 1; it must be below 1")
+    if value == math.inf:
+        raise ValueError(f"{name} must be finite")
+    return value
+
+
+def _schedule(rate):
+    if isinstance(rate, str):
+        if rate == "auto":
+            return None
+        raise ValueError(f'learning_rate = {rate!r}; it must be "auto", a number or a schedule')
+    if callable(rate):
+        return rate
+    rate = number("learning_rate", rate, 0.0)
+    if not 0.0 < rate < math.inf:
+        raise ValueError(f"learning_rate = {rate!r}; it must be above zero and finite")
+    return schedules.constant(rate)
+
+
+def _steps(steps):
+    steps = np.asarray(steps)
+    if steps.dtype.kind not in "fiu" or not np.all((steps > 0) & np.isfinite(steps)):
+        raise ValueError(f"finite_diff_rel_step = {steps}; it must be positive numbers")
+    return steps
+
+
+def _unknown(name, rule, kind):
+    valid = sorted({*COMMON, *kind._fields})
+    meant = ALIASES.get(name)
+    if meant not in valid:
+        close = difflib.get_close_matches(str(name), valid, 1)
+        meant = close[0] if close else None
+    guess = f"; did you mean {meant!r}?" if meant else "."
+    method = rule.__name__.rpartition(".")[2]
+    return f"unknown option {name!r} for method {method!r}{guess} Options are {', '.join(valid)}."

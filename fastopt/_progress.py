@@ -1,0 +1,37 @@
+"""The progress bar of ``disp=True``: tqdm where it is installed, else silence until the end."""
+
+import contextlib
+import math
+
+
+class Progress:
+    """Counts iterations (or evaluations, where only those are limited)."""
+
+    def __init__(self, shown, limits):
+        self.bar = None
+        self.by_nit = limits.maxiter < math.inf
+        total = limits.maxiter if self.by_nit else limits.maxfev
+        if shown:
+            with contextlib.suppress(ImportError):
+                from tqdm.auto import tqdm
+
+                unit = "it" if self.by_nit else "ev"
+                self.bar = tqdm(total=None if total == math.inf else int(total), unit=unit)
+
+    def update(self, run):
+        if self.bar is not None:
+            self.bar.set_postfix(f=f"{run.f:.6g}", refresh=False)
+            self.bar.update(int(run.nit if self.by_nit else run.nfev) - self.bar.n)
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()
+
+
+def report(result):
+    """The end of a run in SciPy's manner."""
+    print(result.message)
+    print(f"         Current function value: {result.fun:f}")
+    print(f"         Iterations: {result.nit}")
+    print(f"         Function evaluations: {result.nfev}")
+    print(f"         Gradient evaluations: {result.njev}")

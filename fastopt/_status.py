@@ -1,0 +1,31 @@
+"""Status codes of a run and what they mean. Floats, since the loop keeps all scalars alike."""
+
+RUNNING = 100.0
+GTOL = 0.0
+MAXITER = 1.0
+FTOL = 2.0
+XTOL = 3.0
+MAXFEV = 4.0
+MAXTIME = 5.0
+INTERRUPTED = 6.0
+NOT_RUN = 7.0
+STOPPED = 99.0
+NONFINITE = -1.0
+NO_STEP = -2.0
+
+MESSAGES = {
+    0: "Converged: the largest component of the projected gradient is below gtol.",
+    1: "Stopped at maxiter iterations; raise options['maxiter'] to go on.",
+    2: "Converged: the function can be reduced no further (ftol).",
+    3: "Converged: the last step was below xtol.",
+    4: "Stopped at maxfev evaluations; raise options['maxfev'] to go on.",
+    5: "Stopped after maxtime seconds.",
+    6: "Interrupted; x is the best point so far.",
+    7: "Not run.",
+    99: "Stopped by the callback.",
+    -1: "The function or its gradient is not finite here (NaN or inf) and no step leads back; "
+    "check x0, bounds and the learning rate.",
+    -2: "No step along the descent direction reduces the function: the gradient may be wrong or "
+    "the function not smooth here (compare jac with '3-point').",
+}
+SUCCESS = (0, 2, 3)

@@ -1,0 +1,81 @@
+"""A plain Python objective made safe for the loop: it sees copies, and gives real numbers."""
+
+import numpy as np
+
+
+def scalar(value):
+    """What `fun` returned, as a float."""
+    if isinstance(value, float | int):
+        return float(value)
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "fiub":
+        raise TypeError(f"fun must return one real number, not {describe(value)}")
+    return float(array.reshape(()))
+
+
+def describe(value):
+    """A short name for a wrong value."""
+    if value is None:
+        return "None"
+    if np.ndim(value):
+        array = np.asarray(value)
+        return f"an array of shape {array.shape} and dtype {array.dtype}"
+    return f"{value!r} ({type(value).__name__})"
+
+
+def function(fun):
+    """`fun` on a copy of x, returning a float."""
+    return lambda x, *args: scalar(fun(x.copy(), *args))
+
+
+def function_with_gradient(fun):
+    """`fun` that returns (value, gradient), as ``jac=True`` promises."""
+
+    def both(x, *args):
+        result = fun(x.copy(), *args)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise TypeError(
+                f"with jac=True fun must return (value, gradient), not {describe_pair(result)}"
+            )
+        return scalar(result[0]), checked(result[1], x)
+
+    return both
+
+
+def describe_pair(result):
+    if isinstance(result, tuple | list):
+        return f"a {type(result).__name__} of {len(result)}"
+    return describe(result)
+
+
+def gradient(jac):
+    """`jac` on a copy of x, returning a real array of x's size."""
+    return lambda x, *args: checked(jac(x.copy(), *args), x)
+
+
+def checked(d, x):
+    array = np.asarray(d)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"jac must return real numbers, not {describe(d)}")
+    if array.size != x.size:
+        raise ValueError(f"jac returned {describe(d)}; x has shape {x.shape}")
+    return array
+
+
+def complex_function(fun):
+    """`fun` for the complex step: a real result means that the derivative was lost on the way."""
+
+    def call(z, *args):
+        value = np.asarray(fun(z.copy(), *args))
+        if value.size != 1:
+            raise TypeError(f"fun must return one number, not {describe(value)}")
+        if not np.iscomplexobj(z):
+            return scalar(value.real)
+        if value.dtype.kind == "c":
+            return complex(value.reshape(()))
+        raise TypeError(
+            "jac='cs' needs a function that stays complex, and this one returned a real "
+            "number: abs, min, max, comparisons and .real lose the derivative. Use '3-point'."
+        )
+
+    return call

@@ -1,0 +1,46 @@
+"""Update rules, one module each; the module's name is the method's name.
+
+A rule is ordinary Python on scalars, compiled unchanged for every target:
+
+- a NamedTuple of options with their defaults (its class name is the rule's public name);
+- ``C`` and ``S``, named tuples of coefficients (fixed within an iteration) and of state slots;
+  a slot called ``v`` starts at the initial accumulator, every other at zero;
+- ``NEEDS`` (optional): slot -> the option without which that slot is neither kept nor read;
+- ``coefficients(o, rate, t, carry) -> (C, carry)``, once per iteration t = 1, 2, ...; ``carry`` is
+  one scalar that lives from iteration to iteration, 1 at the start;
+- ``update(g, s, c) -> (step, d, s)``: the caller subtracts the step; d is the diagonal that divides
+  the gradient, in which ``learning_rate="auto"`` measures lengths.
+"""
+
+import importlib
+import pkgutil
+
+
+def methods():
+    """Names of the update rules that `minimize` accepts.
+
+    Examples
+    --------
+    >>> import fastopt
+    >>> "rmsprop" in fastopt.methods()
+    True
+    """
+    return tuple(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def get(method):
+    """The module of a rule."""
+    return importlib.import_module(f"{__name__}.{method}")
+
+
+def options_class(rule):
+    """The NamedTuple class of a rule's options: the one it defines beside C and S."""
+    return next(
+        v for v in vars(rule).values() if hasattr(v, "_fields") and v not in (rule.C, rule.S)
+    )
+
+
+def uses(rule, options):
+    """Which state slots these options need, as the rule's S of booleans."""
+    needs = getattr(rule, "NEEDS", {})
+    return rule.S(*(bool(getattr(options, needs.get(s, ""), True)) for s in rule.S._fields))

@@ -1,0 +1,33 @@
+"""AdaGrad: every parameter's rate falls with the root of its own sum of squared gradients.
+
+    v <- v + g²;   step = learning_rate g / sqrt(v + eps)
+
+Duchi, Hazan and Singer (2011), JMLR 12, 2121-2159. Epsilon stands inside the root
+(`eps_inside=False`: outside); v starts at `initial_accumulator`.
+"""
+
+from collections import namedtuple
+from typing import NamedTuple
+
+from fastopt.rules._parts import place, root
+
+
+class AdaGrad(NamedTuple):
+    learning_rate: float = 1e-2
+    eps: float = 1e-8
+    eps_inside: bool = True
+    initial_accumulator: float = 0.0
+
+
+C = namedtuple("C", "rate eps_in eps_out")
+S = namedtuple("S", "v")
+
+
+def coefficients(o, rate, t, carry):
+    return C(rate, *place(o.eps, o.eps_inside)), carry
+
+
+def update(g, s, c):
+    v = s.v + g * g
+    d = root(v, c)
+    return c.rate * g / d, d, S(v)

@@ -1,0 +1,42 @@
+"""RMSProp: AdaGrad with the sum replaced by a moving average, so that the rate does not die.
+
+    v <- rho v + (1 - rho) g²;   step = learning_rate g / sqrt(v + eps)
+
+Hinton (2012), lecture 6e; `centered` takes the squared mean from v (Graves 2013, eq. 40). Epsilon
+stands inside the root (`eps_inside=False`: outside); v starts at `initial_accumulator`.
+"""
+
+from collections import namedtuple
+from typing import NamedTuple
+
+from fastopt._open import USES
+from fastopt.rules._parts import heavy_ball, momentum, place, root
+
+
+class RMSProp(NamedTuple):
+    learning_rate: float = 1e-2
+    rho: float = 0.9
+    eps: float = 1e-8
+    eps_inside: bool = True
+    centered: bool = False
+    momentum: float = 0.0
+    nesterov: bool = False
+    rate_inside: bool = False
+    initial_accumulator: float = 0.0
+
+
+C = namedtuple("C", "rho take eps_in eps_out inner outer mu on_u on_b")
+S = namedtuple("S", "v mean buffer")
+NEEDS = {"mean": "centered", "buffer": "momentum"}
+
+
+def coefficients(o, rate, t, carry):
+    return C(o.rho, 1.0 - o.rho, *place(o.eps, o.eps_inside), *heavy_ball(o, rate)), carry
+
+
+def update(g, s, c):
+    v = c.rho * s.v + c.take * (g * g)
+    mean = c.rho * s.mean + c.take * g if USES.mean else s.mean
+    d = root(v - mean * mean, c)
+    step, buffer = momentum(g / d, 1.0, s.buffer, c)
+    return step, d, S(v, mean, buffer)

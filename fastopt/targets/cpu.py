@@ -1,0 +1,189 @@
+"""The CPU: sweeps over arrays in threads, and the fused solve loop around a compiled objective."""
+
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+
+from fastopt import _descent
+from fastopt._compile import inline, jit, link, unwrapped
+from fastopt._descent import Run
+from fastopt._open import cast, loop
+from fastopt.rules import _slots
+
+# Elements, over all arrays of a sweep, from which a second thread pays for its start (measured:
+# benchmarks/sweeps.py); each further thread gets at least as many.
+PARALLEL_FROM = 2_000_000
+
+
+@intrinsic
+def compiled_cast(context, cls, real, values):
+    """The named tuple `cls` with elements of type `real`, from a tuple or an array."""
+    kind, element = cls.instance_class, real.dtype
+    fields = len(kind._fields)
+    result = types.NamedUniTuple(element, fields, kind)
+
+    def codegen(context, builder, signature, args):
+        source, value = signature.args[2], args[2]
+        items = []
+        for i in range(fields):
+            if isinstance(source, types.Array):
+                array = context.make_array(source)(context, builder, value)
+                pointer = builder.gep(array.data, [context.get_constant(types.intp, i)])
+                items.append((builder.load(pointer), source.dtype))
+            else:
+                items.append((builder.extract_value(value, i), source[i]))
+        cast = [context.cast(builder, item, kind, element) for item, kind in items]
+        return context.make_tuple(builder, result, cast)
+
+    return result(cls, real, values), codegen
+
+
+def _narrow_to(dtype):
+    """float32 rules must not meet float64 literals; int literals are harmless beside floats."""
+    return np.float32 if dtype == np.float32 else None
+
+
+@functools.cache
+def rule_bindings(rule, uses, dtype, bounded=False):
+    """The open names of a rule, its arithmetic in the element type, for compiled code."""
+    bound = _slots.bindings(rule, uses)
+    slots = {name: bound[name] for name in ("C", "S", "USES")}
+    narrow = _narrow_to(dtype)
+    for name in ("update", "start", "load", "store"):
+        linked = link(bound[name], slots, inline, narrow=narrow)
+        bound[name] = inline(linked)
+    bound.update(cast=compiled_cast, real=dtype.type, EPS=float(np.finfo(dtype).eps))
+    return {**bound, "BOUNDED": bounded}
+
+
+@functools.cache
+def kernel(rule, uses, dtype, bounded=False):
+    """The compiled sweep ``(x, g, c, state, low, high, track)`` over one-dimensional arrays."""
+    return jit(_descent.sweep, *_bound(rule, uses, dtype, bounded))
+
+
+def sweep(rule, uses, x, g, c, state, threads=None):
+    """One step of a rule on whole arrays, in place.
+
+    Parameters
+    ----------
+    rule, uses
+        The rule's module and its used slots (`fastopt.rules.uses`).
+    x, g : ndarray
+        Parameters and gradient: one shape and dtype (float32 or float64), any strides.
+    c : ndarray
+        The rule's coefficients, in the element type.
+    state : tuple of ndarray
+        An array like x for each slot; one that is not used may be anything, x itself say.
+    threads : int, optional
+        At most this many; by default what `numba.get_num_threads` says, and one for small arrays.
+        The bits do not depend on it.
+    """
+    run = kernel(rule, uses, x.dtype)
+    x, g, *state = _flat(x, g, *state)
+    if x.ndim > 1:
+        for row in range(x.shape[0]):
+            sweep(rule, uses, x[row], g[row], c, tuple(s[row] for s in state), threads)
+        return
+    n, state = x.size, tuple(state)
+    if threads is None:
+        threads = min(numba.get_num_threads(), n * (2 + sum(uses)) // PARALLEL_FROM)
+    if threads < 2:
+        run(x, g, c, state, x, x, False)
+        return
+    cuts = [n * k // threads // 16 * 16 for k in range(threads)] + [n]
+
+    def part(k):
+        at = slice(cuts[k], cuts[k + 1])
+        run(x[at], g[at], c, tuple(s[at] for s in state), x[at], x[at], False)
+
+    others = [_pool().submit(part, k) for k in range(1, threads)]
+    part(0)
+    for other in others:
+        other.result()
+
+
+def _flat(*arrays):
+    """The arrays as one axis where their memory order allows it; no copies."""
+    if all(a.flags.f_contiguous for a in arrays):
+        arrays = tuple(a.T for a in arrays)
+    if all(a.flags.c_contiguous for a in arrays):
+        arrays = tuple(a.reshape(-1) for a in arrays)
+    return arrays
+
+
+@functools.cache
+def _pool():
+    # Plain threads over a kernel that releases the GIL: no second OpenMP runtime beside PyTorch's,
+    # one binary for any number of threads, and safe to fork.
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fastopt")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+
+
+def solve(record, work, state, limits, options, schedule, data, until_nit, until_nfev):
+    """Run the loop from the scalars in `record` and leave them there.
+
+    In place, since Python may drop a returned value when Ctrl-C arrives at that moment.
+    """
+    run = cast(Run, np.float64, record)
+    run = loop(run, work, state, limits, options, schedule, data, until_nit, until_nfev)
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+_HELPERS = (
+    _descent.largest,
+    _descent.steepness,
+    _descent.fill,
+    _descent.keep,
+    _descent.sweep,
+    _descent.direct,
+    _descent.trial,
+    _descent.accept,
+    _descent.begin,
+)
+
+
+def _bound(rule, uses, dtype, bounded):
+    """Bindings of a rule, and the key that names them."""
+    key = rule.__name__, tuple(uses), dtype.str, bounded
+    return rule_bindings(rule, uses, dtype, bounded), key
+
+
+def fill_state(rule, uses, dtype):
+    """Compiled ``fill(state, n, v0)`` of a rule."""
+    return jit(_descent.fill, *_bound(rule, uses, dtype, False))
+
+
+def compiled_solver(rule, uses, dtype, bounded, objective, key):
+    """`solve` as one compiled function around a compiled objective.
+
+    `objective` binds fun, jac, value, gradient, rate and loop; `key` names its content.
+    """
+    bindings, rule_key = _bound(rule, uses, dtype, bounded)
+    return jit(solve, {**bindings, **objective}, key and (rule_key, key))
+
+
+def plain_solver(rule, uses, dtype, bounded, objective):
+    """`solve` in the interpreter around a Python objective, its array helpers compiled."""
+    bindings, key = _bound(rule, uses, dtype, bounded)
+    helpers = {h.__name__: jit(h, bindings, key) for h in _HELPERS}
+    plain = {**bindings, "cast": _plain_cast, "C": _plain_tuple, **objective}
+    return link(solve, {**plain, **helpers}, unwrapped)
+
+
+def _plain_cast(cls, real, values):
+    return cls(*map(float, values))
+
+
+def _plain_tuple(*values):
+    """Named tuples are slow to pass to compiled functions: the helpers name them anew."""
+    return values
