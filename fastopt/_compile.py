@@ -4,6 +4,7 @@
 problem; `jit` compiles it with Numba, once per content in this process and once per machine.
 """
 
+import dis
 import itertools
 import types
 
@@ -25,8 +26,14 @@ def is_compiled(function):
     return isinstance(function, Dispatcher)
 
 
-def inline(function, _value=None):
-    """Decorator of linked inner functions: half the compile time of a function each."""
+def inline(function, _original=None):
+    """Decorator of linked inner functions: one with a loop is compiled by itself, others inline.
+
+    Everything inline made the solve loop compile in 4.1 s (half of it in Numba's inliner, which
+    rescans the caller each time), a function each in 3.6 s, this in 2.5 s.
+    """
+    if any(i.opname == "JUMP_BACKWARD" for i in dis.get_instructions(function)):
+        return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(function)
     return numba.njit(inline="always", **FLAGS)(function)
 
 

@@ -260,7 +260,13 @@ def search(run, work, state, limits, options, schedule, data, until_nit, until_n
             stalled += 1.0
             if f < mark - limits.ftol * abs(mark) or gnorm < 0.5 * mark_gnorm:
                 mark, mark_gnorm, stalled = min(f, mark), min(gnorm, mark_gnorm), 0.0
-            if gnorm <= limits.gtol:
+            if gnorm <= limits.gtol and f > lowest + slack:
+                # Flat, but a better point was left behind: go on from there, downhill only.
+                copy(best_x, x)
+                copy(best_g, g)
+                f = reference = lowest
+                gnorm, weight = least, 1.0
+            elif gnorm <= limits.gtol:
                 status = GTOL
             elif limits.ftol > 0.0 and stalled >= PATIENCE:
                 status = FTOL

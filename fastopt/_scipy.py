@@ -1,2 +1,43 @@
+"""Rules as methods of `scipy.optimize.minimize`: ``minimize(fun, x0, method=fastopt.rmsprop)``."""
+
+import functools
+import warnings
+
+from fastopt import rules
+from fastopt._minimize import minimize
+
+
+@functools.cache
+def method(name):
+    """The function that SciPy calls as its `method`."""
+
+    def solve(fun, x0, args=(), jac=None, bounds=None, callback=None, **options):
+        # SciPy's contract for a custom method: `tol` arrives among the options, `bounds` and
+        # `callback` as the user gave them, and what the method cannot use arrives too.
+        if _given(options.pop("constraints", ())):
+            raise ValueError(f"{name} takes bounds, not constraints")
+        for unused in ("hess", "hessp"):
+            if options.pop(unused, None) is not None:
+                warnings.warn(
+                    f"{name} does not use {unused}", RuntimeWarning, stacklevel=3
+                )
+        tol, device = options.pop("tol", None), options.pop("device", "auto")
+        return minimize(fun, x0, args, name, jac, bounds, tol, callback, options, device=device)
+
+    solve.__name__ = solve.__qualname__ = name
+    solve.__doc__ = (
+        f"The rule {name!r} as a method: ``scipy.optimize.minimize(fun, x0, "
+        f"method=fastopt.{name})``.\n\nIts keyword options are those of `fastopt.minimize`."
+    )
+    return solve
+
+
+def _given(constraints):
+    return constraints is not None and (not hasattr(constraints, "__len__") or len(constraints) > 0)
+
+
 def __getattr__(name):
-    raise AttributeError(name)
+    """fastopt.rmsprop and its like, found by the names of the rules."""
+    if name in rules.methods():
+        return method(name)
+    raise AttributeError(f"module 'fastopt' has no attribute {name!r}")

@@ -14,8 +14,7 @@ def place(eps, inside):
 
 
 def root(v, c):
-    """The diagonal that divides the gradient. A variance may round below zero; NaN passes."""
-    v = 0.0 if v < 0.0 else v
+    """The diagonal that divides the gradient."""
     return math.sqrt(v + c.eps_in) + c.eps_out
 
 

@@ -37,6 +37,7 @@ def coefficients(o, rate, t, carry):
 def update(g, s, c):
     v = c.rho * s.v + c.take * (g * g)
     mean = c.rho * s.mean + c.take * g if USES.mean else s.mean
-    d = root(v - mean * mean, c)
+    variance = v - mean * mean if USES.mean else v
+    d = root(0.0 if variance < 0.0 else variance, c)  # it may round below zero; NaN passes
     step, buffer = momentum(g / d, 1.0, s.buffer, c)
     return step, d, S(v, mean, buffer)
