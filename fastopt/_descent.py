@@ -16,7 +16,7 @@ from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUN
 
 ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
 MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
-ANGLE = 0.01  # squared cosine, in the metric, below which momentum is not followed
+ANGLE = 0.7  # squared cosine, in the metric, below which momentum is not followed
 PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
 FIRST = 0.1  # of |x0| that the first trial moves each component
 
@@ -260,15 +260,16 @@ def search(run, work, state, limits, options, schedule, data, until_nit, until_n
             stalled += 1.0
             if f < mark - limits.ftol * abs(mark) or gnorm < 0.5 * mark_gnorm:
                 mark, mark_gnorm, stalled = min(f, mark), min(gnorm, mark_gnorm), 0.0
-            if gnorm <= limits.gtol and f > lowest + slack:
-                # Flat, but a better point was left behind: go on from there, downhill only.
+            over = limits.ftol > 0.0 and stalled >= PATIENCE
+            if (over or gnorm <= limits.gtol) and f > lowest + slack:
+                # A better point was left behind: back to it, and downhill only from there.
                 copy(best_x, x)
                 copy(best_g, g)
                 f = reference = lowest
-                gnorm, weight = least, 1.0
+                gnorm, weight, stalled = least, 1.0, 0.0
             elif gnorm <= limits.gtol:
                 status = GTOL
-            elif limits.ftol > 0.0 and stalled >= PATIENCE:
+            elif over:
                 status = FTOL
             elif limits.xtol > 0.0 and change <= limits.xtol * (limits.xtol + largest(x)):
                 status = XTOL

@@ -55,7 +55,7 @@ def minimize(
         ``maxfev``, ``maxtime`` (seconds), ``gtol`` (largest component of the projected gradient),
         ``ftol`` (relative change of f), ``xtol`` (relative change of x), ``disp``,
         ``finite_diff_rel_step``, and the options of the rule itself (`fastopt.rules`).
-        With "auto": gtol 1e-6 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
+        With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}
         Where to run. So far `minimize` works on the CPU.
