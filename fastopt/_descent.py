@@ -7,52 +7,30 @@ there is compiled once.
 """
 
 import math
-from typing import NamedTuple
 
 from fastopt._open import (
-    BOUNDED, C, EPS, cast, coefficients, gradient, load, rate, real, start, store, update, value,
+    BOUNDED,
+    EPS,
+    SIZE,
+    C,
+    cast,
+    coefficients,
+    gradient,
+    load,
+    rate,
+    real,
+    start,
+    store,
+    update,
+    value,
 )
+from fastopt._run import Run
 from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUNNING, XTOL
 
 ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
 MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
 ANGLE = 0.7  # squared cosine, in the metric, below which momentum is not followed
 PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
-FIRST = 0.1  # of |x0| that the first trial moves each component
-
-
-class Run(NamedTuple):
-    """All scalars that a problem carries from call to call."""
-
-    status: float = RUNNING
-    nit: float = 0.0
-    nfev: float = 0.0
-    njev: float = 0.0
-    f: float = 0.0
-    gnorm: float = 0.0
-    lowest: float = math.inf  # f seen
-    carry: float = 1.0  # the rule's own scalar
-    # Of `search` only:
-    least: float = math.inf  # gnorm of the best point
-    mark: float = math.inf  # f when last something was gained
-    mark_gnorm: float = math.inf
-    stalled: float = 0.0  # iterations since then
-    norm: float = 1.0  # brings the first gradient to largest component 1
-    reference: float = 0.0  # what f is compared with: Zhang and Hager's C
-    weight: float = 1.0  # and their Q
-    step: float = FIRST  # Barzilai-Borwein step in the rule's metric
-    slope: float = 0.0  # directional derivative of f along the direction
-    fraction: float = 0.0  # of the direction that the next trial takes; 0: a new direction first
-
-
-class Limits(NamedTuple):
-    """When to stop."""
-
-    gtol: float
-    ftol: float
-    xtol: float
-    maxiter: float
-    maxfev: float
 
 
 def clip(v, low, high):
@@ -61,14 +39,14 @@ def clip(v, low, high):
 
 
 def copy(source, target):
-    for i in range(source.size):
+    for i in range(SIZE or source.size):
         target[i] = source[i]
 
 
 def largest(x):
     """Largest absolute component; NaN if any is NaN."""
     top = 0.0
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         if abs(x[i]) > top or x[i] != x[i]:
             top = abs(x[i])
     return top
@@ -79,7 +57,7 @@ def steepness(x, g, low, high):
     if not BOUNDED:
         return largest(g)
     top = 0.0
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         d = x[i] - clip(x[i] - g[i], low[i], high[i])
         if abs(d) > top or d != d:
             top = abs(d)
@@ -103,7 +81,7 @@ def sweep(x, g, c, state, low, high, track):
     """One step of the rule on every element; the largest change of x where `track` asks for it."""
     c = cast(C, real, c)
     moved = 0.0
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         step, _, s = update(g[i], load(state, i), c)
         store(state, i, s)
         new = x[i] - step
@@ -115,11 +93,12 @@ def sweep(x, g, c, state, low, high, track):
     return moved
 
 
-def follow(run, work, state, limits, options, schedule, data, until_nit, until_nfev):
+def follow(run, moving, still, shaped, state, limits, options, schedule, data, until):
     """The textbook rule with a given learning rate, until it ends or the budget is spent."""
     status, nit, nfev, njev, f, gnorm, lowest, carry = run[:8]
-    x, g, shaped, low, high, best_x, best_g, best_f = work[:8]
-    while status == RUNNING and nit < until_nit and nfev < until_nfev:
+    g, x = moving
+    low, high, best_x, best_g, best_f = still
+    while status == RUNNING and nit < until[0] and nfev < until[1]:
         first, old, moved = nfev == 0.0, f, math.inf
         if not first:
             nit += 1.0
@@ -156,7 +135,7 @@ def direct(x, g, p, w, scale, c, state, norm, step, low, high):
     """
     c, norm = cast(C, real, c), real(norm)
     gu, uu, gg, slope = 0.0, 0.0, 0.0, 0.0
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         u, d, s = update(g[i] * scale[i] * norm, load(state, i), c)
         store(state, i, s)
         p[i] = scale[i] * u
@@ -167,7 +146,7 @@ def direct(x, g, p, w, scale, c, state, norm, step, low, high):
     own = gu > 0.0 and gu * gu >= ANGLE * uu * gg
     for _ in range(2):
         a, slope = real(step * gu / uu if own else step), 0.0
-        for i in range(x.size):
+        for i in range(SIZE or x.size):
             q = a * (p[i] if own else w[i] * g[i])
             p[i] = clip(x[i] - q, low[i], high[i]) - x[i] if BOUNDED else -q
             slope += g[i] * p[i]
@@ -178,9 +157,9 @@ def direct(x, g, p, w, scale, c, state, norm, step, low, high):
 
 
 def trial(x, p, fraction, new, low, high):
-    """new = x + fraction p; whether that differs from x."""
+    """New = x + fraction p; whether that differs from x."""
     a, moved = real(fraction), False
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         new[i] = x[i] + a * p[i]
         if BOUNDED:
             new[i] = clip(new[i], low[i], high[i])
@@ -191,7 +170,7 @@ def trial(x, p, fraction, new, low, high):
 def accept(x, g, new, new_g, w):
     """Move to the new point; s's in the metric, s'y and the largest change, s and y the moves."""
     ss, sy, moved = 0.0, 0.0, 0.0
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         s = new[i] - x[i]
         ss += s * s / w[i]
         sy += s * (new_g[i] - g[i])
@@ -204,17 +183,17 @@ def accept(x, g, new, new_g, w):
 def begin(g, w, scale, state):
     """State of the rule at the first point, and the norm that makes it free of f's units."""
     top = 0.0
-    for i in range(g.size):
+    for i in range(SIZE or g.size):
         w[i] = scale[i]
         top = max(top, abs(scale[i] * g[i]))
     norm = 1.0 / top if top > 0.0 else 1.0
-    for i in range(g.size):
+    for i in range(SIZE or g.size):
         v = g[i] * scale[i] * real(norm)
         store(state, i, start(v * v))
     return norm
 
 
-def search(run, work, state, limits, options, schedule, data, until_nit, until_nfev):
+def search(run, moving, still, shaped, state, limits, options, schedule, data, until):
     """The rule with a step that is found, not given, until it ends or the budget is spent.
 
     A nonmonotone projected search (Grippo, Lampariello and Lucidi 1986; Zhang and Hager 2004) along
@@ -223,8 +202,9 @@ def search(run, work, state, limits, options, schedule, data, until_nit, until_n
     """
     status, nit, nfev, njev, f, gnorm, lowest, carry = run[:8]
     least, mark, mark_gnorm, stalled, norm, reference, weight, step, slope, fraction = run[8:]
-    x, g, shaped, low, high, best_x, best_g, best_f, new, new_g, p, w, scale = work
-    while status == RUNNING and nit < until_nit and nfev < until_nfev:
+    x, g, p, w, new_g, new = moving
+    low, high, best_x, best_g, best_f, scale = still
+    while status == RUNNING and nit < until[0] and nfev < until[1]:
         first = nfev == 0.0
         if not first and fraction == 0.0:
             c, carry = coefficients(options, 1.0, math.inf, carry)
@@ -287,7 +267,6 @@ def search(run, work, state, limits, options, schedule, data, until_nit, until_n
             fraction *= min(max(ideal, 0.1), 0.5)
         if status == RUNNING and nfev >= limits.maxfev:
             status = MAXFEV
-    return Run(
-        status, nit, nfev, njev, f, gnorm, lowest, carry,
-        least, mark, mark_gnorm, stalled, norm, reference, weight, step, slope, fraction,
-    )
+    shared = status, nit, nfev, njev, f, gnorm, lowest, carry
+    own = least, mark, mark_gnorm, stalled, norm, reference, weight, step, slope, fraction
+    return Run(*shared, *own)

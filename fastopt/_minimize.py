@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from fastopt import _dispatch, _objective, _options, _result, rules
-from fastopt._descent import Run
 from fastopt._progress import Progress, report
+from fastopt._run import Run
 from fastopt._status import INTERRUPTED, MAXTIME, RUNNING, STOPPED
 
 SLICE = 0.05  # seconds of compiled work between looks at the clock, the callback and Ctrl-C
@@ -188,24 +188,22 @@ class _Problem:
         dtype, n = x0.dtype, x0.size
         uses = rules.uses(rule, chosen.rule)
         auto = chosen.schedule is None
-        rows = np.zeros((4 + 5 * auto + sum(uses), n), dtype)
-        x, g, best_x, best_g, *rest = rows
+        rows = iter(np.zeros((4 + 5 * auto + sum(uses), n), dtype))
+        x, g, best_x, best_g = (next(rows) for _ in range(4))
         x[:] = best_x[:] = x0.reshape(-1)
         best_g[:] = math.nan
-        new = rest[0] if auto else x
         low, high = box or (x, x)
-        shaped = new.reshape(x0.shape)
-        self.work = (x, g, shaped, low, high, best_x, best_g, np.full(1, math.nan))
+        self.moving, self.still = (g, x), (low, high, best_x, best_g, np.full(1, math.nan))
         if auto:
-            *moving, scale = rest[:5]
-            scale[:] = typical(x)
-            self.work += (*moving, scale)
-        slots = iter(rest[5 * auto :])
-        self.state = tuple(next(slots) if used else x for used in uses)
+            self.moving = (x, g, *(next(rows) for _ in range(4)))
+            self.still += (next(rows),)
+            self.still[-1][:] = typical(x)
+        self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
+        self.state = tuple(next(rows) if used else x for used in uses)
         if not auto:
             v0 = getattr(chosen.rule, "initial_accumulator", 0.0)
             target.fill_state(rule, uses, dtype)(self.state, n, v0)
-        bound = rule, uses, dtype, box is not None, objective.bindings
+        bound = rule, uses, dtype, box is not None, x0.shape, objective.bindings
         if objective.compiled:
             self.solve = target.compiled_solver(*bound, objective.key)
         else:
@@ -213,7 +211,7 @@ class _Problem:
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
         self.record = np.array(Run())
-        self.chosen, self.objective, self.shape = chosen, objective, x0.shape
+        self.chosen, self.objective = chosen, objective
 
     def run(self, callback):
         progress = Progress(self.chosen.disp, self.chosen.limits)
@@ -236,8 +234,9 @@ class _Problem:
             nfev, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf
             try:
+                until = until_nit, record[2] + budget
                 self.solve(
-                    record, self.work, self.state, *self.fixed, until_nit, record[2] + budget
+                    record, self.moving, self.still, self.shaped, self.state, *self.fixed, until
                 )
             except Exception as error:
                 raise self.explained(error) from None
@@ -245,7 +244,7 @@ class _Problem:
             progress.update(run)
             if callback and run.nit > nit:
                 nit = run.nit
-                if callback(self.work[0], run):
+                if callback(self.x, run):
                     return STOPPED
             if run.status != RUNNING:
                 return run.status
@@ -260,13 +259,13 @@ class _Problem:
         if self.objective.compiled and type(error).__module__.startswith("numba."):
             from fastopt.derivatives import _explain
 
-            return _explain.explain(error, self.objective, self.work[2])
+            return _explain.explain(error, self.objective, self.shaped)
         return error
 
     def result(self, status):
         run = Run(*self.record.tolist())
-        x, _, _, _, _, best_x, best_g, best_f = self.work[:8]
-        shape = self.shape
+        best_x, best_g, best_f = self.still[2:5]
+        shape = self.shaped.shape
         return _result.build(
             status,
             x=best_x.reshape(shape).copy(),
@@ -275,7 +274,7 @@ class _Problem:
             nit=int(run.nit),
             nfev=int(run.nfev),
             njev=int(run.njev),
-            x_last=x.reshape(shape).copy(),
+            x_last=self.x.reshape(shape).copy(),
             fun_last=run.f,
             jac_method=METHOD_NAMES.get(self.objective.method, self.objective.method),
             device="cpu",
@@ -287,6 +286,7 @@ METHOD_NAMES = {"fun": "fun", "callable": "jac"}
 
 def typical(x):
     """Sizes of the components of x0, in whose units the rule sees the problem; zeros get the
-    largest, and an x0 of zeros has 1."""
+    largest, and an x0 of zeros has 1.
+    """
     size = np.abs(x)
     return np.where(size > 0, size, size.max() or 1)

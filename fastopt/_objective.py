@@ -53,7 +53,11 @@ def build(fun, jac, args, schedule, steps, x):
         digest_rate = _bind_rate(schedule, bindings, compiled=True)
         bindings.update(fun=user, jac=user_jac)
         known = None not in (digest, digest_jac, digest_rate)
-        key = (method, x.ndim == 1, schedule is None, digest, digest_jac, digest_rate) if known else None
+        key = (
+            (method, x.ndim == 1, schedule is None, digest, digest_jac, digest_rate)
+            if known
+            else None
+        )
     else:
         bindings.update(_from_python(fun, jac, method))
         key = None

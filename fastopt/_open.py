@@ -27,3 +27,4 @@ cast: Any = None  # (C, real, coefficients) -> C in the element type
 real: Any = None  # the element type
 EPS = 0.0  # its machine epsilon
 BOUNDED = False  # whether there are bounds
+SIZE = 0  # number of parameters where the code is compiled for one; else 0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt import rules, schedules
-from fastopt._descent import Limits
+from fastopt._run import Limits
 
 ALIASES = {
     "gamma": "rho",

@@ -18,9 +18,7 @@ def method(name):
             raise ValueError(f"{name} takes bounds, not constraints")
         for unused in ("hess", "hessp"):
             if options.pop(unused, None) is not None:
-                warnings.warn(
-                    f"{name} does not use {unused}", RuntimeWarning, stacklevel=3
-                )
+                warnings.warn(f"{name} does not use {unused}", RuntimeWarning, stacklevel=3)
         tol, device = options.pop("tol", None), options.pop("device", "auto")
         return minimize(fun, x0, args, name, jac, bounds, tol, callback, options, device=device)
 

@@ -27,7 +27,7 @@ def in_place(method, x, gradients, rates, options=None, sweep=cpu.sweep, empty=n
 
 
 def replay(method, x0, gradients, rates, dtype, options=None, **how):
-    """x after each step from x0, in `dtype`."""
+    """Yields x after each step from x0, in `dtype`."""
     x = np.array(x0, dtype)
     gradients = [np.asarray(g, dtype) for g in gradients]
     for _ in in_place(method, x, gradients, rates, options, **how):

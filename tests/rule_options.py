@@ -43,7 +43,7 @@ def name(case):
 
 
 def reference_options(method, options):
-    """The same for `reference`, whose sgd dampens without momentum too; torch and fastopt do not."""
+    """The same for the reference, whose sgd dampens without momentum too; torch's does not."""
     if method == "sgd" and not options.get("momentum"):
         return {**options, "dampening": 0.0}
     return options

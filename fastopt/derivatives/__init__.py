@@ -6,7 +6,7 @@ difference steps and z is complex scratch for the complex step (each empty where
 
 import numpy as np
 
-from fastopt._open import BOUNDED, fun, jac, real, write
+from fastopt._open import BOUNDED, SIZE, fun, jac, real, write
 
 
 def value_alone(shaped, g, data):
@@ -32,7 +32,7 @@ def write_flat(d, g):
     """A gradient that is a vector, or a tuple of numbers (which costs no allocation)."""
     if len(d) != g.size:
         raise ValueError("the gradient must have as many components as x0")
-    for i in range(g.size):
+    for i in range(SIZE or g.size):
         g[i] = d[i]
 
 
@@ -52,7 +52,7 @@ def probe(x, i, step, low, high):
 
 def two_point(x, shaped, g, f, low, high, data):
     args, steps = data[0], data[1]
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         old = x[i]
         x[i] = old + probe(x, i, steps[i], low, high)
         h = x[i] - old  # what the rounded addition has left of the step
@@ -63,7 +63,7 @@ def two_point(x, shaped, g, f, low, high, data):
 
 def three_point(x, shaped, g, f, low, high, data):
     args, steps = data[0], data[1]
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         old = x[i]
         h = probe(x, i, steps[i], low, high)
         central = not BOUNDED or low[i] <= old - h <= high[i]
@@ -87,9 +87,9 @@ def three_point(x, shaped, g, f, low, high, data):
 def complex_step(x, shaped, g, f, low, high, data):
     """Squire and Trapp (1998): no subtraction, so the step can be tiny."""
     args, steps, z, shaped_z = data
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         z[i] = x[i]
-    for i in range(x.size):
+    for i in range(SIZE or x.size):
         h = steps[i] * max(real(1.0), abs(x[i]))
         z[i] = complex(x[i], h)
         g[i] = fun(shaped_z, *args).imag / h

@@ -15,7 +15,10 @@ def place(eps, inside):
 
 def root(v, c):
     """The diagonal that divides the gradient."""
-    return math.sqrt(v + c.eps_in) + c.eps_out
+    d = math.sqrt(v + c.eps_in)
+    if c.eps_out != 0.0:  # decided outside the loop; an addition would lengthen its longest chain
+        d = d + c.eps_out
+    return d
 
 
 def decays(o):

@@ -38,6 +38,8 @@ def update(g, s, c):
     v = c.rho * s.v + c.take * (g * g)
     mean = c.rho * s.mean + c.take * g if USES.mean else s.mean
     variance = v - mean * mean if USES.mean else v
-    d = root(0.0 if variance < 0.0 else variance, c)  # it may round below zero; NaN passes
+    if USES.mean and variance < 0.0:  # by rounding
+        variance = 0.0
+    d = root(variance, c)
     step, buffer = momentum(g / d, 1.0, s.buffer, c)
     return step, d, S(v, mean, buffer)

@@ -15,7 +15,7 @@ from numba import cuda, float32, float64
 from numba import types as numba_types
 
 from fastopt._compile import link, unwrapped
-from fastopt._open import BOUNDED, load, store, update
+from fastopt._open import load, store, update
 from fastopt.rules import _slots
 
 THREADS = 256  # a block

@@ -1,0 +1,42 @@
+"""What a problem carries from call to call of its loop, and when it stops."""
+
+import math
+from typing import NamedTuple
+
+from fastopt._status import RUNNING
+
+FIRST = 0.1  # of |x0| that the first trial moves each component
+
+
+class Run(NamedTuple):
+    """All scalars that a problem carries from call to call."""
+
+    status: float = RUNNING
+    nit: float = 0.0
+    nfev: float = 0.0
+    njev: float = 0.0
+    f: float = 0.0
+    gnorm: float = 0.0
+    lowest: float = math.inf  # f seen
+    carry: float = 1.0  # the rule's own scalar
+    # Of `search` only:
+    least: float = math.inf  # gnorm of the best point
+    mark: float = math.inf  # f when last something was gained
+    mark_gnorm: float = math.inf
+    stalled: float = 0.0  # iterations since then
+    norm: float = 1.0  # brings the first gradient to largest component 1
+    reference: float = 0.0  # what f is compared with: Zhang and Hager's C
+    weight: float = 1.0  # and their Q
+    step: float = FIRST  # Barzilai-Borwein step in the rule's metric
+    slope: float = 0.0  # directional derivative of f along the direction
+    fraction: float = 0.0  # of the direction that the next trial takes; 0: a new direction first
+
+
+class Limits(NamedTuple):
+    """When to stop."""
+
+    gtol: float
+    ftol: float
+    xtol: float
+    maxiter: float
+    maxfev: float

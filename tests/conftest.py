@@ -1,0 +1,23 @@
+"""A compile cache of the tests' own, and directories that need a process of their own."""
+
+import os
+import shutil
+import tempfile
+
+import hypothesis
+
+# What is written there is for this run alone; processes that the tests start inherit it.
+if "FASTOPT_LANE" not in os.environ:
+    os.environ["FASTOPT_CACHE_DIR"] = tempfile.mkdtemp(prefix="fastopt-tests-")
+    os.environ.pop("FASTOPT_CACHE", None)
+
+LANES = {"cuda_simulator", "cuda_compile"}  # run by test_lanes.py
+collect_ignore = ["data", *sorted(LANES - {os.environ.get("FASTOPT_LANE")})]
+
+hypothesis.settings.register_profile("fastopt", deadline=None, database=None, derandomize=True)
+hypothesis.settings.load_profile("fastopt")
+
+
+def pytest_unconfigure():
+    if "FASTOPT_LANE" not in os.environ:
+        shutil.rmtree(os.environ["FASTOPT_CACHE_DIR"], ignore_errors=True)

@@ -1,0 +1,304 @@
+"""The contract of `minimize`: SciPy's call and result. Oracles are closed forms and plain NumPy."""
+
+import functools
+import math
+import os
+import signal
+import sys
+import threading
+import time
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import Bounds, OptimizeResult
+
+from fastopt import minimize
+from problems import rosenbrock, rosenbrock_jac
+
+compiled = functools.cache(numba.njit)
+KINDS = pytest.mark.parametrize("kind", [lambda f: f, compiled], ids=["plain", "njit"])
+MODES = pytest.mark.parametrize("rate", ["auto", 1e-3])
+ROSENBROCK = [-1.2, 1.0]
+
+
+def bowl(x, calls):
+    """Minimum 0 at (1, 2, ..., n); calls[0] counts the evaluations, calls[1] the gradients."""
+    calls[0] += 1
+    f = 0.0
+    for i in range(x.size):
+        f += (i + 2.0) * (x[i] - i - 1.0) ** 2
+    return f
+
+
+def bowl_jac(x, calls):
+    calls[1] += 1
+    g = np.empty_like(x)
+    for i in range(x.size):
+        g[i] = 2.0 * (i + 2.0) * (x[i] - i - 1.0)
+    return g
+
+
+def bowl_both(x, calls):
+    calls[0] += 1
+    a, b = x[0] - 1.0, x[1] - 2.0
+    return 2.0 * a**2 + 3.0 * b**2, np.array([4.0 * a, 6.0 * b])
+
+
+def bowl_tuple(x, calls):
+    calls[0] += 1
+    a, b = x[0] - 1.0, x[1] - 2.0
+    return 2.0 * a**2 + 3.0 * b**2, (4.0 * a, 6.0 * b)
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("fun", "jac", "name"),
+    [
+        (bowl, bowl_jac, "jac"),
+        (bowl_both, True, "fun"),
+        (bowl_tuple, True, "fun"),
+        (bowl, "2-point", "2-point"),
+        (bowl, "3-point", "3-point"),
+        (bowl, "cs", "cs"),
+    ],
+    ids=["callable", "True", "True-tuple", "2-point", "3-point", "cs"],
+)
+def test_forms_of_jac(kind, fun, jac, name):
+    calls = np.zeros(2)
+    res = minimize(kind(fun), [4.0, -3.0], calls, jac=kind(jac) if callable(jac) else jac)
+    assert isinstance(res, OptimizeResult)
+    assert (res.success, res.status, res.jac_method, res.device) == (True, 0, name, "cpu")
+    assert_allclose(res.x, [1.0, 2.0], atol=1e-6)
+    assert 0.0 <= res.fun < 1e-12
+    assert_allclose(res.jac, [4.0, 6.0] * (res.x - [1.0, 2.0]), atol=2e-7)
+    assert np.abs(res.jac).max() <= 1e-6
+    assert 0 < res.nit < res.njev
+    assert res.nfev == calls[0]  # probes too
+    assert not callable(jac) or res.njev == calls[1]
+
+
+def test_plain_functions_are_differenced_by_default():
+    calls = np.zeros(2)
+    res = minimize(bowl, [4.0, -3.0], (calls,))
+    assert (res.jac_method, res.success, res.nfev) == ("2-point", True, calls[0])
+
+
+@KINDS
+def test_a_plain_jac_beside_any_fun(kind):
+    calls = np.zeros(2)
+    res = minimize(kind(bowl), [4.0, -3.0], calls, jac=lambda x, calls: bowl_jac(x, calls))
+    assert (res.success, res.njev, res.jac_method) == (True, calls[1], "jac")
+
+
+@pytest.mark.parametrize(
+    ("x0", "shape", "dtype"),
+    [
+        (5, (1,), np.float64),
+        (np.float32(5), (1,), np.float32),
+        ([1, 2], (2,), np.float64),
+        (np.array([4, 5], np.uint8), (2,), np.float64),
+        (np.ones((2, 2), np.float32), (2, 2), np.float32),
+        (np.asfortranarray(np.arange(6.0).reshape(2, 3)), (2, 3), np.float64),
+        (np.arange(8.0)[::2], (4,), np.float64),
+        (np.array([1.0, 2.0], ">f8"), (2,), np.float64),
+    ],
+    ids=str,
+)
+def test_shape_and_dtype_of_x0(x0, shape, dtype):
+    seen, steps, before = set(), [], np.array(x0)
+
+    def fun(x):
+        seen.add((x.shape, x.dtype, x.flags.writeable))
+        return float(np.sum((x - 7.0) ** 2))
+
+    if isinstance(x0, np.ndarray):
+        x0.flags.writeable = False
+    res = minimize(fun, x0, jac=lambda x: 2.0 * (x - 7.0), callback=steps.append)
+    assert seen == {(shape, np.dtype(dtype), True)}
+    assert res.success
+    for x in (res.x, res.jac, res.x_last, *steps):
+        assert (x.shape, x.dtype) == (shape, dtype)
+    assert_allclose(res.x, 7.0, rtol=1e-4 if dtype == np.float32 else 1e-6)
+    assert_array_equal(x0, before)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((3,), np.float32), ((3, 1), np.float64)])
+def test_shape_and_dtype_when_compiled(shape, dtype):
+    x0 = np.full(shape, 4, dtype)
+    res = minimize(compiled(_sum), x0, jac=compiled(_sum_jac))
+    assert (res.success, res.x.shape, res.x.dtype) == (True, shape, dtype)
+    assert_allclose(res.x, 7.0, rtol=1e-4)
+
+
+def _sum(x):
+    return ((x - 7.0) ** 2).sum()
+
+
+def _sum_jac(x):
+    return (x - x.dtype.type(7)) * 2
+
+
+def cornered(x, seen):
+    """`seen` keeps the extremes of x. Given x[1], the best x[0] is 3 - x[1] / 4."""
+    for i in range(2):
+        seen[0, i] = min(seen[0, i], x[i].real)
+        seen[1, i] = max(seen[1, i], x[i].real)
+    return (x[0] - 3.0) ** 2 + (x[1] + 1.0) ** 2 + 0.5 * x[0] * x[1]
+
+
+@pytest.mark.parametrize("jac", ["2-point", "3-point", "cs"])
+@pytest.mark.parametrize(
+    ("bounds", "x0", "best"),
+    [
+        ([(0, 2), (0, None)], [0.0, 5.0], [2.0, 0.0]),
+        (Bounds([0, 0], [2, np.inf]), [2.0, 0.0], [2.0, 0.0]),
+        (Bounds([-np.inf, 0.5], [np.inf, 1.0]), [9.0, 1.0], [2.875, 0.5]),
+        ([(None, None), (0.5, 0.5)], [-1.0, 0.5], [2.875, 0.5]),
+        (Bounds(-3, 4), [-3.0, 4.0], [52.0 / 15.0, -28.0 / 15.0]),
+        ([(None, -1e-9), (1.0, 1.0 + 1e-9)], [-1.0, 1.0], [-1e-9, 1.0]),
+        (np.array([[2.0, 2.0], [0.0, 0.0]]), [2.0, 0.0], [2.0, 0.0]),
+    ],
+)
+def test_bounds(bounds, x0, best, jac):
+    low, high = (
+        np.array(
+            [
+                [-math.inf if a is None else a for a, _ in bounds],
+                [math.inf if b is None else b for _, b in bounds],
+            ],
+            float,
+        )
+        if not isinstance(bounds, Bounds)
+        else (bounds.lb + np.zeros(2), bounds.ub + np.zeros(2))
+    )
+    seen, steps = np.array([[math.inf] * 2, [-math.inf] * 2]), []
+    res = minimize(cornered, x0, seen, jac=jac, bounds=bounds, callback=steps.append)
+    assert res.success
+    assert_allclose(res.x, best, atol=1e-6)
+    assert (seen[0] >= low).all()
+    assert (seen[1] <= high).all()
+    assert all(((low <= x) & (x <= high)).all() for x in [*steps, res.x, res.x_last])
+
+
+@KINDS
+@pytest.mark.parametrize("rate", ["auto", 0.1])
+def test_bounds_hold_in_every_loop(kind, rate):
+    seen = np.array([[math.inf] * 2, [-math.inf] * 2])
+    bounds = Bounds(np.array([0.0, 0.0]), np.array([2.0, 5.0]))
+    res = minimize(
+        kind(cornered),
+        [0.0, 5.0],
+        (seen,),
+        jac="3-point",
+        bounds=bounds,
+        options={"learning_rate": rate, "gtol": 1e-7},
+    )
+    assert_array_equal(res.x, [2.0, 0.0])
+    assert (res.fun, res.status) == (2.0, 0)
+    assert_array_equal(seen, [[0.0, 0.0], [2.0, 5.0]])
+    assert_array_equal([bounds.lb, bounds.ub], [[0.0, 0.0], [2.0, 5.0]])
+
+
+def test_tol_sets_gtol_and_has_an_effect():
+    loose, tight = (
+        minimize(rosenbrock, ROSENBROCK, jac=rosenbrock_jac, tol=t) for t in (1.0, 1e-9)
+    )
+    same = minimize(rosenbrock, ROSENBROCK, jac=rosenbrock_jac, options={"gtol": 1.0})
+    assert np.abs(loose.x - 1).max() > 1e-3 > 1e-8 > np.abs(tight.x - 1).max()
+    assert (loose.nfev, loose.status, tight.status) == (same.nfev, 0, 0)
+    assert tight.nfev > loose.nfev
+    assert_array_equal(loose.x, same.x)
+    explicit = minimize(rosenbrock, ROSENBROCK, jac=rosenbrock_jac, tol=1e-9, options={"gtol": 1.0})
+    assert explicit.nfev == same.nfev
+
+
+OFF = {"gtol": 0.0, "ftol": 0.0, "xtol": 0.0, "maxiter": math.inf, "maxfev": math.inf}
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("limit", "status", "success"),
+    [
+        ({"gtol": 1e-2}, 0, True),
+        ({"maxiter": 7}, 1, False),
+        ({"ftol": 1e-5}, 2, True),
+        ({"xtol": 1e-3}, 3, True),
+        ({"maxfev": 9}, 4, False),
+        ({"maxtime": 0.05}, 5, False),
+    ],
+    ids=str,
+)
+def test_every_limit_stops_and_says_so(rate, limit, status, success):
+    slow = "maxtime" in limit
+    fun = (lambda x: time.sleep(1e-3) or rosenbrock(x)) if slow else rosenbrock
+    started = time.perf_counter()
+    res = minimize(
+        fun, ROSENBROCK, jac=rosenbrock_jac, options={**OFF, **limit, "learning_rate": rate}
+    )
+    assert (res.status, res.success) == (status, success)
+    assert res.nit > 0
+    assert res.message
+    assert res.nit == limit.get("maxiter", res.nit)
+    assert res.nfev <= limit.get("maxfev", math.inf)
+    assert not slow or 0.05 <= time.perf_counter() - started < 1.0
+    assert status != 0 or np.abs(rosenbrock_jac(res.x)).max() <= 1e-2
+    assert status not in (0, 2) or res.fun < 0.1 * rosenbrock(ROSENBROCK)
+
+
+@MODES
+@pytest.mark.parametrize("most", [0, 1, 5, 2.5])
+def test_nit_stays_within_maxiter(rate, most):
+    res = minimize(rosenbrock, ROSENBROCK, options={"maxiter": most, "learning_rate": rate})
+    assert (res.nit, res.status) == (int(most), 1)
+
+
+def test_best_point_is_kept_when_the_last_is_worse():
+    res = minimize(
+        lambda x: x[0] ** 2,
+        [1.0],
+        method="sgd",
+        jac=lambda x: 2.0 * x,
+        options={"learning_rate": 1.05, "maxiter": 20},
+    )
+    assert_allclose([res.x[0], res.fun, res.jac[0]], [1.0, 1.0, 2.0], rtol=0)
+    assert_allclose([res.x_last[0], res.fun_last], [1.1**20, 1.1**40], rtol=1e-12)
+
+
+def rmsprop(x, g, v, m, t):
+    v[:] = 0.9 * v + 0.1 * g * g
+    x -= 0.01 * g / np.sqrt(v + 1e-8)
+
+
+def adagrad(x, g, v, m, t):
+    v += g * g
+    x -= 0.01 * g / np.sqrt(v + 1e-8)
+
+
+def adam(x, g, v, m, t):
+    m[:] = 0.9 * m + 0.1 * g
+    v[:] = 0.999 * v + 0.001 * g * g
+    x -= 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+
+
+@KINDS
+@pytest.mark.parametrize("rule", [rmsprop, adagrad, adam])
+def test_a_given_rate_is_the_textbook_rule(kind, rule):
+    path, steps = [], []
+    x, v, m = np.array(ROSENBROCK), np.zeros(2), np.zeros(2)
+    for t in range(1, 61):
+        rule(x, rosenbrock_jac(x), v, m, t)
+        path.append(x.copy())
+    res = minimize(
+        kind(rosenbrock),
+        ROSENBROCK,
+        method=rule.__name__,
+        jac=kind(rosenbrock_jac),
+        callback=steps.append,
+        options={"learning_rate": 0.01, "maxiter": 60},
+    )
+    assert_allclose(steps, path, rtol=1e-12, atol=1e-13)
+    assert_array_equal(res.x_last, steps[-1])
+    assert (res.nit, res.nfev, res.njev) == (60, 61, 61)
+    assert res.fun == pytest.approx(min(map(rosenbrock, [np.array(ROSENBROCK), *path])), rel=1e-10)
