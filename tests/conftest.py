@@ -7,7 +7,8 @@ import tempfile
 import hypothesis
 
 # What is written there is for this run alone; processes that the tests start inherit it.
-if "FASTOPT_LANE" not in os.environ:
+OWN = "FASTOPT_LANE" not in os.environ or "FASTOPT_CACHE_DIR" not in os.environ
+if OWN:
     os.environ["FASTOPT_CACHE_DIR"] = tempfile.mkdtemp(prefix="fastopt-tests-")
     os.environ.pop("FASTOPT_CACHE", None)
 
@@ -19,5 +20,5 @@ hypothesis.settings.load_profile("fastopt")
 
 
 def pytest_unconfigure():
-    if "FASTOPT_LANE" not in os.environ:
+    if OWN:
         shutil.rmtree(os.environ["FASTOPT_CACHE_DIR"], ignore_errors=True)

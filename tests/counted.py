@@ -6,7 +6,6 @@ A module is imported anew from each folder. Prints JSON: for each folder, module
 returned, Numba's compiler passes], and the warnings that were given.
 """
 
-import collections
 import importlib
 import json
 import sys
@@ -16,19 +15,19 @@ from numba.core import event
 
 
 class Counter(event.Listener):
-    count: collections.Counter = collections.Counter()
+    passes = 0
 
     def on_start(self, event):
-        self.count["passes"] += 1
+        Counter.passes += 1
 
     def on_end(self, event):
         pass
 
 
 def run(name):
-    before = Counter.count["passes"]
+    before = Counter.passes
     answer = importlib.import_module(name).run()
-    return answer, Counter.count["passes"] - before
+    return answer, Counter.passes - before
 
 
 def main(folders, modules):

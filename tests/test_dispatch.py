@@ -1,0 +1,169 @@
+"""Where the work is done, what is said where CUDA cannot be used, and forks."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from replay import replay
+
+import fastopt
+from fastopt import _dispatch, rules
+from fastopt.targets import cpu
+
+
+class OnDevice:
+    """Whatever lives on a GPU says so like this."""
+
+    __cuda_array_interface__ = {"version": 3}  # noqa: RUF012
+
+
+def square(x):
+    return float(x @ x)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_host_arrays_stay_on_the_cpu(device):
+    assert _dispatch.target(device, np.zeros(2)) is cpu
+    assert fastopt.minimize(square, [1.0], device=device).device == "cpu"
+
+
+@pytest.mark.parametrize("device", ["gpu", "CPU", "cuda:0", None, 0])
+def test_unknown_devices_are_refused(device):
+    with pytest.raises(ValueError, match=r"device.*'auto', 'cpu' or 'cuda'"):
+        fastopt.minimize(square, [1.0], device=device)
+
+
+def test_device_arrays_are_not_dragged_to_the_cpu():
+    with pytest.raises(ValueError, match="device='cpu' was given an array that lives on a GPU"):
+        _dispatch.target("cpu", np.zeros(2), OnDevice())
+
+
+SAY = """
+import fastopt, numpy as np
+from fastopt import _dispatch
+
+class OnDevice:
+    __cuda_array_interface__ = {"version": 3}
+
+for ask in (
+    lambda: _dispatch.target("cuda"),
+    lambda: _dispatch.target("auto", OnDevice()),
+    lambda: fastopt.minimize(lambda x: float(x @ x), [1.0], device="cuda"),
+):
+    try:
+        ask()
+    except RuntimeError as error:
+        print(error)
+print(fastopt.minimize(lambda x: float(x @ x), [1.0]).device)
+"""
+HIDE = """
+import importlib.util, sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "numba_cuda":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "numba_cuda" else find(name, *rest)
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def say(script, **env):
+    """The three refusals, and the device that "auto" takes."""
+    command = [sys.executable, "-W", "error", "-c", script]
+    out = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **env}
+    )
+    assert out.returncode == 0, out.stderr
+    *refusals, device = out.stdout.splitlines()
+    assert len(refusals) == 3
+    assert device == "cpu"
+    return refusals
+
+
+def test_without_numba_cuda_the_package_to_install_is_named():
+    for sentence in say(HIDE + SAY):
+        assert sentence.startswith("device='cuda' cannot be used: ")
+        assert "numba-cuda is not installed" in sentence
+        assert "pip install 'fastopt[cuda]'" in sentence
+
+
+def test_without_a_gpu_the_driver_is_named():
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+    for sentence in say(SAY, CUDA_VISIBLE_DEVICES="-1"):
+        assert sentence.startswith("device='cuda' cannot be used: ")
+        assert "driver" in sentence
+        assert "numba-cuda is installed" in sentence
+
+
+# Forks: the threads of the parent do not exist in the child.
+
+
+def three_steps(threads):
+    x0, gradients = np.linspace(-1, 1, 100), np.ones((3, 100))
+    *_, last = replay("rmsprop", x0, gradients, 3 * [0.1], np.float64, sweep=threaded(threads))
+    return last
+
+
+def threaded(threads):
+    return lambda *args: cpu.sweep(*args, threads=threads)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_threads_of_its_own():
+    expected = three_steps(3)  # starts the parent's threads
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, three_steps(3).tobytes())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        received = wait_for(pipe, expected.nbytes, child)
+    assert received == expected.tobytes()
+    np.testing.assert_array_equal(three_steps(2), expected)  # and the parent goes on
+
+
+def wait_for(pipe, size, child):
+    """What the child wrote; one that hangs is ended after a minute."""
+    import signal
+    import threading
+
+    timer = threading.Timer(60, os.kill, (child, signal.SIGKILL))
+    timer.start()
+    try:
+        return pipe.read(size)
+    finally:
+        timer.cancel()
+        os.waitpid(child, 0)
+
+
+def test_threads_are_those_that_numba_was_given(monkeypatch):
+    """`numba.set_num_threads` is a ceiling; small arrays stay in the caller's thread."""
+    cuts = []
+    rule = rules.get("sgd")
+    uses = rule.S(False)
+    c = np.array(rule.coefficients(rule.SGD(), 1.0, 1.0, 1.0)[0])
+    kernel = cpu.kernel(rule, uses, np.dtype(float))
+
+    def recorded(x, *args):
+        cuts.append(x.size)
+        kernel(x, *args)
+
+    monkeypatch.setattr(cpu, "kernel", lambda *args: recorded)
+    monkeypatch.setattr(cpu, "PARALLEL_FROM", 64)  # 2 arrays: 32 elements a thread
+    for size, allowed, expected in [(31, 3, 1), (63, 3, 1), (64, 3, 2), (160, 3, 3), (160, 1, 1)]:
+        cuts.clear()
+        monkeypatch.setattr(cpu.numba, "get_num_threads", lambda allowed=allowed: allowed)
+        x = np.ones(size)
+        cpu.sweep(rule, uses, x, np.ones(size), c, (x,))
+        assert len(cuts) == expected, size
+        assert sum(cuts) == size
+        assert not x.any()
