@@ -135,4 +135,4 @@ def _describe(kind):
 
 
 def _parts(kind):
-    return tuple(kind) if isinstance(kind, types.BaseTuple) else ()
+    return getattr(kind, "types", ()) if isinstance(kind, types.BaseTuple) else ()

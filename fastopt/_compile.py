@@ -7,6 +7,7 @@ problem; `jit` compiles it with Numba, once per content in this process and once
 import dis
 import itertools
 import types
+from typing import Any
 
 import numba
 from numba.core.dispatcher import Dispatcher
@@ -15,7 +16,7 @@ from fastopt import _cache, _fingerprint
 
 # Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
 # may contract. Never nnan or ninf: they delete the checks for divergence.
-FLAGS = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 # The loop allocates nothing and owns no array: counting references would cost two atomic operations
 # an array and evaluation, 8 ns of the 24 of a small iteration.
 UNCOUNTED = {**FLAGS, "_nrt": False}
@@ -114,19 +115,18 @@ def _is_ours(value):
     return isinstance(value, types.FunctionType) and value.__module__.startswith(_PACKAGE)
 
 
-def jit(function, bindings, key):
+def jit(function, bindings, key, lasting=True):
     """`function`, linked with `bindings` and compiled for the CPU: once per content.
 
-    `key` says in plain values what decides the content, beside this package's own sources; with
-    None the result is not remembered.
+    `key` says in plain values what decides the content, beside this package's own sources; where
+    it is not `lasting`, for this process only.
     """
-    digest = key and _fingerprint.digest_of(function.__qualname__, key)
-    if digest is None or digest not in _compiled:
-        linked = link(function, bindings, inline, suffix=f"_{digest[:16]}" if digest else "")
-        compiled = numba.njit(no_cfunc_wrapper=True, **UNCOUNTED)(linked)
-        if digest is None:
-            return compiled
-        compiled._cache = _cache.DiskCache(digest)
+    digest = _fingerprint.digest_of(function.__qualname__, key)
+    if digest not in _compiled:
+        linked = link(function, bindings, inline, suffix=f"_{digest[:16]}")
+        compiled = numba.njit(**{**UNCOUNTED, "no_cfunc_wrapper": True})(linked)
+        if lasting:
+            compiled._cache = _cache.DiskCache(digest)
         _compiled[digest] = compiled
     return _compiled[digest]
 
@@ -141,15 +141,16 @@ def as_compiled(function):
 
 
 def user(function):
-    """The user's @njit function compiled anew (today's globals, our error model), and its digest.
+    """The user's @njit function compiled anew (today's globals, our error model), and its name.
 
     It keeps the fast-math flags of its own decorator, plus "contract"; never "reassoc" uninvited.
-    A function whose content cannot be named is used as it is, with None for its digest.
+    The name is a digest of the content. A function whose content cannot be named is used as it is,
+    under its number in this process.
     """
     try:
         digest = _fingerprint.of(function)
     except _fingerprint.Unhashable:
-        return function, None
+        return function, id(function)
     if digest not in _compiled:
         linked = link(function, {}, _again, follow=is_compiled, suffix=f"_{digest[:16]}")
         _compiled[digest] = _again(linked, function)
@@ -161,5 +162,6 @@ def _again(function, original):
     math = given.get("fastmath") or set()
     math = {"fast"} if math is True else {*math, "contract"}
     kept = {k: given[k] for k in ("parallel", "boundscheck", "error_model") if k in given}
-    options = {**COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **kept}
-    return numba.njit(**{**options, "fastmath": math})(function)
+    options: dict = {**COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **kept}
+    options["fastmath"] = math
+    return numba.njit(**options)(function)

@@ -10,6 +10,7 @@ import hashlib
 import pathlib
 import sys
 import types
+from typing import Any
 
 import numpy as np
 from numba.core import types as numba_types
@@ -98,8 +99,12 @@ class _Walk:
             self.keep.append(value)
             self.add_object(value)
 
-    def add_object(self, value):
-        if isinstance(value, tuple | frozenset):
+    def add_object(self, value: Any):
+        if hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # @njit
+            for name, option in sorted(value.targetoptions.items()):
+                self.put(name, sorted(option) if isinstance(option, set) else option)
+            self.add(value.py_func)
+        elif isinstance(value, tuple | frozenset):
             items = sorted(value, key=repr) if isinstance(value, frozenset) else value
             self.put("tuple", type(value).__qualname__, getattr(value, "_fields", ""), len(value))
             for item in items:
@@ -113,12 +118,8 @@ class _Walk:
             self.add(tuple(value.items() if isinstance(value, dict) else value))
         elif isinstance(value, types.ModuleType):
             self.put("module", value.__name__, getattr(value, "__version__", ""))
-        elif hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # @njit
-            for name, option in sorted(value.targetoptions.items()):
-                self.put(name, sorted(option) if isinstance(option, set) else option)
-            self.add(value.py_func)
         elif isinstance(value, _NAMED) and _module_of(value) in _STABLE:
-            self.put("named", _module_of(value), getattr(value, "__qualname__", value.__name__))
+            self.put("named", _module_of(value), getattr(value, "__qualname__", repr(value)))
         elif isinstance(value, numba_types.Type):
             self.put("numba type", value)
         elif isinstance(value, types.FunctionType):

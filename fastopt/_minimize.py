@@ -203,11 +203,8 @@ class _Problem:
         if not auto:
             v0 = getattr(chosen.rule, "initial_accumulator", 0.0)
             target.fill_state(rule, uses, dtype)(self.state, n, v0)
-        bound = rule, uses, dtype, box is not None, x0.shape, objective.bindings
-        if objective.compiled:
-            self.solve = target.compiled_solver(*bound, objective.key)
-        else:
-            self.solve = target.plain_solver(*bound)
+        solver = target.compiled_solver if objective.compiled else target.plain_solver
+        self.solve = solver(rule, uses, dtype, box is not None, x0.shape, objective)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
         self.record = np.array(Run())

@@ -1,18 +1,19 @@
 """The user's objective as bindings for the loop: compiled where it can be, else from Python."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from fastopt import _compile, _descent, derivatives, schedules
-from fastopt.derivatives import _plain
+from fastopt.derivatives import _explain, _plain
 
 
 class Objective(NamedTuple):
     """What a target needs of a problem."""
 
     bindings: dict  # fun, jac, value, gradient, rate, loop
-    key: Any  # names their content; None where it cannot be named
+    key: tuple  # names their content
+    lasting: bool  # whether the key holds beyond this process
     data: tuple
     compiled: bool
     method: str  # result.jac_method
@@ -50,22 +51,21 @@ def build(fun, jac, args, schedule, steps, x):
     if compiled:
         user, digest = _compile.user(fun)
         user_jac, digest_jac = _compile.user(jac) if method == "callable" else (None, "")
+        if method == "cs":
+            _explain.require_complex(user, x, args)
         digest_rate = _bind_rate(schedule, bindings, compiled=True)
         bindings.update(fun=user, jac=user_jac)
-        known = None not in (digest, digest_jac, digest_rate)
-        key = (
-            (method, x.ndim == 1, schedule is None, digest, digest_jac, digest_rate)
-            if known
-            else None
-        )
+        names = digest, digest_jac, digest_rate
+        key = method, x.ndim == 1, schedule is None, *names
+        lasting = not any(isinstance(name, int) for name in names)
     else:
         bindings.update(_from_python(fun, jac, method))
-        key = None
+        key, lasting = (), False
         _bind_rate(schedule, bindings, compiled=False)
     data = (tuple(args),)
     if power is not None:
         data += _difference_data(x, steps, power, method)
-    return Objective(bindings, key, data, compiled, method)
+    return Objective(bindings, key, lasting, data, compiled, method)
 
 
 def _from_python(fun, jac, method):
@@ -90,12 +90,12 @@ def _bind_rate(schedule, bindings, compiled):
 
 def _difference_data(x, steps, power, method):
     """(relative steps, complex scratch flat and shaped) for the difference formulas."""
-    default = np.finfo(x.dtype).eps ** power
+    steps = np.asarray(np.finfo(x.dtype).eps ** power if steps is None else steps)
     try:
-        steps = np.broadcast_to(default if steps is None else steps, x.size).astype(x.dtype)
+        steps = np.broadcast_to(steps, x.size).astype(x.dtype)
     except ValueError:
         raise ValueError(
-            f"finite_diff_rel_step has shape {np.shape(steps)}; x0 has {x.size} components"
+            f"finite_diff_rel_step has shape {steps.shape}; x0 has {x.size} components"
         ) from None
     z = np.zeros(x.shape, np.result_type(x.dtype, np.complex64)) if method == "cs" else x
     return steps, z.reshape(-1), z

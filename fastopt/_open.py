@@ -24,6 +24,8 @@ store: Any = None  # (state, i, S)
 
 # The target.
 cast: Any = None  # (C, real, coefficients) -> C in the element type
+fetch: Any = None  # (arrays, SIZE) -> copies in local memory
+bring_back: Any = None  # (copies, arrays, SIZE)
 real: Any = None  # the element type
 EPS = 0.0  # its machine epsilon
 BOUNDED = False  # whether there are bounds

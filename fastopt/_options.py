@@ -110,11 +110,10 @@ def parse(rule, given, tol, dtype):
     )
 
 
-def number(name, value, least, most=math.inf):
+def number(name, value: Any, least, most=math.inf):
     """`value` as a float within [least, most]."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real | np.number | np.ndarray):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-    if np.ndim(value) or np.iscomplexobj(value):
+    single = np.ndim(value) == 0 and not np.iscomplexobj(value) and not isinstance(value, bool)
+    if not single or not isinstance(value, numbers.Real | np.number | np.ndarray):
         raise TypeError(f"{name} must be one real number, not {value!r}")
     if not least <= value <= most:  # NaN too
         span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"

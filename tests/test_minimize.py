@@ -214,7 +214,7 @@ def test_tol_sets_gtol_and_has_an_effect():
     assert explicit.nfev == same.nfev
 
 
-OFF = {"gtol": 0.0, "ftol": 0.0, "xtol": 0.0, "maxiter": math.inf, "maxfev": math.inf}
+OFF = {"gtol": 0.0, "ftol": 0.0, "xtol": 0.0, "maxiter": math.inf, "maxfev": 1e5}
 
 
 @MODES
@@ -241,7 +241,7 @@ def test_every_limit_stops_and_says_so(rate, limit, status, success):
     assert res.nit > 0
     assert res.message
     assert res.nit == limit.get("maxiter", res.nit)
-    assert res.nfev <= limit.get("maxfev", math.inf)
+    assert res.nfev <= limit.get("maxfev", 1e5)
     assert not slow or 0.05 <= time.perf_counter() - started < 1.0
     assert status != 0 or np.abs(rosenbrock_jac(res.x)).max() <= 1e-2
     assert status not in (0, 2) or res.fun < 0.1 * rosenbrock(ROSENBROCK)

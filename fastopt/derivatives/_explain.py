@@ -1,6 +1,9 @@
 """What is wrong with a function that Numba could not compile into the loop, in a sentence."""
 
+from typing import Any
+
 import numba
+import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
@@ -25,17 +28,35 @@ def explain(error, objective, x):
     return error
 
 
-def _wrong(name, result, method):
+def require_complex(fun, x, args):
+    """Raise where a compiled `fun` of complex x is real: Numba would take 0 for its derivative."""
+    kind = numba.typeof(np.empty(x.shape, np.result_type(x.dtype, np.complex64)))
+    signature = (kind, *(numba.typeof(a) for a in args))
+    try:
+        fun.compile(signature)
+    except NumbaError as error:
+        raise TypeError(f"Numba could not compile fun for complex x (jac='cs'):\n{error}") from None
+    problem = _wrong("fun", fun.overloads[signature].signature.return_type, "cs")
+    if problem:
+        raise TypeError(problem)
+
+
+def _wrong(name, result: Any, method):
     if name == "jac":
-        if isinstance(result, types.Array) and not isinstance(result.dtype, types.Complex):
+        dtype = getattr(result, "dtype", None)  # of an array, or of a tuple of one type
+        if isinstance(dtype, types.Number) and not isinstance(dtype, types.Complex):
             return None
         return f"jac must return an array of real numbers; compiled, it returns {result}"
     if method == "fun":
-        if isinstance(result, types.BaseTuple) and len(result) == 2:
-            return _wrong("fun", result[0], "value") or _wrong("jac", result[1], "value")
+        parts = getattr(result, "types", ())  # of a tuple
+        if len(parts) == 2:
+            return _wrong("fun", parts[0], "value") or _wrong("jac", parts[1], "value")
         return f"with jac=True fun must return (value, gradient); compiled, it returns {result}"
     if method == "cs" and not isinstance(result, types.Complex):
-        return f"jac='cs' needs a function that stays complex; compiled, it returns {result}"
+        return (
+            f"jac='cs' needs a function that stays complex; compiled, it returns {result}. "
+            "abs, min, max and comparisons lose the derivative: use '3-point'"
+        )
     if isinstance(result, types.Number | types.Boolean) and (
         method == "cs" or not isinstance(result, types.Complex)
     ):

@@ -70,7 +70,7 @@ def complex_function(fun):
         if value.size != 1:
             raise TypeError(f"fun must return one number, not {describe(value)}")
         if not np.iscomplexobj(z):
-            return scalar(value.real)
+            return scalar(np.real(value))
         if value.dtype.kind == "c":
             return complex(value.reshape(()))
         raise TypeError(

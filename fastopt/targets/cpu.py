@@ -7,93 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
-from numba.np import arrayobj
 
 from fastopt import _descent
 from fastopt._compile import inline, jit, link, unwrapped
-from fastopt._open import SIZE, cast, loop
+from fastopt._open import SIZE, bring_back, cast, fetch, loop
 from fastopt._run import Run
 from fastopt.rules import _slots
+from fastopt.targets import _intrinsics
 
-# Elements, over all arrays of a sweep, from which a second thread pays for its start (measured:
-# benchmarks/sweeps.py); each further thread gets at least as many.
-PARALLEL_FROM = 2_000_000
+# Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 500,000 float32
+# elements of RMSProp on (benchmarks/sweeps.py, TimeThreads).
+PARALLEL_FROM = 3_000_000
 # Up to this many parameters the solve loop is compiled for their number and works on copies in
 # registers: an iteration on the Rosenbrock function then takes 18 ns, not 24.
 UNROLL = 8
-
-
-@intrinsic
-def compiled_cast(context, cls, real, values):
-    """The named tuple `cls` with elements of type `real`, from a tuple or an array."""
-    kind, element = cls.instance_class, real.dtype
-    fields = len(kind._fields)
-    result = types.NamedUniTuple(element, fields, kind)
-
-    def codegen(context, builder, signature, args):
-        source, value = signature.args[2], args[2]
-        items = []
-        for i in range(fields):
-            if isinstance(source, types.Array):
-                array = context.make_array(source)(context, builder, value)
-                pointer = builder.gep(array.data, [context.get_constant(types.intp, i)])
-                items.append((builder.load(pointer), source.dtype))
-            else:
-                items.append((builder.extract_value(value, i), source[i]))
-        cast = [context.cast(builder, item, kind, element) for item, kind in items]
-        return context.make_tuple(builder, result, cast)
-
-    return result(cls, real, values), codegen
-
-
-@intrinsic(prefer_literal=True)
-def fetch(context, arrays, size):
-    """Copies of the arrays, which have `size` elements each, in local memory."""
-    n = size.literal_value
-    kinds = [types.Array(a.dtype, 1, "C") for a in arrays]
-    result = types.Tuple(kinds) if arrays else arrays
-
-    def codegen(context, builder, signature, args):
-        copies = []
-        for k, kind in enumerate(kinds):
-            source = arrayobj.make_array(kind)(context, builder, builder.extract_value(args[0], k))
-            item = context.get_data_type(kind.dtype)
-            data = cgutils.alloca_once(builder, item, size=n)
-            _copy(builder, source.data, data, n)
-            width = context.get_constant(types.intp, context.get_abi_sizeof(item))
-            shape = cgutils.pack_array(builder, [context.get_constant(types.intp, n)])
-            copy = arrayobj.make_array(kind)(context, builder)
-            strides = cgutils.pack_array(builder, [width])
-            arrayobj.populate_array(copy, data, shape, strides, width, None)
-            copies.append(copy._getvalue())
-        return context.make_tuple(builder, result, copies)
-
-    return result(arrays, size), codegen
-
-
-@intrinsic(prefer_literal=True)
-def bring_back(context, sources, targets, size):
-    """Write arrays of `size` elements back to where they were fetched from."""
-
-    def codegen(context, builder, signature, args):
-        for k, kind in enumerate(targets):
-            pair = (
-                arrayobj.make_array(kind)(context, builder, builder.extract_value(both, k)).data
-                for both in args[:2]
-            )
-            _copy(builder, *pair, size.literal_value)
-        return context.get_dummy_value()
-
-    return types.void(sources, targets, size), codegen
-
-
-def _copy(builder, source, target, n):
-    for i in range(n):
-        at = [ir.Constant(ir.IntType(32), i)]
-        builder.store(builder.load(builder.gep(source, at)), builder.gep(target, at))
 
 
 def _narrow_to(dtype):
@@ -110,8 +37,9 @@ def rule_bindings(rule, uses, dtype, bounded=False):
     for name in ("update", "start", "load", "store"):
         linked = link(bound[name], slots, inline, narrow=narrow)
         bound[name] = inline(linked, bound[name])
-    bound.update(cast=compiled_cast, real=dtype.type, EPS=float(np.finfo(dtype).eps))
-    return {**bound, "BOUNDED": bounded}
+    own = {name: getattr(_intrinsics, name) for name in ("cast", "fetch", "bring_back")}
+    eps = float(np.finfo(dtype).eps)
+    return {**bound, **own, "real": dtype.type, "EPS": eps, "BOUNDED": bounded}
 
 
 @functools.cache
@@ -145,7 +73,8 @@ def sweep(rule, uses, x, g, c, state, threads=None):
         return
     n, state = x.size, tuple(state)
     if threads is None:
-        threads = min(numba.get_num_threads(), n * (2 + sum(uses)) // PARALLEL_FROM)
+        size = n * x.itemsize * (2 + sum(uses))
+        threads = min(numba.get_num_threads(), size // PARALLEL_FROM)
     if threads < 2:
         run(x, g, c, state, x, x, False)
         return
@@ -229,23 +158,21 @@ def fill_state(rule, uses, dtype):
     return jit(_descent.fill, *_bound(rule, uses, dtype, False))
 
 
-def compiled_solver(rule, uses, dtype, bounded, shape, objective, key):
-    """`solve` as one compiled function around a compiled objective.
-
-    `objective` binds fun, jac, value, gradient, rate and loop; `key` names its content.
-    """
+def compiled_solver(rule, uses, dtype, bounded, shape, objective):
+    """`solve` as one compiled function around a compiled objective."""
     bindings, rule_key = _bound(rule, uses, dtype, bounded)
     size, vector = math.prod(shape), len(shape) == 1
     small = size if size <= UNROLL else 0
+    bindings = {**bindings, **objective.bindings, "SIZE": small}
     text = solve_near if small and vector else solve
-    return jit(text, {**bindings, **objective, "SIZE": small}, key and (rule_key, small, key))
+    return jit(text, bindings, (rule_key, small, objective.key), objective.lasting)
 
 
 def plain_solver(rule, uses, dtype, bounded, shape, objective):
     """`solve` in the interpreter around a Python objective, its array helpers compiled."""
     bindings, key = _bound(rule, uses, dtype, bounded)
     helpers = {h.__name__: jit(h, bindings, key) for h in _HELPERS}
-    plain = {**bindings, "cast": _plain_cast, "C": _plain_tuple, **objective}
+    plain = {**bindings, "cast": _plain_cast, "C": _plain_tuple, **objective.bindings}
     return link(solve, {**plain, **helpers}, unwrapped)
 
 

@@ -2,6 +2,8 @@
 
 The only module that imports `cuda`; loaded when a device is asked for. numba-cuda provides it.
 """
+# numba-cuda's types know neither cuda.grid(1) nor kernel[blocks, threads]:
+# pyright: reportCallIssue=false, reportIndexIssue=false
 
 import functools
 import importlib.util
