@@ -1,9 +1,10 @@
 """fastopt: fast first-order optimisation from NumPy arrays, compiled by Numba."""
 
 from fastopt import schedules
+from fastopt._config import show_config
 from fastopt._minimize import minimize
 from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop and its like)
 from fastopt.rules import methods
 
 __version__ = "0.1.0"
-__all__ = ["methods", "minimize", "schedules"]
+__all__ = ["methods", "minimize", "schedules", "show_config"]

@@ -156,7 +156,7 @@ def test_the_directory_is_made_private(folder):
 
 
 @posix
-@pytest.mark.parametrize("mode", [0o777, 0o770, 0o722])
+@pytest.mark.parametrize("mode", [0o777, 0o720, 0o702])
 def test_a_directory_that_others_may_write_to_is_refused(folder, mode):
     folder.mkdir(parents=True)
     folder.chmod(mode)

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -149,6 +150,23 @@ def test_a_warm_process_writes_nothing(history):
     before, after = history[-1]
     assert before == after
     assert {f.suffix for f in after} == {".nbc"}  # nothing half-written either
+
+
+def test_two_contents_of_one_name_do_not_meet(tmp_path):
+    """Compiled by processes that numbered their functions alike, then loaded by a third."""
+    folders, cache = [tmp_path / "old", tmp_path / "new"], tmp_path / "cache"
+    caches = [tmp_path / "old cache", tmp_path / "new cache"]
+    for folder, centre in zip(folders, (OLD, NEW), strict=True):
+        write(folder, centre)
+    names = "source", "helper"
+    for process in [start(c, [f], *names) for c, f in zip(caches, folders, strict=True)]:
+        finish(process)
+    for each in caches:
+        shutil.copytree(each, cache, dirs_exist_ok=True)
+    for name in names:
+        done = finish(start(cache, folders, name))["results"]
+        expected = [[pytest.approx(centre, abs=1e-3), 0] for centre in (OLD, NEW)]
+        assert [result[name] for result in done] == expected
 
 
 def test_processes_may_share_a_cold_directory(tmp_path):

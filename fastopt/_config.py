@@ -1,0 +1,37 @@
+"""What this installation runs on."""
+
+import os
+import platform
+import sys
+
+from fastopt import _cache, _compile, _dispatch
+
+
+def show_config():
+    """Print versions, threads, vector width, the cache directory and the state of CUDA.
+
+    Examples
+    --------
+    >>> import fastopt
+    >>> fastopt.show_config()  # doctest: +ELLIPSIS
+    fastopt    ...
+    """
+    import numpy
+    import scipy
+
+    from fastopt import __version__
+
+    processor = _compile.processor()
+    rows = {
+        "fastopt": __version__,
+        "python": f"{platform.python_version()} on {sys.platform} {platform.machine()}",
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+        "numba": processor["numba"],
+        "processor": f"{processor['name']}, {processor['simd']}",
+        "threads": f"{processor['threads']} of {os.cpu_count()} processors",
+        "cache": _cache.directory() or "off",
+        "cuda": _dispatch.why_not_cuda() or "available",
+    }
+    for name, value in rows.items():
+        print(f"{name:10} {value}")
