@@ -10,6 +10,7 @@ import types
 from typing import Any
 
 import numba
+from numba.core import registry
 from numba.core.dispatcher import Dispatcher
 
 from fastopt import _cache, _fingerprint
@@ -174,7 +175,7 @@ def _again(function, original):
 
 def processor():
     """What Numba compiles for."""
-    codegen = numba.core.registry.cpu_target.target_context.codegen()
+    codegen = registry.cpu_target.target_context.codegen()
     _, name, features = codegen.magic_tuple()
     widths = {"+avx512f": "512-bit vectors", "+avx2": "256-bit vectors", "+neon": "128-bit vectors"}
     simd = next((text for flag, text in widths.items() if flag in features.split(",")), "no SIMD")

@@ -73,6 +73,15 @@ def fun(x):
     return (x[0] - P.b) ** 2
 """,
     "module": "import parts\n@njit\ndef fun(x):\n    return (x[0] - parts.C) ** 2\n",
+    "module_closure": """
+def make():
+    import parts
+    @njit
+    def fun(x):
+        return (x[0] - parts.C) ** 2
+    return fun
+fun = make()
+""",
     "module_function": "import parts\n@njit\ndef fun(x):\n    return parts.move(x[0]) ** 2\n",
     "submodule": "import pack.sub\n@njit\ndef fun(x):\n    return (x[0] - pack.sub.C) ** 2\n",
 }

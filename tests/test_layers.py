@@ -20,7 +20,7 @@ LAYERS = [
     {"derivatives"},
     {"targets"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
-    {"_minimize", "_batch", "_optimizers"},
+    {"_minimize", "_batch", "_optimizers", "_config"},
     {"_scipy"},
     {""},  # fastopt itself: the public names
 ]

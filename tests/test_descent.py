@@ -1,0 +1,142 @@
+"""The loop itself: it can be cut anywhere, stays in the box, and does not see units."""
+
+import math
+
+import numba
+import numpy as np
+import pytest
+from problems import PROBLEMS
+
+import fastopt
+from fastopt import _minimize, _objective, _options
+from fastopt._run import Run
+from fastopt._status import RUNNING
+from fastopt.targets import cpu
+
+BY_NAME = {p.name: p for p in PROBLEMS}
+WOOD = BY_NAME["Wood"]
+COMPILED = {WOOD.name: (numba.njit(WOOD.fun), numba.njit(WOOD.jac))}
+
+
+def problem(compiled, options, method="rmsprop"):
+    """The pieces of a minimisation, before it runs."""
+    fun, jac = COMPILED[WOOD.name] if compiled else (WOOD.fun, WOOD.jac)
+    rule = _options.find_rule(method)
+    x0 = _minimize.start_point(WOOD.x0)
+    chosen = _options.parse(rule, options, None, x0.dtype)
+    objective = _objective.build(fun, jac, (), chosen.schedule, chosen.steps, x0)
+    return _minimize._Problem(rule, x0, None, chosen, objective, cpu)
+
+
+def advance(problem, nfev):
+    until = math.inf, problem.record[Run._fields.index("nfev")] + nfev
+    problem.solve(
+        problem.record,
+        problem.moving,
+        problem.still,
+        problem.shaped,
+        problem.state,
+        *problem.fixed,
+        until,
+    )
+    return Run(*problem.record.tolist())
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("options", [{"maxfev": 400}, {"learning_rate": 1e-3, "maxiter": 400}])
+def test_cut_anywhere_same_bits(compiled, options):
+    whole, cut = problem(compiled, options), problem(compiled, options)
+    end = advance(whole, math.inf)
+    pieces = 0
+    while advance(cut, 1 + pieces % 3).status == RUNNING:
+        pieces += 1
+    assert pieces > 100
+    assert Run(*cut.record.tolist()) == end
+    for a, b in zip(whole.moving + whole.still, cut.moving + cut.still, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_state_is_explicit():
+    """A run that goes on from copied arrays and scalars ends with the same bits."""
+    whole, half = problem(True, {"maxfev": 400}), problem(True, {"maxfev": 400})
+    advance(whole, math.inf)
+    advance(half, 200)
+    resumed = problem(True, {"maxfev": 400})
+    resumed.record[:] = half.record
+    for mine, theirs in (
+        (resumed.moving, half.moving),
+        (resumed.still, half.still),
+        (resumed.state, half.state),
+    ):
+        for a, b in zip(mine, theirs, strict=True):
+            a[:] = b
+    advance(resumed, math.inf)
+    np.testing.assert_array_equal(resumed.record, whole.record)
+    np.testing.assert_array_equal(resumed.moving[0], whole.moving[0])
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+@pytest.mark.parametrize("power", [-27, 27])
+def test_units_of_f_do_not_matter(method, power):
+    p = BY_NAME["Beale"]
+    scale = 2.0**power
+    options = {"gtol": 0.0, "maxfev": 300}
+    plain = fastopt.minimize(p.fun, p.x0, jac=p.jac, method=method, options=options)
+    scaled = fastopt.minimize(
+        lambda x: scale * p.fun(x),
+        p.x0,
+        jac=lambda x: scale * p.jac(x),
+        method=method,
+        options=options,
+    )
+    np.testing.assert_array_equal(scaled.x, plain.x)
+    assert (scaled.nfev, scaled.fun) == (plain.nfev, scale * plain.fun)
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+def test_units_of_x_do_not_matter(method):
+    """Each component in units of its own, powers of two: the same iterates, scaled."""
+    p, unit = BY_NAME["Beale"], np.array([2.0**20, 2.0**-20])
+    options = {"gtol": 0.0, "maxfev": 200}
+    plain = fastopt.minimize(p.fun, p.x0, jac=p.jac, method=method, options=options)
+    scaled = fastopt.minimize(
+        lambda x: p.fun(x / unit),
+        p.x0 * unit,
+        jac=lambda x: p.jac(x / unit) / unit,
+        method=method,
+        options=options,
+    )
+    np.testing.assert_array_equal(scaled.x / unit, plain.x)
+    assert scaled.nfev == plain.nfev
+
+
+def test_status_0_means_what_it_says():
+    """The reported gradient, not only the last one, is below gtol."""
+    for p in PROBLEMS:
+        for method in ("adagrad", "sgd"):
+            res = fastopt.minimize(p.fun, p.x0, jac=p.jac, method=method)
+            if res.status == 0:
+                assert np.abs(res.jac).max() <= _options.GTOL, (p.name, method)
+
+
+def test_small_and_large_problems_agree():
+    """Nine parameters take the general loop, eight the one in registers: one text, one result."""
+    assert cpu.UNROLL == 8
+    weights = np.arange(1.0, 10.0)
+
+    @numba.njit
+    def bowl(x, w):
+        f = 0.0
+        g = np.empty_like(x)
+        for i in range(x.size):
+            f += w[i] * (x[i] - 1.0) ** 2
+            g[i] = 2.0 * w[i] * (x[i] - 1.0)
+        return f, g
+
+    for n in (8, 9):
+        w = weights[:n].copy()
+        res = fastopt.minimize(bowl, np.zeros(n), args=(w,), jac=True)
+        plain = fastopt.minimize(bowl.py_func, np.zeros(n), args=(w,), jac=True)
+        assert res.success
+        np.testing.assert_allclose(res.x, 1.0, atol=1e-6)
+        np.testing.assert_allclose(plain.x, res.x, atol=1e-6)

@@ -1,0 +1,53 @@
+"""What the README promises: its code runs, its tables name everything there is."""
+
+import pathlib
+import re
+
+import numpy as np
+
+import fastopt
+from fastopt import _options, _status, rules, schedules
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_quickstart_runs(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    scope = {}
+    quickstart, with_scipy = blocks[1:3]
+    exec(quickstart, scope)  # the README's own code
+    assert "[2.5 1.3 0.5]" in capsys.readouterr().out
+    assert scope["res"].success
+    exec(with_scipy, scope)
+    np.testing.assert_allclose(scope["res"].x, [2.5, 1.3, 0.5], rtol=1e-4)
+
+
+def test_every_method_option_and_status_is_described():
+    for method in fastopt.methods():
+        row = re.search(rf'^\| `"{method}"` \|.*$', TEXT, re.MULTILINE)
+        assert row, method
+        kind = rules.options_class(rules.get(method))
+        for name, default in kind._field_defaults.items():
+            if name != "learning_rate":
+                shown = f"`{name}` {default}" if isinstance(default, bool) else f"`{name}` "
+                assert shown in row.group(), (method, name)
+                assert re.search(rf"^\| .*`{name}`.* \|", TEXT, re.MULTILINE)
+    for name in _options.COMMON:
+        assert re.search(rf"^\| `{name}` \|", TEXT, re.MULTILINE), name
+    for status in _status.MESSAGES:
+        shown = str(status).replace("-", "\N{MINUS SIGN}")
+        assert re.search(rf"^\| {shown} \|", TEXT, re.MULTILINE), status
+    for kind in schedules.KINDS:
+        assert kind.__name__ in TEXT
+
+
+def test_defaults_in_words():
+    limits = _options.parse(rules.get("rmsprop"), None, None, np.dtype(float)).limits
+    assert f"{limits.gtol:.0e}".replace("-0", "-") in TEXT
+    assert f"{int(limits.maxfev):,}" in TEXT
+
+
+def test_pictures_exist():
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", TEXT):
+        assert (ROOT / path).is_file()
