@@ -86,7 +86,7 @@ class DiskCache:
                 return None
             context.refresh()
             return CompileResult._rebuild(context, *serialize.loads(blob[32:]))
-        except Exception:
+        except Exception:  # whatever a stale or damaged file raises, it is a miss
             return None
 
     def save_overload(self, signature, result):
@@ -95,12 +95,15 @@ class DiskCache:
             return
         try:
             data = serialize.dumps(result._reduce())
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(hashlib.sha256(data).digest() + data)
-            os.replace(file.name, path)
+        except Exception:  # constants that cannot be pickled: this code stays in memory
+            return
+        part = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            part.write_bytes(hashlib.sha256(data).digest() + data)
+            os.replace(part, path)
             _prune(path.parent)
         except OSError:  # a full disk, say: the compiled code is in memory all the same
-            pathlib.Path(file.name).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
 
     def _path(self, signature, context):
         folder = directory()
@@ -118,7 +121,8 @@ class DiskCache:
 
 
 def _prune(folder):
-    files = sorted(folder.glob("*.nbc"), key=lambda f: f.stat().st_mtime)
+    ours = [*folder.glob("*.nbc"), *folder.glob("*.part")]  # .part: of a process that was killed
+    files = sorted(ours, key=lambda f: f.stat().st_mtime)
     for file in files[:-_KEEP]:
         file.unlink(missing_ok=True)
 
@@ -135,4 +139,7 @@ def _describe(kind):
 
 
 def _parts(kind):
-    return getattr(kind, "types", ()) if isinstance(kind, types.BaseTuple) else ()
+    """The types that a type is made of."""
+    inner = [getattr(kind, name, None) for name in ("dtype", "key_type", "value_type", "type")]
+    found = [part for part in inner if isinstance(part, types.Type) and part != kind]
+    return (*getattr(kind, "types", ()), *found)

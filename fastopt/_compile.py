@@ -175,8 +175,8 @@ def _again(function, original):
 
 def processor():
     """What Numba compiles for."""
-    codegen = registry.cpu_target.target_context.codegen()
-    _, name, features = codegen.magic_tuple()
+    context: Any = registry.cpu_target.target_context
+    _, name, features = context.codegen().magic_tuple()
     widths = {"+avx512f": "512-bit vectors", "+avx2": "256-bit vectors", "+neon": "128-bit vectors"}
     simd = next((text for flag, text in widths.items() if flag in features.split(",")), "no SIMD")
     return {

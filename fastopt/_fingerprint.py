@@ -69,6 +69,7 @@ def _module_of(value):
 class _Walk:
     def __init__(self):
         self.seen = {}  # id -> number, for cycles
+        self.walked = set()  # (module, names) whose attributes have been read
         self.keep = []  # alive during the walk, so that no id is used twice
         self.reads = []  # (getter, name, value): rebinding one of these changes the digest
         self.volatile = False  # content that may change in place was read
@@ -143,7 +144,8 @@ class _Walk:
         self.add(tuple((function.__kwdefaults__ or {}).items()))
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             self.put(name)
-            self.read(lambda _, cell=cell: cell.cell_contents, name)
+            value = self.read(lambda _, cell=cell: cell.cell_contents, name)
+            self.add_attributes(value, names(code))
         used = names(code)
         for name in used:
             if name in function.__globals__:
@@ -159,12 +161,11 @@ class _Walk:
 
     def add_attributes(self, value, used):
         """Of the user's own modules, whatever the code may take from them by name."""
-        if isinstance(value, types.ModuleType) and _module_of_name(value) not in _STABLE:
+        if not isinstance(value, types.ModuleType) or (id(value), used) in self.walked:
+            return
+        self.walked.add((id(value), used))
+        if value.__name__.partition(".")[0] not in _STABLE:
             for name in used:
                 if name in vars(value):
                     self.put(name)
-                    self.read(vars(value).get, name)
-
-
-def _module_of_name(module):
-    return module.__name__.partition(".")[0]
+                    self.add_attributes(self.read(vars(value).get, name), used)

@@ -55,7 +55,7 @@ def imported_parts(file):
     """Parts of fastopt that a file imports."""
     for name in imports(file):
         first, _, rest = name.partition(".")
-        if first == "fastopt":
+        if first == "fastopt" and rest != "__version__":
             head = rest.partition(".")[0]
             yield head if (ROOT / head).is_dir() or (ROOT / f"{head}.py").exists() else ""
 

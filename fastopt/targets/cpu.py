@@ -78,7 +78,7 @@ def sweep(rule, uses, x, g, c, state, threads=None):
     if threads < 2:
         run(x, g, c, state, x, x, False)
         return
-    cuts = [n * k // threads // 16 * 16 for k in range(threads)] + [n]
+    cuts = [n * k // threads for k in range(threads + 1)]
 
     def part(k):
         at = slice(cuts[k], cuts[k + 1])
