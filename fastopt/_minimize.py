@@ -236,7 +236,10 @@ class _Problem:
                     record, self.moving, self.still, self.shaped, self.state, *self.fixed, until
                 )
             except Exception as error:
-                raise self.explained(error) from None
+                explained = self.explained(error)
+                if explained is error:
+                    raise
+                raise explained from None
             run, now = Run(*record.tolist()), time.perf_counter()
             progress.update(run)
             if callback and run.nit > nit:

@@ -93,7 +93,7 @@ DEFAULTS = {
 
 
 def rmsprop_rate_last(rate, *, momentum, nesterov=False, **native):
-    """optax's RMSProp with its parts in torch's order: momentum first, then the rate."""
+    """Optax's RMSProp with its parts in torch's order: momentum first, then the rate."""
     return optax.chain(
         optax.scale_by_rms(**native),
         optax.trace(momentum, nesterov),
@@ -102,7 +102,7 @@ def rmsprop_rate_last(rate, *, momentum, nesterov=False, **native):
 
 
 def sgd_rate_first(rate, *, momentum, nesterov=False):
-    """optax's SGD with its parts in Keras' order: the rate first, then momentum."""
+    """Optax's SGD with its parts in Keras' order: the rate first, then momentum."""
     return optax.chain(optax.scale_by_learning_rate(rate), optax.trace(momentum, nesterov))
 
 
