@@ -8,3 +8,7 @@ from fastopt.rules import methods
 
 __version__ = "0.1.0"
 __all__ = ["methods", "minimize", "schedules", "show_config"]
+
+
+def __dir__():
+    return sorted([*__all__, *methods()])

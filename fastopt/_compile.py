@@ -46,7 +46,7 @@ def inline(function, original):
     """
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
         return numba.njit(**SEPARATE, **COUNTED)(function)
-    if any(i.opname == "JUMP_BACKWARD" for i in dis.get_instructions(function)):
+    if any("JUMP_BACKWARD" in i.opname for i in dis.get_instructions(function)):
         return numba.njit(**SEPARATE, **UNCOUNTED)(function)
     return numba.njit(inline="always", **UNCOUNTED)(function)
 

@@ -2,6 +2,8 @@
 
 import functools
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from fastopt import rules
 from fastopt._minimize import minimize
@@ -34,7 +36,7 @@ def _given(constraints):
     return constraints is not None and (not hasattr(constraints, "__len__") or len(constraints) > 0)
 
 
-def __getattr__(name):
+def __getattr__(name) -> Callable[..., Any]:
     """fastopt.rmsprop and its like, found by the names of the rules."""
     if name in rules.methods():
         return method(name)
