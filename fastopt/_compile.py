@@ -137,12 +137,15 @@ def jit(function, bindings, key, lasting=True):
     return _compiled[digest]
 
 
-def as_compiled(function):
+def as_compiled(function, name):
     """A plain function as an @njit one."""
     if is_compiled(function):
         return function
     if not isinstance(function, types.FunctionType):
-        raise TypeError(f"a compiled loop calls plain or @njit functions, not {function!r}")
+        raise TypeError(
+            f"{name} is called from a compiled loop: it must be a plain or an @njit function, "
+            f"not {function!r}"
+        )
     return numba.njit(function)
 
 

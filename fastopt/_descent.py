@@ -52,6 +52,11 @@ def largest(x):
     return top
 
 
+def still_within(change, x, xtol):
+    """Whether a step changed x by no more than xtol, relatively (and tiny x by xtol squared)."""
+    return xtol > 0.0 and change <= xtol * (xtol + largest(x))
+
+
 def steepness(x, g, low, high):
     """Largest component of the projected gradient x - P(x - g); NaN if any is NaN."""
     if not BOUNDED:
@@ -118,7 +123,7 @@ def follow(run, moving, still, shaped, state, limits, options, schedule, data, u
             status = GTOL
         elif not first and abs(old - f) <= limits.ftol * max(abs(old), abs(f)) > 0.0:
             status = FTOL
-        elif limits.xtol > 0.0 and moved <= limits.xtol * (limits.xtol + largest(x)):
+        elif not first and still_within(moved, x, limits.xtol):
             status = XTOL
         elif nit >= limits.maxiter:
             status = MAXITER
@@ -251,7 +256,7 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
                 status = GTOL
             elif over:
                 status = FTOL
-            elif limits.xtol > 0.0 and change <= limits.xtol * (limits.xtol + largest(x)):
+            elif not first and still_within(change, x, limits.xtol):
                 status = XTOL
             elif nit >= limits.maxiter:
                 status = MAXITER

@@ -13,7 +13,7 @@ def target(device, *arrays):
     RuntimeError
         Where CUDA is asked for and cannot be used; the sentence says what is missing.
     """
-    if device not in DEVICES:
+    if not isinstance(device, str) or device not in DEVICES:
         raise ValueError(f"device = {device!r}; it must be 'auto', 'cpu' or 'cuda'")
     on_device = any(hasattr(a, "__cuda_array_interface__") for a in arrays)
     if device == "cpu" and on_device:

@@ -27,7 +27,7 @@ def method_of(jac):
         return "fun"
     if callable(jac):
         return "callable"
-    if jac in ("2-point", "3-point", "cs"):
+    if isinstance(jac, str) and jac in ("2-point", "3-point", "cs"):
         return jac
     raise ValueError(
         f"jac = {jac!r}; it must be a function, True (fun returns value and gradient), "
@@ -83,7 +83,9 @@ def _bind_rate(schedule, bindings, compiled):
         return bindings["rate"].__qualname__
     digest = ""
     if compiled:
-        schedule, digest = _compile.user(_compile.as_compiled(schedule))
+        schedule, digest = _compile.user(_compile.as_compiled(schedule, "learning_rate"))
+    else:
+        schedule = _plain.rate(schedule)
     bindings.update(rate=schedules.own, schedule_function=schedule)
     return digest
 
@@ -99,3 +101,25 @@ def _difference_data(x, steps, power, method):
         ) from None
     z = np.zeros(x.shape, np.result_type(x.dtype, np.complex64)) if method == "cs" else x
     return steps, z.reshape(-1), z
+
+
+def check_complex_step(fun, args, x, box):
+    """Compare the complex step with a real difference along one direction; evaluations spent.
+
+    abs, min, max and .real lose the derivative without a word: a wrong gradient must be an error.
+    """
+    step = np.finfo(x.dtype).eps ** 0.5 * np.maximum(1.0, np.abs(x))
+    if box is not None:
+        low, high = (side.reshape(x.shape) for side in box)
+        step = np.clip(x + np.where(high - x > x - low, step, -step), low, high) - x
+    step = step.astype(x.dtype)
+    at, ahead = (_plain.scalar(fun(point.copy(), *args)) for point in (x, x + step))
+    slope = np.imag(_plain.complex_function(fun)(x + 1e-10j * step, *args)) / 1e-10
+    wanted = ahead - at
+    noise = 1e3 * np.finfo(x.dtype).eps * max(abs(at), abs(ahead))
+    if abs(wanted - slope) > 0.01 * max(abs(wanted), abs(slope)) + noise:
+        raise ValueError(
+            f"jac='cs' gives the slope {slope:.3g} where differences give {wanted:.3g}: fun is not "
+            "complex-safe (abs, min, max and comparisons lose the derivative); use '3-point'"
+        )
+    return 3

@@ -61,8 +61,8 @@ def find_rule(method):
         raise TypeError(f"method must be a string, not {type(method).__name__}; {_known()}")
     name = method.lower().replace("-", "").replace("_", "")
     if name not in rules.methods():
-        close = difflib.get_close_matches(name, rules.methods(), 1)
-        guess = f"; did you mean {close[0]!r}?" if close else "."
+        close = difflib.get_close_matches(name, rules.methods(), 2)
+        guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
     return rules.get(name)
 
@@ -75,7 +75,7 @@ def parse(rule, given, tol, dtype):
     """Check the user's `options` (and `tol`) for a rule and fill in the defaults."""
     if given is not None and not hasattr(given, "items"):
         raise TypeError(f"options must be a dict, not {type(given).__name__}")
-    given = dict(given or {})
+    given = {name: value for name, value in dict(given or {}).items() if value is not None}
     kind = rules.options_class(rule)
     for name in given:
         if name not in COMMON and name not in kind._fields:
@@ -96,8 +96,8 @@ def parse(rule, given, tol, dtype):
         gtol=limit("gtol", 1e-4 if single else GTOL, 0.0),
         ftol=limit("ftol", 4.0 * float(np.finfo(dtype).eps), 0.0),
         xtol=limit("xtol", 0.0, 0.0),
-        maxiter=limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0),
-        maxfev=limit("maxfev", 50_000.0, math.inf),
+        maxiter=whole(limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0)),
+        maxfev=whole(limit("maxfev", 50_000.0, math.inf)),
     )
     steps = given.get("finite_diff_rel_step")
     return Options(
@@ -105,7 +105,7 @@ def parse(rule, given, tol, dtype):
         schedule=schedule,
         limits=limits,
         maxtime=limit("maxtime", math.inf, math.inf),
-        disp=bool(given.get("disp", False)),
+        disp=_disp(given.get("disp", False)),
         steps=None if steps is None else _steps(steps),
     )
 
@@ -134,17 +134,48 @@ def _own(name, value, default):
     return value
 
 
+def whole(limit):
+    return limit if limit == math.inf else float(math.floor(limit))
+
+
+def _disp(value):
+    if isinstance(value, bool | int | np.bool_):
+        return bool(value)
+    raise TypeError(f"disp must be True or False, not {value!r}")
+
+
 def _schedule(rate):
     if isinstance(rate, str):
         if rate == "auto":
             return None
         raise ValueError(f'learning_rate = {rate!r}; it must be "auto", a number or a schedule')
+    if isinstance(rate, type):
+        raise TypeError(f"learning_rate is the class {rate.__name__}; call it with its numbers")
+    if type(rate) in schedules.KINDS:
+        kind = type(rate)
+        return kind(*(_schedule_field(kind.__name__, *field) for field in rate._asdict().items()))
     if callable(rate):
         return rate
-    rate = number("learning_rate", rate, 0.0)
-    if not 0.0 < rate < math.inf:
-        raise ValueError(f"learning_rate = {rate!r}; it must be above zero and finite")
-    return schedules.constant(rate)
+    return schedules.constant(_above_zero("learning_rate", rate))
+
+
+def _schedule_field(kind, name, value):
+    shown = f"learning_rate = {kind}(...): {name}"
+    if name in ("staircase", "restarts"):
+        return _own(shown, value, False)
+    if name in ("rate", "steps", "every", "stretch"):
+        return _above_zero(shown, value)
+    return number(shown, value, 0.0)
+
+
+def _above_zero(name, value):
+    try:
+        checked = number(name, value, 0.0)
+    except ValueError:
+        checked = 0.0
+    if not 0.0 < checked < math.inf:
+        raise ValueError(f"{name} = {value!r}; it must be above zero and finite")
+    return checked
 
 
 def _steps(steps):
@@ -156,7 +187,7 @@ def _steps(steps):
 
 def _unknown(name, rule, kind):
     valid = sorted({*COMMON, *kind._fields})
-    meant = ALIASES.get(name)
+    meant = ALIASES.get(str(name).lower())
     if meant not in valid:
         close = difflib.get_close_matches(str(name), valid, 1)
         meant = close[0] if close else None

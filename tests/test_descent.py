@@ -8,7 +8,7 @@ import pytest
 from problems import PROBLEMS
 
 import fastopt
-from fastopt import _minimize, _objective, _options
+from fastopt import _inputs, _objective, _options, _problem
 from fastopt._run import Run
 from fastopt._status import RUNNING
 from fastopt.targets import cpu
@@ -22,10 +22,10 @@ def problem(compiled, options, method="rmsprop"):
     """The pieces of a minimisation, before it runs."""
     fun, jac = COMPILED[WOOD.name] if compiled else (WOOD.fun, WOOD.jac)
     rule = _options.find_rule(method)
-    x0 = _minimize.start_point(WOOD.x0)
+    x0 = _inputs.start_point(WOOD.x0)
     chosen = _options.parse(rule, options, None, x0.dtype)
     objective = _objective.build(fun, jac, (), chosen.schedule, chosen.steps, x0)
-    return _minimize._Problem(rule, x0, None, chosen, objective, cpu)
+    return _problem.Problem(rule, x0, None, chosen, objective, cpu)
 
 
 def advance(problem, nfev):

@@ -20,6 +20,7 @@ LAYERS = [
     {"derivatives"},
     {"targets"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
+    {"_inputs", "_problem"},
     {"_minimize", "_batch", "_optimizers", "_config"},
     {"_scipy"},
     {""},  # fastopt itself: the public names

@@ -9,14 +9,19 @@ import numpy as np
 from fastopt._open import BOUNDED, SIZE, fun, jac, real, write
 
 
+def number(value):
+    """A float from any real number; in compiled code anything else fails to type."""
+    return float(value * 1.0)
+
+
 def value_alone(shaped, g, data):
-    return float(fun(shaped, *data[0]))
+    return number(fun(shaped, *data[0]))
 
 
 def value_with_gradient(shaped, g, data):
     f, d = fun(shaped, *data[0])
     write(d, g)
-    return float(f)
+    return number(f)
 
 
 def already(x, shaped, g, f, low, high, data):
@@ -56,7 +61,7 @@ def two_point(x, shaped, g, f, low, high, data):
         old = x[i]
         x[i] = old + probe(x, i, steps[i], low, high)
         h = x[i] - old  # what the rounded addition has left of the step
-        g[i] = (float(fun(shaped, *args)) - f) / h if h != 0.0 else 0.0
+        g[i] = (number(fun(shaped, *args)) - f) / h if h != 0.0 else 0.0
         x[i] = old
     return float(x.size)
 
@@ -71,9 +76,9 @@ def three_point(x, shaped, g, f, low, high, data):
             h = real(0.5) * h if not low[i] <= old + real(2.0) * h <= high[i] else h
         x[i] = old + h
         h = x[i] - old
-        f_1 = float(fun(shaped, *args))
+        f_1 = number(fun(shaped, *args))
         x[i] = old - h if central else old + real(2.0) * h
-        f_2 = float(fun(shaped, *args))
+        f_2 = number(fun(shaped, *args))
         x[i] = old
         if h == 0.0:
             g[i] = 0.0

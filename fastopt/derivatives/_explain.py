@@ -10,47 +10,68 @@ from numba.core.errors import NumbaError
 
 def explain(error, objective, x):
     """A Numba error from compiling the loop, put as what is wrong with the user's functions."""
-    kinds = tuple(numba.typeof(a) for a in objective.data[0])
-    for name in ("fun", "jac"):
-        function = objective.bindings.get(name)
-        if function is None:
-            continue
-        kind = numba.typeof(objective.data[3] if objective.method == "cs" else x)
-        try:
-            function.compile((kind, *kinds))
-        except NumbaError as own:
-            text = f"Numba could not compile {name} for x of type {kind}:\n{own}"
-            return TypeError(text)
-        result = function.overloads[(kind, *kinds)].signature.return_type
-        problem = _wrong(name, result, objective.method)
-        if problem:
-            return TypeError(problem)
+    args, method = objective.data[0], objective.method
+    try:
+        schedule = objective.bindings.get("schedule_function")
+        if schedule is not None:
+            result = _compiled(schedule, "learning_rate", (types.float64,))
+            if not isinstance(result, types.Number) or isinstance(result, types.Complex):
+                return TypeError(f"learning_rate must return a number; compiled: {result}")
+        for name in ("fun", "jac"):
+            function = objective.bindings.get(name)
+            if function is not None:
+                at = objective.data[3] if method == "cs" else x
+                result = _compiled(function, name, _signature(at, args))
+                problem = _wrong(name, result, method, x.ndim)
+                if problem:
+                    return TypeError(problem)
+    except TypeError as own:
+        return own
     return error
 
 
 def require_complex(fun, x, args):
     """Raise where a compiled `fun` of complex x is real: Numba would take 0 for its derivative."""
-    kind = numba.typeof(np.empty(x.shape, np.result_type(x.dtype, np.complex64)))
-    signature = (kind, *(numba.typeof(a) for a in args))
-    try:
-        fun.compile(signature)
-    except NumbaError as error:
-        raise TypeError(f"Numba could not compile fun for complex x (jac='cs'):\n{error}") from None
-    problem = _wrong("fun", fun.overloads[signature].signature.return_type, "cs")
+    z = np.empty(x.shape, np.result_type(x.dtype, np.complex64))
+    problem = _wrong("fun", _compiled(fun, "fun", _signature(z, args)), "cs", x.ndim)
     if problem:
         raise TypeError(problem)
 
 
-def _wrong(name, result: Any, method):
+def _signature(x, args):
+    kinds = [numba.typeof(x)]
+    for k, value in enumerate(args):
+        try:
+            kinds.append(numba.typeof(value))
+        except ValueError:
+            raise TypeError(
+                f"args[{k}] is a {type(value).__name__}, which compiled functions cannot take; "
+                "pass arrays, numbers and tuples of them"
+            ) from None
+    return tuple(kinds)
+
+
+def _compiled(function, name, signature):
+    """The type that `function` returns."""
+    try:
+        function.compile(signature)
+    except (NumbaError, TypeError) as own:
+        kinds = ", ".join(map(str, signature))
+        raise TypeError(f"Numba could not compile {name} for ({kinds}):\n{own}") from None
+    return types.unliteral(function.overloads[signature].signature.return_type)
+
+
+def _wrong(name, result: Any, method, ndim):
     if name == "jac":
         dtype = getattr(result, "dtype", None)  # of an array, or of a tuple of one type
-        if isinstance(dtype, types.Number) and not isinstance(dtype, types.Complex):
+        real = isinstance(dtype, types.Number) and not isinstance(dtype, types.Complex)
+        if real and getattr(result, "ndim", 1) in (1, ndim):
             return None
-        return f"jac must return an array of real numbers; compiled, it returns {result}"
+        return f"jac must return an array of real numbers in x's shape; compiled: {result}"
     if method == "fun":
         parts = getattr(result, "types", ())  # of a tuple
         if len(parts) == 2:
-            return _wrong("fun", parts[0], "value") or _wrong("jac", parts[1], "value")
+            return _wrong("fun", parts[0], "", ndim) or _wrong("jac", parts[1], "", ndim)
         return f"with jac=True fun must return (value, gradient); compiled, it returns {result}"
     if method == "cs" and not isinstance(result, types.Complex):
         return (

@@ -7,16 +7,37 @@ def scalar(value):
     """What `fun` returned, as a float."""
     if isinstance(value, float | int):
         return float(value)
+    if isinstance(value, tuple | list):
+        pair = len(value) == 2
+        hint = " (if it returns its gradient too, say jac=True)" if pair else ""
+        raise TypeError(f"fun must return one real number, not {describe_pair(value)}{hint}")
     array = np.asarray(value)
     if array.size != 1 or array.dtype.kind not in "fiub":
         raise TypeError(f"fun must return one real number, not {describe(value)}")
     return float(array.reshape(()))
 
 
+def rate(schedule):
+    """A user's function of t, its learning rate checked."""
+
+    def call(t):
+        value = schedule(t)
+        array = np.asarray(value)
+        if array.size != 1 or array.dtype.kind not in "fiu":
+            raise TypeError(
+                f"learning_rate({t:g}) must return one real number, not {describe(value)}"
+            )
+        return float(array.reshape(()))
+
+    return call
+
+
 def describe(value):
     """A short name for a wrong value."""
     if value is None:
         return "None"
+    if isinstance(value, tuple | list) and len({np.shape(item) for item in value}) > 1:
+        return describe_pair(value)
     if np.ndim(value):
         array = np.asarray(value)
         return f"an array of shape {array.shape} and dtype {array.dtype}"
@@ -54,12 +75,15 @@ def gradient(jac):
 
 
 def checked(d, x):
-    array = np.asarray(d)
+    try:
+        array = np.asarray(d)
+    except ValueError:  # ragged
+        raise ValueError(f"jac returned {describe(d)} of unequal lengths") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"jac must return real numbers, not {describe(d)}")
-    if array.size != x.size:
+        raise TypeError(f"jac must return real numbers, not {describe(array)}")
+    if array.shape not in (x.shape, (x.size,)) and not array.size == x.size == 1:
         raise ValueError(f"jac returned {describe(d)}; x has shape {x.shape}")
-    return array
+    return array.reshape(-1)
 
 
 def complex_function(fun):

@@ -1,0 +1,128 @@
+"""One problem under way: its arrays, its loop, and the looks at the clock in between."""
+
+import math
+import time
+
+import numpy as np
+
+from fastopt import _result, rules
+from fastopt._progress import Progress, report
+from fastopt._run import Run
+from fastopt._status import INTERRUPTED, MAXTIME, RUNNING, STOPPED
+
+SLICE = 0.05  # seconds of compiled work between looks at the clock, the callback and Ctrl-C
+
+
+class Problem:
+    """The arrays and the compiled loop of one problem."""
+
+    def __init__(self, rule, x0, box, chosen, objective, target):
+        dtype, n = x0.dtype, x0.size
+        uses = rules.uses(rule, chosen.rule)
+        auto = chosen.schedule is None
+        rows = iter(np.zeros((4 + 5 * auto + sum(uses), n), dtype))
+        x, g, best_x, best_g = (next(rows) for _ in range(4))
+        x[:] = best_x[:] = x0.reshape(-1)
+        best_g[:] = math.nan
+        low, high = box or (x, x)
+        self.moving, self.still = (g, x), (low, high, best_x, best_g, np.full(1, math.nan))
+        if auto:
+            self.moving = (x, g, *(next(rows) for _ in range(4)))
+            self.still += (next(rows),)
+            self.still[-1][:] = typical(x)
+        self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
+        self.state = tuple(next(rows) if used else x for used in uses)
+        if not auto:
+            v0 = getattr(chosen.rule, "initial_accumulator", 0.0)
+            target.fill_state(rule, uses, dtype)(self.state, n, v0)
+        solver = target.compiled_solver if objective.compiled else target.plain_solver
+        self.solve = solver(rule, uses, dtype, box is not None, x0.shape, objective)
+        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+        self.fixed = chosen.limits, chosen.rule, schedule, objective.data
+        self.record = np.array(Run())
+        self.chosen, self.objective, self.before = chosen, objective, 0
+
+    def run(self, callback):
+        progress = Progress(self.chosen.disp, self.chosen.limits)
+        try:
+            status = self.drive(callback, progress)
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+            if not self.objective.compiled:  # inside fun: the last point has no value
+                self.x[:], self.record[4] = self.still[2], self.still[4][0]
+        finally:
+            progress.close()
+        result = self.result(status)
+        if self.chosen.disp:
+            report(result)
+        return result
+
+    def drive(self, callback, progress):
+        """Run the loop slice by slice until it ends; the status it ends with."""
+        record, began = self.record, time.perf_counter()
+        # A plain objective comes back after each evaluation: Ctrl-C finds everything counted.
+        compiled = self.objective.compiled
+        budget, nit = 8.0 if compiled else 1.0, 0.0
+        while True:
+            nfev, entered = record[2], time.perf_counter()
+            until_nit = record[1] + 1.0 if callback else math.inf
+            try:
+                until = until_nit, record[2] + budget
+                self.solve(
+                    record, self.moving, self.still, self.shaped, self.state, *self.fixed, until
+                )
+            except Exception as error:
+                explained = self.explained(error)
+                if explained is error:
+                    raise
+                raise explained from None
+            run, now = Run(*record.tolist()), time.perf_counter()
+            progress.update(run)
+            if callback and run.nit > nit:
+                nit = run.nit
+                if callback(self.x, run):
+                    return STOPPED
+            if run.status != RUNNING:
+                return run.status
+            if now - began > self.chosen.maxtime:
+                return MAXTIME
+            if compiled:
+                speed = (run.nfev - nfev) / max(now - entered, 1e-7)
+                left = self.chosen.maxtime - (now - began)
+                budget = max(1.0, min(SLICE * speed, 32.0 * budget, left * speed))
+
+    def explained(self, error):
+        if self.objective.compiled and type(error).__module__.startswith("numba."):
+            from fastopt.derivatives import _explain
+
+            return _explain.explain(error, self.objective, self.shaped)
+        return error
+
+    def result(self, status):
+        run = Run(*self.record.tolist())
+        best_x, best_g, best_f = self.still[2:5]
+        shape = self.shaped.shape
+        return _result.build(
+            status,
+            x=best_x.reshape(shape).copy(),
+            fun=float(best_f[0]),
+            jac=best_g.reshape(shape).copy(),
+            nit=int(run.nit),
+            nfev=int(run.nfev) + self.before,
+            njev=int(run.njev),
+            x_last=self.x.reshape(shape).copy(),
+            fun_last=run.f,
+            jac_method=METHOD_NAMES.get(self.objective.method, self.objective.method),
+            device="cpu",
+        )
+
+
+METHOD_NAMES = {"fun": "fun", "callable": "jac"}
+
+
+def typical(x):
+    """Sizes of the components of x0, in whose units the rule sees the problem; zeros get the
+    largest, and an x0 of zeros has 1.
+    """
+    size = np.abs(x)
+    return np.where(size > 0, size, size.max() or 1)
