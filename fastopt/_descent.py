@@ -172,14 +172,18 @@ def trial(x, p, fraction, new, low, high):
     return moved
 
 
-def accept(x, g, new, new_g, w):
-    """Move to the new point; s's in the metric, s'y and the largest change, s and y the moves."""
+def accept(x, g, new, new_g, w, scale):
+    """Move to the new point; s's in the metric, s'y and the largest change, s and y the moves.
+
+    A component that has outgrown its scale takes its size for it: x0 may start near zero.
+    """
     ss, sy, moved = 0.0, 0.0, 0.0
     for i in range(SIZE or x.size):
         s = new[i] - x[i]
         ss += s * s / w[i]
         sy += s * (new_g[i] - g[i])
         moved = max(moved, abs(s))
+        scale[i] = max(scale[i], abs(new[i]))
         x[i] = new[i]
         g[i] = new_g[i]
     return ss, sy, moved
@@ -219,14 +223,16 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
         f_new = value(shaped, new_g, data)
         nfev += 1.0
         slack = 4.0 * EPS * abs(f)  # what rounding may add to f
-        good = first or f_new <= reference + ARMIJO * fraction * slope + slack
+        near = -slope <= 1e4 * slack  # only where little is left to gain is rounding forgiven
+        wanted = reference + ARMIJO * fraction * slope + (slack if near else 0.0)
+        good = first or f_new <= wanted
         if good:
             nfev += gradient(new, shaped, new_g, f_new, low, high, data)
             njev += 1.0
             gnorm_new = steepness(new, new_g, low, high)
             good = math.isfinite(f_new) and math.isfinite(gnorm_new)
         if good:
-            ss, sy, change = accept(x, g, new, new_g, w)
+            ss, sy, change = accept(x, g, new, new_g, w, scale)
             f, gnorm = f_new, gnorm_new
             if first:
                 norm = begin(g, w, scale, state)
@@ -265,7 +271,7 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             f, status = f_new, NONFINITE
         elif not moved or -fraction * slope <= EPS * abs(f):
             # No decrease is left to find: at the floor of rounding, or the gradient misleads.
-            status = FTOL if -slope <= 1e4 * EPS * abs(f) else NO_STEP
+            status = FTOL if near else NO_STEP
         else:
             curve = f_new - f - fraction * slope
             ideal = -0.5 * slope * fraction / curve if math.isfinite(curve) else 0.0

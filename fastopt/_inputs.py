@@ -41,7 +41,8 @@ def box_of(bounds, x):
     except (TypeError, ValueError):
         raise ValueError(
             f"bounds must be {x.size} pairs (low, high) of real numbers or None, one a component "
-            f"of x0, or a scipy.optimize.Bounds of x0's shape; {_count(bounds)} were given: {bounds!r}"
+            f"of x0, or a scipy.optimize.Bounds of x0's shape; {_count(bounds)} were given: "
+            f"{bounds!r}"
         ) from None
     low, high = (np.ascontiguousarray(side).reshape(-1) for side in sides)
     if (bad := ~(low <= high)).any():

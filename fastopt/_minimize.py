@@ -30,7 +30,8 @@ def minimize(
     args : tuple, optional
         Further arguments of `fun` and `jac`.
     method : str
-        One of `fastopt.methods()`; "rmsprop" by default.
+        One of `fastopt.methods()`; "rmsprop" by default. ``help(fastopt.adam)`` and its like
+        describe a rule and its options.
     jac : {callable, True, "2-point", "3-point", "cs", None}
         The gradient: a function ``jac(x, *args)``; True where `fun` returns (value, gradient);
         or how to take differences, which stay inside the bounds. None means "2-point".
@@ -45,7 +46,7 @@ def minimize(
         ``learning_rate`` ("auto", a number or one of `fastopt.schedules`), ``maxiter``,
         ``maxfev``, ``maxtime`` (seconds), ``gtol`` (largest component of the projected gradient),
         ``ftol`` (relative change of f), ``xtol`` (relative change of x), ``disp``,
-        ``finite_diff_rel_step``, and the options of the rule itself (`fastopt.rules`).
+        ``finite_diff_rel_step``, and the options of the rule itself (``help(fastopt.adam)``).
         With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}
@@ -67,9 +68,10 @@ def minimize(
     -----
     With ``learning_rate="auto"`` the step is found by a projected nonmonotone search along the
     rule's own direction from a Barzilai-Borwein step in the rule's metric (Birgin, Martinez and
-    Raydan 2000). The rule sees gradients in units of the first one and of |x0|, so that neither
-    the units of f nor those of x matter. An explicit learning rate gives exactly the published
-    rule.
+    Raydan 2000). The rule sees gradients in units of the first one and of x's own sizes, so that
+    the iterates depend neither on the units of f nor, where no component of x0 is zero, on those
+    of x; `gtol` does, being absolute. `rho` is 0.99 there unless given, `eps` 1e-30. An explicit
+    learning rate gives exactly the published rule.
 
     Examples
     --------

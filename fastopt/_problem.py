@@ -121,8 +121,9 @@ METHOD_NAMES = {"fun": "fun", "callable": "jac"}
 
 
 def typical(x):
-    """Sizes of the components of x0, in whose units the rule sees the problem; zeros get the
-    largest, and an x0 of zeros has 1.
+    """Sizes of the components of x0, in whose units the rule sees the problem.
+
+    A zero gets the largest of them, and an x0 of zeros has 1. They grow with x (`accept`).
     """
     size = np.abs(x)
     return np.where(size > 0, size, size.max() or 1)

@@ -31,7 +31,7 @@ class Progress:
 def report(result):
     """The end of a run in SciPy's manner."""
     print(result.message)
-    print(f"         Current function value: {result.fun:f}")
+    print(f"         Current function value: {result.fun:g}")
     print(f"         Iterations: {result.nit}")
     print(f"         Function evaluations: {result.nfev}")
     print(f"         Gradient evaluations: {result.njev}")

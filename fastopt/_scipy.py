@@ -25,9 +25,13 @@ def method(name):
         return minimize(fun, x0, args, name, jac, bounds, tol, callback, options, device=device)
 
     solve.__name__ = solve.__qualname__ = name
+    rule = rules.get(name)
+    defaults = rules.options_class(rule)._field_defaults.items()
+    own = ", ".join(f"{k}={v!r}" for k, v in defaults if k != "learning_rate")
     solve.__doc__ = (
-        f"The rule {name!r} as a method: ``scipy.optimize.minimize(fun, x0, "
-        f"method=fastopt.{name})``.\n\nIts keyword options are those of `fastopt.minimize`."
+        f"{rule.__doc__}\nAs a method of SciPy: ``scipy.optimize.minimize(fun, x0, "
+        f"method=fastopt.{name})``, or of `fastopt.minimize`, as {name!r}.\n\n"
+        f"Options of its own: {own}.\nThe others are those of `fastopt.minimize`."
     )
     return solve
 

@@ -18,14 +18,15 @@ MESSAGES = {
     1: "Stopped at maxiter iterations; raise options['maxiter'] to go on.",
     2: "Converged: the function can be reduced no further (ftol).",
     3: "Converged: the last step was below xtol.",
-    4: "Stopped at maxfev evaluations; raise options['maxfev'] to go on.",
+    4: "Stopped at maxfev evaluations; raise options['maxfev'] to go on, or try another method.",
     5: "Stopped after maxtime seconds.",
     6: "Interrupted; x is the best point so far.",
     7: "Not run.",
     99: "Stopped by the callback.",
     -1: "The function or its gradient is not finite here (NaN or inf) and no step leads back; "
     "check x0, bounds and the learning rate.",
-    -2: "No step along the descent direction reduces the function: the gradient may be wrong or "
-    "the function not smooth here (compare jac with '3-point').",
+    -2: "No step along the descent direction reduces the function: the gradient is wrong, or only "
+    "as good as its differences (try jac='3-point'), or the function has a kink or noise here "
+    "(a fixed learning rate with a schedule does not mind).",
 }
 SUCCESS = (0, 2, 3)
