@@ -62,7 +62,8 @@ def box_of(bounds, x):
 
 
 def _count(bounds):
-    return len(bounds) if hasattr(bounds, "__len__") else "others"
+    sides = getattr(bounds, "lb", bounds)
+    return len(sides) if hasattr(sides, "__len__") else "others"
 
 
 def _pair(low, high):

@@ -15,9 +15,10 @@ from fastopt._run import Run
 from fastopt.rules import _slots
 from fastopt.targets import _intrinsics
 
-# Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 500,000 float32
-# elements of RMSProp on (benchmarks/sweeps.py, TimeThreads).
-PARALLEL_FROM = 3_000_000
+# Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
+# elements of RMSProp on. Measured (benchmarks/sweeps.py, TimeThreads): at 400,000 they lose
+# (138 against 126 us), at 1,000,000 they win (248 against 310).
+PARALLEL_FROM = 5_000_000
 # Up to this many parameters the solve loop is compiled for their number and works on copies in
 # registers: an iteration on the Rosenbrock function then takes 18 ns, not 24.
 UNROLL = 8
