@@ -10,8 +10,9 @@ import types
 from typing import Any
 
 import numba
-from numba.core import registry
+from numba.core import config, registry
 from numba.core.dispatcher import Dispatcher
+from numba.np.ufunc import parallel
 
 from fastopt import _cache, _fingerprint
 
@@ -31,6 +32,7 @@ _PACKAGE = __name__.partition(".")[0] + "."
 _DERIVATIVES = _PACKAGE + "derivatives"
 _compiled: dict = {}
 _serial = itertools.count()
+numba_config: Any = config  # its names are made at run time
 
 
 def is_compiled(function):
@@ -176,6 +178,12 @@ def _again(function, original):
     return numba.njit(**options)(function)
 
 
+def thread_limit():
+    """`numba.get_num_threads`, which would start Numba's thread pool where nobody has done so."""
+    started = getattr(parallel, "_is_initialized", True)
+    return numba.get_num_threads() if started else numba_config.NUMBA_NUM_THREADS
+
+
 def processor():
     """What Numba compiles for."""
     context: Any = registry.cpu_target.target_context
@@ -186,5 +194,5 @@ def processor():
         "numba": numba.__version__,
         "name": name,
         "simd": simd,
-        "threads": numba.get_num_threads(),
+        "threads": thread_limit(),
     }

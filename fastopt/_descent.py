@@ -135,8 +135,8 @@ def follow(run, moving, still, shaped, state, limits, options, schedule, data, u
 def direct(x, g, p, w, scale, c, state, norm, step, low, high):
     """Direction p from the rule, its diagonal metric 1/w, and the slope of f along p.
 
-    The rule sees the gradient in units of the first one and of |x0|. Momentum is followed where it
-    descends; it is scaled to the minimum along it of the quadratic whose Hessian is 1/(w step).
+    The rule sees the gradient in units of the first one and of x's sizes. Momentum is followed
+    where it descends, scaled to the minimum along it of the quadratic with Hessian 1/(w step).
     """
     c, norm = cast(C, real, c), real(norm)
     gu, uu, gg, slope = 0.0, 0.0, 0.0, 0.0

@@ -5,11 +5,10 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 
 from fastopt import _descent
-from fastopt._compile import inline, jit, link, unwrapped
+from fastopt._compile import inline, jit, link, thread_limit, unwrapped
 from fastopt._open import SIZE, bring_back, cast, fetch, loop
 from fastopt._run import Run
 from fastopt.rules import _slots
@@ -63,7 +62,7 @@ def sweep(rule, uses, x, g, c, state, threads=None):
     state : tuple of ndarray
         An array like x for each slot; one that is not used may be anything, x itself say.
     threads : int, optional
-        At most this many; by default what `numba.get_num_threads` says, and one for small arrays.
+        By default what `numba.set_num_threads` allows, and one for small arrays.
         The bits do not depend on it.
     """
     run = kernel(rule, uses, x.dtype)
@@ -74,8 +73,8 @@ def sweep(rule, uses, x, g, c, state, threads=None):
         return
     n, state = x.size, tuple(state)
     if threads is None:
-        size = n * x.itemsize * (2 + sum(uses))
-        threads = min(numba.get_num_threads(), size // PARALLEL_FROM)
+        threads = n * x.itemsize * (2 + sum(uses)) // PARALLEL_FROM
+        threads = min(threads, thread_limit()) if threads > 1 else 1
     if threads < 2:
         run(x, g, c, state, x, x, False)
         return
