@@ -1,0 +1,89 @@
+"""What people bring to `learning_rate="auto"`: poor starts, wrong gradients, ordinary fits."""
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares, rosen, rosen_der
+
+import fastopt
+from fastopt import _options, rules
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+@pytest.mark.parametrize("start", [1e-8, 1e-6, 1e-3, 0.0])
+def test_a_start_near_zero_is_no_scale(method, start):
+    """Components grow out of the size that x0 gave them."""
+    res = fastopt.minimize(
+        lambda x: (x[0] - 3.0) ** 2 + (x[1] - 2.0) ** 2,
+        [start, 1.0],
+        jac=lambda x: 2.0 * (x - [3.0, 2.0]),
+        method=method,
+    )
+    assert res.success
+    assert res.nfev < 200
+    np.testing.assert_allclose(res.x, [3.0, 2.0], atol=1e-6)
+
+
+ENERGY = np.linspace(100.0, 200.0, 201)
+TRUTH = np.array([300.0, 142.0, 5.0, 50.0, -0.1])
+
+
+def peak(p):
+    return p[0] * np.exp(-0.5 * ((ENERGY - p[1]) / p[2]) ** 2) + p[3] + p[4] * ENERGY
+
+
+COUNTS = np.random.default_rng(7).poisson(peak(TRUTH)).astype(float)
+ROOT_WEIGHT = 1.0 / np.sqrt(np.maximum(COUNTS, 1.0))
+
+
+def chi2(p):
+    return float(np.sum((ROOT_WEIGHT * (peak(p) - COUNTS)) ** 2))
+
+
+def chi2_jac(p):
+    e = np.exp(-0.5 * ((ENERGY - p[1]) / p[2]) ** 2)
+    z = (ENERGY - p[1]) / p[2]
+    r = 2.0 * ROOT_WEIGHT**2 * (peak(p) - COUNTS)
+    columns = (e, p[0] * e * z / p[2], p[0] * e * z * z / p[2], np.ones_like(z), ENERGY)
+    return np.array([r @ c for c in columns])
+
+
+@pytest.mark.parametrize("slope", [0.0, 1e-3])
+@pytest.mark.parametrize("method", ["rmsprop", "adagrad", "adadelta", "adam", "nadam", "adamax"])
+def test_a_peak_on_a_slope(method, slope):
+    """A Gaussian peak with Poisson noise, from a rough start: least_squares is the oracle."""
+    start = [200.0, 150.0, 8.0, 30.0, slope]
+    best = least_squares(lambda p: ROOT_WEIGHT * (peak(p) - COUNTS), start, x_scale="jac")
+    res = fastopt.minimize(chi2, start, jac=chi2_jac, method=method)
+    assert res.success
+    assert res.fun <= 2.0 * best.cost * (1.0 + 1e-8)
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+def test_a_gradient_of_the_wrong_sign_is_found_out(method):
+    res = fastopt.minimize(rosen, [-1.2, 1.0, 0.5], jac=lambda x: -rosen_der(x), method=method)
+    assert (res.status, res.success) == (-2, False)
+    assert res.nfev < 200
+    np.testing.assert_array_equal(res.x, [-1.2, 1.0, 0.5])
+
+
+def test_a_complex_step_through_abs_is_refused():
+    with pytest.raises(ValueError, match="3-point"):
+        fastopt.minimize(lambda x: abs(x[0] - 1) ** 2 + x[1] ** 2, [0.5, 1.0], jac="cs")
+    res = fastopt.minimize(lambda x: (x[0] - 1) ** 2 + x[1] ** 2, [0.5, 1.0], jac="cs")
+    np.testing.assert_allclose(res.x, [1.0, 0.0], atol=1e-7)
+
+
+def test_auto_has_defaults_of_its_own():
+    rule = rules.get("rmsprop")
+    auto = _options.parse(rule, {}, None, np.dtype(float)).rule
+    fixed = _options.parse(rule, {"learning_rate": 0.1}, None, np.dtype(float)).rule
+    given = _options.parse(rule, {"rho": 0.9, "eps": 1e-8}, None, np.dtype(float)).rule
+    assert (auto.rho, auto.eps) == (0.99, 1e-30)
+    assert (fixed.rho, fixed.eps) == (given.rho, given.eps) == (0.9, 1e-8)
+
+
+def test_a_rule_may_be_given_as_its_function():
+    by_name = fastopt.minimize(rosen, [-1.2, 1.0], jac=rosen_der, method="adam")
+    by_function = fastopt.minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=fastopt.adam)
+    np.testing.assert_array_equal(by_function.x, by_name.x)
+    assert "beta1=0.9" in fastopt.adam.__doc__
