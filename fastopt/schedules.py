@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from fastopt._open import schedule_function
 
+__all__ = ["constant", "cosine", "exponential", "inverse_time", "polynomial"]
+
 
 class constant(NamedTuple):
     """`rate`, always."""
