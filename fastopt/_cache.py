@@ -12,6 +12,7 @@ import pathlib
 import stat
 import sys
 import tempfile
+import threading
 import warnings
 
 import numba
@@ -93,11 +94,13 @@ class DiskCache:
         path = self._path(signature, result.target_context)
         if path is None or result.objectmode or result.lifted:
             return
+        if result.library.has_dynamic_globals:  # addresses of this process
+            return
         try:
             data = serialize.dumps(result._reduce())
         except Exception:  # constants that cannot be pickled: this code stays in memory
             return
-        part = path.with_suffix(f".{os.getpid()}.part")
+        part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         try:
             part.write_bytes(hashlib.sha256(data).digest() + data)
             os.replace(part, path)

@@ -19,8 +19,9 @@ from fastopt import _cache, _fingerprint
 # Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
 # may contract. Never nnan or ninf: they delete the checks for divergence.
 FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
-# The loop allocates nothing and owns no array. Not counting references in it leaves two atomic
-# operations out of every evaluation, and takes a fifth off the time to compile it.
+# The loop allocates nothing and owns no array (where args are arrays and numbers). Not counting
+# references in it leaves two atomic operations out of every evaluation, and takes a fifth off the
+# time to compile it.
 UNCOUNTED: dict[str, Any] = {**FLAGS, "_nrt": False}
 COUNTED: dict[str, Any] = {**FLAGS, "_nrt": True}  # said, since callees inherit it
 SEPARATE: dict[str, Any] = {
@@ -40,7 +41,7 @@ def is_compiled(function):
     return isinstance(function, Dispatcher)
 
 
-def inline(function, original):
+def inline(function, original, loop=UNCOUNTED):
     """Decorator of linked inner functions: one with a loop is compiled by itself, others inline.
 
     Everything inline made the solve loop compile in 4.1 s (half of it in Numba's inliner, which
@@ -49,8 +50,13 @@ def inline(function, original):
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
         return numba.njit(**SEPARATE, **COUNTED)(function)
     if any("JUMP_BACKWARD" in i.opname for i in dis.get_instructions(function)):
-        return numba.njit(**SEPARATE, **UNCOUNTED)(function)
-    return numba.njit(inline="always", **UNCOUNTED)(function)
+        return numba.njit(**SEPARATE, **loop)(function)
+    return numba.njit(inline="always", **loop)(function)
+
+
+def inline_counted(function, original):
+    """`inline` for loops that carry lists, dicts and the like to the objective."""
+    return inline(function, original, COUNTED)
 
 
 def unwrapped(function, _value=None):
@@ -58,15 +64,15 @@ def unwrapped(function, _value=None):
     return function
 
 
-def link(function, bindings, wrap, *, narrow=None, follow=None, suffix=""):
+def link(function, bindings, wrap, *, top=unwrapped, narrow=None, follow=None, suffix=""):
     """`function` over other globals, and with it the tree of functions that it calls.
 
     Parameters
     ----------
     bindings : dict
         What names left open shall mean, in the whole tree.
-    wrap : callable ``(rebuilt, original)``
-        The target's decorator, applied to every function below the top.
+    wrap, top : callable ``(rebuilt, original)``
+        The target's decorator, for the functions below the top and for the top itself.
     narrow : callable, optional
         Applied to float constants, to bring them to the element type.
     follow : callable, optional
@@ -77,14 +83,13 @@ def link(function, bindings, wrap, *, narrow=None, follow=None, suffix=""):
         number, which is good for one process.
     """
     follow = follow or _is_ours
-    if not suffix:
-        suffix = f"_{next(_serial)}"
-    built = {}
+    suffix = suffix or f"_{next(_serial)}"
+    built, modules = {}, {}
 
-    def build(value):
+    def build(value, decorate):
         f = getattr(value, "py_func", value)
         if f in built:
-            return built[f][0]
+            return built[f]
         code = f.__code__
         if narrow:
             consts = (narrow(c) if isinstance(c, float) else c for c in code.co_consts)
@@ -94,44 +99,55 @@ def link(function, bindings, wrap, *, narrow=None, follow=None, suffix=""):
         new = types.FunctionType(code, scope, f.__name__ + suffix, f.__defaults__, closure)
         new.__kwdefaults__, new.__qualname__ = f.__kwdefaults__, f.__qualname__ + suffix
         new.__module__ = f.__module__
-        built[f] = new, value
-        for name in _fingerprint.names(f.__code__):
+        # Decorated before its globals are filled in: functions may call themselves or each other.
+        built[f] = decorate(new, value)
+        used = _fingerprint.names(f.__code__)
+        for name in used:
             if name in bindings or name in f.__globals__:
-                scope[name] = inner(bindings[name] if name in bindings else f.__globals__[name])
+                value = bindings[name] if name in bindings else f.__globals__[name]
+                scope[name] = inner(value, used)
         for cell, old in zip(closure or (), f.__closure__ or (), strict=True):
-            cell.cell_contents = inner(old.cell_contents)
-        return new
+            cell.cell_contents = inner(old.cell_contents, used)
+        return built[f]
 
-    def inner(value):
-        return build(value) if follow(value) else value
+    def inner(value, used):
+        if follow(value):
+            return build(value, wrap)
+        if type(value) is tuple:
+            return tuple(inner(item, used) for item in value)
+        if isinstance(value, types.ModuleType) and not _fingerprint.is_library(value):
+            return module(value, used)
+        return value
 
-    top = build(function)
-    # Wrapped last, so that functions that call themselves or each other find the wrapped form.
-    wrapped = {new: wrap(new, value) for new, value in built.values() if new is not top}
-    for new, _ in built.values():
-        for name, value in new.__globals__.items():
-            if isinstance(value, types.FunctionType) and value in wrapped:
-                new.__globals__[name] = wrapped[value]
-        for cell in new.__closure__ or ():
-            if isinstance(cell.cell_contents, types.FunctionType):
-                cell.cell_contents = wrapped.get(cell.cell_contents, cell.cell_contents)
-    return top
+    def module(value, used):
+        """The user's module with what the code takes from it, rebuilt."""
+        if value not in modules:
+            modules[value] = types.ModuleType(value.__name__)
+        for name in used:
+            if name in vars(value) and name not in vars(modules[value]):
+                setattr(modules[value], name, None)  # a module may lead back to itself
+                setattr(modules[value], name, inner(vars(value)[name], used))
+        return modules[value]
+
+    return build(function, top)
 
 
 def _is_ours(value):
     return isinstance(value, types.FunctionType) and value.__module__.startswith(_PACKAGE)
 
 
-def jit(function, bindings, key, lasting=True):
+def jit(function, bindings, key, lasting=True, counted=False):
     """`function`, linked with `bindings` and compiled for the CPU: once per content.
 
     `key` says in plain values what decides the content, beside this package's own sources; where
-    it is not `lasting`, for this process only.
+    it is not `lasting`, for this process only. `counted` where arguments are counted references.
     """
-    digest = _fingerprint.digest_of(function.__qualname__, key)
+    digest = _fingerprint.digest_of(function.__qualname__, key, counted)
     if digest not in _compiled:
-        linked = link(function, bindings, inline, suffix=f"_{digest[:16]}")
-        options: dict[str, Any] = {**UNCOUNTED, "no_cfunc_wrapper": True}
+        wrap = inline_counted if counted else inline
+        linked = link(function, bindings, wrap, suffix=f"_{digest[:16]}")
+        loop = COUNTED if counted else UNCOUNTED
+        options: dict[str, Any] = {**loop, "no_cfunc_wrapper": True}
         compiled: Any = numba.njit(**options)(linked)
         if lasting:
             compiled._cache = _cache.DiskCache(digest)
@@ -163,8 +179,10 @@ def user(function):
     except _fingerprint.Unhashable:
         return function, id(function)
     if digest not in _compiled:
-        linked = link(function, {}, _again, follow=is_compiled, suffix=f"_{digest[:16]}")
-        _compiled[digest] = _again(linked, function)
+        suffix = f"_{digest[:16]}"
+        _compiled[digest] = link(
+            function, {}, _again, top=_again, follow=is_compiled, suffix=suffix
+        )
     return _compiled[digest], digest
 
 

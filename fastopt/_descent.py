@@ -274,7 +274,7 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             status = FTOL if near else NO_STEP
         else:
             curve = f_new - f - fraction * slope
-            ideal = -0.5 * slope * fraction / curve if math.isfinite(curve) else 0.0
+            ideal = -0.5 * slope * fraction / curve if 0.0 < curve < math.inf else 0.0
             fraction *= min(max(ideal, 0.1), 0.5)
         if status == RUNNING and nfev >= limits.maxfev:
             status = MAXFEV

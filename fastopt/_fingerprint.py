@@ -9,6 +9,7 @@ import functools
 import hashlib
 import pathlib
 import sys
+import sysconfig
 import types
 from typing import Any
 
@@ -16,8 +17,10 @@ import numpy as np
 from numba.core import types as numba_types
 
 _PACKAGE = __name__.partition(".")[0]
-# Modules whose version stands for their content.
-_STABLE = {*sys.stdlib_module_names, "numpy", "scipy", "numba", "llvmlite", _PACKAGE}
+# Packages whose version stands for their content.
+_LIBRARIES = {"numpy", "scipy", "numba", "llvmlite", _PACKAGE}
+_STDLIB = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+_LARGE = 1_000_000  # bytes: Numba compiles the address of larger constants, not their content
 # Things whose name says what they are; an instance of some class of numba's does not.
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
 _memo: dict = {}
@@ -41,7 +44,7 @@ def of(function):
     digest = walk.digest(_package_digest(), function)
     if not walk.volatile:
         while len(_memo) >= 256:
-            _memo.pop(next(iter(_memo)))
+            _memo.pop(next(iter(_memo), None), None)
         _memo[id(function)] = function, digest, walk.reads
     return digest
 
@@ -62,8 +65,31 @@ def _package_digest():
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
 
 
-def _module_of(value):
+def is_library(module):
+    """Whether a module is of Python or of the numerical packages, not of the user."""
+    file = getattr(module, "__file__", None)
+    standard = file is None or (file.startswith(_STDLIB) and "site-packages" not in file)
+    return standard or module.__name__.partition(".")[0] in _LIBRARIES
+
+
+def _root(value):
     return (getattr(value, "__module__", None) or "").partition(".")[0]
+
+
+def _is_named(value):
+    """Whether a function or class is a library's, so that its name says what it is."""
+    if _root(value) in _LIBRARIES:
+        return True
+    module = sys.modules.get(getattr(value, "__module__", None) or "builtins")
+    plain = isinstance(value, types.FunctionType)
+    return not plain and module is not None and _root(value) != "__main__" and is_library(module)
+
+
+def _contents(cell, _name):
+    try:
+        return cell.cell_contents
+    except ValueError:
+        raise Unhashable("a closure variable that is not set yet") from None
 
 
 class _Walk:
@@ -89,8 +115,10 @@ class _Walk:
         kind = type(value)
         if value is None or kind in (bool, int, float, complex, str, bytes, type(...)):
             self.put(kind.__name__, repr(value))
-        elif isinstance(value, np.generic | np.dtype):
-            self.put(kind.__name__, repr(value), getattr(value, "dtype", value))
+        elif isinstance(value, np.generic):
+            self.put(kind.__name__, value.dtype, value.tobytes())
+        elif isinstance(value, np.dtype):
+            self.put("dtype", value)
         elif isinstance(value, types.CodeType):
             self.add_code(value)
         elif id(value) in self.seen:
@@ -102,6 +130,8 @@ class _Walk:
 
     def add_object(self, value: Any):
         if hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # @njit
+            if getattr(value, "locals", None):
+                raise Unhashable("types given to local variables")
             for name, option in sorted(value.targetoptions.items()):
                 self.put(name, sorted(option) if isinstance(option, set) else option)
             self.add(value.py_func)
@@ -111,6 +141,8 @@ class _Walk:
             for item in items:
                 self.add(item)
         elif isinstance(value, np.ndarray) and value.dtype != object:
+            if value.nbytes > _LARGE:
+                raise Unhashable("a large constant array")
             self.volatile = True
             self.put("array", value.dtype, value.shape, value.strides, value.tobytes())
         elif isinstance(value, list | dict):
@@ -119,8 +151,10 @@ class _Walk:
             self.add(tuple(value.items() if isinstance(value, dict) else value))
         elif isinstance(value, types.ModuleType):
             self.put("module", value.__name__, getattr(value, "__version__", ""))
-        elif isinstance(value, _NAMED) and _module_of(value) in _STABLE:
-            self.put("named", _module_of(value), getattr(value, "__qualname__", repr(value)))
+        elif isinstance(value, _NAMED) and _is_named(value):
+            version = getattr(sys.modules.get(_root(value)), "__version__", "")
+            name = getattr(value, "__qualname__", repr(value))
+            self.put("named", getattr(value, "__module__", ""), name, version)
         elif isinstance(value, numba_types.Type):
             self.put("numba type", value)
         elif isinstance(value, types.FunctionType):
@@ -144,7 +178,7 @@ class _Walk:
         self.add(tuple((function.__kwdefaults__ or {}).items()))
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             self.put(name)
-            value = self.read(lambda _, cell=cell: cell.cell_contents, name)
+            value = self.read(functools.partial(_contents, cell), name)
             self.add_attributes(value, names(code))
         used = names(code)
         for name in used:
@@ -152,10 +186,15 @@ class _Walk:
                 self.put(name)
                 value = self.read(function.__globals__.get, name)
                 self.add_attributes(value, used)
+            else:  # a builtin, which a global may shadow one day
+                self.reads.append((function.__globals__.get, name, None))
 
     def read(self, getter, name):
         value = getter(name)
         self.reads.append((getter, name, value))
+        if isinstance(value, types.FunctionType) and not _is_named(value):
+            # Compiled code can only reach it through an @overload, which is out of sight.
+            raise Unhashable(f"the plain function {value.__qualname__}")
         self.add(value)
         return value
 
@@ -164,7 +203,7 @@ class _Walk:
         if not isinstance(value, types.ModuleType) or (id(value), used) in self.walked:
             return
         self.walked.add((id(value), used))
-        if value.__name__.partition(".")[0] not in _STABLE:
+        if not is_library(value):
             for name in used:
                 if name in vars(value):
                     self.put(name)

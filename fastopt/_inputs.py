@@ -50,8 +50,8 @@ def box_of(bounds, x):
         raise ValueError(
             f"bounds of component {i} are ({low[i]:g}, {high[i]:g}): low above high, or NaN"
         )
-    low, high = _inward(low, x.dtype, np.inf), _inward(high, x.dtype, -np.inf)
     flat = x.reshape(-1)
+    low, high = _inward(low, flat, np.inf), _inward(high, flat, -np.inf)
     if (bad := (flat < low) | (flat > high)).any():
         i = _first(bad)
         raise ValueError(
@@ -70,11 +70,12 @@ def _pair(low, high):
     return -math.inf if low is None else low, math.inf if high is None else high
 
 
-def _inward(side, dtype, inside):
-    """Bounds in the element type, rounded into the box."""
-    rounded = side.astype(dtype)
-    out = rounded < side if inside > 0 else rounded > side
-    return np.where(out, np.nextafter(rounded, dtype.type(inside)), rounded)
+def _inward(side, x, inside):
+    """Bounds in x's type, rounded into the box; but x may lie on the bound as x's type has it."""
+    with np.errstate(over="ignore"):
+        rounded = side.astype(x.dtype)
+    out = (rounded < side if inside > 0 else rounded > side) & (rounded != x)
+    return np.where(out, np.nextafter(rounded, x.dtype.type(inside)), rounded)
 
 
 def _first(flags):

@@ -14,6 +14,7 @@ class Objective(NamedTuple):
     bindings: dict  # fun, jac, value, gradient, rate, loop
     key: tuple  # names their content
     lasting: bool  # whether the key holds beyond this process
+    counted: bool  # whether args hold what Numba counts references to: lists, dicts, ...
     data: tuple
     compiled: bool
     method: str  # result.jac_method
@@ -65,14 +66,24 @@ def build(fun, jac, args, schedule, steps, x):
     data = (tuple(args),)
     if power is not None:
         data += _difference_data(x, steps, power, method)
-    return Objective(bindings, key, lasting, data, compiled, method)
+    counted = compiled and not all(map(_uncounted, args))
+    return Objective(bindings, key, lasting, counted, data, compiled, method)
+
+
+def _uncounted(value):
+    """Whether an argument is made of arrays, numbers and strings."""
+    if isinstance(value, tuple):
+        return all(map(_uncounted, value))
+    return value is None or isinstance(
+        value, np.ndarray | np.generic | bool | int | float | complex | str | bytes
+    )
 
 
 def _from_python(fun, jac, method):
     if method == "fun":
-        return {"fun": _plain.function_with_gradient(fun)}
+        return {"fun": _plain.function_with_gradient(fun), "write": _plain.write}
     if method == "callable":
-        return {"fun": _plain.function(fun), "jac": _plain.gradient(jac)}
+        return {"fun": _plain.function(fun), "jac": _plain.gradient(jac), "write": _plain.write}
     return {"fun": _plain.complex_function(fun) if method == "cs" else _plain.function(fun)}
 
 

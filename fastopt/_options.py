@@ -168,9 +168,10 @@ def _schedule_field(kind, name, value):
     shown = f"learning_rate = {kind}(...): {name}"
     if name in ("staircase", "restarts"):
         return _own(shown, value, False)
-    if name in ("rate", "steps", "every", "stretch"):
+    if name in ("rate", "steps", "every"):
         return _above_zero(shown, value)
-    return number(shown, value, 0.0)
+    growing = kind == "exponential" and name == "decay"  # above 1 it would overflow one day
+    return number(shown, value, 1.0 if name == "stretch" else 0.0, 1.0 if growing else math.inf)
 
 
 def _above_zero(name, value):

@@ -62,7 +62,7 @@ class Problem:
         record, began = self.record, time.perf_counter()
         # A plain objective comes back after each evaluation: Ctrl-C finds everything counted.
         compiled = self.objective.compiled
-        budget, nit = 8.0 if compiled else 1.0, 0.0
+        budget, nit = 1.0, 0.0
         while True:
             nfev, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf

@@ -21,6 +21,8 @@ def method(name):
         for unused in ("hess", "hessp"):
             if options.pop(unused, None) is not None:
                 warnings.warn(f"{name} does not use {unused}", RuntimeWarning, stacklevel=3)
+        if jac is not None and jac == getattr(fun, "derivative", None):
+            fun, jac = getattr(fun, "fun", fun), True  # SciPy's wrapper for jac=True
         tol, device = options.pop("tol", None), options.pop("device", "auto")
         return minimize(fun, x0, args, name, jac, bounds, tol, callback, options, device=device)
 

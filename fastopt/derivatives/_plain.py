@@ -86,6 +86,11 @@ def checked(d, x):
     return array.reshape(-1)
 
 
+def write(d, g):
+    """A gradient that `checked` has passed, into the loop's array."""
+    np.copyto(g, d)
+
+
 def complex_function(fun):
     """`fun` for the complex step: a real result means that the derivative was lost on the way."""
 

@@ -165,7 +165,8 @@ def compiled_solver(rule, uses, dtype, bounded, shape, objective):
     small = size if size <= UNROLL else 0
     bindings = {**bindings, **objective.bindings, "SIZE": small}
     text = solve_near if small and vector else solve
-    return jit(text, bindings, (rule_key, small, objective.key), objective.lasting)
+    key = rule_key, small, objective.key
+    return jit(text, bindings, key, objective.lasting, objective.counted)
 
 
 def plain_solver(rule, uses, dtype, bounded, shape, objective):
