@@ -161,7 +161,7 @@ def test_threads_are_those_that_numba_was_given(monkeypatch):
     monkeypatch.setattr(cpu, "PARALLEL_FROM", 64 * 8)  # bytes: 32 elements of 2 arrays
     for size, allowed, expected in [(31, 3, 1), (63, 3, 1), (64, 3, 2), (160, 3, 3), (160, 1, 1)]:
         cuts.clear()
-        monkeypatch.setattr(cpu.numba, "get_num_threads", lambda allowed=allowed: allowed)
+        monkeypatch.setattr(cpu, "thread_limit", lambda allowed=allowed: allowed)
         x = np.ones(size)
         cpu.sweep(rule, uses, x, np.ones(size), c, (x,))
         assert len(cuts) == expected, size

@@ -1,0 +1,129 @@
+"""Compiled objectives of every kind that people write, and that a cache could get wrong."""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+from numba import njit
+from numba.extending import overload
+
+import fastopt
+from fastopt import _compile, _fingerprint
+
+TABLE = np.full(200_000, 3.0)  # 1.6 MB: Numba compiles its address, not its content
+
+
+@njit
+def from_table(x):
+    return (x[0] - TABLE[0]) ** 2 + (x[0] - TABLE[-1]) ** 2
+
+
+@njit
+def recursive(x, depth):
+    return (x[0] - 2.0) ** 2 if depth == 0 else recursive(x, depth - 1)
+
+
+@njit
+def from_items(x, items):
+    return (x[0] - items[0]) ** 2 + (x[0] - items[1]) ** 2
+
+
+def centre():
+    """A stub that only compiled code can call."""
+
+
+@overload(centre)
+def _():
+    return lambda: 2.0
+
+
+@njit
+def around_stub(x):
+    return (x[0] - centre()) ** 2
+
+
+def solution(fun, *args):
+    res = fastopt.minimize(fun, [0.0], args=args)
+    assert res.success, res.message
+    return pytest.approx(res.x[0], abs=1e-6)
+
+
+def test_constants_of_any_size():
+    assert solution(from_table) == 3.0
+    with pytest.raises(_fingerprint.Unhashable):
+        _fingerprint.of(from_table)
+
+
+def test_recursion():
+    assert solution(recursive, 3) == 2.0
+
+
+@pytest.mark.parametrize("kind", [numba.typed.List, tuple, np.array])
+def test_args_that_are_counted(kind):
+    assert solution(from_items, kind([1.0, 2.0])) == 1.5
+
+
+def test_overloads_are_not_kept():
+    """Their code is out of the fingerprint's sight."""
+    assert solution(around_stub) == 2.0
+    assert isinstance(_compile.user(around_stub)[1], int)
+
+
+def test_long_records_are_hashed_whole():
+    def make(target):
+        record = np.zeros(1, dtype=[("a", "f8", (2000,))])[0]
+        record["a"][1000] = target
+
+        @njit
+        def fun(x):
+            return (x[0] - record["a"][1000]) ** 2
+
+        return fun
+
+    assert solution(make(2.0)) == 2.0
+    assert solution(make(5.0)) == 5.0
+
+
+def test_a_parameter_fixed_by_its_bounds_in_float32():
+    bounds = [(0.1, 0.1), (-1e300, 2.0)]
+    start = np.array([0.1, 1.0], np.float32)
+    res = fastopt.minimize(lambda x: x[0] + (x[1] - 0.5) ** 2, start, bounds=bounds, jac="3-point")
+    assert res.x[0] == np.float32(0.1)
+    assert res.x[1] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_gradient_that_turns_nan_is_a_status():
+    res = fastopt.minimize(
+        lambda x: float(x[0]), [1.0], jac=lambda x: [np.nan if x[0] < 0.5 else 1.0]
+    )
+    assert not res.success
+    assert res.status < 0
+
+
+def answer(folder, text, module="objective"):
+    """What a new process finds for the objective in a module of this name."""
+    (folder / f"{module}.py").write_text(text)
+    program = f"import {module}, fastopt; print(fastopt.minimize({module}.fun, [0.0]).x[0])"
+    env = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
+    )
+    return pytest.approx(float(done.stdout), abs=1e-6)
+
+
+def test_a_module_named_like_one_of_pythons(tmp_path):
+    text = "from numba import njit\n@njit\ndef fun(x):\n    return (x[0] - {}) ** 2\n"
+    assert answer(tmp_path, text.format(2.0), "profile") == 2.0
+    assert answer(tmp_path, text.format(5.0), "profile") == 5.0
+
+
+def test_large_constants_in_a_second_process(tmp_path):
+    text = (
+        "import numpy as np\nfrom numba import njit\nT = np.full(200_000, 3.0)\n"
+        "@njit\ndef fun(x):\n    return (x[0] - T[1]) ** 2\n"
+    )
+    assert answer(tmp_path, text) == 3.0
+    assert answer(tmp_path, text) == 3.0
