@@ -112,12 +112,9 @@ class Problem:
             njev=int(run.njev),
             x_last=self.x.reshape(shape).copy(),
             fun_last=run.f,
-            jac_method=METHOD_NAMES.get(self.objective.method, self.objective.method),
+            jac_method="jac" if self.objective.method == "callable" else self.objective.method,
             device="cpu",
         )
-
-
-METHOD_NAMES = {"fun": "fun", "callable": "jac"}
 
 
 def typical(x):

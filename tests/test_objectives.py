@@ -66,6 +66,22 @@ def test_args_that_are_counted(kind):
     assert solution(from_items, kind([1.0, 2.0])) == 1.5
 
 
+def test_an_objective_may_keep_its_points():
+    """Arrays put into a list outlive the solve; the loop's registers would not."""
+
+    @njit
+    def logged(x, log):
+        log.append(x)
+        return (x[0] - 1.5) ** 2
+
+    log = numba.typed.List([np.zeros(1)])
+    assert solution(logged, log) == 1.5
+    held = log[-1]
+    assert held.ctypes.data == log[1].ctypes.data  # the loop's own array, still alive
+    assert np.isfinite(held).all()
+    assert abs(held[0] - 1.5) < 1.0
+
+
 def test_overloads_are_not_kept():
     """Their code is out of the fingerprint's sight."""
     assert solution(around_stub) == 2.0

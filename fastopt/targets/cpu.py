@@ -164,7 +164,8 @@ def compiled_solver(rule, uses, dtype, bounded, shape, objective):
     size, vector = math.prod(shape), len(shape) == 1
     small = size if size <= UNROLL else 0
     bindings = {**bindings, **objective.bindings, "SIZE": small}
-    text = solve_near if small and vector else solve
+    # A list among the args may keep x: it must then not lie in the loop's own stack.
+    text = solve_near if small and vector and not objective.counted else solve
     key = rule_key, small, objective.key
     return jit(text, bindings, key, objective.lasting, objective.counted)
 
