@@ -76,7 +76,7 @@ def _root(value):
     return (getattr(value, "__module__", None) or "").partition(".")[0]
 
 
-def _is_named(value):
+def is_named(value):
     """Whether a function or class is a library's, so that its name says what it is."""
     if _root(value) in _LIBRARIES:
         return True
@@ -151,7 +151,7 @@ class _Walk:
             self.add(tuple(value.items() if isinstance(value, dict) else value))
         elif isinstance(value, types.ModuleType):
             self.put("module", value.__name__, getattr(value, "__version__", ""))
-        elif isinstance(value, _NAMED) and _is_named(value):
+        elif isinstance(value, _NAMED) and is_named(value):
             version = getattr(sys.modules.get(_root(value)), "__version__", "")
             name = getattr(value, "__qualname__", repr(value))
             self.put("named", getattr(value, "__module__", ""), name, version)
@@ -192,7 +192,7 @@ class _Walk:
     def read(self, getter, name):
         value = getter(name)
         self.reads.append((getter, name, value))
-        if isinstance(value, types.FunctionType) and not _is_named(value):
+        if isinstance(value, types.FunctionType) and not is_named(value):
             # Compiled code can only reach it through an @overload, which is out of sight.
             raise Unhashable(f"the plain function {value.__qualname__}")
         self.add(value)

@@ -90,7 +90,7 @@ def minimize(
     chosen = _options.parse(rule, options, tol, x0.dtype)
     box = box_of(bounds, x0)
     args = args if isinstance(args, tuple) else (args,)
-    objective = _objective.build(fun, jac, args, chosen.schedule, chosen.steps, x0)
+    objective = _objective.build(fun, jac, args, chosen.schedule, chosen.steps, chosen.fast, x0)
     problem = Problem(rule, x0, box, chosen, objective, target)
     if objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastopt import _compile, _descent, derivatives, schedules
-from fastopt.derivatives import _explain, _plain
+from fastopt.derivatives import _duals, _explain, _names, _plain
 
 
 class Objective(NamedTuple):
@@ -20,27 +20,29 @@ class Objective(NamedTuple):
     method: str  # result.jac_method
 
 
-def method_of(jac):
+def method_of(jac, fun):
     """SciPy's words for `jac` -> a key of derivatives.METHODS."""
     if jac is None or jac is False:
-        return "2-point"
+        return "autodiff" if _compile.is_compiled(fun) else "2-point"
     if jac is True:
         return "fun"
     if callable(jac):
         return "callable"
-    if isinstance(jac, str) and jac in ("2-point", "3-point", "cs"):
+    if isinstance(jac, str) and jac in derivatives.METHODS and jac not in ("fun", "callable"):
         return jac
     raise ValueError(
         f"jac = {jac!r}; it must be a function, True (fun returns value and gradient), "
-        "'2-point', '3-point', 'cs' or None"
+        "'autodiff', '2-point', '3-point', 'cs' or None"
     )
 
 
-def build(fun, jac, args, schedule, steps, x):
+def build(fun, jac, args, schedule, steps, fast, x):
     """Objective for `fun` at points like the array x (in x0's shape)."""
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
-    method = method_of(jac)
+    method = method_of(jac, fun)
+    if method == "autodiff":
+        fun = _compile.as_compiled(fun, "fun")
     value, gradient, power = derivatives.METHODS[method]
     compiled = _compile.is_compiled(fun) and (method != "callable" or _compile.is_compiled(jac))
     bindings = {
@@ -49,21 +51,29 @@ def build(fun, jac, args, schedule, steps, x):
         "write": derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped,
         "loop": _descent.search if schedule is None else _descent.follow,
     }
+    data = (tuple(args),)
     if compiled:
-        user, digest = _compile.user(fun)
-        user_jac, digest_jac = _compile.user(jac) if method == "callable" else (None, "")
+        dual = None
+        if method == "autodiff":
+            dual, scratch = _duals.choose(x, fast)
+            bindings.update(DUAL=dual, CHUNK=dual.size)
+            data += (scratch,)
+            if dual.size >= x.size:
+                bindings["gradient"] = derivatives.already
+        names = _names.meanings(dual, fast), dual and str(dual)
+        user, digest = _compile.user(fun, *names)
+        user_jac, digest_jac = _compile.user(jac, *names) if method == "callable" else (None, "")
         if method == "cs":
             _explain.require_complex(user, x, args)
         digest_rate = _bind_rate(schedule, bindings, compiled=True)
         bindings.update(fun=user, jac=user_jac)
-        names = digest, digest_jac, digest_rate
-        key = method, x.ndim == 1, schedule is None, *names
-        lasting = not any(isinstance(name, int) for name in names)
+        digests = digest, digest_jac, digest_rate
+        key = method, x.ndim == 1, schedule is None, str(dual), *digests
+        lasting = not any(isinstance(digest, int) for digest in digests)
     else:
         bindings.update(_from_python(fun, jac, method))
         key, lasting = (), False
         _bind_rate(schedule, bindings, compiled=False)
-    data = (tuple(args),)
     if power is not None:
         data += _difference_data(x, steps, power, method)
     counted = compiled and not all(map(_uncounted, args))

@@ -41,6 +41,7 @@ class Options(NamedTuple):
     maxtime: float
     disp: bool
     steps: Any  # finite_diff_rel_step or None
+    fast: bool  # fast_math_functions
 
 
 COMMON = (
@@ -53,6 +54,7 @@ COMMON = (
     "xtol",
     "disp",
     "finite_diff_rel_step",
+    "fast_math_functions",
 )
 
 
@@ -110,8 +112,9 @@ def parse(rule, given, tol, dtype):
         schedule=schedule,
         limits=limits,
         maxtime=limit("maxtime", math.inf, math.inf),
-        disp=_disp(given.get("disp", False)),
+        disp=_switch("disp", given.get("disp", False)),
         steps=None if steps is None else _steps(steps),
+        fast=_switch("fast_math_functions", given.get("fast_math_functions", True)),
     )
 
 
@@ -143,10 +146,10 @@ def whole(limit):
     return limit if limit == math.inf else float(math.floor(limit))
 
 
-def _disp(value):
+def _switch(name, value):
     if isinstance(value, bool | int | np.bool_):
         return bool(value)
-    raise TypeError(f"disp must be True or False, not {value!r}")
+    raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def _schedule(rate):

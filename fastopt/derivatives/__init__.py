@@ -6,7 +6,8 @@ difference steps and z is complex scratch for the complex step (each empty where
 
 import numpy as np
 
-from fastopt._open import BOUNDED, SIZE, fun, jac, real, write
+from fastopt._open import BOUNDED, CHUNK, DUAL, SIZE, fun, jac, real, write
+from fastopt.derivatives._seeds import seeded, value_of, write_partials
 
 
 def number(value):
@@ -30,6 +31,20 @@ def already(x, shaped, g, f, low, high, data):
 
 def given(x, shaped, g, f, low, high, data):
     write(jac(shaped, *data[0]), g)
+    return 0.0
+
+
+def dual_value(shaped, g, data):
+    """The value, and the first CHUNK components of the gradient."""
+    f = fun(seeded(DUAL, shaped, data[1], 0, SIZE), *data[0])
+    write_partials(f, g, 0, SIZE)
+    return float(value_of(f))
+
+
+def dual_gradient(x, shaped, g, f, low, high, data):
+    """The others, which take a pass for every CHUNK of them."""
+    for first in range(CHUNK, x.size, CHUNK):
+        write_partials(fun(seeded(DUAL, shaped, data[1], first, SIZE), *data[0]), g, first, SIZE)
     return 0.0
 
 
@@ -108,5 +123,6 @@ METHODS = {
     "callable": (value_alone, given, None),
     "2-point": (value_alone, two_point, 1 / 2),
     "3-point": (value_alone, three_point, 1 / 3),
+    "autodiff": (dual_value, dual_gradient, None),
     "cs": (value_alone, complex_step, 4 / 3),
 }

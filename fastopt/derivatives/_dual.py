@@ -1,0 +1,126 @@
+"""The dual number as a Numba type: a value and K partial derivatives, for both targets.
+
+A dual is K + 1 numbers of one real type. In registers they are separate scalars, so that a loop
+over data vectorises over the data, or (`wide`) a value and one LLVM vector, which keeps code for
+many partials short. In memory both are K + 1 numbers side by side.
+"""
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.typeconv import Conversion
+from numba.extending import lower_cast, models, register_model
+from numba.np import arrayobj
+
+
+class Dual(types.Type):
+    """`size` partials of type `real`; `fast` says which elementary functions it uses."""
+
+    def __init__(self, real, size, wide=False, fast=True):
+        self.real, self.size, self.wide, self.fast = real, size, wide, fast
+        super().__init__(name=f"Dual({real}, {size}, wide={wide}, fast={fast})")
+
+    def unify(self, typingctx, other):
+        """``s = 0.0; s += dual`` makes s a dual from the start."""
+        if isinstance(other, types.Number | types.Boolean) and not _is_complex(other):
+            return self
+        return None
+
+    def can_convert_from(self, typingctx, other):
+        """Real numbers are duals with no derivative; a dual is never a mere number."""
+        if isinstance(other, types.Number | types.Boolean) and not _is_complex(other):
+            return Conversion.safe
+        return None
+
+
+class DualArray(types.Array):
+    """An array of duals: Numba's array in all but arithmetic and methods."""
+
+    def __init__(self, dtype, ndim, layout, readonly=False, aligned=True):
+        name = f"DualArray({dtype}, {ndim}, {layout}, {readonly}, {aligned})"
+        super().__init__(dtype, ndim, layout, readonly, name, aligned)
+
+    def copy(self, dtype=None, ndim=None, layout=None, readonly=None):
+        dtype = self.dtype if dtype is None else dtype
+        kind = DualArray if isinstance(dtype, Dual) else types.Array
+        return kind(
+            dtype=dtype,
+            ndim=self.ndim if ndim is None else ndim,
+            layout=self.layout if layout is None else layout,
+            readonly=not self.mutable if readonly is None else readonly,
+            aligned=self.aligned,
+        )
+
+    def unify(self, typingctx, other):
+        plain = super().unify(typingctx, other)
+        return plain and self.copy(layout=plain.layout, readonly=not plain.mutable)
+
+
+register_model(DualArray)(models.ArrayModel)
+
+
+def _is_complex(kind):
+    return isinstance(kind, types.Complex)
+
+
+@register_model(Dual)
+class DualModel(models.PrimitiveModel):
+    """The same in registers and in memory: K + 1 numbers, or a number and a vector."""
+
+    def __init__(self, manager, kind):
+        real = manager.lookup(kind.real).get_value_type()
+        if kind.wide:
+            held = ir.LiteralStructType([real, ir.VectorType(real, kind.size)], packed=True)
+        else:
+            held = ir.ArrayType(real, kind.size + 1)
+        super().__init__(manager, kind, held)
+
+
+def unpack(builder, kind, value):
+    """The value and the lanes (numbers, or one vector) of a dual."""
+    v, *lanes = (builder.extract_value(value, i) for i in range(2 if kind.wide else kind.size + 1))
+    return v, lanes
+
+
+def separate(builder, kind, lanes):
+    """The partials, one by one."""
+    if not kind.wide:
+        return lanes
+    return [builder.extract_element(lanes[0], ir.IntType(32)(j)) for j in range(kind.size)]
+
+
+def joined(builder, kind, partials):
+    """The lanes of a dual with these partials."""
+    if not kind.wide:
+        return partials
+    lane = ir.Constant(ir.VectorType(partials[0].type, kind.size), None)
+    for j, partial in enumerate(partials):
+        lane = builder.insert_element(lane, partial, ir.IntType(32)(j))
+    return [lane]
+
+
+def pack(context, builder, kind, v, lanes):
+    """A dual from its value and its lanes; no lanes stand for zeros."""
+    dual = ir.Constant(context.get_value_type(kind), None)
+    for i, item in enumerate([v, *lanes]):
+        dual = builder.insert_value(dual, item, i)
+    return dual
+
+
+def split(context, builder, kind, source, value):
+    """The same of a dual or of a number, which has no lanes, its value in `kind`'s real type."""
+    if isinstance(source, Dual):
+        return unpack(builder, source, value)
+    return context.cast(builder, value, source, kind.real), []
+
+
+@lower_cast(types.Number, Dual)
+@lower_cast(types.Boolean, Dual)
+def from_number(context, builder, source, kind, value):
+    """A constant: all partials are zero."""
+    return pack(context, builder, kind, *split(context, builder, kind, source, value))
+
+
+def new_array(context, builder, kind, shape):
+    """An array of the DualArray type `kind`, not filled."""
+    plain = types.Array(kind.dtype, kind.ndim, kind.layout)  # what Numba's allocator knows
+    return arrayobj._empty_nd_impl(context, builder, plain, shape)

@@ -1,0 +1,16 @@
+"""Which duals an objective is evaluated with."""
+
+import numpy as np
+from numba import from_dtype
+
+from fastopt.derivatives._dual import Dual
+
+SEPARATE = 8  # up to so many partials, each by itself: loops over data vectorise over the data
+WIDE = 8  # else so many in a vector, one pass for each
+
+
+def choose(x, fast):
+    """The type of dual for an array of parameters, and scratch for the parameters as duals."""
+    real, n = from_dtype(x.dtype), x.size
+    dual = Dual(real, n, False, fast) if n <= SEPARATE else Dual(real, WIDE, True, fast)
+    return dual, np.empty((dual.size + 1) * n, x.dtype)

@@ -1,0 +1,161 @@
+"""Rules turned into LLVM instructions, for duals of either layout on either target."""
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.core.cpu import CPUContext
+
+from fastopt import elementary
+from fastopt.derivatives import _dual, _rules
+
+
+class Symbol:
+    """A real number of the code that is being made: arithmetic on it adds instructions."""
+
+    def __init__(self, emitter, value):
+        self.emitter, self.value = emitter, value
+
+    def __neg__(self):
+        return Symbol(self.emitter, self.emitter.builder.fneg(self.value))
+
+    def __abs__(self):
+        return self.emitter.fabs(self)
+
+
+class Truth:
+    """A truth value of the code that is being made."""
+
+    def __init__(self, builder, value):
+        self.builder, self.value = builder, value
+
+    def __and__(self, other):
+        return Truth(self.builder, self.builder.and_(self.value, other.value))
+
+    def __or__(self, other):
+        return Truth(self.builder, self.builder.or_(self.value, other.value))
+
+    def __invert__(self):
+        return Truth(self.builder, self.builder.not_(self.value))
+
+
+def _arithmetic(instruction):
+    def left(self, other):
+        e = self.emitter
+        return Symbol(e, getattr(e.builder, instruction)(self.value, e.constant(other).value))
+
+    def right(self, other):
+        return left(self.emitter.constant(other), self)
+
+    return left, right
+
+
+def _comparison(sign):
+    compare = "fcmp_unordered" if sign == "!=" else "fcmp_ordered"
+
+    def method(self, other):
+        e = self.emitter
+        values = self.value, e.constant(other).value
+        return Truth(e.builder, getattr(e.builder, compare)(sign, *values))
+
+    return method
+
+
+for _name, _instruction in {"add": "fadd", "sub": "fsub", "mul": "fmul", "truediv": "fdiv"}.items():
+    for _prefix, _method in zip(("", "r"), _arithmetic(_instruction), strict=True):
+        setattr(Symbol, f"__{_prefix}{_name}__", _method)
+for _name, _sign in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}.items():
+    setattr(Symbol, f"__{_name}__", _comparison(_sign))
+
+
+class Emitter:
+    """The `m` of rules: functions on symbols, in the element type of a kind of dual."""
+
+    def __init__(self, context, builder, kind):
+        self.context, self.builder, self.kind = context, builder, kind
+        self.real = context.get_value_type(kind.real)
+
+    def constant(self, number):
+        """A symbol from a Python number; symbols as they are."""
+        if isinstance(number, Symbol):
+            return number
+        return Symbol(self, ir.Constant(self.real, float(number)))
+
+    def where(self, condition, a, b):
+        a, b = self.constant(a).value, self.constant(b).value
+        return Symbol(self, self.builder.select(condition.value, a, b))
+
+    def mod(self, a, b):
+        return self.call(operator.mod, a, b)
+
+    def digamma(self, x):
+        signature = self.kind.real(self.kind.real)
+        value = self.context.compile_internal(self.builder, _rules.digamma, signature, [x.value])
+        return Symbol(self, value)
+
+    def __getattr__(self, name):
+        """The function called `name`: fast where there is one and it is wanted."""
+        original = getattr(math, name, None) or getattr(np, name)
+        function = (self.kind.fast and fast(self.context, name, self.kind.real)) or original
+        return lambda *args: self.call(function, *args)
+
+    def call(self, function, *args):
+        real, values = self.kind.real, [self.constant(a).value for a in args]
+        kind, value = call(self.context, self.builder, function, [real] * len(values), values)
+        return Symbol(self, self.context.cast(self.builder, value, kind, real))
+
+
+def fast(context, name, real) -> Any:
+    """Our vectorisable function of that name for numbers of type `real`, on the CPU."""
+    tables = {types.float64: elementary.FLOAT64, types.float32: elementary.FLOAT32}
+    return tables.get(real, {}).get(name) if isinstance(context, CPUContext) else None
+
+
+def call(context, builder, function, kinds, values):
+    """Call what Numba knows under `function`: the type and the value of its result."""
+    typing = context.typing_context
+    kind = typing.resolve_value_type(function)
+    sig = kind.get_call_type(typing, kinds, {})
+    ready = context.get_function(kind, sig)
+    values = [
+        value if isinstance(taken, types.Literal) else context.cast(builder, value, own, taken)
+        for value, own, taken in zip(values, map(types.unliteral, kinds), sig.args, strict=True)
+    ]
+    context.add_linking_libs(getattr(ready, "libs", ()))
+    return sig.return_type, ready(builder, values)
+
+
+def apply(context, builder, rule, kind, sources, values):
+    """The dual that a rule gives for arguments of types `sources`, some of them duals."""
+    m = Emitter(context, builder, kind)
+    pairs = zip(sources, values, strict=True)
+    parts = [_dual.split(context, builder, kind, s, v) for s, v in pairs]
+    v, *derivatives = rule(m, *(Symbol(m, v) for v, _ in parts))
+    lanes = []
+    for (_, moves), derivative in zip(parts, derivatives, strict=True):
+        terms = [_scaled(m, lane, derivative) for lane in moves]
+        lanes = [builder.fadd(a, b) for a, b in zip(lanes, terms, strict=True)] if lanes and terms else lanes or terms
+    return _dual.pack(context, builder, kind, m.constant(v).value, lanes)
+
+
+def _scaled(m, lane, derivative):
+    """A lane (a partial, or the vector of them) times a derivative."""
+    zero = ir.Constant(lane.type, None)
+    if isinstance(derivative, _rules.IfMoving):
+        still = m.builder.fcmp_ordered("==", lane, zero)
+        return m.builder.select(still, zero, _scaled(m, lane, derivative.derivative))
+    if isinstance(derivative, float) and derivative in (1.0, -1.0, 0.0):
+        return {1.0: lambda: lane, -1.0: lambda: m.builder.fneg(lane), 0.0: lambda: zero}[derivative]()
+    return m.builder.fmul(lane, _spread(m.builder, m.constant(derivative).value, lane.type))
+
+
+def _spread(builder, value, lane):
+    """`value` in every place of a vector type; itself for a number."""
+    if not isinstance(lane, ir.VectorType):
+        return value
+    index, undefined = ir.IntType(32), ir.Constant(lane, ir.Undefined)
+    vector = builder.insert_element(undefined, value, index(0))
+    return builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(index, lane.count), None))

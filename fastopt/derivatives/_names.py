@@ -1,0 +1,22 @@
+"""What names of math, NumPy and Python mean in the user's code, once it is compiled by fastopt."""
+
+import functools
+
+import numpy as np
+
+from fastopt.derivatives import _arrays, _functions
+
+
+@functools.cache
+def meanings(dual, fast):
+    """``id(function) -> function``; `dual` is the type of dual that x holds, or None.
+
+    Keyed by identity: what a user's code holds need not be hashable.
+    """
+    table = _functions.FAST if fast else _functions.EXACT
+    if dual is None:
+        table = table if fast else {}
+    else:
+        table = {**table, **_arrays.CHOICES, **_arrays.scratch(dual)}
+        table |= {np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
+    return {id(original): ours for original, ours in table.items()}
