@@ -33,6 +33,7 @@ SEPARATE: dict[str, Any] = {
 }
 _PACKAGE = __name__.partition(".")[0] + "."
 _DERIVATIVES = _PACKAGE + "derivatives"
+MARK = "__fastopt__"  # among the globals of a user's function that is linked over our names
 _compiled: dict = {}
 _serial = itertools.count()
 numba_config: Any = config  # its names are made at run time
@@ -101,6 +102,7 @@ def link(
             consts = (narrow(c) if isinstance(c, float) else c for c in code.co_consts)
             code = code.replace(co_consts=tuple(consts))
         scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
+        scope.update({MARK: True} if replace else {})
         closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
         new = types.FunctionType(code, scope, f.__name__ + suffix, f.__defaults__, closure)
         new.__kwdefaults__, new.__qualname__ = f.__kwdefaults__, f.__qualname__ + suffix

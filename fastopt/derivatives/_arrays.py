@@ -14,14 +14,11 @@ import numba
 import numpy as np
 from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, overload, overload_method
+from numba.extending import intrinsic, lower_builtin, overload_method
 
 from fastopt.derivatives import _dual, _emit, _fusion
-from fastopt.derivatives._dual import Dual, DualArray
+from fastopt.derivatives._dual import JIT, Dual, DualArray
 from fastopt.derivatives._functions import FAST
-
-JIT: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "_nrt": True}
-
 
 def _dual_of(kind):
     """The type of the duals that a type is or holds; None without any."""
@@ -123,7 +120,8 @@ def _var(a, ddof=0):
 
 
 def _std(a, ddof=0):
-    return SQRT(_var(a, ddof))
+    middle = MEAN(a)
+    return SQRT(SUM((a - middle) ** 2) / (a.size - ddof))
 
 
 def _norm(a, ord=None):
@@ -163,7 +161,7 @@ def _concatenate(arrays):
 
 
 def _vector_matrix(a, b):
-    return _matrix_vector(b.T, a)
+    return b.T @ a
 
 
 def _matrix_vector(a, b):
@@ -290,7 +288,7 @@ for _kinds in ((DualArray, DualArray), (DualArray, types.Array), (types.Array, D
     lower_builtin(operator.matmul, *_kinds)(_lower_product)
 
 
-# Methods and operators that write.
+# Methods.
 
 
 def _method(name):
@@ -315,24 +313,6 @@ def _is_none(kind):
 
 for _name in "sum mean prod cumsum max min argmax argmin var std copy dot".split():
     _method(_name)
-
-
-def _in_place(plain, in_place):
-    def typed(a, b):
-        if not isinstance(a, DualArray):
-            return None
-
-        def write(a, b):
-            a[...] = plain(a, b)
-            return a
-
-        return write
-
-    overload(in_place)(typed)
-
-
-for _name in "add sub mul truediv mod pow floordiv".split():
-    _in_place(getattr(operator, _name), getattr(operator, f"i{_name}"))
 
 
 # Scratch.

@@ -5,11 +5,23 @@ over data vectorises over the data, or (`wide`) a value and one LLVM vector, whi
 many partials short. In memory both are K + 1 numbers side by side.
 """
 
+from typing import Any
+
 from llvmlite import ir
 from numba.core import types
 from numba.core.typeconv import Conversion
 from numba.extending import lower_cast, models, register_model
 from numba.np import arrayobj
+
+
+# How functions of duals that are written in Python are compiled.
+JIT: dict[str, Any] = {
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+    "_nrt": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 class Dual(types.Type):
@@ -121,6 +133,6 @@ def from_number(context, builder, source, kind, value):
 
 
 def new_array(context, builder, kind, shape):
-    """An array of the DualArray type `kind`, not filled."""
+    """An array of type `kind`, not filled."""
     plain = types.Array(kind.dtype, kind.ndim, kind.layout)  # what Numba's allocator knows
     return arrayobj._empty_nd_impl(context, builder, plain, shape)

@@ -9,8 +9,12 @@ SEPARATE = 8  # up to so many partials, each by itself: loops over data vectoris
 WIDE = 8  # else so many in a vector, one pass for each
 
 
+def of(real, n, fast):
+    """The type of dual for n parameters of Numba type `real`."""
+    return Dual(real, n, False, fast) if n <= SEPARATE else Dual(real, WIDE, True, fast)
+
+
 def choose(x, fast):
     """The type of dual for an array of parameters, and scratch for the parameters as duals."""
-    real, n = from_dtype(x.dtype), x.size
-    dual = Dual(real, n, False, fast) if n <= SEPARATE else Dual(real, WIDE, True, fast)
-    return dual, np.empty((dual.size + 1) * n, x.dtype)
+    dual = of(from_dtype(x.dtype), x.size, fast)
+    return dual, np.empty((dual.size + 1) * x.size, x.dtype)

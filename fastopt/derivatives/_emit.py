@@ -98,9 +98,19 @@ class Emitter:
 
     def __getattr__(self, name):
         """The function called `name`: fast where there is one and it is wanted."""
-        original = getattr(math, name, None) or getattr(np, name)
-        function = (self.kind.fast and fast(self.context, name, self.kind.real)) or original
-        return lambda *args: self.call(function, *args)
+        own = fast(self.context, name, self.kind.real) if self.kind.fast else None
+        return lambda *args: self.call(own or self.known(name), *args)
+
+    def known(self, name):
+        """What Numba has of that name, in math or in NumPy."""
+        for module in (math, np):
+            try:
+                function = getattr(module, name)
+                self.context.typing_context.resolve_value_type(function)
+            except (AttributeError, ValueError):
+                continue
+            return function
+        raise NotImplementedError(name)
 
     def call(self, function, *args):
         real, values = self.kind.real, [self.constant(a).value for a in args]

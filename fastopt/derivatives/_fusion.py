@@ -5,11 +5,11 @@ for expressions that hold some, as a rewrite of Numba's typed code: `match` coll
 of an expression into a tree, `lower` emits the loop that computes it element by element.
 """
 
+import functools
 import operator
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any
 
-from llvmlite import ir as llvm
 from numba.core import cgutils, ir, types
 from numba.core.rewrites import Rewrite, register_rewrite
 from numba.np import arrayobj
@@ -112,13 +112,18 @@ class Fusion(Rewrite):
         return block
 
 
-class _Array(NamedTuple):
-    """An array among the operands of an expression."""
-
-    kind: Any
-    data: Any
-    shape: list
-    strides: list
+def stretch(a, out):
+    """Fill `out`, contiguous, with `a` broadcast to its shape."""
+    for k in range(out.size):
+        rest, place, step = k, 0, 1
+        for d in range(out.ndim - 1, -1, -1):
+            i, rest = rest % out.shape[d], rest // out.shape[d]
+            own = d - out.ndim + a.ndim
+            if own >= 0:
+                if a.shape[own] > 1:
+                    place += i * step
+                step *= a.shape[own]
+        out.flat[k] = a.flat[place]
 
 
 def lower(lowerer, expr):
@@ -127,157 +132,123 @@ def lower(lowerer, expr):
 
 
 class _Loop:
+    """One loop over contiguous arrays of one shape; arrays of others are copied into it first."""
+
     def __init__(self, lowerer, kind):
         self.lowerer, self.context, self.builder = lowerer, lowerer.context, lowerer.builder
-        self.kind = kind
-        self.operands = {}
+        self.kind = kind  # of the result: an array, or one dual
+        self.scalars, self.arrays = {}, {}  # name -> (type, value)
 
     def run(self, tree, form):
-        builder = self.builder
-        if form == "dot":
-            tree = operator.mul, tree
-        elif form != "array":
-            (tree,) = tree
+        builder, context = self.builder, self.context
+        tree = (operator.mul, tree) if form == "dot" else tree if form == "array" else tree[0]
         self.load(tree)
-        arrays = [v for v in self.operands.values() if isinstance(v, _Array)]
-        shape, same = self.broadcast(arrays, strict=form == "dot")
-        total = None
+        shape = self.shape(strict=form == "dot")
+        pointers, copies = self.aligned(shape)
+        count = functools.reduce(builder.mul, shape)
         if form == "array":
-            result = _dual.new_array(self.context, builder, self.kind, shape)
-            target = result.data
-
-            def step(index):
-                kind, value = self.element(tree, index)
-                value = self.context.cast(builder, value, kind, self.kind.dtype)
-                place = builder.gep(target, [index[1]])
-                self.context.pack_value(builder, self.kind.dtype, value, place)
-
+            result = _dual.new_array(context, builder, self.kind, shape)
+            with cgutils.for_range(builder, count) as loop:
+                kind, value = self.element(tree, pointers, loop.index)
+                value = context.cast(builder, value, kind, self.kind.dtype)
+                place = builder.gep(result.data, [loop.index])
+                context.pack_value(builder, self.kind.dtype, value, place)
+            value = result._getvalue()
         else:
-            zero = self.context.get_constant_null(self.kind)
-            total = cgutils.alloca_once_value(builder, zero)
-
-            def step(index):
-                kind, value = self.element(tree, index)
-                value = self.context.cast(builder, value, kind, self.kind)
+            total = cgutils.alloca_once_value(builder, context.get_constant_null(self.kind))
+            with cgutils.for_range(builder, count) as loop:
+                kind, value = self.element(tree, pointers, loop.index)
+                value = context.cast(builder, value, kind, self.kind)
                 builder.store(self.sum(builder.load(total), value), total)
-
-        flat = all(a.kind.layout == "C" for a in arrays)
-        if flat:
-            with builder.if_else(same) as (equal, other):
-                with equal:
-                    self.flat(shape, step)
-                with other:
-                    self.nest(shape, step)
-        else:
-            self.nest(shape, step)
-        if form == "array":
-            return result._getvalue()
-        total = builder.load(total)
-        return self.over(total, shape) if form == "mean" else total
+            value = builder.load(total)
+            if form == "mean":
+                kinds = [self.kind, types.intp]
+                value = _emit.call(context, builder, operator.truediv, kinds, [value, count])[1]
+        for kind, copy in copies:
+            context.nrt.decref(builder, kind, builder.load(copy))
+        return value
 
     def load(self, tree):
         """The operands of the tree, loaded once."""
         if isinstance(tree, tuple):
             for branch in tree[1]:
                 self.load(branch)
-        elif isinstance(tree, ir.Var) and tree.name not in self.operands:
+        elif isinstance(tree, ir.Var):
             kind, value = self.lowerer.typeof(tree.name), self.lowerer.loadvar(tree.name)
-            if isinstance(kind, types.Array):
-                array = arrayobj.make_array(kind)(self.context, self.builder, value)
-                shape = cgutils.unpack_tuple(self.builder, array.shape)
-                strides = cgutils.unpack_tuple(self.builder, array.strides)
-                self.operands[tree.name] = _Array(kind, array.data, shape, strides)
-            else:
-                self.operands[tree.name] = kind, value
+            group = self.arrays if isinstance(kind, types.Array) else self.scalars
+            group.setdefault(tree.name, (kind, value))
 
-    def broadcast(self, arrays, strict):
-        """The common shape, and whether every array has it."""
+    def sizes(self, kind, value):
+        return cgutils.unpack_tuple(self.builder, _proxy(self, kind, value).shape)
+
+    def shape(self, strict):
+        """The common shape of the arrays; in compiled code an error where there is none."""
         builder, one = self.builder, self.context.get_constant(types.intp, 1)
-        ndim = max(a.kind.ndim for a in arrays)
-        shape, fits, same = [one] * ndim, cgutils.true_bit, cgutils.true_bit
-        for array in arrays:
-            for d, size in enumerate(array.shape, ndim - array.kind.ndim):
-                single = builder.icmp_signed("==", shape[d], one)
-                good = builder.icmp_signed("==", size, shape[d])
-                good = builder.or_(good, builder.icmp_signed("==", size, one))
-                fits = builder.and_(fits, builder.or_(good, single))
-                shape[d] = builder.select(single, size, shape[d])
-        for array in arrays:
-            if array.kind.ndim < ndim:
-                same = cgutils.false_bit
-            for d, size in enumerate(array.shape, ndim - array.kind.ndim):
-                same = builder.and_(same, builder.icmp_signed("==", size, shape[d]))
-        with builder.if_then(builder.not_(same if strict else fits), likely=False):
+        ndim = max(kind.ndim for kind, _ in self.arrays.values())
+        shape, fits = [None] * ndim, cgutils.true_bit
+        for kind, value in self.arrays.values():
+            for d, size in enumerate(self.sizes(kind, value), ndim - kind.ndim):
+                if shape[d] is None:
+                    shape[d] = size
+                    continue
+                good, known = builder.icmp_signed("==", size, shape[d]), shape[d]
+                if not strict:
+                    single = builder.icmp_signed("==", known, one)
+                    good = builder.or_(good, builder.icmp_signed("==", size, one))
+                    good = builder.or_(good, single)
+                    shape[d] = builder.select(single, size, known)
+                fits = builder.and_(fits, good)
+        with builder.if_then(builder.not_(fits), likely=False):
             message = "arrays of these shapes cannot be combined"
             self.context.call_conv.return_user_exc(builder, ValueError, (message,))
-        return shape, same
+        return shape
 
-    def flat(self, shape, step):
-        """One loop over contiguous arrays of one shape."""
-        count = self.size(shape)
-        with cgutils.for_range(self.builder, count) as loop:
-            step((None, loop.index))
+    def aligned(self, shape):
+        """Pointers to elements in the order of the loop, and the copies that this took."""
+        context, builder, pointers, copies = self.context, self.builder, {}, []
+        for name, (kind, value) in self.arrays.items():
+            full = kind.copy(ndim=len(shape), layout="C", readonly=False)
+            same = cgutils.true_bit if kind.layout == "C" and kind.ndim == full.ndim else None
+            for size, wanted in zip(self.sizes(kind, value), shape, strict=False):
+                same = same and builder.and_(same, builder.icmp_signed("==", size, wanted))
+            copy = cgutils.alloca_once_value(builder, context.get_constant_null(full))
+            pointer = cgutils.alloca_once_value(builder, _proxy(self, kind, value).data)
+            with builder.if_then(builder.not_(same or cgutils.false_bit), likely=False):
+                made = _dual.new_array(context, builder, full, shape)
+                signature = types.void(kind, full)
+                context.compile_internal(builder, stretch, signature, [value, made._getvalue()])
+                builder.store(made._getvalue(), copy)
+                builder.store(made.data, pointer)
+            pointers[name] = kind.dtype, builder.load(pointer)
+            copies.append((full, copy))
+        return pointers, copies
 
-    def nest(self, shape, step):
-        """A loop for each axis, for arrays of other layouts and for those that are stretched."""
-        with cgutils.loop_nest(self.builder, shape, shape[0].type) as indices:
-            place = indices[0]
-            for index, size in zip(indices[1:], shape[1:], strict=True):
-                place = self.builder.add(self.builder.mul(place, size), index)
-            step((indices, place))
-
-    def size(self, shape):
-        count = shape[0]
-        for size in shape[1:]:
-            count = self.builder.mul(count, size)
-        return count
-
-    def element(self, tree, index):
+    def element(self, tree, pointers, index):
         """Type and value of the tree at one place."""
+        context, builder = self.context, self.builder
         if isinstance(tree, ir.Const):
-            kind = self.context.typing_context.resolve_value_type(tree.value)
-            kind = types.literal(tree.value) if isinstance(kind, types.Integer) else kind
-            return kind, self.context.get_constant_generic(
-                self.builder, types.unliteral(kind), tree.value
-            )
+            kind = context.typing_context.resolve_value_type(tree.value)
+            value = context.get_constant_generic(builder, types.unliteral(kind), tree.value)
+            whole = isinstance(kind, types.Integer)
+            return types.literal(tree.value) if whole else kind, value
         if isinstance(tree, tuple):
-            pairs = [self.element(branch, index) for branch in tree[1]]
+            pairs = [self.element(branch, pointers, index) for branch in tree[1]]
             kinds, values = [p[0] for p in pairs], [p[1] for p in pairs]
-            return _emit.call(self.context, self.builder, tree[0], kinds, values)
-        operand = self.operands[tree.name]
-        if not isinstance(operand, _Array):
-            return operand
-        kind = operand.kind
-        return kind.dtype, self.context.unpack_value(
-            self.builder, kind.dtype, self.place(operand, index)
-        )
-
-    def place(self, array, index):
-        """Pointer to an array's element."""
-        builder, (indices, flat) = self.builder, index
-        if indices is None:
-            return builder.gep(array.data, [flat])
-        one = self.context.get_constant(types.intp, 1)
-        offset = one.type(0)
-        own = indices[len(indices) - array.kind.ndim :]
-        for i, size, stride in zip(own, array.shape, array.strides, strict=True):
-            stretched = builder.icmp_signed("==", size, one)
-            move = builder.select(stretched, one.type(0), builder.mul(i, stride))
-            offset = builder.add(offset, move)
-        return cgutils.pointer_add(builder, array.data, offset)
+            return _emit.call(context, builder, tree[0], kinds, values)
+        if tree.name in self.scalars:
+            return self.scalars[tree.name]
+        kind, pointer = pointers[tree.name]
+        return kind, context.unpack_value(builder, kind, builder.gep(pointer, [index]))
 
     def sum(self, a, b):
         """a + b, in any order."""
         builder = self.builder
-        _, first = _dual.unpack(builder, self.kind, a)
-        _, second = _dual.unpack(builder, self.kind, b)
-        pairs = [(builder.extract_value(a, 0), builder.extract_value(b, 0)), *zip(first, second)]
-        v, *lanes = (builder.fadd(x, y, flags=REORDERED) for x, y in pairs)
+        (x, first), (y, second) = (_dual.unpack(builder, self.kind, dual) for dual in (a, b))
+        pairs = zip([x, *first], [y, *second], strict=True)
+        v, *lanes = (builder.fadd(*pair, flags=REORDERED) for pair in pairs)
         return _dual.pack(self.context, builder, self.kind, v, lanes)
 
-    def over(self, total, shape):
-        count = self.size(shape)
-        kinds = [self.kind, types.intp]
-        return _emit.call(
-            self.context, self.builder, operator.truediv, kinds, [total, count]
-        )[1]
+
+def _proxy(loop, kind, value):
+    proxy: Any = arrayobj.make_array(kind)
+    return proxy(loop.context, loop.builder, value)

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from fastopt.derivatives import _arrays, _functions
+from fastopt.derivatives import _arrays, _functions, _in_place  # noqa: F401
 
 
 @functools.cache

@@ -132,26 +132,17 @@ def _register(key, template, lower, arity, **members):
             lower_builtin(key, kind, Dual)(lower)
 
 
-def _register_operator(key, template, lower, arity=2):
-    """An operator and its form in place, which for arrays is elsewhere (`_arrays`)."""
-    _register(key, template, lower, arity)
-    in_place = getattr(operator, f"i{key.__name__}", None)
-    if in_place:
-        _register(in_place, template, lower, arity, arrays=False)
-
-
 for _key, _rule in RULES.items():
     _template = _Power if _key is operator.pow else Operator
-    _register_operator(_key, _template, lower_rule(_rule), _rule.__code__.co_argcount - 1)
+    _register(_key, _template, lower_rule(_rule), _rule.__code__.co_argcount - 1)
 for _key, _sign in COMPARISONS.items():
     _register(_key, _Comparison, _lower_comparison(_sign), 2)
-_register_operator(operator.floordiv, _Step, lower_step(operator.floordiv))
+_register(operator.floordiv, _Step, lower_step(operator.floordiv), 2)
 _register(abs, Operator, lower_rule(_rules.absolute), 1, arrays=False)
 _register(pow, Operator, lower_rule(_rules.pow), 2, arrays=False)
 
 
 @lower_builtin(operator.pow, Dual, types.IntegerLiteral)
-@lower_builtin(operator.ipow, Dual, types.IntegerLiteral)
 def _literal_power(context, builder, sig, args):
     kind, power = sig.args[0], sig.args[1].literal_value
 
