@@ -133,12 +133,13 @@ def link(
 
     def is_open(value):
         root = value.__name__.partition(".")[0]
-        return root in ("numpy", "math") if _fingerprint.is_library(value) else True
+        return bool(replace) and root in ("numpy", "math") or not _fingerprint.is_library(value)
 
     def module(value, used):
-        """The user's module with what the code takes from it, rebuilt."""
+        """A module with what the code takes from it, rebuilt."""
         if value not in modules:
-            modules[value] = types.ModuleType(value.__name__)
+            # Under another name: Numba has rewrites for calls of what it takes for numpy.array.
+            modules[value] = types.ModuleType(f"{_PACKAGE}{value.__name__}")
         for name in used:
             if name in vars(value) and name not in vars(modules[value]):
                 setattr(modules[value], name, None)  # a module may lead back to itself
@@ -206,10 +207,11 @@ def as_compiled(function, name):
     def decorate(rebuilt, original):
         return original if is_compiled(original) else numba.njit(rebuilt)
 
-    return link(function, {}, decorate, top=decorate, follow=_is_plain, suffix="")
+    return link(function, {}, decorate, top=decorate, follow=is_plain, suffix="")
 
 
-def _is_plain(value):
+def is_plain(value):
+    """Whether this is a plain function of the user's."""
     return isinstance(value, types.FunctionType) and not _fingerprint.is_named(value)
 
 

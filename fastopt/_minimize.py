@@ -1,5 +1,7 @@
 """`minimize`: one problem, SciPy's call and SciPy's result."""
 
+import warnings
+
 from fastopt import _dispatch, _objective, _options
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
@@ -90,8 +92,35 @@ def minimize(
     chosen = _options.parse(rule, options, tol, x0.dtype)
     box = box_of(bounds, x0)
     args = args if isinstance(args, tuple) else (args,)
-    objective = _objective.build(fun, jac, args, chosen.schedule, chosen.steps, chosen.fast, x0)
-    problem = Problem(rule, x0, box, chosen, objective, target)
-    if objective.method == "cs":
+    problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+    if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
     return problem.run(callback_of(callback, x0.shape))
+
+
+def _problem(fun, jac, args, rule, x0, box, chosen, target):
+    """The problem, compiled; with differences where an exact gradient was only hoped for."""
+
+    def build(jac, interpreted=False):
+        objective = _objective.build(fun, jac, args, chosen, x0, interpreted)
+        return Problem(rule, x0, box, chosen, objective, target)
+
+    problem = build(jac, interpreted=isinstance(jac, str) and not _objective.can_be_compiled(fun))
+    if problem.objective.method != "autodiff" or not problem.objective.compiled:
+        return problem
+    try:
+        problem.compile()
+        return problem
+    except Exception as error:  # nothing of the user's has run yet
+        reason = problem.why_not_differentiable(error)
+    if not _objective.is_compiled(fun):
+        return build(jac, interpreted=True)
+    if jac is not None:
+        raise reason
+    problem = build("2-point")
+    try:
+        problem.compile()
+    except Exception as error:
+        raise problem.explained(error) from None
+    warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=3)
+    return problem

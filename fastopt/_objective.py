@@ -1,11 +1,13 @@
 """The user's objective as bindings for the loop: compiled where it can be, else from Python."""
 
+from types import FunctionType
 from typing import NamedTuple
 
 import numpy as np
 
 from fastopt import _compile, _descent, derivatives, schedules
-from fastopt.derivatives import _duals, _explain, _names, _plain
+from fastopt._compile import is_compiled, numba_config
+from fastopt.derivatives import _duals, _explain, _names, _plain, _python
 
 
 class Objective(NamedTuple):
@@ -36,12 +38,18 @@ def method_of(jac, fun):
     )
 
 
-def build(fun, jac, args, schedule, steps, fast, x):
-    """Objective for `fun` at points like the array x (in x0's shape)."""
+def can_be_compiled(fun):
+    """Whether Numba may be tried: it is on, and this is a function it takes."""
+    return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
+
+
+def build(fun, jac, args, chosen, x, interpreted=False):
+    """Objective for `fun` at points like the array x (in x0's shape), with the `chosen` options."""
+    schedule, fast = chosen.schedule, chosen.fast
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
     method = method_of(jac, fun)
-    if method == "autodiff":
+    if method == "autodiff" and not interpreted:
         fun = _compile.as_compiled(fun, "fun")
     value, gradient, power = derivatives.METHODS[method]
     compiled = _compile.is_compiled(fun) and (method != "callable" or _compile.is_compiled(jac))
@@ -51,13 +59,13 @@ def build(fun, jac, args, schedule, steps, fast, x):
         "write": derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped,
         "loop": _descent.search if schedule is None else _descent.follow,
     }
-    data = (tuple(args),)
+    data = (tuple(args), ()) if method == "autodiff" else (tuple(args),)
     if compiled:
         dual = None
         if method == "autodiff":
             dual, scratch = _duals.choose(x, fast)
             bindings.update(DUAL=dual, CHUNK=dual.size)
-            data += (scratch,)
+            data = tuple(args), scratch
             if dual.size >= x.size:
                 bindings["gradient"] = derivatives.already
         names = _names.meanings(dual, fast), dual and str(dual)
@@ -71,11 +79,11 @@ def build(fun, jac, args, schedule, steps, fast, x):
         key = method, x.ndim == 1, schedule is None, str(dual), *digests
         lasting = not any(isinstance(digest, int) for digest in digests)
     else:
-        bindings.update(_from_python(fun, jac, method))
+        bindings.update(_from_python(fun, jac, method, x.size))
         key, lasting = (), False
         _bind_rate(schedule, bindings, compiled=False)
     if power is not None:
-        data += _difference_data(x, steps, power, method)
+        data += _difference_data(x, chosen.steps, power, method)
     counted = compiled and not all(map(_uncounted, args))
     return Objective(bindings, key, lasting, counted, data, compiled, method)
 
@@ -89,7 +97,10 @@ def _uncounted(value):
     )
 
 
-def _from_python(fun, jac, method):
+def _from_python(fun, jac, method, size):
+    if method == "autodiff":
+        own = {f.__name__: f for f in (_python.seeded, _python.value_of, _python.write_partials)}
+        return {**own, "fun": _python.function(fun), "DUAL": size, "CHUNK": size}
     if method == "fun":
         return {"fun": _plain.function_with_gradient(fun), "write": _plain.write}
     if method == "callable":

@@ -42,6 +42,15 @@ class Problem:
         self.record = np.array(Run())
         self.chosen, self.objective, self.before = chosen, objective, 0
 
+    def compile(self):
+        """Compile the loop (or load it), without running it."""
+        self.call((0.0, 0.0))
+
+    def call(self, until):
+        """Go on until so many iterations or evaluations are done."""
+        arrays = self.moving, self.still, self.shaped, self.state
+        self.solve(self.record, *arrays, *self.fixed, until)
+
     def run(self, callback):
         progress = Progress(self.chosen.disp, self.chosen.limits)
         try:
@@ -67,10 +76,7 @@ class Problem:
             nfev, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf
             try:
-                until = until_nit, record[2] + budget
-                self.solve(
-                    record, self.moving, self.still, self.shaped, self.state, *self.fixed, until
-                )
+                self.call((until_nit, record[2] + budget))
             except Exception as error:
                 explained = self.explained(error)
                 if explained is error:
@@ -90,6 +96,12 @@ class Problem:
                 speed = (run.nfev - nfev) / max(now - entered, 1e-7)
                 left = self.chosen.maxtime - (now - began)
                 budget = max(1.0, min(SLICE * speed, 32.0 * budget, left * speed))
+
+    def why_not_differentiable(self, error):
+        """The error that says why `fun` has no exact derivatives, or cannot be compiled at all."""
+        from fastopt.derivatives import _explain
+
+        return _explain.why_not_differentiable(error, self.objective, self.shaped)
 
     def explained(self, error):
         if self.objective.compiled and type(error).__module__.startswith("numba."):

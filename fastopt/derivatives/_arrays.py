@@ -13,7 +13,14 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core import cgutils, types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.core.errors import TypingError
+from numba.core.typing.templates import (
+    AbstractTemplate,
+    AttributeTemplate,
+    infer_getattr,
+    infer_global,
+    signature,
+)
 from numba.extending import intrinsic, lower_builtin, overload_method
 
 from fastopt.derivatives import _dual, _emit, _fusion
@@ -311,8 +318,23 @@ def _is_none(kind):
     return kind is None or isinstance(kind, types.NoneType | types.Omitted)
 
 
-for _name in "sum mean prod cumsum max min argmax argmin var std copy dot".split():
+_METHODS = "sum mean prod cumsum max min argmax argmin var std copy dot".split()
+for _name in _METHODS:
     _method(_name)
+
+
+_KEPT = "shape size ndim T flat reshape ravel flatten transpose dtype sort argsort fill".split()
+
+
+@infer_getattr
+class _Attributes(AttributeTemplate):
+    """Of an array's other attributes some, as `view`, would take partials for values."""
+
+    key = DualArray
+
+    def generic_resolve(self, typ, attr):
+        if attr not in (*_METHODS, *_KEPT):
+            raise TypingError(f"Unknown attribute '{attr}' of an array that depends on x")
 
 
 # Scratch.

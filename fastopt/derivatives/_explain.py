@@ -1,11 +1,16 @@
 """What is wrong with a function that Numba could not compile into the loop, in a sentence."""
 
+import linecache
+import os
+import re
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
+
+from fastopt.derivatives._dual import Dual, DualArray
 
 
 def explain(error, objective, x):
@@ -83,3 +88,47 @@ def _wrong(name, result: Any, method, ndim):
     ):
         return None
     return f"fun must return one real number; compiled, it returns {result}"
+
+
+def why_not_differentiable(error, objective, x):
+    """What in `fun` has no exact derivative, and where, for an error of compiling it for duals."""
+    fun, dual = objective.bindings["fun"], objective.bindings["DUAL"]
+    signature = (DualArray(dual, x.ndim, "C"), *_signature(x, objective.data[0])[1:])
+    try:
+        fun.compile(signature)
+    except Exception as own:
+        return TypeError(f"fun cannot be differentiated{_where(own, fun)}")
+    result = fun.overloads[signature].signature.return_type
+    if isinstance(result, types.Number | types.Boolean):
+        return TypeError(
+            "fun cannot be differentiated: its result does not depend on x, or only in steps "
+            "(int, round, floor, comparisons)."
+        )
+    if not isinstance(result, Dual):
+        return TypeError(f"fun must return one real number; compiled, it returns {result}")
+    return error
+
+
+def _where(error, fun):
+    """The line of the user's that an error of Numba's is about, and what is wrong there."""
+    text = str(error)
+    own = fun.py_func.__code__.co_filename
+    places = [
+        (file, int(line))
+        for pair in re.findall(r" at (\S[^\n]*?) \((\d+)\)|File \"([^\"]+)\", line (\d+)", text)
+        for file, line in (pair[:2], pair[2:])
+        if file and os.path.basename(file) == os.path.basename(own)
+    ]
+    where = ""
+    if places:
+        line = places[0][1]
+        source = linecache.getline(own, line).strip()
+        where = f": line {line} of {os.path.basename(own)}, {source!r}"
+    kinds = "(?:built-in |intrinsic |class |function |ufunc )*"
+    called = re.findall(rf"No implementation of function Function\(<{kinds}'?([\w.<>]+)", text)
+    what = [f"the derivative of {called[0]} is not known"] if called else []
+    what = what or re.findall(r"(Unknown attribute '\w+')", text) or [text.strip().splitlines()[-1]]
+    return (
+        f"{where}: {what[0]}. Write it in terms of operators and functions of math and NumPy that "
+        "have derivatives, or give jac a function, '2-point' or '3-point'."
+    )

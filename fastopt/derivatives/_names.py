@@ -7,6 +7,10 @@ import numpy as np
 from fastopt.derivatives import _arrays, _functions, _in_place  # noqa: F401
 
 
+def _refused(*args):
+    """Of bytes, which the partials are too: unknown to Numba, so an error."""
+
+
 @functools.cache
 def meanings(dual, fast):
     """``id(function) -> function``; `dual` is the type of dual that x holds, or None.
@@ -18,5 +22,5 @@ def meanings(dual, fast):
         table = table if fast else {}
     else:
         table = {**table, **_arrays.CHOICES, **_arrays.scratch(dual)}
-        table |= {np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
+        table |= {np.frombuffer: _refused, np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
     return {id(original): ours for original, ours in table.items()}

@@ -1,0 +1,216 @@
+"""Dual numbers of plain Python, for code that no compiler sees.
+
+They follow the same rules (`_rules`) and are seeded and read by functions of the same names as the
+compiled ones (`_seeds`), so that the texts around them are the same. Arrays are NumPy's, of objects.
+"""
+
+import functools
+import math
+import operator
+import types
+from typing import Any
+
+import numpy as np
+
+from fastopt import _compile
+from fastopt.derivatives import _plain, _rules
+
+
+class Numbers:
+    """The `m` of rules: functions of floats, with IEEE's infinities and NaN instead of errors."""
+
+    digamma = staticmethod(_rules.digamma)
+    where = staticmethod(lambda condition, a, b: a if condition else b)
+    mod, pow = np.mod, np.power
+    asin, acos, atan, atan2 = np.arcsin, np.arccos, np.arctan, np.arctan2
+    asinh, acosh, atanh = np.arcsinh, np.arccosh, np.arctanh
+
+    def __getattr__(self, name):
+        if hasattr(np, name):
+            return getattr(np, name)
+        from scipy import special  # erf, erfc, gamma and lgamma
+
+        return getattr(special, {"lgamma": "gammaln"}.get(name, name))
+
+
+class Dual:
+    """A value and its partial derivatives."""
+
+    __slots__ = ("partials", "value")
+    __hash__: Any = None
+
+    def __init__(self, value, partials):
+        self.value, self.partials = value, partials
+
+    def __bool__(self):
+        return bool(self.value)
+
+    def __int__(self):
+        return int(self.value)
+
+    __trunc__ = __int__
+
+    def __floor__(self):
+        return math.floor(self.value)
+
+    def __ceil__(self):
+        return math.ceil(self.value)
+
+    def __round__(self, ndigits=None):
+        return round(float(self.value), ndigits)
+
+    def __abs__(self):
+        return apply(_rules.absolute, self)
+
+    def __repr__(self):
+        return f"Dual({self.value}, {self.partials})"
+
+
+def apply(rule, *args):
+    """A rule on numbers, some of them duals."""
+    kind = next(type(a.value) for a in args if isinstance(a, Dual))
+    values = [kind(a.value if isinstance(a, Dual) else a) for a in args]
+    with np.errstate(all="ignore"):
+        v, *derivatives = rule(Numbers(), *values)
+        pairs = [(a, d) for a, d in zip(args, derivatives, strict=True) if isinstance(a, Dual)]
+        return Dual(kind(v), sum(_scaled(a.partials, d) for a, d in pairs))
+
+
+def _scaled(partials, derivative):
+    if isinstance(derivative, _rules.IfMoving):
+        return np.where(partials == 0, 0, partials * derivative.derivative)
+    return partials * partials.dtype.type(derivative)
+
+
+def _value(a):
+    return a.value if isinstance(a, Dual) else a
+
+
+def _operators():
+    def method(operate):
+        # NumPy then works element by element, on objects.
+        return lambda a, b: NotImplemented if isinstance(b, np.ndarray) and b.ndim else operate(a, b)
+
+    for name, rule in _rules.OPERATORS.items():
+        if rule in (_rules.neg, _rules.pos):
+            setattr(Dual, f"__{name}__", lambda a, r=rule: apply(r, a))
+            continue
+        setattr(Dual, f"__{name}__", method(lambda a, b, r=rule: apply(r, a, b)))
+        setattr(Dual, f"__r{name}__", method(lambda a, b, r=rule: apply(r, b, a)))
+    for name in ("lt", "le", "gt", "ge", "eq", "ne", "floordiv"):
+        compare = getattr(operator, name)
+        setattr(Dual, f"__{name}__", method(lambda a, b, c=compare: c(_value(a), _value(b))))
+    setattr(Dual, "__rfloordiv__", method(lambda a, b: _value(b) // a.value))
+
+
+_operators()
+
+
+# What stands for functions of math and NumPy.
+
+
+def has_dual(a):
+    """Whether something is a dual, or an array or list of objects, which are taken for duals."""
+    if isinstance(a, list | tuple):
+        return any(map(has_dual, a))
+    return isinstance(a, Dual) or (isinstance(a, np.ndarray) and a.dtype == object)
+
+
+def _choice(original, ours):
+    def call(*args, **kws):
+        return (ours if any(map(has_dual, args)) else original)(*args, **kws)
+
+    return call
+
+
+def _elementwise(original, rule):
+    if rule is None:  # a step
+        return np.frompyfunc(lambda *args: original(*map(_value, args)), _arity(original), 1)
+    arity = rule.__code__.co_argcount - 1
+    return np.frompyfunc(
+        lambda *args: apply(rule, *args) if any(map(has_dual, args)) else original(*args), arity, 1
+    )
+
+
+def _arity(original):
+    return getattr(original, "nin", 1)
+
+
+def _norm(a, ord=None):
+    if ord not in (None, 2):
+        raise TypeError("the norm of duals is that of order 2")
+    return apply(_rules.sqrt, np.sum(a * a))
+
+
+def _var(a, ddof=0):
+    return np.sum((a - np.mean(a)) ** 2) / (np.size(a) - ddof)
+
+
+def _std(a, ddof=0):
+    return apply(_rules.sqrt, _var(a, ddof))
+
+
+def _scratch(original):
+    """np.zeros and its like, of objects where floats are asked for."""
+
+    def make(*args, dtype=None, **kws):
+        made = original(*args, dtype=dtype, **kws)
+        return made.astype(object) if made.dtype.kind == "f" else made
+
+    return make
+
+
+@functools.cache
+def meanings():
+    """``id(function) -> function``, for code that is linked to run on duals of this kind."""
+    tables = (math, {**_rules.MATH, **_rules.MATH_STEPS}), (np, {**_rules.NUMPY, **_rules.STEPS})
+    pairs = {
+        getattr(module, name): _elementwise(getattr(module, name), rule)
+        for module, rules in tables
+        for name, rule in rules.items()
+        if hasattr(module, name)
+    }
+    pairs |= {np.linalg.norm: _norm, np.var: _var, np.std: _std}
+    table = {original: _choice(original, ours) for original, ours in pairs.items()}
+    table |= {float: _choice(float, lambda a: a), max: max, min: min}
+    for name in "zeros ones empty full zeros_like ones_like empty_like full_like".split():
+        table[getattr(np, name)] = _scratch(getattr(np, name))
+    return {id(original): ours for original, ours in table.items()}
+
+
+# Seeds, as in `_seeds`.
+
+
+def seeded(size, x, scratch, first, _known):
+    """The array x as duals with `size` partials; j is that by component first + j."""
+    duals = np.empty(x.shape, object)
+    eye = np.eye(x.size, dtype=x.dtype)[:, first : first + size]
+    for i, v in enumerate(x.reshape(-1)):
+        duals.reshape(-1)[i] = Dual(v, eye[i])
+    return duals
+
+
+def value_of(result):
+    """The value of a dual, or of a number, which is constant."""
+    return _value(_scalar(result))
+
+
+def write_partials(result, g, first, _known):
+    """The partials into the array g, from `first` on."""
+    dual = _scalar(result)
+    partials = dual.partials if isinstance(dual, Dual) else np.zeros(g.size - first, g.dtype)
+    g[first : first + partials.size] = partials
+
+
+def _scalar(result):
+    if isinstance(result, np.ndarray) and result.size == 1:
+        result = result.reshape(-1)[0]
+    return result if isinstance(result, Dual) else _plain.scalar(result)
+
+
+def function(fun):
+    """`fun` over functions that know duals, and with it the plain functions it calls."""
+    if not isinstance(fun, types.FunctionType):
+        return fun
+    follow = _compile.is_plain
+    return _compile.link(fun, {}, _compile.unwrapped, follow=follow, replace=meanings())

@@ -1,0 +1,84 @@
+"""Numbers for float64.
+
+The polynomials are minimax fits by Remez exchange in 60 digits, weighted by the relative error of
+the function they serve. Each coefficient was rounded in turn and the later ones fitted again.
+Splits are unevaluated sums, each part the value rounded, then what remains.
+"""
+
+import math
+
+INF, NAN = math.inf, math.nan
+SMALLEST_NORMAL = 2.0**-1022
+LIFT, LIFTED = 2.0**54, 54.0  # brings subnormal numbers among the normal ones
+EPSILON = 2.0**-54  # below it x + x^2 rounds to x
+EXP_MOST, EXP_LEAST = 710.0, -746.0  # exp is inf from there, 0 from there
+EXP2_MOST, EXP2_LEAST = 1025.0, -1076.0
+EXPM1_LEAST = -45.0  # expm1 is -1 from there
+TANH_MOST = 22.0  # tanh is 1 from there
+POWER_MOST = 2.0**70  # times the least |log|, 2^-53, it still over- and underflows
+TRIG_MOST = 2.0**40
+
+LOG2E = 1.4426950408889634
+LN2, LN2_REST = 0.6931471805599453, 2.3190468138462996e-17
+INV_LN2, INV_LN2_REST = 1.4426950408889634, 2.0355273740931033e-17
+INV_LN10, INV_LN10_REST = 0.4342944819032518, 1.098319650216765e-17
+# 42 bits, so that their products with exponents are exact.
+LN2_SHORT, LN2_SHORT_REST = 0.6931471805598903, 5.497923018708371e-14
+LOG10_2_SHORT, LOG10_2_SHORT_REST = 0.30102999566395283, 2.8363394551044964e-14
+TWO_THIRDS, TWO_THIRDS_REST = 0.6666666666666666, 3.700743415417188e-17
+
+TWO_OVER_PI = 0.6366197723675814
+HALF_PI, HALF_PI_2, HALF_PI_3 = 1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33
+
+# (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2; error 2^-60 of expm1.
+EXP = (
+    0.5,
+    0.16666666666666677,
+    0.041666666666666505,
+    0.008333333333321515,
+    0.0013888888888963333,
+    0.00019841269886475998,
+    2.480158717139327e-05,
+    2.7557243805425734e-06,
+    2.7557402987976334e-07,
+    2.51091947099313e-08,
+    2.087541503344918e-09,
+)
+# (2 atanh(s) - 2 s) / s^3 in z = s^2, for s up to (sqrt(2) - 1) / (sqrt(2) + 1); error 2^-58 of z.
+LOG = (
+    0.6666666666666735,
+    0.3999999999940943,
+    0.2857142874365668,
+    0.22222198433037035,
+    0.18183572101944606,
+    0.1531383954220125,
+    0.14798177071525662,
+)
+# The same series times 3/2, less 1, over z.
+LOG_TAIL = (
+    0.600000000000034,
+    0.4285714285514392,
+    0.33333333780882146,
+    0.2727267646118345,
+    0.23080140217145453,
+    0.19885126143195733,
+    0.19795445522100574,
+)
+# (sin(r) - r) / r^3 in z = r^2, for |r| <= 0.8 (pi/4 and what rounding the quotient adds).
+SIN = (
+    -0.16666666666666624,
+    0.008333333333320323,
+    -0.00019841269828064495,
+    2.7557313068426335e-06,
+    -2.5050658138506762e-08,
+    1.589088869951396e-10,
+)
+# (cos(r) - 1 + z/2) / z^2 there.
+COS = (
+    0.04166666666666658,
+    -0.0013888888888870827,
+    2.4801587287364517e-05,
+    -2.75573137264692e-07,
+    2.087563659991817e-09,
+    -1.1355091071752188e-11,
+)
