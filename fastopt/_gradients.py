@@ -1,16 +1,5 @@
 """`value_and_grad` and `compare_grad`: derivatives by themselves."""
 
-import numba
-import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.extending import overload
-
-from fastopt import _compile
-from fastopt._open import CHUNK, DUAL, SIZE, fun
-from fastopt.derivatives import _duals, _names
-from fastopt.derivatives._seeds import seeded, value_of, write_partials
-
 
 def value_and_grad(fun, *, size=None, fast_math_functions=True):
     """Make a compiled function that returns the value of `fun` and its exact gradient.
@@ -52,56 +41,6 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     >>> f, g.tolist()
     (0.0, [0.0, 9.0])
     """
-    fun = _compile.as_compiled(fun, "fun")
+    from fastopt.derivatives import _standalone
 
-    def both(x, args):
-        raise TypeError("this function is for compiled code")
-
-    @overload(both, jit_options=dict(_compile.COUNTED), strict=False, inline="always")
-    def typed(x, args):
-        if isinstance(x, types.BaseTuple | types.List) or _is_integer(x):
-            return lambda x, args: both(np.asarray(x) * 1.0, args)
-        if not isinstance(x, types.Array) or not isinstance(x.dtype, types.Float):
-            raise TypingError(f"x must be an array of float64 or float32; compiled: {x}")
-        # Fits have few parameters; without knowing how many, four at a time.
-        one = _linked(fun, _duals.of(x.dtype, size or 4, fast_math_functions))
-        return lambda x, args: one(x, args)
-
-    @numba.njit(**_compile.COUNTED)
-    def value_and_grad(x, *args):
-        return both(x, args)
-
-    return value_and_grad
-
-
-def _is_integer(x):
-    return isinstance(x, types.Array) and isinstance(x.dtype, types.Integer)
-
-
-def evaluate(x, args):
-    """Value and gradient at x in new arrays."""
-    x = np.ascontiguousarray(x)
-    g, scratch = np.empty(x.shape, x.dtype), np.empty((CHUNK + 1) * x.size, x.dtype)
-    f = 0.0
-    for first in range(0, x.size, CHUNK):
-        dual = fun(seeded(DUAL, x, scratch, first, SIZE), *args)
-        f = value_of(dual)
-        write_partials(dual, g.reshape(x.size), first, SIZE)
-    return f, g
-
-
-def _linked(fun, dual):
-    """`evaluate` around `fun` with this kind of dual."""
-    user, _ = _compile.user(fun, _names.meanings(dual, dual.fast), str(dual))
-    bindings = {
-        "DUAL": dual,
-        "CHUNK": dual.size,
-        "SIZE": 0,
-        "fun": user,
-    }
-    wrap = _compile.inline_counted
-    return _compile.link(evaluate, bindings, wrap, top=_njit)
-
-
-def _njit(function, _original):
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_compile.COUNTED)(function)
+    return _standalone.value_and_grad(fun, size, bool(fast_math_functions))

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastopt import _compile, _descent, derivatives, schedules
 from fastopt._compile import is_compiled, numba_config
-from fastopt.derivatives import _duals, _explain, _names, _plain, _python
+from fastopt.derivatives import _plain
 
 
 class Objective(NamedTuple):
@@ -61,10 +61,12 @@ def build(fun, jac, args, chosen, x, interpreted=False):
     }
     data = (tuple(args), ()) if method == "autodiff" else (tuple(args),)
     if compiled:
+        from fastopt.derivatives import _duals, _explain, _names  # what takes time to import
+
         dual = None
         if method == "autodiff":
             dual, scratch = _duals.choose(x, fast)
-            bindings.update(DUAL=dual, CHUNK=dual.size)
+            bindings.update(_duals.SEEDS, DUAL=dual, CHUNK=dual.size)
             data = tuple(args), scratch
             if dual.size >= x.size:
                 bindings["gradient"] = derivatives.already
@@ -99,6 +101,8 @@ def _uncounted(value):
 
 def _from_python(fun, jac, method, size):
     if method == "autodiff":
+        from fastopt.derivatives import _python
+
         own = {f.__name__: f for f in (_python.seeded, _python.value_of, _python.write_partials)}
         return {**own, "fun": _python.function(fun), "DUAL": size, "CHUNK": size}
     if method == "fun":

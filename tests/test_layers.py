@@ -17,15 +17,16 @@ LAYERS = [
     {"_open", "_status"},
     {"_run", "rules", "_fingerprint", "_cache", "schedules"},
     {"_descent", "_compile"},
+    {"elementary"},
     {"derivatives"},
     {"targets"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
     {"_inputs", "_problem"},
-    {"_minimize", "_batch", "_optimizers", "_config"},
+    {"_minimize", "_batch", "_optimizers", "_config", "_gradients"},
     {"_scipy"},
     {""},  # fastopt itself: the public names
 ]
-MAY_IMPORT_NUMBA = {"_compile", "_cache", "_fingerprint", "targets", "derivatives"}
+MAY_IMPORT_NUMBA = {"_compile", "_cache", "_fingerprint", "targets", "derivatives", "elementary"}
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 

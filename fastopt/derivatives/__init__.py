@@ -6,8 +6,19 @@ difference steps and z is complex scratch for the complex step (each empty where
 
 import numpy as np
 
-from fastopt._open import BOUNDED, CHUNK, DUAL, SIZE, fun, jac, real, write
-from fastopt.derivatives._seeds import seeded, value_of, write_partials
+from fastopt._open import (
+    BOUNDED,
+    CHUNK,
+    DUAL,
+    SIZE,
+    fun,
+    jac,
+    real,
+    seeded,
+    value_of,
+    write,
+    write_partials,
+)
 
 
 def number(value):

@@ -1,18 +1,18 @@
 """NumPy's functions of whole arrays, for arrays of duals.
 
 Elementwise operations, and ``sum``, ``mean`` and ``dot`` of vectors, are loops of `_fusion`. The
-others are written here in Python, and compiled where a dual is among the arguments; elsewhere what
-the user wrote stays what it was.
+others are written here in Python, and compiled where a dual is among the arguments.
 """
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
-import functools
-import math
 import operator
 from typing import Any
 
 import numba
 import numpy as np
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.errors import TypingError
 from numba.core.typing.templates import (
     AbstractTemplate,
@@ -21,38 +21,12 @@ from numba.core.typing.templates import (
     infer_global,
     signature,
 )
-from numba.extending import intrinsic, lower_builtin, overload_method
+from numba.extending import lower_builtin, overload_method
 
-from fastopt.derivatives import _dual, _emit, _fusion
-from fastopt.derivatives._dual import JIT, Dual, DualArray
+from fastopt.derivatives import _emit, _fusion
+from fastopt.derivatives._choices import choice, dual_of, is_none, new
+from fastopt.derivatives._dual import JIT, DualArray
 from fastopt.derivatives._functions import FAST
-
-def _dual_of(kind):
-    """The type of the duals that a type is or holds; None without any."""
-    if isinstance(kind, Dual):
-        return kind
-    inner = [getattr(kind, "dtype", None), getattr(kind, "instance_type", None)]
-    inner += kind.types if isinstance(kind, types.BaseTuple) else []
-    return next(filter(None, (_dual_of(item) for item in inner if item is not None)), None)
-
-
-@intrinsic
-def new(context, like, shape):
-    """A new array of the duals that `like` is, or holds; not filled."""
-    sizes = list(shape) if isinstance(shape, types.BaseTuple) else [shape]
-    if not all(isinstance(size, types.Integer) for size in sizes):
-        return None
-    result = DualArray(_dual_of(like), len(sizes), "C")
-
-    def codegen(context, builder, sig, args):
-        tuple_given = isinstance(shape, types.BaseTuple)
-        values = cgutils.unpack_tuple(builder, args[1]) if tuple_given else [args[1]]
-        pairs = zip(values, sizes, strict=True)
-        values = [context.cast(builder, value, size, types.intp) for value, size in pairs]
-        return _dual.new_array(context, builder, result, values)._getvalue()
-
-    return result(like, shape), codegen
-
 
 # What the functions do with duals. `a` and the like are arrays of duals, or of numbers beside them.
 
@@ -193,7 +167,7 @@ class _Product(AbstractTemplate):
 
     def generic(self, args, kws):
         arrays = all(isinstance(a, types.Array) and a.ndim in (1, 2) for a in args)
-        kind = _dual_of(types.BaseTuple.from_types(args)) if arrays else None
+        kind = dual_of(types.BaseTuple.from_types(args)) if arrays else None
         if kind is not None and len(args) == 2 and not kws:
             ours = _PRODUCTS.get(tuple(a.ndim for a in args))
             if ours is None:
@@ -208,48 +182,6 @@ def _lower_product(context, builder, sig, args):
     ours = _PRODUCTS[tuple(a.ndim for a in sig.args)]
     kind, value = _emit.call(context, builder, ours, sig.args, args)
     return context.cast(builder, value, kind, sig.return_type)
-
-
-class _Choice(AbstractTemplate):
-    """Our function where it is wanted, the original elsewhere."""
-
-    original: Any
-    ours: Any
-    wanted: Any
-
-    def generic(self, args, kws):
-        kinds = [*args, *kws.values()]
-        if self.key in _fusion.REDUCTIONS and len(kinds) == 1 and _dual_of(kinds[0]):
-            return signature(_dual_of(kinds[0]), *args)
-        function = self.ours if self.wanted(kinds) else self.original
-        return self.context.resolve_value_type(function).get_call_type(self.context, args, kws)
-
-
-def _some_dual(kinds):
-    return any(map(_dual_of, kinds))
-
-
-def _choice(original, ours, wanted=_some_dual, template=_Choice):
-    """What stands in user code for a function of NumPy."""
-
-    def stand_in(*args, **kws):
-        raise TypeError(f"fastopt's {original.__name__} is for compiled code")
-
-    ours = numba.njit(**JIT)(ours)
-    members = {"key": stand_in, "original": original, "ours": ours, "wanted": wanted}
-    members = {name: staticmethod(value) for name, value in members.items()}
-    chosen = type(original.__name__, (template,), members)
-    infer_global(stand_in, types.Function(chosen))
-
-    def lower(context, builder, sig, args):
-        function = ours if wanted(sig.args) else original
-        kind = context.typing_context.resolve_value_type(function)
-        ready = context.get_function(kind, sig)
-        context.add_linking_libs(getattr(ready, "libs", ()))
-        return ready(builder, args)
-
-    lower_builtin(stand_in, types.VarArg(types.Any))(lower)
-    return stand_in
 
 
 _FUNCTIONS = {
@@ -273,14 +205,12 @@ _FUNCTIONS = {
     "array": _array,
     "concatenate": _concatenate,
 }
-CHOICES = {
-    getattr(np, name): _choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
-}
-CHOICES[np.linalg.norm] = _choice(np.linalg.norm, _norm)
+CHOICES = {getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()}
+CHOICES[np.linalg.norm] = choice(np.linalg.norm, _norm)
 for _name in ("dot", "vdot"):
     _members = {"original": staticmethod(getattr(np, _name))}
     _template = type(_name, (_Product,), _members)
-    CHOICES[getattr(np, _name)] = _choice(getattr(np, _name), _matrix_vector, template=_template)
+    CHOICES[getattr(np, _name)] = choice(getattr(np, _name), _matrix_vector, template=_template)
 SUM, MEAN, DOT = (CHOICES[f] for f in (np.sum, np.mean, np.dot))
 MAXIMUM, MINIMUM, SQRT = (FAST[f] for f in (np.maximum, np.minimum, np.sqrt))
 _fusion.REDUCTIONS.update({SUM: "sum", MEAN: "mean", DOT: "dot", CHOICES[np.vdot]: "dot"})
@@ -304,7 +234,7 @@ def _method(name):
         overload_method(DualArray, name)(
             lambda a, axis=None: (
                 (lambda a, axis=None: function(a))
-                if _is_none(axis)
+                if is_none(axis)
                 else (lambda a, axis=None: function(a, axis))
             )
         )
@@ -312,10 +242,6 @@ def _method(name):
         overload_method(DualArray, name)(lambda a, b: lambda a, b: function(a, b))
     else:
         overload_method(DualArray, name)(lambda a: lambda a: function(a))
-
-
-def _is_none(kind):
-    return kind is None or isinstance(kind, types.NoneType | types.Omitted)
 
 
 _METHODS = "sum mean prod cumsum max min argmax argmin var std copy dot".split()
@@ -335,69 +261,3 @@ class _Attributes(AttributeTemplate):
     def generic_resolve(self, typ, attr):
         if attr not in (*_METHODS, *_KEPT):
             raise TypingError(f"Unknown attribute '{attr}' of an array that depends on x")
-
-
-# Scratch.
-
-
-def _floats_wanted(kinds):
-    """Whether scratch is to hold floats, so that it may have to hold duals."""
-    for kind in kinds:
-        if isinstance(kind, types.DType | types.NumberClass | types.TypeRef):
-            item = getattr(kind, "dtype", getattr(kind, "instance_type", None))
-            return isinstance(item, types.Float | Dual)
-        if isinstance(kind, types.Function):
-            return kind.typing_key is float
-        if isinstance(kind, types.StringLiteral):
-            return kind.literal_value.startswith("f")
-    return True
-
-
-def _like_floats(kinds):
-    given = isinstance(kinds[0], types.Array) and isinstance(kinds[0].dtype, types.Float | Dual)
-    return _floats_wanted(kinds) and (given or len(kinds) > 1 and not _is_none(kinds[1]))
-
-
-def _filled_with_floats(kinds):
-    whole = isinstance(types.unliteral(kinds[1]), types.Integer | types.Boolean)
-    return _floats_wanted(kinds) and (not whole or len(kinds) > 2 and not _is_none(kinds[2]))
-
-
-@functools.cache
-def scratch(dual):
-    """What stands for ``np.zeros`` and its like where their arrays may have to hold duals."""
-
-    def empty(shape, dtype=None):
-        return new(dual, shape)
-
-    def full(shape, fill_value, dtype=None):
-        made = new(dual, shape)
-        made[...] = fill_value
-        return made
-
-    def zeros(shape, dtype=None):
-        return full(shape, 0.0)
-
-    def ones(shape, dtype=None):
-        return full(shape, 1.0)
-
-    def empty_like(prototype, dtype=None):
-        return new(dual, prototype.shape)
-
-    def zeros_like(a, dtype=None):
-        return full(a.shape, 0.0)
-
-    def ones_like(a, dtype=None):
-        return full(a.shape, 1.0)
-
-    def full_like(a, fill_value, dtype=None):
-        return full(a.shape, fill_value)
-
-    full = numba.njit(**JIT)(full)
-    table = {f: _floats_wanted for f in (empty, zeros, ones)}
-    table |= {f: _like_floats for f in (empty_like, zeros_like, ones_like)}
-    table |= {full: _filled_with_floats, full_like: _filled_with_floats}
-    return {
-        getattr(np, f.__name__): _choice(getattr(np, f.__name__), getattr(f, "py_func", f), wanted)
-        for f, wanted in table.items()
-    }

@@ -4,6 +4,9 @@ A dual is K + 1 numbers of one real type. In registers they are separate scalars
 over data vectorises over the data, or (`wide`) a value and one LLVM vector, which keeps code for
 many partials short. In memory both are K + 1 numbers side by side.
 """
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 from typing import Any
 
@@ -12,7 +15,6 @@ from numba.core import types
 from numba.core.typeconv import Conversion
 from numba.extending import lower_cast, models, register_model
 from numba.np import arrayobj
-
 
 # How functions of duals that are written in Python are compiled.
 JIT: dict[str, Any] = {

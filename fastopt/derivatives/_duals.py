@@ -3,7 +3,10 @@
 import numpy as np
 from numba import from_dtype
 
+from fastopt.derivatives import _seeds
 from fastopt.derivatives._dual import Dual
+
+SEEDS = {name: getattr(_seeds, name) for name in ("seeded", "value_of", "write_partials")}
 
 SEPARATE = 8  # up to so many partials, each by itself: loops over data vectorise over the data
 WIDE = 8  # else so many in a vector, one pass for each

@@ -10,7 +10,7 @@ from numba.core import types
 from numba.core.cpu import CPUContext
 
 from fastopt import elementary
-from fastopt.derivatives import _dual, _rules
+from fastopt.derivatives import _digamma, _dual, _rules
 
 
 class Symbol:
@@ -20,10 +20,16 @@ class Symbol:
         self.emitter, self.value = emitter, value
 
     def __neg__(self):
-        return Symbol(self.emitter, self.emitter.builder.fneg(self.value))
+        return Symbol(self.emitter, negative(self.emitter.builder, self.value))
 
     def __abs__(self):
         return self.emitter.fabs(self)
+
+
+def negative(builder, value):
+    """-value; CUDA's compiler has no instruction fneg."""
+    minus = [-0.0] * value.type.count if isinstance(value.type, ir.VectorType) else -0.0
+    return builder.fsub(ir.Constant(value.type, minus), value)
 
 
 class Truth:
@@ -93,7 +99,7 @@ class Emitter:
 
     def digamma(self, x):
         signature = self.kind.real(self.kind.real)
-        value = self.context.compile_internal(self.builder, _rules.digamma, signature, [x.value])
+        value = self.context.compile_internal(self.builder, _digamma.digamma, signature, [x.value])
         return Symbol(self, value)
 
     def __getattr__(self, name):
@@ -120,8 +126,10 @@ class Emitter:
 
 def fast(context, name, real) -> Any:
     """Our vectorisable function of that name for numbers of type `real`, on the CPU."""
-    tables = {types.float64: elementary.FLOAT64, types.float32: elementary.FLOAT32}
-    return tables.get(real, {}).get(name) if isinstance(context, CPUContext) else None
+    if not isinstance(context, CPUContext) or not isinstance(real, types.Float):
+        return None
+    table = elementary.FLOAT64 if real == types.float64 else elementary.FLOAT32
+    return table.get(name)
 
 
 def call(context, builder, function, kinds, values):
@@ -147,7 +155,9 @@ def apply(context, builder, rule, kind, sources, values):
     lanes = []
     for (_, moves), derivative in zip(parts, derivatives, strict=True):
         terms = [_scaled(m, lane, derivative) for lane in moves]
-        lanes = [builder.fadd(a, b) for a, b in zip(lanes, terms, strict=True)] if lanes and terms else lanes or terms
+        if lanes and terms:
+            terms = [builder.fadd(*pair) for pair in zip(lanes, terms, strict=True)]
+        lanes = terms or lanes
     return _dual.pack(context, builder, kind, m.constant(v).value, lanes)
 
 
@@ -158,7 +168,7 @@ def _scaled(m, lane, derivative):
         still = m.builder.fcmp_ordered("==", lane, zero)
         return m.builder.select(still, zero, _scaled(m, lane, derivative.derivative))
     if isinstance(derivative, float) and derivative in (1.0, -1.0, 0.0):
-        return {1.0: lambda: lane, -1.0: lambda: m.builder.fneg(lane), 0.0: lambda: zero}[derivative]()
+        return lane if derivative == 1.0 else negative(m.builder, lane) if derivative else zero
     return m.builder.fmul(lane, _spread(m.builder, m.constant(derivative).value, lane.type))
 
 
@@ -168,4 +178,5 @@ def _spread(builder, value, lane):
         return value
     index, undefined = ir.IntType(32), ir.Constant(lane, ir.Undefined)
     vector = builder.insert_element(undefined, value, index(0))
-    return builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(index, lane.count), None))
+    everywhere = ir.Constant(ir.VectorType(index, lane.count), None)
+    return builder.shuffle_vector(vector, undefined, everywhere)

@@ -4,6 +4,9 @@
 made here, of which Numba knows only what this module says. Being a ufunc, it is fused with the
 operators around it, as Numba does with NumPy's own.
 """
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import math
 from typing import Any

@@ -4,6 +4,9 @@ Numba fuses the operators of an array expression; it knows nothing of duals. Her
 for expressions that hold some, as a rewrite of Numba's typed code: `match` collects the operators
 of an expression into a tree, `lower` emits the loop that computes it element by element.
 """
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import functools
 import operator
@@ -11,7 +14,7 @@ from collections import Counter
 from typing import Any
 
 from numba.core import cgutils, ir, types
-from numba.core.rewrites import Rewrite, register_rewrite
+from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.np import arrayobj
 
 from fastopt.derivatives import _dual, _emit
@@ -68,7 +71,7 @@ class Fusion(Rewrite):
                 self.keep(statement, tree, "array")
 
     def operation(self, expr):
-        """The operator or function of an expression, if it has one with a dual, and its arguments."""
+        """The operator or function of an expression with a dual, or None; and its arguments."""
         if expr.op in ("binop", "unary"):
             key, args = expr.fn, expr.list_vars()
         elif expr.op == "call" and not expr.kws and not expr.vararg:
@@ -95,9 +98,7 @@ class Fusion(Rewrite):
 
     def keep(self, statement, tree, form):
         kind = self.typemap[statement.target.name]
-        expr = ir.Expr(
-            op="fastopt", loc=statement.loc, tree=tree, form=form, kind=kind
-        )
+        expr = ir.Expr(op="fastopt", loc=statement.loc, tree=tree, form=form, kind=kind)
         self.found[statement] = ir.Assign(expr, statement.target, statement.loc)
 
     def apply(self):
@@ -241,7 +242,7 @@ class _Loop:
         return kind, context.unpack_value(builder, kind, builder.gep(pointer, [index]))
 
     def sum(self, a, b):
-        """a + b, in any order."""
+        """A + b, in any order."""
         builder = self.builder
         (x, first), (y, second) = (_dual.unpack(builder, self.kind, dual) for dual in (a, b))
         pairs = zip([x, *first], [y, *second], strict=True)

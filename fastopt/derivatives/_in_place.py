@@ -4,13 +4,16 @@ Numba's typing of operators in place fails on arrays that it has no loop for, in
 to others (npydecl.py, NumpyRulesInplaceArrayOperator). So they become calls of functions of our
 own, in functions that are marked, before types are inferred.
 """
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import operator
 from typing import Any
 
 import numba
 from numba.core import ir, types
-from numba.core.rewrites import Rewrite, register_rewrite
+from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 
@@ -34,7 +37,8 @@ class InPlace(Rewrite):
         block.clear()
         for statement in self.block.body:
             if isinstance(statement, ir.Assign) and _is_in_place(statement):
-                expr, loc = statement.value, statement.loc
+                expr: Any = statement.value
+                loc = statement.loc
                 ours = ir.Global(expr.fn.__name__, FUNCTIONS[expr.fn], loc)
                 name = ir.Var(statement.target.scope, f"{statement.target.name}.in_place", loc)
                 block.append(ir.Assign(ours, name, loc))

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from fastopt.derivatives import _arrays, _functions, _in_place  # noqa: F401
+from fastopt.derivatives import _arrays, _functions, _in_place, _scratch  # noqa: F401
 
 
 def _refused(*args):
@@ -21,6 +21,11 @@ def meanings(dual, fast):
     if dual is None:
         table = table if fast else {}
     else:
-        table = {**table, **_arrays.CHOICES, **_arrays.scratch(dual)}
-        table |= {np.frombuffer: _refused, np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
+        table = {**table, **_arrays.CHOICES, **_scratch.scratch(dual)}
+        table |= {
+            np.frombuffer: _refused,
+            np.where: _functions.WHERE,
+            max: _functions.MAX,
+            min: _functions.MIN,
+        }
     return {id(original): ours for original, ours in table.items()}

@@ -1,7 +1,7 @@
 """Dual numbers of plain Python, for code that no compiler sees.
 
 They follow the same rules (`_rules`) and are seeded and read by functions of the same names as the
-compiled ones (`_seeds`), so that the texts around them are the same. Arrays are NumPy's, of objects.
+compiled ones (`_seeds`), so that the texts around them are the same. Arrays hold objects.
 """
 
 import functools
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from fastopt import _compile
-from fastopt.derivatives import _plain, _rules
+from fastopt.derivatives import _digamma, _plain, _rules
 
 
 class Numbers:
     """The `m` of rules: functions of floats, with IEEE's infinities and NaN instead of errors."""
 
-    digamma = staticmethod(_rules.digamma)
+    digamma = staticmethod(_digamma.digamma)
     where = staticmethod(lambda condition, a, b: a if condition else b)
     mod, pow = np.mod, np.power
     asin, acos, atan, atan2 = np.arcsin, np.arccos, np.arctan, np.arctan2
@@ -30,7 +30,7 @@ class Numbers:
             return getattr(np, name)
         from scipy import special  # erf, erfc, gamma and lgamma
 
-        return getattr(special, {"lgamma": "gammaln"}.get(name, name))
+        return getattr(special, "gammaln" if name == "lgamma" else name)
 
 
 class Dual:
@@ -89,7 +89,9 @@ def _value(a):
 def _operators():
     def method(operate):
         # NumPy then works element by element, on objects.
-        return lambda a, b: NotImplemented if isinstance(b, np.ndarray) and b.ndim else operate(a, b)
+        return lambda a, b: (
+            NotImplemented if isinstance(b, np.ndarray) and b.ndim else operate(a, b)
+        )
 
     for name, rule in _rules.OPERATORS.items():
         if rule in (_rules.neg, _rules.pos):
@@ -97,10 +99,13 @@ def _operators():
             continue
         setattr(Dual, f"__{name}__", method(lambda a, b, r=rule: apply(r, a, b)))
         setattr(Dual, f"__r{name}__", method(lambda a, b, r=rule: apply(r, b, a)))
-    for name in ("lt", "le", "gt", "ge", "eq", "ne", "floordiv"):
+    steps = {"__floordiv__": lambda a, b: _value(a) // _value(b)}
+    steps["__rfloordiv__"] = lambda a, b: _value(b) // _value(a)
+    for name, operate in steps.items():
+        setattr(Dual, name, method(operate))
+    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         compare = getattr(operator, name)
         setattr(Dual, f"__{name}__", method(lambda a, b, c=compare: c(_value(a), _value(b))))
-    setattr(Dual, "__rfloordiv__", method(lambda a, b: _value(b) // a.value))
 
 
 _operators()

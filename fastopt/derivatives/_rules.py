@@ -284,25 +284,6 @@ def fmod(m, a, b):
     return rest, 1.0, -m.rint((a - rest) / b)
 
 
-def digamma(x):
-    """The logarithmic derivative of gamma: reflection, recurrence, asymptotic series."""
-    shift = 0.0
-    if x <= 0.0:
-        if x == math.floor(x):
-            return math.nan
-        part = x - 2.0 * math.floor(0.5 * x)  # tan has period 1 in x: reduced while exact
-        shift = -math.pi / math.tan(math.pi * part)
-        x = 1.0 - x
-    while x < 10.0:
-        shift -= 1.0 / x
-        x += 1.0
-    y = 1.0 / (x * x)
-    # Bernoulli numbers B_2k / 2k: Abramowitz and Stegun (1964), 6.3.18.
-    series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132)))))
-    series += y * y * y * y * y * y * (691 / 32760 - y / 12)
-    return shift + math.log(x) - 0.5 / x - series
-
-
 OPERATORS = {f.__name__: f for f in (add, sub, mul, truediv, mod, pow, neg, pos)}
 _OF_MATH = (copysign, exp, exp2, expm1, log, log2, log10, log1p, sqrt, cbrt, hypot, sin, cos, tan)
 _OF_MATH += (asin, acos, atan, atan2, sinh, cosh, tanh, asinh, acosh, atanh, radians, degrees)

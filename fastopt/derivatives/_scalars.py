@@ -4,8 +4,12 @@ An operation takes duals of one kind and real numbers of any; all is computed in
 element type, as NumPy does with Python's numbers. What is piecewise constant (``//``, ``round``,
 ``int``) gives a plain number.
 """
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import operator
+from typing import Any
 
 from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -26,7 +30,7 @@ COMPARISONS = {
 _REAL = (types.Integer, types.Float, types.Boolean)
 
 
-def dual_in(kinds):
+def dual_in(kinds) -> Any:
     """The type of dual among these types and the elements of these arrays; None without one."""
     found = {k.dtype if isinstance(k, DualArray) else k for k in kinds}
     found = {k for k in found if isinstance(k, Dual)}
@@ -132,17 +136,26 @@ def _register(key, template, lower, arity, **members):
             lower_builtin(key, kind, Dual)(lower)
 
 
+def _register_operator(key, template, lower, arity=2):
+    """An operator and its form in place; for arrays, which that changes, see `_in_place`."""
+    _register(key, template, lower, arity)
+    in_place = getattr(operator, f"i{key.__name__}", None)
+    if in_place:
+        _register(in_place, template, lower, arity, arrays=False)
+
+
 for _key, _rule in RULES.items():
     _template = _Power if _key is operator.pow else Operator
-    _register(_key, _template, lower_rule(_rule), _rule.__code__.co_argcount - 1)
+    _register_operator(_key, _template, lower_rule(_rule), _rule.__code__.co_argcount - 1)
 for _key, _sign in COMPARISONS.items():
     _register(_key, _Comparison, _lower_comparison(_sign), 2)
-_register(operator.floordiv, _Step, lower_step(operator.floordiv), 2)
+_register_operator(operator.floordiv, _Step, lower_step(operator.floordiv))
 _register(abs, Operator, lower_rule(_rules.absolute), 1, arrays=False)
 _register(pow, Operator, lower_rule(_rules.pow), 2, arrays=False)
 
 
 @lower_builtin(operator.pow, Dual, types.IntegerLiteral)
+@lower_builtin(operator.ipow, Dual, types.IntegerLiteral)
 def _literal_power(context, builder, sig, args):
     kind, power = sig.args[0], sig.args[1].literal_value
 
@@ -159,7 +172,7 @@ def _literal_power(context, builder, sig, args):
 
 
 def _product(m, x, power):
-    """x to a power >= 0 by repeated squaring."""
+    """X to a power >= 0 by repeated squaring."""
     result = m.constant(1.0)
     while power:
         if power & 1:
@@ -192,7 +205,9 @@ def _lower_conversion(function):
 
 
 for _function in (float, int, bool, round):
-    infer_global(_function)(type(f"{_function.__name__}_of_duals", (_Conversion,), {"key": _function}))
+    infer_global(_function)(
+        type(f"{_function.__name__}_of_duals", (_Conversion,), {"key": _function})
+    )
     if _function is not float:
         lower_builtin(_function, Dual)(_lower_conversion(_function))
 lower_builtin(round, Dual, types.Integer)(_lower_conversion(round))

@@ -1,4 +1,7 @@
 """Parameters seeded as duals, and what is read off the result."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 from typing import Any
 

@@ -6,6 +6,7 @@ float32 (most to one), and keep infinities, nan, signed zeros and gradual underf
 used, and inlined there.
 """
 
+import functools
 from typing import Any
 
 import numba
@@ -56,6 +57,16 @@ def _functions(bindings, narrow, suffix):
     return {f.__name__: _compile.link(f, bindings, _inner, **options) for f in TEXTS}
 
 
-_SINGLE = {name: _narrow(value) for name, value in vars(_float32).items() if name.isupper()}
-FLOAT64 = _functions({}, None, "_float64")
-FLOAT32 = _functions(_SINGLE, np.float32, "_float32")
+FLOAT64: dict[str, Any]
+FLOAT32: dict[str, Any]
+
+
+@functools.cache
+def __getattr__(name):
+    """The tables, made when they are first asked for."""
+    if name == "FLOAT64":
+        return _functions({}, None, "_float64")
+    if name == "FLOAT32":
+        single = {name: _narrow(value) for name, value in vars(_float32).items() if name.isupper()}
+        return _functions(single, np.float32, "_float32")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

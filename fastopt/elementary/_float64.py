@@ -1,8 +1,8 @@
 """Numbers for float64.
 
 The polynomials are minimax fits by Remez exchange in 60 digits, weighted by the relative error of
-the function they serve. Each coefficient was rounded in turn and the later ones fitted again.
-Splits are unevaluated sums, each part the value rounded, then what remains.
+the function they serve. Each coefficient was rounded in turn and the later ones fitted again; those
+of EXP all at once. Splits are unevaluated sums, each part the value rounded, then what remains.
 """
 
 import math

@@ -1,0 +1,87 @@
+"""Functions that stand in user code for those of NumPy: ours for duals, the original elsewhere."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+from typing import Any
+
+import numba
+from numba.core import cgutils, types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin
+
+from fastopt.derivatives import _dual, _fusion
+from fastopt.derivatives._dual import JIT, Dual, DualArray
+
+
+def dual_of(kind):
+    """The type of the duals that a type is or holds; None without any."""
+    if isinstance(kind, Dual):
+        return kind
+    inner = [getattr(kind, "dtype", None), getattr(kind, "instance_type", None)]
+    inner += kind.types if isinstance(kind, types.BaseTuple) else []
+    return next(filter(None, (dual_of(item) for item in inner if item is not None)), None)
+
+
+@intrinsic
+def new(context, like, shape):
+    """A new array of the duals that `like` is, or holds; not filled."""
+    sizes = list(shape) if isinstance(shape, types.BaseTuple) else [shape]
+    if not all(isinstance(size, types.Integer) for size in sizes):
+        return None
+    result = DualArray(dual_of(like), len(sizes), "C")
+
+    def codegen(context, builder, sig, args):
+        tuple_given = isinstance(shape, types.BaseTuple)
+        values = cgutils.unpack_tuple(builder, args[1]) if tuple_given else [args[1]]
+        pairs = zip(values, sizes, strict=True)
+        values = [context.cast(builder, value, size, types.intp) for value, size in pairs]
+        return _dual.new_array(context, builder, result, values)._getvalue()
+
+    return result(like, shape), codegen
+
+
+class Choice(AbstractTemplate):
+    """Our function where it is wanted, the original elsewhere."""
+
+    original: Any
+    ours: Any
+    wanted: Any
+
+    def generic(self, args, kws):
+        kinds = [*args, *kws.values()]
+        if self.key in _fusion.REDUCTIONS and len(kinds) == 1 and dual_of(kinds[0]):
+            return signature(dual_of(kinds[0]), *args)
+        function = self.ours if self.wanted(kinds) else self.original
+        return self.context.resolve_value_type(function).get_call_type(self.context, args, kws)
+
+
+def some_dual(kinds):
+    return any(map(dual_of, kinds))
+
+
+def choice(original, ours, wanted=some_dual, template=Choice):
+    """What stands in user code for a function of NumPy."""
+
+    def stand_in(*args, **kws):
+        raise TypeError(f"fastopt's {original.__name__} is for compiled code")
+
+    ours = numba.njit(**JIT)(ours)
+    members = {"key": stand_in, "original": original, "ours": ours, "wanted": wanted}
+    members = {name: staticmethod(value) for name, value in members.items()}
+    chosen = type(original.__name__, (template,), members)
+    infer_global(stand_in, types.Function(chosen))
+
+    def lower(context, builder, sig, args):
+        function = ours if wanted(sig.args) else original
+        kind = context.typing_context.resolve_value_type(function)
+        ready = context.get_function(kind, sig)
+        context.add_linking_libs(getattr(ready, "libs", ()))
+        return ready(builder, args)
+
+    lower_builtin(stand_in, types.VarArg(types.Any))(lower)
+    return stand_in
+
+
+def is_none(kind):
+    return kind is None or isinstance(kind, types.NoneType | types.Omitted)

@@ -1,0 +1,22 @@
+"""The logarithmic derivative of gamma, which neither Python nor NumPy has."""
+
+import math
+
+
+def digamma(x):
+    """The logarithmic derivative of gamma: reflection, recurrence, asymptotic series."""
+    shift = 0.0
+    if x <= 0.0:
+        if x == math.floor(x):
+            return math.nan
+        part = x - 2.0 * math.floor(0.5 * x)  # tan has period 1 in x: reduced while exact
+        shift = -math.pi / math.tan(math.pi * part)
+        x = 1.0 - x
+    while x < 10.0:
+        shift -= 1.0 / x
+        x += 1.0
+    y = 1.0 / (x * x)
+    # Bernoulli numbers B_2k / 2k: Abramowitz and Stegun (1964), 6.3.18.
+    series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132)))))
+    series += y * y * y * y * y * y * (691 / 32760 - y / 12)
+    return shift + math.log(x) - 0.5 / x - series

@@ -1,0 +1,76 @@
+"""``np.zeros`` and its like, in code where what they make may have to hold duals."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import functools
+
+import numba
+import numpy as np
+from numba.core import types
+
+from fastopt.derivatives._choices import choice, is_none, new
+from fastopt.derivatives._dual import JIT, Dual
+
+
+def _floats_wanted(kinds):
+    """Whether scratch is to hold floats, so that it may have to hold duals."""
+    for kind in kinds:
+        if isinstance(kind, types.DType | types.NumberClass | types.TypeRef):
+            item = getattr(kind, "dtype", getattr(kind, "instance_type", None))
+            return isinstance(item, types.Float | Dual)
+        if isinstance(kind, types.Function):
+            return kind.typing_key is float
+        if isinstance(kind, types.StringLiteral):
+            return kind.literal_value.startswith("f")
+    return True
+
+
+def _like_floats(kinds):
+    given = isinstance(kinds[0], types.Array) and isinstance(kinds[0].dtype, types.Float | Dual)
+    return _floats_wanted(kinds) and (given or (len(kinds) > 1 and not is_none(kinds[1])))
+
+
+def _filled_with_floats(kinds):
+    whole = isinstance(types.unliteral(kinds[1]), types.Integer | types.Boolean)
+    return _floats_wanted(kinds) and (not whole or (len(kinds) > 2 and not is_none(kinds[2])))
+
+
+@functools.cache
+def scratch(dual):
+    """What stands for ``np.zeros`` and its like where their arrays may have to hold duals."""
+
+    def empty(shape, dtype=None):
+        return new(dual, shape)
+
+    def full(shape, fill_value, dtype=None):
+        made = new(dual, shape)
+        made[...] = fill_value
+        return made
+
+    def zeros(shape, dtype=None):
+        return full(shape, 0.0)
+
+    def ones(shape, dtype=None):
+        return full(shape, 1.0)
+
+    def empty_like(prototype, dtype=None):
+        return new(dual, prototype.shape)
+
+    def zeros_like(a, dtype=None):
+        return full(a.shape, 0.0)
+
+    def ones_like(a, dtype=None):
+        return full(a.shape, 1.0)
+
+    def full_like(a, fill_value, dtype=None):
+        return full(a.shape, fill_value)
+
+    full = numba.njit(**JIT)(full)
+    table = dict.fromkeys((empty, zeros, ones), _floats_wanted)
+    table |= dict.fromkeys((empty_like, zeros_like, ones_like), _like_floats)
+    table |= {full: _filled_with_floats, full_like: _filled_with_floats}
+    return {
+        getattr(np, f.__name__): choice(getattr(np, f.__name__), getattr(f, "py_func", f), wanted)
+        for f, wanted in table.items()
+    }
