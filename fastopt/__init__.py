@@ -2,13 +2,13 @@
 
 from fastopt import schedules
 from fastopt._config import show_config
-from fastopt._gradients import value_and_grad
+from fastopt._gradients import compare_grad, value_and_grad
 from fastopt._minimize import minimize
 from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop and its like)
 from fastopt.rules import methods
 
 __version__ = "0.1.0"
-__all__ = ["methods", "minimize", "schedules", "show_config", "value_and_grad"]
+__all__ = ["compare_grad", "methods", "minimize", "schedules", "show_config", "value_and_grad"]
 
 
 def __dir__():

@@ -181,6 +181,8 @@ def in_order(compiled):
     order: the same bits, four times as fast on the fit of a decay. It is an option of the process,
     so it is taken back; Numba's lock keeps other compilations out meanwhile.
     """
+    if not is_compiled(compiled):  # NUMBA_DISABLE_JIT
+        return
     original = compiled._compiler.compile
 
     def compile(args, return_type):

@@ -294,3 +294,35 @@ def test_elementary_functions_can_be_switched():
     assert exact.fun == pytest.approx(fun(x), rel=1e-15)
     with pytest.raises(TypeError, match="fast_math_functions must be True or False"):
         fastopt.minimize(fun, x, options={"fast_math_functions": "yes"})
+
+
+def test_compare_grad_finds_the_worst_component():
+    def fun(x, a):
+        return a * x[0] ** 2 * x[1] + math.sin(x[2])
+
+    x = [1.0, -2.0, 0.5]
+    good = fastopt.compare_grad(fun, x, args=(3.0,))
+    assert good.success
+    assert good.error < 1e-9
+    np.testing.assert_allclose(good.jac, [-12.0, 3.0, math.cos(0.5)], rtol=1e-14)
+
+    bad = fastopt.compare_grad(fun, x, (3.0,), jac=lambda x, a: np.array([-12.0, 3.1, 0.8775826]))
+    assert not bad.success
+    assert bad.worst == (1,)
+    assert "3.1 at x[1], where central differences give 3." in bad.message
+
+    both = fastopt.compare_grad(
+        lambda x: (x[0, 1] ** 2, [[0.0, 2.0 * x[0, 1]]]), [[1, 4]], jac=True
+    )
+    assert both.success
+    assert both.jac.tolist() == [[0.0, 8.0]]
+    assert fastopt.compare_grad(njit(fun), np.array(x, np.float32), 3.0).success
+    with pytest.raises(ValueError, match="jac = '2-point'"):
+        fastopt.compare_grad(fun, x, (3.0,), jac="2-point")
+    with pytest.raises(ValueError, match="the gradient has shape"):
+        fastopt.compare_grad(fun, x, (3.0,), jac=lambda x, a: [1.0])
+
+
+def test_compare_grad_shows_gradients_that_are_not_numbers():
+    result = fastopt.compare_grad(lambda x: x[0], [1.0], jac=lambda x: [math.nan])
+    assert (result.success, result.worst) == (False, (0,))

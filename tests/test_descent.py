@@ -24,7 +24,7 @@ def problem(compiled, options, method="rmsprop"):
     rule = _options.find_rule(method)
     x0 = _inputs.start_point(WOOD.x0)
     chosen = _options.parse(rule, options, None, x0.dtype)
-    objective = _objective.build(fun, jac, (), chosen.schedule, chosen.steps, x0)
+    objective = _objective.build(fun, jac, (), chosen, x0)
     return _problem.Problem(rule, x0, None, chosen, objective, cpu)
 
 

@@ -184,7 +184,7 @@ ANYWHERE = [
     lambda a, b, n: abs(a) * b - abs(a * b),
     lambda a, b, n: max(a, b) - min(a, b, a * b) * 2,
     lambda a, b, n: max(a, 0) + min(0.5, b) * max(1, n, b) - max((a, b, 2)),
-    lambda a, b, n: round(a) * b + math.floor(b) * a + math.ceil(a) * b + math.trunc(b) * b,
+    lambda a, b, n: round(a) * b + math.floor(b) * a + math.ceil(a) * b,
     lambda a, b, n: int(a * 3) * b + float(b) * a,
     lambda a, b, n: 1.0 / (1.0 + math.exp(-a)) - math.log1p(math.exp(-abs(b))),
     lambda a, b, n: math.log(math.exp(a) + math.exp(b)) * math.tanh(b),

@@ -22,8 +22,8 @@ LAYERS = [
     {"targets"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
     {"_inputs", "_problem"},
-    {"_minimize", "_batch", "_optimizers", "_config", "_gradients"},
-    {"_scipy"},
+    {"_minimize", "_batch", "_optimizers", "_config"},
+    {"_scipy", "_gradients"},
     {""},  # fastopt itself: the public names
 ]
 MAY_IMPORT_NUMBA = {"_compile", "_cache", "_fingerprint", "targets", "derivatives", "elementary"}

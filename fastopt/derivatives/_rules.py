@@ -85,7 +85,7 @@ def _choose(m, first, a, b):
 
 
 def larger(m, a, b):
-    """Python's max: NaN loses or wins by its place."""
+    """Python's max: where NaN stands decides."""
     return _choose(m, ~(b > a), a, b)
 
 
@@ -94,7 +94,7 @@ def smaller(m, a, b):
 
 
 def maximum(m, a, b):
-    """NumPy's: NaN wins."""
+    """NumPy's: NaN wins; in fmax it loses."""
     return _choose(m, (a >= b) | (a != a), a, b)
 
 
@@ -103,7 +103,6 @@ def minimum(m, a, b):
 
 
 def fmax(m, a, b):
-    """NumPy's that passes over NaN."""
     return _choose(m, (a >= b) | (b != b), a, b)
 
 
