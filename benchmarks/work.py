@@ -55,3 +55,13 @@ def median(job, repeats=9):
         job()
         times.append(time.perf_counter() - begin)
     return sorted(times)[repeats // 2]
+
+
+def quartile(job, repeats):
+    """Seconds of `job()` that a quarter of the runs stay below: other work on a host only adds."""
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - begin)
+    return sorted(times)[repeats // 4]

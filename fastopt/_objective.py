@@ -103,8 +103,7 @@ def _from_python(fun, jac, method, size):
     if method == "autodiff":
         from fastopt.derivatives import _python
 
-        own = {f.__name__: f for f in (_python.seeded, _python.value_of, _python.write_partials)}
-        return {**own, "fun": _python.function(fun), "DUAL": size, "CHUNK": size}
+        return {**_python.SEEDS, "fun": _python.function(fun), "DUAL": size, "CHUNK": size}
     if method == "fun":
         return {"fun": _plain.function_with_gradient(fun), "write": _plain.write}
     if method == "callable":

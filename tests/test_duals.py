@@ -1,13 +1,13 @@
 """Dual numbers in user code, compiled and interpreted: operators, choices, control flow, layouts.
 
 Gradients are compared with the complex step in 60 digits (`derivative_cases`), values with plain
-Python's. Functions of math and NumPy are in `test_dual_functions`.
+Python's. Functions of math and NumPy, edges and random expressions
+are in `test_dual_functions`.
 """
 
 import functools
 import inspect
 import math
-import operator
 
 import numpy as np
 import pytest
@@ -82,7 +82,8 @@ def source(function):
     """What a function of a table is called: a lambda by its text."""
     if not callable(function) or function.__name__ != "<lambda>":
         return getattr(function, "__name__", None)
-    return inspect.getsource(function).strip().partition(": ")[2].removesuffix(",")
+    text = inspect.getsource(function).strip().partition(": ")[2]
+    return text.partition(", (")[0].removesuffix(",")
 
 
 def accumulated(a, b, n):
@@ -186,6 +187,8 @@ ANYWHERE = [
     lambda a, b, n: max(a, 0) + min(0.5, b) * max(1, n, b) - max((a, b, 2)),
     lambda a, b, n: round(a) * b + math.floor(b) * a + math.ceil(a) * b,
     lambda a, b, n: int(a * 3) * b + float(b) * a,
+    lambda a, b, n: np.floor(a) * b + np.ceil(b) * a,
+    lambda a, b, n: sum((a, b, 2 * a)) * (a or b),
     lambda a, b, n: 1.0 / (1.0 + math.exp(-a)) - math.log1p(math.exp(-abs(b))),
     lambda a, b, n: math.log(math.exp(a) + math.exp(b)) * math.tanh(b),
     accumulated,
@@ -228,3 +231,49 @@ def test_operators_and_control_flow(function, dtype, size):
         assert_same(interpreted(one_of(FUNCTIONS), x, k, n), value, gradient, dtype)
         if size:
             assert_same(compiled(size)(x, k, n), value, gradient, dtype)
+
+
+def rich(x):
+    """Every component with its neighbour, and with all."""
+    s, product = 0, 1.0
+    for i in range(x.size):
+        v, w = x[i], x[i - 1]
+        s += math.exp(0.3 * v) * math.sin(w) + math.sqrt(1.0 + v * v) / (2.0 + w**2)
+        s += max(v, w) ** 2 - abs(v) ** 1.5 + math.atan2(v, 2.0 + w * w)
+        product *= 1.0 + 0.1 * math.tanh(v * w)
+    return s + product - math.log1p(s * s)
+
+
+def spread(size):
+    return np.sin(np.arange(1.0, size + 1)) * 1.5
+
+
+@pytest.mark.parametrize(("known", "sizes"), [(None, (1, 3, 4, 9)), (3, (3,)), (8, (8,))])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_partials_by_themselves(known, sizes, dtype):
+    slope = fastopt.value_and_grad(rich, size=known)
+    for size in sizes:
+        x = spread(size).astype(dtype)
+        wide = x.astype(np.float64)
+        assert_same(slope(x), rich(wide), complex_step(rich, wide), dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_vectors_of_partials(dtype):
+    slope = fastopt.value_and_grad(rich, size=17)
+    for size in (8, 9, 17):
+        x = spread(size).astype(dtype)
+        wide = x.astype(np.float64)
+        assert_same(slope(x), rich(wide), complex_step(rich, wide), dtype)
+        assert_same(interpreted(rich, x), rich(wide), complex_step(rich, wide), dtype)
+
+
+@given(st.lists(st.floats(-3.0, 3.0), min_size=3, max_size=3))
+def test_compiled_as_interpreted(items):
+    x = np.array(items)
+    assert_same(rich_slope()(x), *interpreted(rich, x))
+
+
+@functools.cache
+def rich_slope():
+    return fastopt.value_and_grad(rich, size=3)

@@ -1,15 +1,20 @@
 """The logarithmic derivative of gamma, which neither Python nor NumPy has."""
 
+import functools
 import math
+
+import numpy as np
+
+from fastopt import _compile
 
 
 def digamma(x):
     """The logarithmic derivative of gamma: reflection, recurrence, asymptotic series."""
     shift = 0.0
     if x <= 0.0:
-        if x == math.floor(x):
+        part = x % 1.0  # tan has period 1 in x: reduced while exact
+        if part == 0.0:
             return math.nan
-        part = x - 2.0 * math.floor(0.5 * x)  # tan has period 1 in x: reduced while exact
         shift = -math.pi / math.tan(math.pi * part)
         x = 1.0 - x
     while x < 10.0:
@@ -20,3 +25,9 @@ def digamma(x):
     series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132)))))
     series += y * y * y * y * y * y * (691 / 32760 - y / 12)
     return shift + math.log(x) - 0.5 / x - series
+
+
+@functools.cache
+def narrowed():
+    """The same without a number of float64."""
+    return _compile.link(digamma, {}, _compile.unwrapped, narrow=np.float32)

@@ -98,9 +98,14 @@ class Emitter:
         return self.call(operator.mod, a, b)
 
     def digamma(self, x):
+        text = _digamma.narrowed() if self.kind.real == types.float32 else _digamma.digamma
         signature = self.kind.real(self.kind.real)
-        value = self.context.compile_internal(self.builder, _digamma.digamma, signature, [x.value])
-        return Symbol(self, value)
+        return Symbol(self, self.context.compile_internal(self.builder, text, signature, [x.value]))
+
+    def floor(self, x):
+        """As a float; math.floor of compiled code is an integer."""
+        function = self.builder.module.declare_intrinsic("llvm.floor", [self.real])
+        return Symbol(self, self.builder.call(function, [x.value]))
 
     def __getattr__(self, name):
         """The function called `name`: fast where there is one and it is wanted."""

@@ -213,6 +213,9 @@ def _scalar(result):
     return result if isinstance(result, Dual) else _plain.scalar(result)
 
 
+SEEDS = {"seeded": seeded, "value_of": value_of, "write_partials": write_partials}
+
+
 def function(fun):
     """`fun` over functions that know duals, and with it the plain functions it calls."""
     if not isinstance(fun, types.FunctionType):

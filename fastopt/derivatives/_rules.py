@@ -49,7 +49,7 @@ def truediv(m, a, b):
 def mod(m, a, b):
     """Python's, with the sign of b."""
     rest = m.mod(a, b)
-    return rest, 1.0, -m.rint((a - rest) / b)
+    return rest, 1.0, -m.floor((a - rest) / b + 0.5)
 
 
 def neg(m, a):
@@ -61,10 +61,10 @@ def pos(m, a):
 
 
 def pow(m, a, b):
+    """A negative base has no derivative by its exponent, which need not move."""
     v = m.pow(a, b)
     by_a = m.where(b == 0.0, 0.0, b * m.pow(a, b - 1.0))
     by_b = m.where((a == 0.0) & (b >= 0.0), 0.0, v * m.log(a))
-    # A negative base has no derivative by its exponent, which need not move.
     return v, tamed(m, v, by_a), IfMoving(tamed(m, v, by_b))
 
 
@@ -280,7 +280,7 @@ def lgamma(m, x):
 def fmod(m, a, b):
     """C's remainder, with the sign of a."""
     rest = m.fmod(a, b)
-    return rest, 1.0, -m.rint((a - rest) / b)
+    return rest, 1.0, -m.floor((a - rest) / b + 0.5)
 
 
 OPERATORS = {f.__name__: f for f in (add, sub, mul, truediv, mod, pow, neg, pos)}

@@ -16,7 +16,8 @@ if importlib.util.find_spec("numba_cuda") is None:
 from numba import cuda, float32, float64
 from numba import types as numba_types
 
-from fastopt._compile import link, unwrapped
+from fastopt import derivatives
+from fastopt._compile import is_compiled, is_plain, link, unwrapped
 from fastopt._open import load, store, update
 from fastopt.rules import _slots
 
@@ -62,6 +63,33 @@ def plain_kernel(rule, uses, dtype):
 def kernel(rule, uses, dtype):
     """The compiled sweep ``kernel[grid, block](x, g, c, state)``."""
     return cuda.jit(plain_kernel(rule, uses, dtype))
+
+
+def gradient_function(fun, dtype, size):
+    """A device function ``(x, g, (args, x)) -> f``: the value of `fun`, its gradient into g.
+
+    The texts are those of the CPU (`fastopt.derivatives`); x and g have `size` components of
+    `dtype`, each with a partial derivative of its own, in registers.
+    """
+    fun = getattr(fun, "py_func", fun)
+    if simulated():
+        from fastopt.derivatives import _python
+
+        seeds = _python.SEEDS
+        user, dual, wrap = _python.function(fun), size, unwrapped
+    else:
+        from fastopt.derivatives import _dual, _duals, _names
+
+        seeds, wrap = _duals.SEEDS, device_function
+        dual = _dual.Dual(float32 if np.dtype(dtype) == np.float32 else float64, size)
+        own = {"follow": _users, "replace": _names.meanings(dual, True)}
+        user = link(fun, {}, wrap, top=wrap, **own)
+    bindings = {**seeds, "fun": user, "DUAL": dual, "CHUNK": size, "SIZE": size}
+    return link(derivatives.dual_value, bindings, wrap, top=wrap)
+
+
+def _users(value):
+    return is_compiled(value) or is_plain(value)
 
 
 def signature(rule, uses, dtype):

@@ -1,12 +1,7 @@
 """The CUDA sweep compiled to machine code for sm_90 (Hopper), without a GPU."""
 
 import functools
-import pathlib
 import re
-import shutil
-import subprocess
-import sysconfig
-import types
 from itertools import product
 
 import numpy as np
@@ -17,10 +12,10 @@ from fastopt import rules
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba.cuda
 import numba.cuda.dispatcher
+from assembler import CC, assemble, hopper  # noqa: F401
 
 from fastopt.targets import cuda
 
-CC = 9, 0
 # Registers a thread. A multiprocessor has 65,536: with 40, six blocks of 256 are resident; with 56
 # four, and float64 elements are twice as wide.
 REGISTERS = {"float32": 40, "float64": 56}
@@ -39,20 +34,6 @@ VARIANTS = [
     )
     for dtype in REGISTERS
 ]
-
-
-def find_ptxas():
-    """The assembler of the PyPI package nvidia-cuda-nvcc, or of an installed toolkit."""
-    site = pathlib.Path(sysconfig.get_path("platlib"))
-    found = sorted(site.glob("nvidia/**/bin/ptxas*"))
-    return str(found[0]) if found else shutil.which("ptxas")
-
-
-@pytest.fixture(autouse=True)
-def hopper(monkeypatch):
-    """Kernels that call device functions ask for the current device; there may be none."""
-    device = types.SimpleNamespace(compute_capability=CC)
-    monkeypatch.setattr(numba.cuda.dispatcher, "get_current_device", lambda: device)
 
 
 @functools.cache
@@ -86,19 +67,10 @@ def test_nothing_is_called(variant):
 
 
 def test_assembles_without_spills(variant, tmp_path, record_property):
-    ptxas = find_ptxas()
-    if ptxas is None:
-        pytest.skip("ptxas was not found: pip install nvidia-cuda-nvcc")
-    source, cubin = tmp_path / "kernel.ptx", tmp_path / "kernel.cubin"
-    source.write_text(ptx_of(*variant))
-    command = [ptxas, "-v", "-arch=sm_90", source, "-o", cubin]
-    out = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert out.returncode == 0, out.stderr
-    assert cubin.read_bytes().startswith(b"\x7fELF")
-    assert "for 'sm_90'" in out.stderr
-    stack = re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", out.stderr)
+    report = assemble(ptx_of(*variant), tmp_path)
+    stack = re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", report)
     assert len(stack) >= 3
-    assert set(stack) == {"0"}, out.stderr
-    (registers,) = re.findall(r"Used (\d+) registers", out.stderr)
+    assert set(stack) == {"0"}, report
+    (registers,) = re.findall(r"Used (\d+) registers", report)
     record_property("registers", registers)
     assert int(registers) <= REGISTERS[variant[2]]

@@ -1,0 +1,147 @@
+"""Derived gradients against those written by hand, by differences, and by JAX.
+
+The decay fit: three parameters, 64 points, 10,000 problems; each job computes the value and the
+gradient of every problem once, through the functions that the solve loop calls.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+
+from fastopt import _compile, derivatives
+from fastopt.derivatives import _duals, _names
+
+from .work import quartile
+
+PROBLEMS, POINTS = 10_000, 64
+
+
+def by_loop(p, t, y):
+    s = 0.0
+    for i in range(len(t)):
+        s += (p[0] * np.exp(-p[1] * t[i]) + p[2] - y[i]) ** 2
+    return s
+
+
+def by_array(p, t, y):
+    return np.sum((p[0] * np.exp(-p[1] * t) + p[2] - y) ** 2)
+
+
+def by_hand(p, t, y):
+    s = a = b = c = 0.0
+    for i in range(len(t)):
+        e = np.exp(-p[1] * t[i])
+        r = p[0] * e + p[2] - y[i]
+        s += r * r
+        a += r * e
+        b += r * p[0] * t[i] * e
+        c += r
+    return s, (2.0 * a, -2.0 * b, 2.0 * c)
+
+
+def every(x, t, y, g, f):
+    """Value and gradient of each problem."""
+    for k in range(f.size):
+        f[k] = value(x[k], g[k], ((t, y[k]), g))
+
+
+value = None  # bound by `compiled`
+
+
+def compiled(fun, derived, **flags):
+    """`every` around an objective, whose own functions are fastopt's."""
+    dual = _duals.of(numba.float64, 3, True) if derived else None
+    key = fun.__name__, derived, str(flags)
+    user, _ = _compile.user(numba.njit(**flags)(fun), _names.meanings(dual, True), str(key))
+    bindings = {"fun": user, "write": derivatives.write_flat, "SIZE": 3}
+    bindings["value"] = derivatives.dual_value if derived else derivatives.value_with_gradient
+    bindings.update(_duals.SEEDS, DUAL=dual, CHUNK=3)
+    return _compile.jit(every, bindings, key, lasting=False)
+
+
+class Fits:
+    """The data of the fits, and a job on some threads."""
+
+    def __init__(self):
+        rng = np.random.default_rng(7)
+        self.t = np.linspace(0.0, 4.0, POINTS)
+        true = rng.uniform([1.0, 0.5, 0.0], [3.0, 2.0, 1.0], (PROBLEMS, 3))
+        decays = true[:, :1] * np.exp(-true[:, 1:2] * self.t) + true[:, 2:]
+        self.y = decays + 0.05 * rng.normal(size=decays.shape)
+        self.x = true * rng.uniform(0.7, 1.3, true.shape)
+        self.g, self.f = np.empty((PROBLEMS, 3)), np.empty(PROBLEMS)
+
+    def run(self, job, pool=None, threads=1):
+        cuts = [PROBLEMS * k // threads for k in range(threads + 1)]
+        parts = [slice(*pair) for pair in zip(cuts, cuts[1:], strict=False)]
+
+        def part(at):
+            job(self.x[at], self.t, self.y[at], self.g[at], self.f[at])
+
+        for _ in pool.map(part, parts) if pool else map(part, parts):
+            pass
+
+    def nanoseconds(self, job, threads=1, repeats=60):
+        """Time of one value and gradient, on so many threads."""
+        self.run(job)
+        with ThreadPoolExecutor(threads) as pool:
+            seconds = quartile(lambda: self.run(job, pool, threads), repeats)
+        return seconds / PROBLEMS * 1e9
+
+
+def jax_nanoseconds(fits):
+    """The same by JAX, on the threads it takes, in its own process; None without JAX."""
+    python = os.environ.get("FASTOPT_PEERS_PYTHON", sys.executable)
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "fits.npz"
+        np.savez(file, x=fits.x, t=fits.t, y=fits.y, g=fits.g)
+        script = pathlib.Path(__file__).parent / "peers" / "jax_decay.py"
+        run = subprocess.run([python, script, file], capture_output=True, text=True, check=False)
+    return float(run.stdout.split()[0]) / PROBLEMS * 1e9 if run.returncode == 0 else None
+
+
+JOBS = {
+    "loop": (by_loop, True, {}),
+    "array": (by_array, True, {}),
+    "loop, fastmath": (by_loop, True, {"fastmath": True}),
+    "by hand": (by_hand, False, {}),
+    "by hand, fastmath": (by_hand, False, {"fastmath": True}),
+}
+
+
+class TrackDecay:
+    """One value and gradient of a decay fit, one thread."""
+
+    params = tuple(JOBS)
+    param_names = ("objective",)
+    unit = "ns"
+
+    def setup(self, name):
+        fun, derived, flags = JOBS[name]
+        self.job, self.fits = compiled(fun, derived, **flags), Fits()
+
+    def track_evaluation(self, name):
+        return self.fits.nanoseconds(self.job)
+
+
+class TrackOverJax:
+    """The derived gradients' time over JAX's, all threads."""
+
+    unit = "times JAX"
+
+    def setup(self):
+        self.fits, self.job = Fits(), compiled(by_array, True)
+        self.fits.run(self.job)
+
+    def track_over_jax(self):
+        ours = self.fits.nanoseconds(self.job, numba.get_num_threads())
+        theirs = jax_nanoseconds(self.fits)
+        if theirs is None:
+            raise NotImplementedError("JAX is not installed")
+        return ours / theirs
