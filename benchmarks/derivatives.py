@@ -4,6 +4,7 @@ The decay fit: three parameters, 64 points, 10,000 problems; each job computes t
 gradient of every problem once, through the functions that the solve loop calls.
 """
 
+import itertools
 import os
 import pathlib
 import subprocess
@@ -79,7 +80,7 @@ class Fits:
 
     def run(self, job, pool=None, threads=1):
         cuts = [PROBLEMS * k // threads for k in range(threads + 1)]
-        parts = [slice(*pair) for pair in zip(cuts, cuts[1:], strict=False)]
+        parts = [slice(*pair) for pair in itertools.pairwise(cuts)]
 
         def part(at):
             job(self.x[at], self.t, self.y[at], self.g[at], self.f[at])

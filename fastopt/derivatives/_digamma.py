@@ -15,7 +15,8 @@ def digamma(x):
         part = x % 1.0  # tan has period 1 in x: reduced while exact
         if part == 0.0:
             return math.nan
-        shift = -math.pi / math.tan(math.pi * part)
+        pi = 3.141592653589793  # a literal, which can be narrowed
+        shift = -pi / math.tan(pi * part)
         x = 1.0 - x
     while x < 10.0:
         shift -= 1.0 / x
