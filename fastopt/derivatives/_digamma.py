@@ -14,7 +14,7 @@ def digamma(x):
     if x <= 0.0:
         part = x % 1.0  # tan has period 1 in x: reduced while exact
         if part == 0.0:
-            return math.nan
+            return 1e999 - 1e999  # nan, again as literals
         pi = 3.141592653589793  # a literal, which can be narrowed
         shift = -pi / math.tan(pi * part)
         x = 1.0 - x
