@@ -24,7 +24,7 @@ def digamma(x):
     y = 1.0 / (x * x)
     # Bernoulli numbers B_2k / 2k: Abramowitz and Stegun (1964), 6.3.18.
     series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132)))))
-    series += y * y * y * y * y * y * (691 / 32760 - y / 12)
+    series += y * y * y * y * y * y * (691 / 32760 - y / 12.0)
     return shift + math.log(x) - 0.5 / x - series
 
 
