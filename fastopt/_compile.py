@@ -35,6 +35,7 @@ _PACKAGE = __name__.partition(".")[0] + "."
 _DERIVATIVES = _PACKAGE + "derivatives"
 MARK = "__fastopt__"  # among the globals of a user's function that is linked over our names
 _compiled: dict = {}
+_ordering: list = []  # one item for each compilation under way that wants ordered reductions
 _serial = itertools.count()
 numba_config: Any = config  # its names are made at run time
 
@@ -188,10 +189,13 @@ def in_order(compiled):
     def compile(args, return_type):
         with compiler_lock.global_compiler_lock:
             llvm.set_option("", "-force-ordered-reductions=true")
+            _ordering.append(None)
             try:
                 return original(args, return_type)
             finally:
-                llvm.set_option("", "-force-ordered-reductions=false")
+                _ordering.pop()
+                if not _ordering:
+                    llvm.set_option("", "-force-ordered-reductions=false")
 
     compiled._compiler.compile = compile
 

@@ -31,6 +31,8 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     Raises
     ------
     TypeError
+        Where `fun` is no function.
+    numba.TypingError
         When it is first called, where `fun` cannot be compiled or differentiated; the message
         names the line.
 

@@ -93,7 +93,13 @@ def _wrong(name, result: Any, method, ndim):
 def why_not_differentiable(error, objective, x):
     """What in `fun` has no exact derivative, and where, for an error of compiling it for duals."""
     fun, dual = objective.bindings["fun"], objective.bindings["DUAL"]
-    signature = (DualArray(dual, x.ndim, "C"), *_signature(x, objective.data[0])[1:])
+    kinds = _signature(x, objective.data[0])[1:]
+    return undifferentiable(fun, dual, x.ndim, kinds) or error
+
+
+def undifferentiable(fun, dual, ndim, kinds):
+    """The error that says why `fun` has no derivative for arguments of these types; else None."""
+    signature = (DualArray(dual, ndim, "C"), *kinds)
     try:
         fun.compile(signature)
     except Exception as own:
@@ -106,7 +112,7 @@ def why_not_differentiable(error, objective, x):
         )
     if not isinstance(result, Dual):
         return TypeError(f"fun must return one real number; compiled, it returns {result}")
-    return error
+    return None
 
 
 def _where(error, fun):

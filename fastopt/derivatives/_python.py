@@ -86,6 +86,11 @@ def _value(a):
     return a.value if isinstance(a, Dual) else a
 
 
+def _plain_value(a):
+    """As Python's own number: NumPy's float32 knows no math.trunc."""
+    return float(_value(a))
+
+
 def _operators():
     def method(operate):
         # NumPy then works element by element, on objects.
@@ -130,7 +135,7 @@ def _choice(original, ours):
 
 def _elementwise(original, rule):
     if rule is None:  # a step
-        return np.frompyfunc(lambda *args: original(*map(_value, args)), _arity(original), 1)
+        return np.frompyfunc(lambda *args: original(*map(_plain_value, args)), _arity(original), 1)
     arity = rule.__code__.co_argcount - 1
     return np.frompyfunc(
         lambda *args: apply(rule, *args) if any(map(has_dual, args)) else original(*args), arity, 1

@@ -10,7 +10,7 @@ from numba.extending import overload
 
 from fastopt import _compile
 from fastopt._open import CHUNK, DUAL, SIZE, fun, seeded, value_of, write_partials
-from fastopt.derivatives import _duals, _names
+from fastopt.derivatives import _duals, _explain, _names
 
 _OPTIONS: Any = _compile.COUNTED
 _HIDDEN: Any = {**_compile.COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -30,13 +30,19 @@ def value_and_grad(fun, size, fast):
         if not isinstance(x, types.Array) or not isinstance(x.dtype, types.Float):
             raise TypingError(f"x must be an array of float64 or float32; compiled: {x}")
         # Fits have few parameters; without knowing how many, four at a time.
-        one = _linked(fun, _duals.of(x.dtype, size or 4, fast))
+        dual = _duals.of(x.dtype, size or 4, fast)
+        user, _ = _compile.user(fun, _names.meanings(dual, fast), str(dual))
+        problem = _explain.undifferentiable(user, dual, x.ndim, tuple(args))
+        if problem:
+            raise TypingError(str(problem))
+        one = _linked(user, dual)
         return lambda x, args: one(x, args)
 
     @numba.njit(**_compile.COUNTED)
     def value_and_grad(x, *args):
         return both(x, args)
 
+    _compile.in_order(value_and_grad)
     return value_and_grad
 
 
@@ -56,16 +62,9 @@ def evaluate(x, args):
     return f, g
 
 
-def _linked(fun, dual):
-    """`evaluate` around `fun` with this kind of dual."""
-    user, _ = _compile.user(fun, _names.meanings(dual, dual.fast), str(dual))
-    bindings = {
-        "DUAL": dual,
-        "CHUNK": dual.size,
-        "SIZE": 0,
-        **_duals.SEEDS,
-        "fun": user,
-    }
+def _linked(user, dual):
+    """`evaluate` around the user's function with this kind of dual."""
+    bindings = {**_duals.SEEDS, "fun": user, "DUAL": dual, "CHUNK": dual.size, "SIZE": 0}
     wrap = _compile.inline_counted
     return _compile.link(evaluate, bindings, wrap, top=_njit)
 
