@@ -34,9 +34,12 @@ def minimize(
     method : str
         One of `fastopt.methods()`; "rmsprop" by default. ``help(fastopt.adam)`` and its like
         describe a rule and its options.
-    jac : {callable, True, "2-point", "3-point", "cs", None}
-        The gradient: a function ``jac(x, *args)``; True where `fun` returns (value, gradient);
-        or how to take differences, which stay inside the bounds. None means "2-point".
+    jac : {None, "autodiff", callable, True, "2-point", "3-point", "cs"}
+        The gradient. None: exact derivatives of an @njit `fun`, and "2-point" for a plain one, or
+        where something in `fun` has no derivative (with a warning that names the line).
+        "autodiff": exact derivatives, of plain functions too. A function ``jac(x, *args)``; True
+        where `fun` returns (value, gradient); or how to take differences, which stay inside the
+        bounds.
     bounds : `scipy.optimize.Bounds` or sequence of (low, high), optional
         No iterate leaves the box. None in a pair stands for no bound.
     tol : float, optional
@@ -48,7 +51,8 @@ def minimize(
         ``learning_rate`` ("auto", a number or one of `fastopt.schedules`), ``maxiter``,
         ``maxfev``, ``maxtime`` (seconds), ``gtol`` (largest component of the projected gradient),
         ``ftol`` (relative change of f), ``xtol`` (relative change of x), ``disp``,
-        ``finite_diff_rel_step``, and the options of the rule itself (``help(fastopt.adam)``).
+        ``finite_diff_rel_step``, ``fast_math_functions`` (True: exp, log, sin, ... of compiled
+        objectives are fastopt's vectorisable ones), and the options of the rule itself (``help(fastopt.adam)``).
         With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}
@@ -81,6 +85,14 @@ def minimize(
     >>> res = fastopt.minimize(lambda x: (x[0] - 3) ** 2 + (x[1] + 1) ** 2, [0.0, 0.0])
     >>> res.success, res.x.round(4).tolist()
     (True, [3.0, -1.0])
+    >>> import numba, numpy as np
+    >>> @numba.njit
+    ... def misfit(p, t, y):
+    ...     return np.sum((p[0] * np.exp(-p[1] * t) - y) ** 2)
+    >>> t = np.linspace(0, 4, 64)
+    >>> res = fastopt.minimize(misfit, [1.0, 1.0], args=(t, 2.5 * np.exp(-1.3 * t)))
+    >>> res.jac_method, res.x.round(4).tolist()
+    ('autodiff', [2.5, 1.3])
     """
     rule = _options.find_rule(method)
     target = _dispatch.target(device, x0)
