@@ -16,6 +16,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from numba import njit
 
 import fastopt
 
@@ -28,15 +29,10 @@ COLORS = {"adagrad": "#0072B2", "rmsprop": "#D55E00"}
 LABELS = {"adagrad": "AdaGrad", "rmsprop": "RMSProp"}
 
 
+@njit
 def rosenbrock(x):
     """Return the banana-shaped valley of Rosenbrock (1960), whose minimum is at (1, 1)."""
     return 100.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2
-
-
-def rosenbrock_jac(x):
-    """Return its gradient."""
-    r = x[1] - x[0] ** 2
-    return np.array([-400.0 * x[0] * r - 2.0 * (1.0 - x[0]), 200.0 * r])
 
 
 def walk(method, **options):
@@ -46,9 +42,7 @@ def walk(method, **options):
     def record(intermediate_result):
         path.append(intermediate_result.x.copy())
 
-    result = fastopt.minimize(
-        rosenbrock, START, method=method, jac=rosenbrock_jac, callback=record, options=options
-    )
+    result = fastopt.minimize(rosenbrock, START, method=method, callback=record, options=options)
     return np.array(path), result
 
 

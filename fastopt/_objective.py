@@ -65,7 +65,7 @@ def build(fun, jac, args, chosen, x, interpreted=False):
 
         dual = None
         if method == "autodiff":
-            dual, scratch = _duals.choose(x, fast)
+            dual, scratch = _duals.choose(x, args, fast)
             bindings.update(_duals.SEEDS, DUAL=dual, CHUNK=dual.size)
             data = tuple(args), scratch
             if dual.size >= x.size:

@@ -1,48 +1,12 @@
-"""Eight regression problems of NIST's Statistical Reference Datasets, as objectives to minimise.
+"""The residual sums of ``examples/nist.py`` with gradients by hand, which derived ones must equal.
 
-``load(name)`` reads a data set; ``MODELS[name]`` holds the residual sum of squares
-``fun(b, x, y)`` and its gradient ``jac(b, x, y)``, plain functions that ``numba.njit`` compiles.
+``MODELS[name]`` holds ``fun(b, x, y)`` and ``jac(b, x, y)``, plain functions that ``numba.njit``
+compiles.
 """
 
 import math
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Observations, the two starts NIST proposes, and the results it certifies to 11 digits."""
-
-    name: str
-    x: np.ndarray
-    y: np.ndarray
-    labels: tuple[str, str]
-    starts: tuple[np.ndarray, np.ndarray]
-    certified: np.ndarray
-    certified_std: np.ndarray
-    certified_rss: float
-
-
-def load(name):
-    """Read one of ``MODELS`` from its CSV file, whose '#' lines are ``key: value`` pairs."""
-    path = Path(__file__).resolve().parent / "data" / "nist" / f"{name.lower()}.csv"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    head = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
-
-    def numbers(key):
-        return np.array(head[key].split(","), dtype=float)
-
-    return Dataset(
-        head["name"],
-        *np.loadtxt(path, delimiter=",", skiprows=len(head) + 1, unpack=True),
-        labels=(head["x"], head["y"]),
-        starts=(numbers("start 1"), numbers("start 2")),
-        certified=numbers("certified values"),
-        certified_std=numbers("certified standard deviations"),
-        certified_rss=float(head["certified residual sum of squares"]),
-    )
 
 
 def misra1a(b, x, y):

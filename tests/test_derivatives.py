@@ -70,7 +70,7 @@ def chain(x):
 
 @pytest.mark.parametrize("n", [2, 3, 8, 9, 16, 17, 40])
 def test_any_number_of_parameters(n):
-    """One pass with separate partials up to 8, then passes of 8 in a vector, the last not full."""
+    """Separate partials up to 8, one pass of vectors up to 16, then passes, the last not full."""
     x = np.linspace(-1.0, 1.5, n)
     wanted = complex_step(chain, x, ())
     result = fastopt.minimize(njit(chain), x, options={"maxiter": 0})

@@ -179,8 +179,7 @@ def square(m, x):
 
 
 def reciprocal(m, x):
-    v = 1.0 / x
-    return v, -v * v
+    return 1.0 / x, -1.0 / (x * x)
 
 
 def hypot(m, a, b):
@@ -288,12 +287,10 @@ _OF_MATH = (copysign, exp, exp2, expm1, log, log2, log10, log1p, sqrt, cbrt, hyp
 _OF_MATH += (asin, acos, atan, atan2, sinh, cosh, tanh, asinh, acosh, atanh, radians, degrees)
 _OF_MATH += (erf, erfc, gamma, lgamma, fmod, pow)
 MATH = {f.__name__: f for f in _OF_MATH} | {"fabs": absolute}
-_SAME = "exp exp2 expm1 log log2 log10 log1p sqrt cbrt hypot copysign fmod radians degrees".split()
-_SAME += "sin cos tan sinh cosh tanh".split()
-NUMPY = {name: MATH[name] for name in _SAME}
+NUMPY = MATH.copy()  # of which NumPy has most
 NUMPY |= {f"arc{name[1:]}": MATH[name] for name in "asin acos atan atan2 asinh acosh atanh".split()}
-NUMPY |= {f.__name__: f for f in (maximum, minimum, fmax, fmin, absolute, logaddexp)}
-NUMPY |= {f.__name__: f for f in (square, reciprocal, clip)}
+_OF_NUMPY = (maximum, minimum, fmax, fmin, absolute, logaddexp, square, reciprocal, clip)
+NUMPY |= {f.__name__: f for f in _OF_NUMPY}
 NUMPY |= {"fabs": absolute, "abs": absolute, "power": pow, "float_power": pow, "negative": neg}
 NUMPY |= {"positive": pos, "deg2rad": radians, "rad2deg": degrees, "mod": mod, "remainder": mod}
 NUMPY |= {"add": add, "subtract": sub, "multiply": mul, "divide": truediv, "true_divide": truediv}
