@@ -5,7 +5,8 @@ Usage::
     python -m benchmarks.targets
 
 Every line has the figure, what is wanted of it, and what was measured. Limits are measured in turn
-with our own work, each in a process of its own.
+with our own work, each in a process of its own; so is JAX, in the Python that FASTOPT_PEERS_PYTHON
+names, or in this one.
 """
 
 import statistics
@@ -13,7 +14,7 @@ import statistics
 import numba
 import numpy as np
 
-from . import limits, startup
+from . import derivatives, limits, startup
 from .work import ITERATIONS, Sweep, iterate, median
 
 
@@ -24,6 +25,7 @@ def main():
     else:
         against_limits()
     calls()
+    gradients()
     processes()
 
 
@@ -70,6 +72,31 @@ def calls():
         "<= 2 us",
         f"{median(thousand) * 1e3:.2f} us",
     )
+
+
+def gradients(rounds=5):
+    """A decay fit's derived gradient over one by hand and over JAX's, in turn."""
+    fits = derivatives.Fits()
+    jobs = {name: derivatives.compiled(f, d, **k) for name, (f, d, k) in derivatives.JOBS.items()}
+    times = {name: [] for name in jobs}
+    threads, all_threads, jax = numba.get_num_threads(), [], []
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            times[name].append(fits.nanoseconds(job))
+        all_threads.append(fits.nanoseconds(jobs["array"], threads))
+        jax.append(derivatives.jax_nanoseconds(fits))
+    mid = {name: statistics.median(values) for name, values in times.items()}
+    for name in ("loop", "array", "loop, fastmath"):
+        hand = "by hand, fastmath" if "fastmath" in name else "by hand"
+        title = f"derived gradient of a decay fit ({name}) over one by hand"
+        line(title, "<= 1.3", f"{mid[name] / mid[hand]:.2f}")
+        print(f"    {mid[name]:.0f} ns against {mid[hand]:.0f} ns")
+    if None in jax:
+        print("no JAX: set FASTOPT_PEERS_PYTHON to a Python that has it")
+        return
+    ours, theirs = statistics.median(all_threads), statistics.median(jax)
+    line("derived gradient of a decay fit (array) over JAX's", "<= 0.4", f"{ours / theirs:.2f}")
+    print(f"    {ours:.0f} ns against {theirs:.0f} ns a fit, {threads} threads")
 
 
 def processes(rounds=7):

@@ -52,7 +52,8 @@ def minimize(
         ``maxfev``, ``maxtime`` (seconds), ``gtol`` (largest component of the projected gradient),
         ``ftol`` (relative change of f), ``xtol`` (relative change of x), ``disp``,
         ``finite_diff_rel_step``, ``fast_math_functions`` (True: exp, log, sin, ... of compiled
-        objectives are fastopt's vectorisable ones), and the options of the rule itself (``help(fastopt.adam)``).
+        objectives are fastopt's vectorisable ones), and the options of the rule itself
+        (``help(fastopt.adam)``).
         With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}
