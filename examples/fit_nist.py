@@ -7,7 +7,8 @@ Usage::
     python fit_nist.py --output figures     # where the two pictures go
 
 Prints how many digits of each fit agree with NIST's certified parameters, next to SciPy's
-L-BFGS-B with the same derived gradient, and draws ``fit_nist.png`` and ``fit_nist_convergence.png``.
+L-BFGS-B with the same gradient, which fastopt derives, and draws ``fit_nist.png`` and
+``fit_nist_convergence.png``.
 """
 
 import argparse
