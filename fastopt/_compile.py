@@ -182,7 +182,8 @@ def in_order(compiled):
     order: the same bits, four times as fast on the fit of a decay. It is an option of the process,
     so it is taken back; Numba's lock keeps other compilations out meanwhile.
     """
-    if not is_compiled(compiled):  # NUMBA_DISABLE_JIT
+    # LLVM ends the process where it does not know an option: it has had this one since 13.
+    if not is_compiled(compiled) or not 13 <= llvm.llvm_version_info[0] <= 22:
         return
     original = compiled._compiler.compile
 

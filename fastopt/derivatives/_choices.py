@@ -50,8 +50,9 @@ class Choice(AbstractTemplate):
 
     def generic(self, args, kws):
         kinds = [*args, *kws.values()]
-        if self.key in _fusion.REDUCTIONS and len(kinds) == 1 and dual_of(kinds[0]):
-            return signature(dual_of(kinds[0]), *args)
+        alone = len(kinds) == 1 and isinstance(kinds[0], DualArray)
+        if alone and self.key in _fusion.REDUCTIONS:
+            return signature(kinds[0].dtype, *args)
         function = self.ours if self.wanted(kinds) else self.original
         return self.context.resolve_value_type(function).get_call_type(self.context, args, kws)
 

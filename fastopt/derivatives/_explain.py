@@ -59,11 +59,16 @@ def _signature(x, args):
 def _compiled(function, name, signature):
     """The type that `function` returns."""
     try:
-        function.compile(signature)
+        return types.unliteral(_result(function, signature))
     except (NumbaError, TypeError) as own:
         kinds = ", ".join(map(str, signature))
         raise TypeError(f"Numba could not compile {name} for ({kinds}):\n{own}") from None
-    return types.unliteral(function.overloads[signature].signature.return_type)
+
+
+def _result(function, signature) -> Any:
+    """The type that `function` returns, compiled for these types and its default arguments."""
+    kind: Any = numba.typeof(function)
+    return kind.get_call_type(function.typingctx, signature, {}).return_type
 
 
 def _wrong(name, result: Any, method, ndim):
@@ -101,10 +106,9 @@ def undifferentiable(fun, dual, ndim, kinds):
     """The error that says why `fun` has no derivative for arguments of these types; else None."""
     signature = (DualArray(dual, ndim, "C"), *kinds)
     try:
-        fun.compile(signature)
+        result = _result(fun, signature)
     except Exception as own:
         return TypeError(f"fun cannot be differentiated{_where(own, fun)}")
-    result = fun.overloads[signature].signature.return_type
     if isinstance(result, types.Number | types.Boolean):
         return TypeError(
             "fun cannot be differentiated: its result does not depend on x, or only in steps "
