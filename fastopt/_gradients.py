@@ -52,6 +52,9 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     """
     from fastopt.derivatives import _standalone
 
+    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+    if size is not None and not (whole and size > 0):
+        raise ValueError(f"size = {size!r}; it must be the number of components of x, or None")
     return _standalone.value_and_grad(fun, size, bool(fast_math_functions))
 
 

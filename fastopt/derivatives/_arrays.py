@@ -7,6 +7,7 @@ others are written here in Python, and compiled where a dual is among the argume
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
+import functools
 import operator
 from typing import Any
 
@@ -21,28 +22,52 @@ from numba.core.typing.templates import (
     infer_global,
     signature,
 )
-from numba.extending import lower_builtin, overload_method
+from numba.extending import lower_builtin, overload, overload_classmethod, overload_method
+from numba.np import arrayobj
 
 from fastopt.derivatives import _emit, _fusion
-from fastopt.derivatives._choices import choice, dual_of, is_none, new
+from fastopt.derivatives._choices import choice, dual_of, is_none, new, some_dual
 from fastopt.derivatives._dual import JIT, DualArray
 from fastopt.derivatives._functions import FAST
 
 # What the functions do with duals. `a` and the like are arrays of duals, or of numbers beside them.
 
 
+def _along(a, axis):
+    """Sum along an axis."""
+
+
+@overload(_along, jit_options=JIT)
+def _typed_along(a, axis):
+    if a.ndim == 1:
+
+        def vector(a, axis):
+            if axis != 0 and axis != -1:
+                raise ValueError("axis is out of bounds for an array of one dimension")
+            return SUM(a)
+
+        return vector
+    if a.ndim == 2:
+
+        def matrix(a, axis):
+            if not -2 <= axis < 2:
+                raise ValueError("axis is out of bounds for an array of two dimensions")
+            rows = a.T if axis % 2 == 0 else a
+            total = new(a, rows.shape[0])
+            for i in range(rows.shape[0]):
+                total[i] = SUM(rows[i])
+            return total
+
+        return matrix
+    raise TypingError("sums along an axis are known for vectors and matrices only")
+
+
 def _reduced(a, axis):
-    """Sums along an axis of a matrix."""
-    if axis % 2 == 0:
-        a = a.T
-    total = new(a, a.shape[0])
-    for i in range(a.shape[0]):
-        total[i] = SUM(a[i])
-    return total
+    return _along(a, axis)
 
 
 def _mean_along(a, axis):
-    return _reduced(a, axis) / a.shape[axis]
+    return _along(a, axis) / a.shape[axis]
 
 
 def _prod(a):
@@ -80,19 +105,20 @@ def _min(a):
 
 
 def _argmax(a):
+    if a.size == 0:
+        raise ValueError("argmax of an empty array")
     best = 0
-    for i in range(1, a.size):
-        if a.flat[i] > a.flat[best]:
+    for i in range(a.size):
+        v = a.flat[i]
+        if v != v:
+            return i
+        if v > a.flat[best]:
             best = i
     return best
 
 
 def _argmin(a):
-    best = 0
-    for i in range(1, a.size):
-        if a.flat[i] < a.flat[best]:
-            best = i
-    return best
+    return ARGMAX(-a)
 
 
 def _var(a, ddof=0):
@@ -105,10 +131,31 @@ def _std(a, ddof=0):
     return SQRT(SUM((a - middle) ** 2) / (a.size - ddof))
 
 
+def _norm_of(a, ord):
+    """Norm of a vector or, without `ord`, of a matrix."""
+
+
+@overload(_norm_of, jit_options=JIT)
+def _typed_norm_of(a, ord):
+    if is_none(ord):
+        return lambda a, ord: SQRT(SUM(a * a))
+    if a.ndim > 1:
+        raise TypingError("norms of matrices are known without ord only")
+
+    def norm(a, ord):
+        if ord == 1:
+            return SUM(ABSOLUTE(a))
+        if ord == 2:
+            return SQRT(SUM(a * a))
+        if ord == np.inf:
+            return MAX(ABSOLUTE(a))
+        raise ValueError("ord of a norm must be 1, 2 or inf")
+
+    return norm
+
+
 def _norm(a, ord=None):
-    if ord is not None and ord != 2:
-        raise ValueError("the norm of duals is that of order 2")
-    return SQRT(SUM(a * a))
+    return _norm_of(a, ord)
 
 
 def _outer(a, b):
@@ -116,21 +163,41 @@ def _outer(a, b):
 
 
 def _diff(a):
-    return a[1:] - a[:-1]
+    return a[..., 1:] - a[..., :-1]
 
 
 def _copy(a):
     return a * 1.0
 
 
+def _same(a):
+    return a
+
+
+def _contiguous(a):
+    """The array itself, where its type says that it is contiguous."""
+
+
+@overload(_contiguous, jit_options=JIT)
+def _typed_contiguous(a):
+    if a.layout == "C":
+        return lambda a: a
+    return lambda a: a * 1.0
+
+
+def _ascontiguousarray(a):
+    return _contiguous(a)
+
+
 def _array(items):
-    made = new(items, len(items))
+    made = new(items, len(items))  # of rows there is none: their shape is not known here
     for i in range(len(items)):
         made[i] = items[i]
     return made
 
 
 def _concatenate(arrays):
+    _need_vectors(arrays)
     size = 0
     for a in arrays:
         size += a.size
@@ -139,6 +206,17 @@ def _concatenate(arrays):
         made[place : place + a.size] = a
         place += a.size
     return made
+
+
+def _need_vectors(arrays):
+    """Refuse matrices."""
+
+
+@overload(_need_vectors, jit_options=JIT)
+def _typed_need_vectors(arrays):
+    if any(a.ndim != 1 for a in getattr(arrays, "types", [arrays.dtype])):
+        raise TypingError("concatenate is known for vectors only")
+    return lambda arrays: None
 
 
 def _vector_matrix(a, b):
@@ -178,8 +256,8 @@ class _Product(AbstractTemplate):
         return self.context.resolve_value_type(self.original).get_call_type(self.context, args, kws)
 
 
-def _lower_product(context, builder, sig, args):
-    ours = _PRODUCTS[tuple(a.ndim for a in sig.args)]
+def _lower_product(context, builder, sig, args, original=None):
+    ours = _PRODUCTS[tuple(a.ndim for a in sig.args)] if some_dual(sig.args) else original
     kind, value = _emit.call(context, builder, ours, sig.args, args)
     return context.cast(builder, value, kind, sig.return_type)
 
@@ -200,19 +278,20 @@ _FUNCTIONS = {
     "outer": _outer,
     "diff": _diff,
     "copy": _copy,
-    "asarray": _copy,
-    "ascontiguousarray": _copy,
+    "asarray": _same,
+    "ascontiguousarray": _ascontiguousarray,
     "array": _array,
     "concatenate": _concatenate,
 }
 CHOICES = {getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()}
 CHOICES[np.linalg.norm] = choice(np.linalg.norm, _norm)
-for _name in ("dot", "vdot"):
-    _members = {"original": staticmethod(getattr(np, _name))}
-    _template = type(_name, (_Product,), _members)
-    CHOICES[getattr(np, _name)] = choice(getattr(np, _name), _matrix_vector, template=_template)
+for _original in (np.dot, np.vdot):
+    _template = type(_original.__name__, (_Product,), {"original": staticmethod(_original)})
+    _lower = functools.partial(_lower_product, original=_original)
+    CHOICES[_original] = choice(_original, None, template=_template, lower=_lower)
 SUM, MEAN, DOT = (CHOICES[f] for f in (np.sum, np.mean, np.dot))
-MAXIMUM, MINIMUM, SQRT = (FAST[f] for f in (np.maximum, np.minimum, np.sqrt))
+MAX, ARGMAX = CHOICES[np.max], CHOICES[np.argmax]
+MAXIMUM, MINIMUM, SQRT, ABSOLUTE = (FAST[f] for f in (np.maximum, np.minimum, np.sqrt, np.absolute))
 _fusion.REDUCTIONS.update({SUM: "sum", MEAN: "mean", DOT: "dot", CHOICES[np.vdot]: "dot"})
 _fusion.REDUCTIONS[operator.matmul] = "dot"
 _PRODUCTS = {
@@ -250,6 +329,12 @@ for _name in _METHODS:
 
 
 _KEPT = "shape size ndim T flat reshape ravel flatten transpose dtype sort argsort fill".split()
+
+
+@overload_classmethod(DualArray, "_allocate")
+def _allocate(cls, allocsize, align):
+    """As Numba allocates its own arrays: for what masks and lists of indices take."""
+    return lambda cls, allocsize, align: arrayobj.intrin_alloc(allocsize, align)
 
 
 @infer_getattr

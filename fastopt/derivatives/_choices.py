@@ -36,6 +36,11 @@ def new(context, like, shape):
         values = cgutils.unpack_tuple(builder, args[1]) if tuple_given else [args[1]]
         pairs = zip(values, sizes, strict=True)
         values = [context.cast(builder, value, size, types.intp) for value, size in pairs]
+        for value in values:
+            negative = builder.icmp_signed("<", value, value.type(0))
+            with builder.if_then(negative, likely=False):
+                message = "negative dimensions are not allowed"
+                context.call_conv.return_user_exc(builder, ValueError, (message,))
         return _dual.new_array(context, builder, result, values)._getvalue()
 
     return result(like, shape), codegen
@@ -61,26 +66,27 @@ def some_dual(kinds):
     return any(map(dual_of, kinds))
 
 
-def choice(original, ours, wanted=some_dual, template=Choice):
+def choice(original, ours, wanted=some_dual, template=Choice, lower=None):
     """What stands in user code for a function of NumPy."""
 
     def stand_in(*args, **kws):
         raise TypeError(f"fastopt's {original.__name__} is for compiled code")
 
-    ours = numba.njit(**JIT)(ours)
+    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # as messages show it
+    ours = ours and numba.njit(**JIT)(ours)
     members = {"key": stand_in, "original": original, "ours": ours, "wanted": wanted}
     members = {name: staticmethod(value) for name, value in members.items()}
     chosen = type(original.__name__, (template,), members)
     infer_global(stand_in, types.Function(chosen))
 
-    def lower(context, builder, sig, args):
+    def forward(context, builder, sig, args):
         function = ours if wanted(sig.args) else original
         kind = context.typing_context.resolve_value_type(function)
         ready = context.get_function(kind, sig)
         context.add_linking_libs(getattr(ready, "libs", ()))
         return ready(builder, args)
 
-    lower_builtin(stand_in, types.VarArg(types.Any))(lower)
+    lower_builtin(stand_in, types.VarArg(types.Any))(lower or forward)
     return stand_in
 
 

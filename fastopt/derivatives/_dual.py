@@ -12,8 +12,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import types
+from numba.core.errors import TypingError
 from numba.core.typeconv import Conversion
-from numba.extending import lower_cast, models, register_model
+from numba.extending import box, lower_cast, models, register_model
 from numba.np import arrayobj
 
 # How functions of duals that are written in Python are compiled.
@@ -74,6 +75,12 @@ register_model(DualArray)(models.ArrayModel)
 
 def _is_complex(kind):
     return isinstance(kind, types.Complex)
+
+
+@box(Dual)
+def _never_python_s(kind, value, c):
+    """Python code, in objmode or print, would lose the partials: an error, when it is compiled."""
+    raise TypingError("a number that depends on x cannot be given to Python code")
 
 
 @register_model(Dual)

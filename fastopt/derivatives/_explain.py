@@ -136,7 +136,12 @@ def _where(error, fun):
         where = f": line {line} of {os.path.basename(own)}, {source!r}"
     kinds = "(?:built-in |intrinsic |class |function |ufunc )*"
     called = re.findall(rf"No implementation of function Function\(<{kinds}'?([\w.<>]+)", text)
-    what = [f"the derivative of {called[0].rstrip('>')} is not known"] if called else []
+    said = re.findall(r"(a number that depends on x [^\n]*|[\w ]+ known[\w ]* only)", text)
+    what = (
+        said[:1] or [f"the derivative of {called[0].rstrip('>')} is not known"]
+        if said or called
+        else []
+    )
     what = what or re.findall(r"(Unknown attribute '\w+')", text) or ["Numba has no way to do this"]
     return (
         f"{where}: {what[0]}. Write it in terms of operators and functions of math and NumPy that "

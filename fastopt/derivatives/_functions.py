@@ -122,6 +122,7 @@ def _extreme(original, rule):
     def stand_in(*args):
         raise TypeError(f"fastopt's {original.__name__} is for compiled code")
 
+    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # as messages show it
     members = {"key": staticmethod(stand_in), "original": staticmethod(original)}
     infer_global(stand_in, types.Function(type(original.__name__, (_Extreme,), members)))
 

@@ -8,7 +8,12 @@ from fastopt.derivatives import _arrays, _functions, _in_place, _scratch  # noqa
 
 
 def _refused(*args):
-    """Of bytes, which the partials are too: unknown to Numba, so an error."""
+    """Unknown to Numba, so an error."""
+
+
+# They look at bytes, which partials are too, or at what kind of thing a number is.
+_TRICKS = np.lib.stride_tricks
+_REFUSED = (np.frombuffer, _TRICKS.as_strided, _TRICKS.sliding_window_view, np.isscalar)
 
 
 @functools.cache
@@ -22,10 +27,6 @@ def meanings(dual, fast):
         table = table if fast else {}
     else:
         table = {**table, **_arrays.CHOICES, **_scratch.scratch(dual)}
-        table |= {
-            np.frombuffer: _refused,
-            np.where: _functions.WHERE,
-            max: _functions.MAX,
-            min: _functions.MIN,
-        }
+        table |= {np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
+        table |= dict.fromkeys(_REFUSED, _refused)
     return {id(original): ours for original, ours in table.items()}

@@ -147,8 +147,8 @@ def _arity(original):
 
 
 def _norm(a, ord=None):
-    if ord not in (None, 2):
-        raise TypeError("the norm of duals is that of order 2")
+    if ord is not None and (ord != 2 or np.ndim(a) > 1):
+        raise TypeError("norms of numbers that depend on x are known without ord only")
     return apply(_rules.sqrt, np.sum(a * a))
 
 

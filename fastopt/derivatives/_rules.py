@@ -42,8 +42,8 @@ def mul(m, a, b):
 
 
 def truediv(m, a, b):
-    inverse, ratio = 1.0 / b, a / b
-    return ratio, inverse, -ratio * inverse
+    ratio = a / b
+    return ratio, 1.0 / b, -ratio / b
 
 
 def mod(m, a, b):
@@ -217,8 +217,8 @@ def atan(m, x):
 
 
 def atan2(m, y, x):
-    square = x * x + y * y
-    return m.atan2(y, x), x / square, -y / square
+    h = m.hypot(x, y)
+    return m.atan2(y, x), x / h / h, -y / h / h
 
 
 def sinh(m, x):
@@ -237,11 +237,11 @@ def tanh(m, x):
 
 
 def asinh(m, x):
-    return m.asinh(x), 1.0 / m.sqrt(x * x + 1.0)
+    return m.asinh(x), 1.0 / m.hypot(x, 1.0)
 
 
 def acosh(m, x):
-    return m.acosh(x), 1.0 / m.sqrt((x - 1.0) * (x + 1.0))
+    return m.acosh(x), 1.0 / (m.sqrt(x - 1.0) * m.sqrt(x + 1.0))
 
 
 def atanh(m, x):

@@ -31,6 +31,10 @@ def _like_floats(kinds):
     return _floats_wanted(kinds) and (given or (len(kinds) > 1 and not is_none(kinds[1])))
 
 
+def _full_like_floats(kinds):
+    return _like_floats([kinds[0], *kinds[2:]])
+
+
 def _filled_with_floats(kinds):
     whole = isinstance(types.unliteral(kinds[1]), types.Integer | types.Boolean)
     return _floats_wanted(kinds) and (not whole or (len(kinds) > 2 and not is_none(kinds[2])))
@@ -69,7 +73,7 @@ def scratch(dual):
     full = numba.njit(**JIT)(full)
     table = dict.fromkeys((empty, zeros, ones), _floats_wanted)
     table |= dict.fromkeys((empty_like, zeros_like, ones_like), _like_floats)
-    table |= {full: _filled_with_floats, full_like: _filled_with_floats}
+    table |= {full: _filled_with_floats, full_like: _full_like_floats}
     return {
         getattr(np, f.__name__): choice(getattr(np, f.__name__), getattr(f, "py_func", f), wanted)
         for f, wanted in table.items()

@@ -52,6 +52,8 @@ def _is_integer(x):
 
 def evaluate(x, args):
     """Value and gradient at x in new arrays."""
+    if x.size == 0:
+        raise ValueError("x is empty; it needs at least one component")
     x = np.ascontiguousarray(x)
     g, scratch = np.empty(x.shape, x.dtype), np.empty((CHUNK + 1) * x.size, x.dtype)
     f = 0.0

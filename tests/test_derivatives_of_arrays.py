@@ -1,0 +1,178 @@
+"""Array code that derivatives could get wrong without a word: each is right or refused."""
+
+import math
+
+import numpy as np
+import pytest
+from numba import njit, objmode
+
+import fastopt
+
+VECTOR = np.array([0.7, -1.3, 2.1, 0.4])
+MATRIX = np.array([[0.3, -1.2, 0.8, 2.0], [1.1, 0.4, -0.7, 0.6], [-0.2, 1.9, 0.5, -1.4]])
+WEIGHTS = np.array([[1.0, 0.5, -1.0, 2.0], [0.3, 2.0, 0.1, 0.0], [4.0, -1.0, 0.2, 1.0]]).T
+
+
+def along_axes(x):
+    first = np.sum(np.sum(x, axis=0) ** 2) + np.sum(x.sum(axis=-1) ** 3)
+    rows = np.sum(np.mean(x, axis=1) ** 2) + x[0].sum(axis=0) * x[1].mean(-1)
+    return first + rows + np.sum(np.diff(x) ** 2) + np.linalg.norm(x)
+
+
+def norms(x):
+    return np.linalg.norm(x, 1) * np.linalg.norm(x, 2) + np.linalg.norm(x, np.inf) ** 2
+
+
+def aliases(x):
+    z = x * 1.0
+    same, whole = np.asarray(z), np.ascontiguousarray(z)
+    same[0] = 5.0
+    whole[1] = 2.0 * x[2]
+    return np.sum(z**3)
+
+
+def whole_numbers(x):
+    return np.sum(np.full_like(np.arange(4), 2.7) * x) + np.argmin(x) * x[0] + np.argmax(x) * x[3]
+
+
+def chosen(x):
+    r = x * 2.0
+    r[x > 0] = x[x > 0] ** 2
+    return np.sum(r[np.array([0, 2, 2])]) + np.sum(x[x < 1] ** 3)
+
+
+def products(x):
+    total = np.sum(np.dot(x, WEIGHTS) ** 2) + np.vdot(x[0], x[1])
+    return total + np.sum(np.dot(x, x.T)) + np.sum(np.dot(x[0], WEIGHTS) * (x[1] @ WEIGHTS))
+
+
+RIGHT = {along_axes: MATRIX, norms: VECTOR, aliases: VECTOR, products: MATRIX}
+RIGHT |= {whole_numbers: VECTOR, chosen: VECTOR}
+
+
+def differences(fun, x):
+    """Central differences with one extrapolation, good to some 1e-10."""
+    g = np.empty(x.shape)
+    for at in np.ndindex(x.shape):
+        slopes = []
+        for h in (2e-3, 1e-3):
+            above, below = x.copy(), x.copy()
+            above[at] += h
+            below[at] -= h
+            slopes.append((fun(above) - fun(below)) / (2.0 * h))
+        g[at] = (4.0 * slopes[1] - slopes[0]) / 3.0
+    return g
+
+
+@pytest.mark.parametrize("fun", RIGHT, ids=lambda f: f.__name__)
+def test_right(fun):
+    x = RIGHT[fun]
+    f, g = fastopt.value_and_grad(fun, size=x.size)(x)
+    assert f == pytest.approx(fun(x.copy()), rel=1e-13)
+    wanted = differences(lambda x: fun(x.copy()), x)
+    np.testing.assert_allclose(g, wanted, rtol=1e-8, atol=1e-8)
+
+
+def cube(x):
+    return np.sum(np.sum(x, axis=0) ** 2)
+
+
+def spectral(x):
+    return np.linalg.norm(x, 2)
+
+
+def strided(x):
+    return np.sum(np.lib.stride_tricks.as_strided(x, (2,), (8,)))
+
+
+def scalar(x):
+    return np.isscalar(x[0]) * x[0]
+
+
+def stacked(x):
+    return np.sum(np.concatenate((x, x)) ** 2)
+
+
+def in_python(x):
+    s = x[0]
+    with objmode(y="float64"):
+        y = float(s)
+    return y * x[0]
+
+
+def shown(x):
+    print(x[0])
+    return x[0] ** 2
+
+
+REFUSED = {
+    cube: (MATRIX.reshape(2, 3, 2), "sums along an axis are known for vectors and matrices only"),
+    spectral: (MATRIX, "norms of matrices are known without ord only"),
+    stacked: (MATRIX, "concatenate is known for vectors only"),
+    strided: (VECTOR, "'as_strided'"),
+    scalar: (VECTOR, "'isscalar'"),
+    in_python: (VECTOR, "a number that depends on x cannot be given to Python code"),
+    shown: (VECTOR, "a number that depends on x cannot be given to Python code"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Code running in object mode")
+@pytest.mark.parametrize("fun", REFUSED, ids=lambda f: f.__name__)
+def test_refused(fun):
+    x, words = REFUSED[fun]
+    with pytest.raises(TypeError, match="fun cannot be differentiated: line") as info:
+        fastopt.minimize(njit(fun), x, jac="autodiff")
+    assert words in str(info.value)
+
+
+def asked(x, k):
+    if k == 0:
+        return np.sum(x, axis=2)[0]
+    if k == 1:
+        return np.argmax(x[0][4:]) * x[0, 0]
+    if k == 2:
+        return np.zeros(-int(x[1, 0])).size * x[0, 0]
+    if k == 3:
+        return np.max(x[0][4:])
+    if k == 4:
+        return np.dot(x[0], x[1][:3])
+    return np.sum(x[:, :2] * x[:2])
+
+
+def test_errors_of_numpy_are_errors():
+    function = fastopt.value_and_grad(asked)
+    words = ("axis", "empty", "negative dimensions", "empty", "shapes", "shapes")
+    for k, word in enumerate(words):
+        with pytest.raises(ValueError, match=word):
+            function(MATRIX, k)
+
+
+def far(x, k):
+    if k == 0:
+        return math.atan2(x[0], 1e-170)
+    if k == 1:
+        return math.atan2(1e200, x[0])
+    if k == 2:
+        return math.asinh(x[0])
+    if k == 3:
+        return math.acosh(x[0])
+    return 1e-310 / x[0]
+
+
+def test_extreme_numbers():
+    function = fastopt.value_and_grad(far, size=1)
+    points = (1e-170, 1e200, -1e200, 1e200, 1e-309)
+    wanted = (5e169, -5e-201, 1e-200, 1e-200, -1e308)
+    for k, (x, slope) in enumerate(zip(points, wanted, strict=True)):
+        assert function(np.array([x]), k)[1][0] == pytest.approx(slope, rel=1e-13)
+
+
+def test_arguments_of_value_and_grad():
+    for size in (0, -1, 2.5, "3", True):
+        with pytest.raises(ValueError, match="it must be the number of components of x"):
+            fastopt.value_and_grad(scalar, size=size)
+    with pytest.raises(ValueError, match="x is empty"):
+        fastopt.value_and_grad(lambda x: 5.0 + np.sum(x))(np.empty(0))
+    for size in (1, 3, 9, 100):  # of another x: the passes are as many as it takes
+        function = fastopt.value_and_grad(lambda x: np.sum(x**3), size=size)
+        np.testing.assert_allclose(function(VECTOR)[1], 3.0 * VECTOR**2, rtol=1e-15)
