@@ -16,8 +16,8 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
         An @njit function, or a plain one, which is compiled, with the plain functions it calls.
     size : int, optional
         The number of components of x, where it is known: what is compiled then carries just so
-        many partial derivatives, up to 16, and 8 for more. Without it every 4 components take a
-        pass over `fun`.
+        many partial derivatives, up to 16, and 8 for more (an x of another size is right as well).
+        Without it every 4 components take a pass over `fun`.
     fast_math_functions : bool
         Whether exp, log, sin and so on are fastopt's vectorisable ones (within 2 units in the last
         place) or Numba's.

@@ -127,7 +127,9 @@ def _problem(fun, jac, args, rule, x0, box, chosen, target):
     except Exception as error:  # nothing of the user's has run yet
         reason = problem.why_not_differentiable(error)
     if not _objective.is_compiled(fun):
-        return build(jac, interpreted=True)
+        problem = build(jac, interpreted=True)
+        problem.reason = reason
+        return problem
     if jac is not None:
         raise reason
     problem = build("2-point")

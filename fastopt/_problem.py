@@ -41,6 +41,7 @@ class Problem:
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
         self.record = np.array(Run())
         self.chosen, self.objective, self.before = chosen, objective, 0
+        self.reason = None  # why `fun` could not be compiled for duals, where Python runs it
 
     def compile(self):
         """Compile the loop (or load it), without running it."""
@@ -104,6 +105,8 @@ class Problem:
         return _explain.why_not_differentiable(error, self.objective, self.shaped)
 
     def explained(self, error):
+        if self.reason is not None and isinstance(error, TypeError):
+            return self.reason
         if self.objective.compiled and type(error).__module__.startswith("numba."):
             from fastopt.derivatives import _explain
 

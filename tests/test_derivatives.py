@@ -326,3 +326,11 @@ def test_compare_grad_finds_the_worst_component():
 def test_compare_grad_shows_gradients_that_are_not_numbers():
     result = fastopt.compare_grad(lambda x: x[0], [1.0], jac=lambda x: [math.nan])
     assert (result.success, result.worst) == (False, (0,))
+
+
+def test_plain_functions_that_nothing_can_differentiate_are_named():
+    def fun(x):
+        return {"value": np.linalg.solve(MATRIX, x)[0], 3: "no dict of Numba's"}["value"] ** 2
+
+    with pytest.raises(TypeError, match="fun cannot be differentiated: line"):
+        fastopt.minimize(fun, [1.0, 2.0], jac="autodiff")
