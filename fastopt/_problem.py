@@ -41,7 +41,8 @@ class Problem:
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
         self.record = np.array(Run())
         self.chosen, self.objective, self.before = chosen, objective, 0
-        self.reason = None  # why `fun` could not be compiled for duals, where Python runs it
+        # Why `fun` could not be compiled for duals, where Python runs it.
+        self.reason: Exception | None = None
 
     def compile(self):
         """Compile the loop (or load it), without running it."""
