@@ -17,13 +17,10 @@ from numba.core import types
 from numba.core.errors import TypingError
 from numba.core.typing.templates import (
     AbstractTemplate,
-    AttributeTemplate,
-    infer_getattr,
     infer_global,
     signature,
 )
-from numba.extending import lower_builtin, overload, overload_classmethod, overload_method
-from numba.np import arrayobj
+from numba.extending import lower_builtin, overload
 
 from fastopt.derivatives import _emit, _fusion
 from fastopt.derivatives._choices import choice, dual_of, is_none, new, some_dual
@@ -170,10 +167,6 @@ def _copy(a):
     return a * 1.0
 
 
-def _same(a):
-    return a
-
-
 def _contiguous(a):
     """The array itself, where its type says that it is contiguous."""
 
@@ -278,7 +271,7 @@ _FUNCTIONS = {
     "outer": _outer,
     "diff": _diff,
     "copy": _copy,
-    "asarray": _same,
+    "asarray": lambda a: a,
     "ascontiguousarray": _ascontiguousarray,
     "array": _array,
     "concatenate": _concatenate,
@@ -302,47 +295,3 @@ _PRODUCTS = {
 infer_global(operator.matmul)(type("matmul_of_duals", (_Product,), {"key": operator.matmul}))
 for _kinds in ((DualArray, DualArray), (DualArray, types.Array), (types.Array, DualArray)):
     lower_builtin(operator.matmul, *_kinds)(_lower_product)
-
-
-# Methods.
-
-
-def _method(name):
-    function = CHOICES[getattr(np, name)]
-    if name in ("sum", "mean"):
-        overload_method(DualArray, name)(
-            lambda a, axis=None: (
-                (lambda a, axis=None: function(a))
-                if is_none(axis)
-                else (lambda a, axis=None: function(a, axis))
-            )
-        )
-    elif name == "dot":
-        overload_method(DualArray, name)(lambda a, b: lambda a, b: function(a, b))
-    else:
-        overload_method(DualArray, name)(lambda a: lambda a: function(a))
-
-
-_METHODS = "sum mean prod cumsum max min argmax argmin var std copy dot".split()
-for _name in _METHODS:
-    _method(_name)
-
-
-_KEPT = "shape size ndim T flat reshape ravel flatten transpose dtype sort argsort fill".split()
-
-
-@overload_classmethod(DualArray, "_allocate")
-def _allocate(cls, allocsize, align):
-    """As Numba allocates its own arrays: for what masks and lists of indices take."""
-    return lambda cls, allocsize, align: arrayobj.intrin_alloc(allocsize, align)
-
-
-@infer_getattr
-class _Attributes(AttributeTemplate):
-    """Of an array's other attributes some, as `view`, would take partials for values."""
-
-    key = DualArray
-
-    def generic_resolve(self, typ, attr):
-        if attr not in (*_METHODS, *_KEPT):
-            raise TypingError(f"Unknown attribute '{attr}' of an array that depends on x")

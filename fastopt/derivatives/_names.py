@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from fastopt.derivatives import _arrays, _functions, _in_place, _scratch  # noqa: F401
+from fastopt.derivatives import _arrays, _functions, _in_place, _methods, _scratch  # noqa: F401
 
 
 def _refused(*args):

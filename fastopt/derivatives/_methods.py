@@ -1,0 +1,55 @@
+"""Methods and attributes of arrays of duals."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import numpy as np
+from numba.core.errors import TypingError
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import overload_classmethod, overload_method
+from numba.np import arrayobj
+
+from fastopt.derivatives._arrays import CHOICES
+from fastopt.derivatives._choices import is_none
+from fastopt.derivatives._dual import DualArray
+
+
+def _method(name):
+    function = CHOICES[getattr(np, name)]
+    if name in ("sum", "mean"):
+        overload_method(DualArray, name)(
+            lambda a, axis=None: (
+                (lambda a, axis=None: function(a))
+                if is_none(axis)
+                else (lambda a, axis=None: function(a, axis))
+            )
+        )
+    elif name == "dot":
+        overload_method(DualArray, name)(lambda a, b: lambda a, b: function(a, b))
+    else:
+        overload_method(DualArray, name)(lambda a: lambda a: function(a))
+
+
+_METHODS = "sum mean prod cumsum max min argmax argmin var std copy dot".split()
+for _name in _METHODS:
+    _method(_name)
+
+
+_KEPT = "shape size ndim T flat reshape ravel flatten transpose dtype sort argsort fill".split()
+
+
+@overload_classmethod(DualArray, "_allocate")
+def _allocate(cls, allocsize, align):
+    """As Numba allocates its own arrays: for what masks and lists of indices take."""
+    return lambda cls, allocsize, align: arrayobj.intrin_alloc(allocsize, align)
+
+
+@infer_getattr
+class _Attributes(AttributeTemplate):
+    """Of an array's other attributes some, as `view`, would take partials for values."""
+
+    key = DualArray
+
+    def generic_resolve(self, typ, attr):
+        if attr not in (*_METHODS, *_KEPT):
+            raise TypingError(f"Unknown attribute '{attr}' of an array that depends on x")
