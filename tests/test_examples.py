@@ -16,8 +16,8 @@ EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
 sys.path.insert(0, str(EXAMPLES))
 import nist  # noqa: E402  (the examples are scripts, not a package)
 
-# On Thurber the counts range from 6,000 to 200,000 under either gradient.
-CONVERGE = ("Misra1a", "DanWood", "Chwirut2", "Rat42", "Gauss1")
+# Three sets, for the time it takes. On Thurber the counts range from 6,000 to 200,000 either way.
+CONVERGE = ("Misra1a", "Chwirut2", "Gauss1")
 
 
 def solve(fun, x0, data, method, jac=None):
