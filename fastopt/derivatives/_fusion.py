@@ -46,6 +46,7 @@ class Fusion(Rewrite):
         self.constants, self.trees, self.found = {}, {}, {}
         for statement in block.find_insts(ir.Assign):
             name, value = statement.target.name, statement.value
+            self.constants.pop(name, None)
             if isinstance(value, ir.Const):
                 self.constants[name] = value
             elif isinstance(value, ir.Expr):
