@@ -1,6 +1,7 @@
 """fastopt: fast first-order optimisation from NumPy arrays, compiled by Numba."""
 
 from fastopt import schedules
+from fastopt._batch import minimize_batch
 from fastopt._config import show_config
 from fastopt._gradients import compare_grad, value_and_grad
 from fastopt._minimize import minimize
@@ -8,7 +9,15 @@ from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop and its l
 from fastopt.rules import methods
 
 __version__ = "0.1.0"
-__all__ = ["compare_grad", "methods", "minimize", "schedules", "show_config", "value_and_grad"]
+__all__ = [
+    "compare_grad",
+    "methods",
+    "minimize",
+    "minimize_batch",
+    "schedules",
+    "show_config",
+    "value_and_grad",
+]
 
 
 def __dir__():

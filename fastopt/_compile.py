@@ -12,7 +12,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-from numba.core import compiler_lock, config, registry
+from numba.core import compiler_lock, config, registry, serialize
 from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc import parallel
 
@@ -259,6 +259,17 @@ def _again(function, original):
     options: dict = {**COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **kept}
     options["fastmath"] = math
     return numba.njit(**options)(function)
+
+
+def dumps(value, name):
+    """`value` in bytes that another process understands, functions of the user's included."""
+    try:
+        return serialize.dumps(value)
+    except Exception as error:
+        raise TypeError(f"{name} cannot be sent to other processes: {error}") from None
+
+
+loads = serialize.loads
 
 
 def thread_limit():

@@ -13,6 +13,7 @@ from fastopt._open import (
     EPS,
     SIZE,
     C,
+    accumulator,
     cast,
     coefficients,
     gradient,
@@ -70,8 +71,8 @@ def steepness(x, g, low, high):
 
 
 def fill(state, n, v0):
-    """The rule's state before the first step."""
-    for i in range(n):
+    """The rule's state before the first step of a given rate."""
+    for i in range(SIZE or n):
         store(state, i, start(real(v0)))
 
 
@@ -105,7 +106,9 @@ def follow(run, moving, still, shaped, state, limits, options, schedule, data, u
     low, high, best_x, best_g, best_f = still
     while status == RUNNING and nit < until[0] and nfev < until[1]:
         first, old, moved = nfev == 0.0, f, math.inf
-        if not first:
+        if first:
+            fill(state, x.size, accumulator(options))
+        else:
             nit += 1.0
             c, carry = coefficients(options, rate(schedule, nit), nit, carry)
             moved = sweep(x, g, c, state, low, high, limits.xtol > 0.0)
@@ -189,11 +192,15 @@ def accept(x, g, new, new_g, w, scale):
     return ss, sy, moved
 
 
-def begin(g, w, scale, state):
-    """State of the rule at the first point, and the norm that makes it free of f's units."""
-    top = 0.0
+def begin(x, g, w, scale, state):
+    """Scales and state of the rule at the first point, and the norm that frees it of f's units.
+
+    The scales are the sizes of x's components; a zero gets the largest, an x of zeros has 1.
+    """
+    biggest, top = largest(x), 0.0
     for i in range(SIZE or g.size):
-        w[i] = scale[i]
+        size = abs(x[i]) if x[i] != 0.0 else biggest
+        w[i] = scale[i] = size if size > 0.0 else real(1.0)
         top = max(top, abs(scale[i] * g[i]))
     norm = 1.0 / top if top > 0.0 else 1.0
     for i in range(SIZE or g.size):
@@ -235,7 +242,7 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             ss, sy, change = accept(x, g, new, new_g, w, scale)
             f, gnorm = f_new, gnorm_new
             if first:
-                norm = begin(g, w, scale, state)
+                norm = begin(x, g, w, scale, state)
                 reference = mark = f
             else:
                 nit += 1.0

@@ -10,52 +10,94 @@ from fastopt import _result
 
 def start_point(x0):
     """x0 as a fresh float array of at least one dimension."""
+    x = floats(x0)
+    x = np.array(x if x.ndim else x.reshape(1), order="C")
+    if x.size == 0:
+        raise ValueError("x0 is empty; it needs at least one component")
+    if not np.isfinite(x).all():
+        raise ValueError(f"x0 is not finite at component {_first(~np.isfinite(x))}")
+    return x
+
+
+def floats(x0):
+    """x0 as an array of float64 or float32; no copy where it is one."""
     if np.ma.is_masked(x0):
         raise TypeError("x0 is masked; give every component a value")
     try:
         x = np.asarray(x0)
     except ValueError:
         raise ValueError("x0 has rows of unequal lengths; it must be an array") from None
-    x = x.astype(np.float64 if x.dtype.kind in "iu" else x.dtype.newbyteorder("="))
+    x = x.astype(np.float64 if x.dtype.kind in "iu" else x.dtype.newbyteorder("="), copy=False)
     if x.dtype not in (np.float32, np.float64):
         raise TypeError(
             f"x0 has dtype {x.dtype}; float64, float32 and integers are accepted"
             + (" (minimise over real and imaginary parts)" if x.dtype.kind == "c" else "")
         )
-    if x.size == 0:
-        raise ValueError("x0 is empty; it needs at least one component")
-    if not np.isfinite(x).all():
-        raise ValueError(f"x0 is not finite at component {_first(~np.isfinite(x))}")
-    return np.array(np.atleast_1d(x), order="C")
+    return x
 
 
 def box_of(bounds, x):
     """(low, high) as flat arrays in x's type, or None."""
     if bounds is None:
         return None
+    return _inside(*_sides(bounds, x.shape), x.reshape(-1))
+
+
+def boxes_of(bounds, x, shape):
+    """(low, high) with a row for each problem, or one for all, or None; x has such rows."""
+    if bounds is None:
+        return None
+    if hasattr(bounds, "lb"):
+        sides = [np.asarray(side, float) for side in (bounds.lb, bounds.ub)]
+        each = max(side.ndim for side in sides) > len(shape)
+    else:
+        each = np.ndim(bounds) == 3 if isinstance(bounds, np.ndarray) else False
+        sides = [bounds[..., k].astype(float) for k in range(2)] if each else []
+    if not each:
+        low, high = (side[None] for side in _sides(bounds, shape))
+        return _inside(low, high, x)
+    try:
+        problems = max(len(side) for side in sides if side.ndim > len(shape))
+        sides = [np.array(np.broadcast_to(side, (problems, *shape))) for side in sides]
+    except ValueError:
+        raise ValueError(
+            f"bounds of shapes {sides[0].shape} and {sides[1].shape} do not fit {shape}, the shape "
+            "of a problem's x"
+        ) from None
+    return _inside(*(side.reshape(problems, -1) for side in sides), x)
+
+
+def _sides(bounds, shape):
+    """(low, high) as flat arrays of float64 for an x of this shape."""
+    size = math.prod(shape)
     try:
         if hasattr(bounds, "lb"):
-            sides = [np.broadcast_to(np.asarray(b, float), x.shape) for b in (bounds.lb, bounds.ub)]
+            sides = [np.broadcast_to(np.asarray(b, float), shape) for b in (bounds.lb, bounds.ub)]
         else:
-            sides = np.array([_pair(*pair) for pair in bounds], float).reshape(x.size, 2).T
+            sides = np.array([_pair(*pair) for pair in bounds], float).reshape(size, 2).T
     except (TypeError, ValueError):
         raise ValueError(
-            f"bounds must be {x.size} pairs (low, high) of real numbers or None, one a component "
+            f"bounds must be {size} pairs (low, high) of real numbers or None, one a component "
             f"of x0, or a scipy.optimize.Bounds of x0's shape; {_count(bounds)} were given: "
             f"{bounds!r}"
         ) from None
-    low, high = (np.ascontiguousarray(side).reshape(-1) for side in sides)
+    return [np.ascontiguousarray(side).reshape(-1) for side in sides]
+
+
+def _inside(low, high, x):
+    """The bounds in x's type, checked; their last axis is that of x's components."""
     if (bad := ~(low <= high)).any():
         i = _first(bad)
         raise ValueError(
-            f"bounds of component {i} are ({low[i]:g}, {high[i]:g}): low above high, or NaN"
+            f"bounds of component {_place(bad)} are ({low.flat[i]:g}, {high.flat[i]:g}): low above "
+            "high, or NaN"
         )
-    flat = x.reshape(-1)
-    low, high = _inward(low, flat, np.inf), _inward(high, flat, -np.inf)
-    if (bad := (flat < low) | (flat > high)).any():
+    low, high = _inward(low, x, np.inf), _inward(high, x, -np.inf)
+    if (bad := (x < low) | (x > high)).any():
         i = _first(bad)
+        at, under, over = (np.broadcast_to(a, bad.shape).flat[i] for a in (x, low, high))
         raise ValueError(
-            f"x0[{i}] = {flat[i]:g} lies outside its bounds ({low[i]:g}, {high[i]:g}); "
+            f"x0[{_place(bad)}] = {at:g} lies outside its bounds ({under:g}, {over:g}); "
             "numpy.clip(x0, low, high) moves it inside"
         )
     return low, high
@@ -72,6 +114,8 @@ def _pair(low, high):
 
 def _inward(side, x, inside):
     """Bounds in x's type, rounded into the box; but x may lie on the bound as x's type has it."""
+    if side.dtype == x.dtype:
+        return side
     with np.errstate(over="ignore"):
         rounded = side.astype(x.dtype)
     out = (rounded < side if inside > 0 else rounded > side) & (rounded != x)
@@ -80,6 +124,11 @@ def _inward(side, x, inside):
 
 def _first(flags):
     return int(np.flatnonzero(flags)[0])
+
+
+def _place(flags):
+    """Where the first of them stands: "2", or "7, 2" of problem 7."""
+    return ", ".join(map(str, np.argwhere(flags)[0]))
 
 
 def callback_of(callback, shape):

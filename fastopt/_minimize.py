@@ -111,6 +111,16 @@ def minimize(
     return problem.run(callback_of(callback, x0.shape))
 
 
+def compiled_problem(fun, jac, args, rule, x0, box, chosen, target):
+    """The problem, compiled; what is wrong with it said in a sentence."""
+    problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+    try:
+        problem.compile()
+    except Exception as error:
+        raise problem.explained(error) from None
+    return problem
+
+
 def _problem(fun, jac, args, rule, x0, box, chosen, target):
     """The problem, compiled; with differences where an exact gradient was only hoped for."""
 

@@ -21,6 +21,13 @@ class Objective(NamedTuple):
     compiled: bool
     method: str  # result.jac_method
 
+    def again(self):
+        """The same with scratch of its own, for another thread."""
+        args, *scratch = (np.copy(a) if isinstance(a, np.ndarray) else a for a in self.data)
+        if self.method == "cs":
+            scratch[1] = scratch[2].reshape(-1)
+        return self._replace(data=(args, *scratch))
+
 
 def method_of(jac, fun):
     """SciPy's words for `jac` -> a key of derivatives.METHODS."""
@@ -36,6 +43,14 @@ def method_of(jac, fun):
         f"jac = {jac!r}; it must be a function, True (fun returns value and gradient), "
         "'autodiff', '2-point', '3-point', 'cs' or None"
     )
+
+
+def for_batch(fun, jac):
+    """`fun` and `jac` for a loop that is compiled: plain functions are compiled too."""
+    fun = _compile.as_compiled(fun, "fun")
+    if callable(jac):
+        return fun, _compile.as_compiled(jac, "jac")
+    return fun, "autodiff" if jac is None or jac is False else jac
 
 
 def can_be_compiled(fun):

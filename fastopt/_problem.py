@@ -29,12 +29,8 @@ class Problem:
         if auto:
             self.moving = (x, g, *(next(rows) for _ in range(4)))
             self.still += (next(rows),)
-            self.still[-1][:] = typical(x)
         self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
         self.state = tuple(next(rows) if used else x for used in uses)
-        if not auto:
-            v0 = getattr(chosen.rule, "initial_accumulator", 0.0)
-            target.fill_state(rule, uses, dtype)(self.state, n, v0)
         solver = target.compiled_solver if objective.compiled else target.plain_solver
         self.solve = solver(rule, uses, dtype, box is not None, x0.shape, objective)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
@@ -50,8 +46,12 @@ class Problem:
 
     def call(self, until):
         """Go on until so many iterations or evaluations are done."""
-        arrays = self.moving, self.still, self.shaped, self.state
-        self.solve(self.record, *arrays, *self.fixed, until)
+        self.solve(*self.arguments(until))
+
+    def arguments(self, until):
+        """What the solver is called with."""
+        arrays = self.record, self.moving, self.still, self.shaped, self.state
+        return (*arrays, *self.fixed, until)
 
     def run(self, callback):
         progress = Progress(self.chosen.disp, self.chosen.limits)
@@ -131,12 +131,3 @@ class Problem:
             jac_method="jac" if self.objective.method == "callable" else self.objective.method,
             device="cpu",
         )
-
-
-def typical(x):
-    """Sizes of the components of x0, in whose units the rule sees the problem.
-
-    A zero gets the largest of them, and an x0 of zeros has 1. They grow with x (`accept`).
-    """
-    size = np.abs(x)
-    return np.where(size > 0, size, size.max() or 1)

@@ -28,6 +28,26 @@ class Progress:
             self.bar.close()
 
 
+class Counter:
+    """Counts the problems of a batch."""
+
+    def __init__(self, shown, problems):
+        self.bar = None
+        if shown:
+            with contextlib.suppress(ImportError):
+                from tqdm.auto import tqdm
+
+                self.bar = tqdm(total=problems, unit="problem", unit_scale=True)
+
+    def update(self, done):
+        if self.bar is not None:
+            self.bar.update(done - self.bar.n)
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()
+
+
 def report(result):
     """The end of a run in SciPy's manner."""
     print(result.message)

@@ -29,4 +29,15 @@ MESSAGES = {
     "as good as its differences (try jac='3-point'), or the function has a kink or noise here "
     "(a fixed learning rate with a schedule does not mind).",
 }
+# In the summary of a batch.
+SHORT = {
+    1: "reached maxiter",
+    4: "reached maxfev",
+    5: "stopped at maxtime",
+    6: "interrupted",
+    7: "not run",
+    99: "stopped by the callback",
+    -1: "not finite",
+    -2: "without a step that reduces the function",
+}
 SUCCESS = (0, 2, 3)

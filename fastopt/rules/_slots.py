@@ -3,6 +3,7 @@
 `state` has an array for each slot; that of an unused slot may be any array and is not touched.
 """
 
+from fastopt import rules
 from fastopt._open import USES, S
 
 
@@ -55,9 +56,18 @@ def zero_1(v0):
     return S(0.0)
 
 
+def given_accumulator(o):
+    return o.initial_accumulator
+
+
+def no_accumulator(o):
+    return 0.0
+
+
 def bindings(rule, uses):
     """What a rule with these used slots binds of the open names, before any narrowing."""
     k = len(uses)
+    given = "initial_accumulator" in rules.options_class(rule)._fields
     return {
         "C": rule.C,
         "S": rule.S,
@@ -65,6 +75,7 @@ def bindings(rule, uses):
         "coefficients": rule.coefficients,
         "update": rule.update,
         "start": (start_1, start_2, start_3)[k - 1] if "v" in uses._fields else zero_1,
+        "accumulator": given_accumulator if given else no_accumulator,
         "load": (load_1, load_2, load_3)[k - 1],
         "store": (store_1, store_2, store_3)[k - 1],
     }

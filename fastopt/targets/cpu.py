@@ -2,8 +2,6 @@
 
 import functools
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -13,6 +11,9 @@ from fastopt._open import SIZE, bring_back, cast, fetch, loop
 from fastopt._run import Run
 from fastopt.rules import _slots
 from fastopt.targets import _intrinsics
+from fastopt.targets._threads import Crew, pool
+
+__all__ = ["Crew", "compiled_solver", "kernel", "plain_solver", "sweep"]
 
 # Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
 # elements of RMSProp on. Measured (benchmarks/sweeps.py, TimeThreads): at 400,000 they lose
@@ -84,7 +85,7 @@ def sweep(rule, uses, x, g, c, state, threads=None):
         at = slice(cuts[k], cuts[k + 1])
         run(x[at], g[at], c, tuple(s[at] for s in state), x[at], x[at], False)
 
-    others = [_pool().submit(part, k) for k in range(1, threads)]
+    others = [pool().submit(part, k) for k in range(1, threads)]
     part(0)
     for other in others:
         other.result()
@@ -97,17 +98,6 @@ def _flat(*arrays):
     if all(a.flags.c_contiguous for a in arrays):
         arrays = tuple(a.reshape(-1) for a in arrays)
     return arrays
-
-
-@functools.cache
-def _pool():
-    # Plain threads over a kernel that releases the GIL: no second OpenMP runtime beside PyTorch's,
-    # one binary for any number of threads, and safe to fork.
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fastopt")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
 def solve(record, moving, still, shaped, state, limits, options, schedule, data, until):
@@ -151,11 +141,6 @@ def _bound(rule, uses, dtype, bounded):
     """Bindings of a rule, and the key that names them."""
     key = rule.__name__, tuple(uses), dtype.str, bounded
     return rule_bindings(rule, uses, dtype, bounded), key
-
-
-def fill_state(rule, uses, dtype):
-    """Compiled ``fill(state, n, v0)`` of a rule."""
-    return jit(_descent.fill, *_bound(rule, uses, dtype, False))
 
 
 def compiled_solver(rule, uses, dtype, bounded, shape, objective):

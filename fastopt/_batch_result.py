@@ -1,0 +1,54 @@
+"""The result of a batch: arrays over its problems."""
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from fastopt import _result
+from fastopt._status import SHORT, SUCCESS
+
+ARRAYS = ("x", "fun", "jac", "x_last", "fun_last", "nit", "nfev", "njev", "status")
+
+
+class BatchResult(OptimizeResult):
+    """Results of many problems: every field has the problem as its first axis.
+
+    ``res.problem(b)`` is problem b's own `scipy.optimize.OptimizeResult`, with its message.
+    """
+
+    def problem(self, b):
+        """Result of problem b alone, as `fastopt.minimize` returns it."""
+        b = range(len(self.status))[b]  # an IndexError for one that does not exist
+        fields = {name: self[name][b] for name in ARRAYS}
+        for name in ("x", "jac", "x_last"):
+            fields[name] = fields[name].copy()
+        for name in ("fun", "fun_last"):
+            fields[name] = float(fields[name])
+        for name in ("nit", "nfev", "njev"):
+            fields[name] = int(fields[name])
+        return _result.build(**fields, jac_method=self.jac_method, device=self.device)
+
+
+def build(results, shape, jac_method, device):
+    """The `BatchResult` of arrays with a row for each problem, x in `shape`."""
+    fields = results._asdict()
+    for name in ("x", "jac", "x_last"):
+        fields[name] = fields[name].reshape(-1, *shape)
+    status = fields.pop("status")
+    return BatchResult(
+        **fields,
+        status=status,
+        success=np.isin(status, SUCCESS),
+        message=summary(status),
+        jac_method=jac_method,
+        device=device,
+    )
+
+
+def summary(status):
+    """How many problems ended in which way."""
+    codes, counts = np.unique(status, return_counts=True)
+    by_code = dict(zip(codes.tolist(), counts.tolist(), strict=True))
+    converged = sum(by_code.pop(code, 0) for code in SUCCESS)
+    parts = [f"{converged:,} of {len(status):,} problems converged"]
+    parts += [f"{n:,} {SHORT[code]}" for code, n in sorted(by_code.items(), key=lambda c: -c[1])]
+    return "; ".join(parts) + "."

@@ -1,0 +1,133 @@
+"""Many problems, one after the other, through one solver: what each thread runs.
+
+`entry` is the solver of `minimize` itself, called by its address: inlined here, its multiply-adds
+would contract otherwise, and a problem would take another path in a batch than alone.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from fastopt._open import BOUNDED, add, enter, named, rows
+from fastopt._run import Run
+from fastopt._status import NONFINITE, RUNNING
+
+# Places in `control`, the integers that all threads share, each on a cache line of its own.
+NEXT, DONE, STOP, TICK = 0, 8, 16, 24
+CONTROL = 32  # integers
+MOST = 16  # problems that a thread takes at once: tiny ones last no longer than the taking
+
+
+class Work(NamedTuple):
+    """A thread's own arrays: those of `Problem`."""
+
+    record: Any
+    x: Any  # the one of `moving` that holds the iterate
+    moving: Any
+    still: Any
+    shaped: Any
+    state: Any
+    at: Any  # the problem under way, for messages
+
+
+class Given(NamedTuple):
+    """What the problems consist of; fields and tables have a row a problem, or one for all."""
+
+    x0: Any
+    low: Any
+    high: Any
+    fields: Any
+    args: Any
+    limits: Any  # (template, table), as the following two
+    options: Any
+    schedule: Any
+
+
+class Results(NamedTuple):
+    """A row a problem."""
+
+    x: Any
+    fun: Any
+    jac: Any
+    x_last: Any
+    fun_last: Any
+    nit: Any
+    nfev: Any
+    njev: Any
+    status: Any
+
+
+def row_of(table, b):
+    """The row for problem b of a table that may have one for all."""
+    return b if table.shape[0] > 1 else 0
+
+
+def prepare(b, work, given):
+    """The start of problem b into the thread's arrays; whether it is finite."""
+    for i in range(len(work.record)):
+        work.record[i] = FRESH[i]
+    for array in work.moving:
+        array[:] = 0.0  # nothing of the problem before must remain: inf times zero is not zero
+    x, best_x, best_g, at = work.x, work.still[2], work.still[3], row_of(given.x0, b)
+    finite = True
+    for i in range(x.size):
+        x[i] = best_x[i] = given.x0[at, i]
+        best_g[i] = math.nan
+        finite = finite and math.isfinite(x[i])
+    work.still[4][0] = math.nan
+    if BOUNDED:
+        at = row_of(given.low, b)
+        for i in range(x.size):
+            work.still[0][i], work.still[1][i] = given.low[at, i], given.high[at, i]
+    return finite
+
+
+def put(b, status, work, results):
+    """What came of problem b."""
+    run, best_x, best_g = work.record, work.still[2], work.still[3]
+    for i in range(work.x.size):
+        results.x[b, i], results.jac[b, i] = best_x[i], best_g[i]
+        results.x_last[b, i] = work.x[i]
+    results.fun[b], results.fun_last[b] = work.still[4][0], run[4]
+    results.nit[b], results.nfev[b], results.njev[b] = int(run[1]), int(run[2]), int(run[3])
+    results.status[b] = int(status)
+
+
+def one(b, entry, control, budget, work, given, rest, rooms):
+    """Solve problem b, or stop when told to: its status, and the evaluations 50 ms are good for."""
+    limits = named(given.limits[0], given.limits[1], row_of(given.limits[1], b))
+    options = named(given.options[0], given.options[1], row_of(given.options[1], b))
+    schedule = named(given.schedule[0], given.schedule[1], row_of(given.schedule[1], b))
+    data = (rows(given.fields, rooms, b) + given.args, *rest)
+    arrays = work.record, work.moving, work.still, work.shaped, work.state
+    while True:
+        tick = control[TICK]
+        until = math.inf, work.record[2] + budget
+        enter(entry, (*arrays, limits, options, schedule, data, until))
+        if work.record[0] != RUNNING:
+            return work.record[0], budget
+        if control[STOP] != 0:
+            return float(control[STOP]), budget
+        budget = 2.0 * budget if control[TICK] == tick else max(1.0, 0.5 * budget)
+
+
+def feed(entry, control, share, work, given, rest, rooms, results):
+    """Take problems from the shared counter until there are none left."""
+    problems, budget = results.status.size, 1.0
+    while control[STOP] == 0:
+        take = max(1, min(MOST, (problems - control[NEXT]) // share))
+        first = add(control, NEXT, take)
+        last = min(first + take, problems)
+        for b in range(first, last):
+            if control[STOP] != 0:
+                return
+            work.at[0] = b
+            status = NONFINITE
+            if prepare(b, work, given):
+                status, budget = one(b, entry, control, budget, work, given, rest, rooms)
+            put(b, status, work, results)
+        if first >= problems:
+            return
+        add(control, DONE, last - first)
+
+
+FRESH = tuple(Run())

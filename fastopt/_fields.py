@@ -1,0 +1,109 @@
+"""The data of a batch: fields with a row for each problem."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+KINDS = "biufc"
+
+
+class Ragged(NamedTuple):
+    """Rows of unequal lengths, one after the other."""
+
+    flat: Any
+    starts: Any
+    lengths: Any  # an array for each axis of the rows
+
+
+def fields_of(data):
+    """`data` as a tuple of arrays and `Ragged`.
+
+    A bare array is one field; inside a tuple, a list of arrays is a ragged one.
+    """
+    if isinstance(data, list):
+        raise TypeError(
+            "data is a list; give an array with a row for each problem, or a tuple of such arrays "
+            "(a list of arrays inside the tuple is a field of rows of unequal lengths)"
+        )
+    fields = data if isinstance(data, tuple) else (data,)
+    return tuple(_field(f"data[{k}]", field) for k, field in enumerate(fields))
+
+
+def _field(name, value):
+    if isinstance(value, Ragged):
+        return value
+    if np.ma.isMaskedArray(value):
+        raise TypeError(f"{name} is masked; fill it, and give weights as a field of their own")
+    listed = isinstance(value, list) and any(map(np.ndim, value))
+    if listed or (isinstance(value, list) and not value) or _holds_objects(value):
+        return _ragged(name, list(value))
+    array = _plain(name, value)
+    if array.ndim == 0:
+        raise ValueError(f"{name} is {value!r}; it must be an array with a row for each problem")
+    return array
+
+
+def _holds_objects(value):
+    return isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1
+
+
+def _plain(name, value):
+    """An array that Numba takes; no copy where it is one."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} has rows of unequal lengths; give it as a list of arrays"
+        ) from None
+    if array.dtype.kind not in KINDS or array.dtype in (np.float16, np.longdouble, np.clongdouble):
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; numbers are accepted: float64, float32, integers, "
+            "booleans, complex"
+        )
+    native = array.dtype.newbyteorder("=")
+    return array.astype(native) if array.dtype != native or not array.flags.aligned else array
+
+
+def _ragged(name, items):
+    rows = [_plain(f"{name}[{b}]", item) for b, item in enumerate(items)]
+    if not rows:
+        return Ragged(np.empty(0), np.empty(0, np.int64), (np.empty(0, np.int64),))
+    ndims = {row.ndim for row in rows}
+    if len(ndims) > 1 or 0 in ndims:
+        shapes = ", ".join(str(row.shape) for row in rows[:4])
+        raise ValueError(f"the arrays of {name} must all have one number of axes; shapes: {shapes}")
+    dtype = np.result_type(*{row.dtype for row in rows})
+    flat = np.concatenate([row.reshape(-1) for row in rows], dtype=dtype)
+    starts = np.cumsum([0] + [row.size for row in rows[:-1]], dtype=np.int64)
+    shapes = np.array([row.shape for row in rows], np.int64)
+    return Ragged(flat, starts, tuple(np.ascontiguousarray(axis) for axis in shapes.T))
+
+
+def count(field):
+    """Number of problems."""
+    return len(field.starts) if isinstance(field, Ragged) else len(field)
+
+
+def row(field, b):
+    """Problem b's row, as the compiled loop hands it to `fun`: a number or an array in C order."""
+    if not isinstance(field, Ragged):
+        return field[b] if field.flags.c_contiguous else np.array(field[b], order="C")[()]
+    shape = tuple(int(axis[b]) for axis in field.lengths)
+    start = int(field.starts[b])
+    return field.flat[start : start + int(np.prod(shape))].reshape(shape)
+
+
+def cut(field, first, last):
+    """The rows of some problems."""
+    if not isinstance(field, Ragged):
+        return field[first:last]
+    starts, lengths = field.starts[first:last], tuple(axis[first:last] for axis in field.lengths)
+    sizes = np.prod(lengths, axis=0)
+    begin, end = (int(starts[0]), int(starts[-1] + sizes[-1])) if len(starts) else (0, 0)
+    return Ragged(field.flat[begin:end], starts - begin, lengths)
+
+
+def longest(fields):
+    """The problem with the most data."""
+    sizes = sum(np.prod(f.lengths, axis=0) for f in fields if isinstance(f, Ragged))
+    return int(np.argmax(sizes)) if np.ndim(sizes) else 0

@@ -1,0 +1,82 @@
+"""A batch on this machine: its first problem, the threads, and the looks at the clock meanwhile."""
+
+import math
+import time
+
+import numpy as np
+
+from fastopt._feed import Results
+from fastopt._minimize import compiled_problem
+from fastopt._problem import SLICE, Problem
+from fastopt._progress import Counter
+from fastopt._status import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
+
+
+def first_problem(batch, fun, jac, rule, target):
+    """A problem like all others, compiled."""
+    given = batch.given
+    x = np.zeros(batch.shape, given.x0.dtype)
+    args = *batch.example, *given.args
+    return compiled_problem(fun, jac, args, rule, x, box(batch), batch.chosen, target)
+
+
+def box(batch):
+    """Bounds in arrays of their own, or None."""
+    given = batch.given
+    return (given.low[0].copy(), given.high[0].copy()) if batch.bounded else None
+
+
+def crew(batch, first, rule, target, threads, results):
+    """The target's crew at work on a batch."""
+    x, own = np.zeros(batch.shape, batch.given.x0.dtype), [first]
+    for _ in range(min(threads, batch.problems) - 1):
+        objective = first.objective.again()
+        own.append(Problem(rule, x, box(batch), batch.chosen, objective, target))
+    return target.Crew(own, batch.bounded, batch.given, results)
+
+
+def drive(crew, batch, callback):
+    """Wait for a crew, looking at the clock, the callback and Ctrl-C."""
+    began, counter = time.perf_counter(), Counter(batch.chosen.disp, batch.problems)
+    told = -1
+    try:
+        while True:
+            left = batch.chosen.maxtime - (time.perf_counter() - began)
+            over = crew.wait(max(0.0, min(SLICE, left)))
+            if crew.failure is not None:
+                raise crew.failure
+            counter.update(crew.done)
+            if callback and crew.done != told:
+                told = crew.done
+                if callback(told, batch.problems):
+                    crew.stop(STOPPED)
+                    return
+            if over:
+                return
+            if left <= 0.0:
+                crew.stop(MAXTIME)
+                return
+    except BaseException as error:
+        crew.stop(INTERRUPTED)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
+    finally:
+        counter.close()
+
+
+def empty(batch):
+    """Results of problems that have not run."""
+    count, n, dtype = batch.problems, math.prod(batch.shape), batch.given.x0.dtype
+    points, values = (count, n), np.full((2, count), math.nan)
+    counts = np.zeros((3, count), np.int64)
+    return Results(
+        x=np.empty(points, dtype),
+        fun=values[0],
+        jac=np.full(points, math.nan, dtype),
+        x_last=np.empty(points, dtype),
+        fun_last=values[1],
+        nit=counts[0],
+        nfev=counts[1],
+        njev=counts[2],
+        status=np.full(count, int(NOT_RUN)),
+    )

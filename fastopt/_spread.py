@@ -1,0 +1,164 @@
+"""A batch in parts, each solved by a worker of an executor: processes, Dask, MPI."""
+
+import functools
+import math
+import os
+import time
+from concurrent.futures import FIRST_COMPLETED, wait
+
+from fastopt import _fields, _local, rules
+from fastopt._compile import dumps, loads, thread_limit
+from fastopt._run import Failed
+from fastopt._status import MAXTIME
+
+PARTS = 8  # for each place at which work is done, so that none of them is idle for long
+LARGEST = 32e6  # bytes sent with one part
+GRACE = 0.5  # seconds for parts under way to come in after maxtime
+
+
+class Spread:
+    """The parts of a batch in the hands of an executor; `_local.drive` waits for them.
+
+    Parameters
+    ----------
+    batch, results
+        As for `_local.solve`.
+    task : bytes
+        What all parts share, from `task_of`.
+    executor
+        Any with the `submit` of `concurrent.futures.Executor`.
+    """
+
+    def __init__(self, batch, task, executor, results):
+        self.batch, self.task, self.executor, self.results = batch, task, executor, results
+        places = places_of(executor)
+        size = min(math.ceil(batch.problems / (PARTS * places)), int(LARGEST // weight(batch)))
+        self.cuts = iter(range(0, batch.problems, max(1, size)))
+        self.size, self.most = max(1, size), 2 * places
+        self.threads = max(1, thread_limit() // places) if is_here(executor) else 1
+        self.until = time.time() + batch.chosen.maxtime
+        self.futures, self.done, self.failure, self.trouble = {}, 0, None, ""
+        self.hand_out()
+
+    def hand_out(self):
+        """Keep the executor busy, without sending everything at once."""
+        while len(self.futures) < self.most and not self.trouble:
+            first = next(self.cuts, None)
+            if first is None:
+                return
+            last = min(first + self.size, self.batch.problems)
+            part = dumps(cut(self.batch, first, last), f"the data of problems {first} to {last}")
+            try:
+                future = self.executor.submit(work, self.task, part, self.threads, self.until)
+            except Exception as error:  # a pool that is shut down or broken
+                self.fail(error)
+            else:
+                self.futures[future] = first, last
+
+    def fail(self, error):
+        """The executor does not work: nothing more is sent, what it still brings is kept."""
+        self.trouble = f"{type(error).__name__}: {error}".rstrip(": ")
+
+    def wait(self, seconds):
+        """Whether all is done, after so many seconds at most."""
+        ended = wait(list(self.futures), seconds, return_when=FIRST_COMPLETED).done
+        for future in ended:
+            self.take(future)
+        self.hand_out()
+        return not self.futures
+
+    def take(self, future):
+        first, last = self.futures.pop(future)
+        try:
+            arrays, error, b = future.result()
+        except BaseException as broken:  # of the executor: those of fun are returned
+            if isinstance(broken, KeyboardInterrupt):
+                raise
+            self.fail(broken)
+            return
+        if error is not None:
+            self.failure = Failed(error, first + b)
+            return
+        for mine, theirs in zip(self.results, arrays, strict=True):
+            mine[first:last] = theirs
+        self.done += last - first
+
+    def stop(self, status):
+        """Take back what has not begun; at maxtime the rest is coming in."""
+        for future in list(self.futures):
+            if future.cancel():
+                del self.futures[future]
+        self.cuts = iter(())
+        if status == MAXTIME:
+            for future in wait(list(self.futures), GRACE).done:
+                self.take(future)
+        self.futures.clear()
+
+
+def task_of(fun, jac, rule):
+    """What all parts share."""
+    return dumps((fun, jac, rule.__name__.rpartition(".")[2]), "fun and jac")
+
+
+@functools.lru_cache(8)
+def task_from(task):
+    """In a worker: once, so that nothing is compiled twice."""
+    return loads(task)
+
+
+def work(task, part, threads, until):
+    """In a worker: solve one part; (arrays, what fun raised or None, for which problem)."""
+    from fastopt.targets import cpu
+
+    fun, jac, name = task_from(task)
+    batch = loads(part)
+    chosen = batch.chosen._replace(maxtime=max(0.0, until - time.time()), disp=False)
+    batch, results = batch._replace(chosen=chosen), _local.empty(batch)
+    try:
+        first = _local.first_problem(batch, fun, jac, rules.get(name), cpu)
+        crew = _local.crew(batch, first, rules.get(name), cpu, threads, results)
+        _local.drive(crew, batch, None)
+    except Failed as failed:
+        return (), failed.error, failed.problem
+    return tuple(results), None, 0
+
+
+def cut(batch, first, last):
+    """Some of the problems."""
+
+    def rows(table):
+        return table[first:last] if len(table) > 1 else table
+
+    given = batch.given
+    given = given._replace(
+        x0=rows(given.x0),
+        low=rows(given.low),
+        high=rows(given.high),
+        fields=tuple(_fields.cut(field, first, last) for field in given.fields),
+        **{
+            name: (getattr(given, name)[0], rows(getattr(given, name)[1]))
+            for name in ("limits", "options", "schedule")
+        },
+    )
+    return batch._replace(problems=last - first, given=given)
+
+
+def weight(batch):
+    """Bytes that a problem takes on its way."""
+    fields = (field.flat if hasattr(field, "starts") else field for field in batch.given.fields)
+    sent = sum(array.nbytes for array in (batch.given.x0, *fields)) / batch.problems
+    return 1 + sent + 32 * math.prod(batch.shape)
+
+
+def is_here(executor):
+    """Whether its workers share this machine's processors."""
+    return hasattr(executor, "_max_workers")
+
+
+def places_of(executor):
+    """How many parts can be worked on at a time."""
+    client = getattr(executor, "_client", None)  # of Dask's ClientExecutor
+    if client is not None:
+        return max(1, sum(client.nthreads().values()))
+    number = getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", None)
+    return max(1, number or os.cpu_count() or 1)

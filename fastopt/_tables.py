@@ -1,0 +1,75 @@
+"""Options of a batch that may differ from problem to problem, as tables of numbers."""
+
+import numpy as np
+
+from fastopt import _options, rules
+from fastopt._run import Limits
+
+
+def columns_of(options, tol):
+    """What among the options has a value for each problem, as arrays, and the other options."""
+    if options is not None and not hasattr(options, "items"):
+        raise TypeError(f"options must be a dict, not {type(options).__name__}")
+    shared, columns = dict(options or {}), {}
+    if np.ndim(tol) == 1:
+        shared.setdefault("gtol", tol)
+        tol = None
+    for name, value in list(shared.items()):
+        if name != "finite_diff_rel_step" and _is_column(value):
+            columns[name] = np.asarray(shared.pop(name))
+    return shared, columns, tol
+
+
+def _is_column(value):
+    several = isinstance(value, list | tuple | np.ndarray) or hasattr(value, "__array__")
+    return several and not hasattr(value, "_fields") and np.ndim(value) == 1
+
+
+def parse(rule, shared, columns, tol, dtype):
+    """The options, checked; where problems differ in one, with the largest of their values."""
+    chosen = None
+    for pick in (np.min, np.max):
+        single = {name: _pick(pick, name, column) for name, column in columns.items()}
+        chosen = _options.parse(rule, {**shared, **single}, tol, dtype)
+    possible = {*Limits._fields, *rules.options_class(rule)._fields, "learning_rate"}
+    for name, column in columns.items():
+        if name not in possible or column.dtype == bool:
+            raise TypeError(f"{name} cannot differ from problem to problem; give one value")
+    return chosen
+
+
+def _pick(pick, name, column):
+    if column.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be real numbers, not {column!r}")
+    return pick(column) if column.size else None
+
+
+def tables(chosen, columns):
+    """(template, table) of the limits, the rule's options and the schedule."""
+    columns = dict(columns)
+    if "maxiter" in columns:
+        columns["maxiter"] = np.floor(columns["maxiter"])
+    if "maxfev" in columns:
+        columns["maxfev"] = np.floor(columns["maxfev"])
+    if "eps" in columns and chosen.schedule is None:
+        columns["eps"] = np.where(columns["eps"] == 0.0, _options.AUTO["eps"], columns["eps"])
+    if "learning_rate" in columns:
+        columns["rate"] = columns.pop("learning_rate")
+    schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+    own = {name: c for name, c in columns.items() if name in ("rate",)}
+    others = {name: c for name, c in columns.items() if name not in own}
+    return _table(chosen.limits, others), _table(chosen.rule, others), _table(schedule, own)
+
+
+def _table(template, columns):
+    names = getattr(template, "_fields", ())
+    rows = max((len(columns[name]) for name in names if name in columns), default=1)
+    table = np.empty((rows, len(names)))
+    for k, name in enumerate(names):
+        table[:, k] = columns.get(name, getattr(template, name))
+    return template, table
+
+
+def count(columns):
+    """The names of the columns with their lengths."""
+    return {f"options[{name!r}]": len(column) for name, column in columns.items()}

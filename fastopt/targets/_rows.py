@@ -1,0 +1,195 @@
+"""What a thread of a batch needs below Python: rows of arrays without counting references to them,
+named tuples from tables, a shared counter, and compiled code called by its address.
+"""
+
+from typing import Any
+
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.extending import (
+    NativeValue,
+    intrinsic,
+    models,
+    register_model,
+    typeof_impl,
+    unbox,
+)
+from numba.np import arrayobj
+
+from fastopt.targets._intrinsics import _array
+
+
+class Entry:
+    """Where the code of a dispatcher for these arguments begins, and their types."""
+
+    def __init__(self, compiled, args):
+        self.compiled = compiled  # alive, and its code with it
+        self.kinds = tuple(compiled.typeof_pyval(a) for a in args)
+        code = compiled.overloads[self.kinds]
+        self.address = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
+
+
+class EntryType(types.Type):
+    """A function's address, with the types of its arguments; it returns nothing."""
+
+    def __init__(self, kinds):
+        self.kinds = self.types = kinds  # `types`: what names this type on disk looks there
+        super().__init__(f"Entry({', '.join(map(str, kinds))})")
+
+
+register_model(EntryType)(models.OpaqueModel)
+
+
+@typeof_impl.register(Entry)
+def _typeof(value, context):
+    return EntryType(value.kinds)
+
+
+@unbox(EntryType)
+def _unbox(kind, value, c):
+    number = c.pyapi.object_getattr_string(value, "address")
+    address = c.pyapi.long_as_voidptr(number)
+    c.pyapi.decref(number)
+    return NativeValue(address, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
+
+
+@intrinsic
+def enter(context, entry, args):
+    """Call the code with these arguments, which must be of exactly its types."""
+    if tuple(args) != entry.kinds:
+        pairs = [f"{a} is not {b}" for a, b in zip(args, entry.kinds, strict=True) if a != b]
+        raise TypingError(f"these arguments do not fit the compiled solver: {'; '.join(pairs)}")
+
+    def codegen(context, builder, signature, values):
+        convention = context.call_conv
+        kind = convention.get_function_type(types.none, entry.kinds)
+        function = builder.bitcast(values[0], kind.as_pointer())
+        items = cgutils.unpack_tuple(builder, values[1], len(entry.kinds))
+        status, _ = convention.call_function(builder, function, types.none, entry.kinds, items)
+        with cgutils.if_unlikely(builder, status.is_error):
+            convention.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+
+    return types.void(entry, args), codegen
+
+
+@intrinsic
+def add(context, array, place, amount):
+    """array[place] += amount for all threads at once; the value before."""
+
+    def codegen(context, builder, signature, values):
+        data = _array(context, builder, array, values[0]).data
+        place, amount = (
+            context.cast(builder, value, kind, types.int64)
+            for value, kind in zip(values[1:], signature.args[1:], strict=True)
+        )
+        pointer = builder.gep(data, [place])
+        return builder.atomic_rmw("add", pointer, amount, "monotonic")
+
+    return types.int64(array, place, amount), codegen
+
+
+@intrinsic
+def named(context, template, table, row):
+    """The named tuple in a row of a table of float64, in the types of the template's fields."""
+    kinds = tuple(template)
+
+    def codegen(context, builder, signature, values):
+        data = _array(context, builder, table, values[1]).data
+        first = builder.mul(values[2], values[2].type(len(kinds)))
+        items = []
+        for k, kind in enumerate(kinds):
+            pointer = builder.gep(data, [builder.add(first, first.type(k))])
+            items.append(context.cast(builder, builder.load(pointer), types.float64, kind))
+        return context.make_tuple(builder, template, items)
+
+    return template(template, table, types.intp), codegen
+
+
+@intrinsic
+def rows(context, fields, rooms, b):
+    """Problem b's row of each field: a number, or an array that lies together.
+
+    Rows that do not are copied into `rooms`. A field ``(flat, starts, lengths)`` is ragged.
+    """
+    kinds = tuple(map(row_type, fields))
+
+    def codegen(context, builder, signature, values):
+        items = []
+        for k, field in enumerate(fields):
+            value, room = (builder.extract_value(v, k) for v in values[:2])
+            make = _ragged_row if isinstance(field, types.BaseTuple) else _row
+            items.append(make(context, builder, field, kinds[k], value, room, values[2]))
+        return context.make_tuple(builder, types.Tuple(kinds), items)
+
+    return types.Tuple(kinds)(fields, rooms, types.intp), codegen
+
+
+def row_type(field):
+    """The type of a row of a field."""
+    if isinstance(field, types.BaseTuple):
+        flat, _, lengths = field.types
+        return types.Array(flat.dtype, len(lengths), "C", readonly=not flat.mutable)
+    if field.ndim == 1:
+        return field.dtype
+    lies = field.layout == "C"
+    return types.Array(field.dtype, field.ndim - 1, "C", readonly=lies and not field.mutable)
+
+
+def _view(context, builder, kind, data, lengths):
+    """An array without an owner: what it shows outlives it."""
+    width = context.get_constant(
+        types.intp, context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    )
+    strides = [width]
+    for length in reversed(lengths[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    array = _array(context, builder, kind)
+    shape, strides = cgutils.pack_array(builder, lengths), cgutils.pack_array(builder, strides)
+    arrayobj.populate_array(array, data, shape, strides, width, None)
+    return array._getvalue()
+
+
+def _row(context, builder, field, kind, value, room, b):
+    array: Any = _array(context, builder, field, value)
+    shape = cgutils.unpack_tuple(builder, array.shape)
+    strides = cgutils.unpack_tuple(builder, array.strides)
+    zeros = [b.type(0)] * (field.ndim - 1)
+    first = cgutils.get_item_pointer2(
+        context, builder, array.data, shape, strides, "A", [b, *zeros]
+    )
+    if field.ndim == 1:
+        return context.unpack_value(builder, field.dtype, first)
+    if field.layout == "C":
+        return _view(context, builder, kind, first, shape[1:])
+    target: Any = _array(context, builder, kind, room)
+    with cgutils.loop_nest(builder, shape[1:], b.type) as at:
+        source = cgutils.get_item_pointer2(
+            context, builder, array.data, shape, strides, "A", [b, *at]
+        )
+        lies = cgutils.unpack_tuple(builder, target.shape)
+        place = cgutils.get_item_pointer2(
+            context,
+            builder,
+            target.data,
+            lies,
+            cgutils.unpack_tuple(builder, target.strides),
+            "C",
+            at,
+        )
+        builder.store(builder.load(source), place)
+    return room
+
+
+def _ragged_row(context, builder, field, kind, value, room, b):
+    def number(part, array):
+        data = _array(context, builder, part, array).data
+        return builder.load(builder.gep(data, [b]))
+
+    flat, starts, lengths = (builder.extract_value(value, k) for k in range(3))
+    first = number(field[1], starts)
+    sizes = [
+        number(part, builder.extract_value(lengths, k)) for k, part in enumerate(tuple(field[2]))
+    ]
+    data = _array(context, builder, field[0], flat).data
+    return _view(context, builder, kind, builder.gep(data, [first]), sizes)
