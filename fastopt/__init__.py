@@ -5,6 +5,7 @@ from fastopt._batch import minimize_batch
 from fastopt._config import show_config
 from fastopt._gradients import compare_grad, value_and_grad
 from fastopt._minimize import minimize
+from fastopt._multistart import multistart
 from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop and its like)
 from fastopt.rules import methods
 
@@ -14,6 +15,7 @@ __all__ = [
     "methods",
     "minimize",
     "minimize_batch",
+    "multistart",
     "schedules",
     "show_config",
     "value_and_grad",

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from fastopt import _batch_inputs, _dispatch, _local, _objective, _options, _result, _spread
+from fastopt import _batch_inputs, _dispatch, _local, _objective, _options, _spread
 from fastopt._run import Failed
 from fastopt._status import NOT_RUN
 
@@ -24,7 +24,73 @@ def minimize_batch(
     device="auto",
     workers=None,
 ):
-    """Doc."""
+    """Minimise one function for very many data sets, each problem stopping by itself.
+
+    The solves run compiled, one problem at a time in each thread; problem b takes the same path,
+    to the last bit, as ``minimize(fun, x0[b], args=(*data_b, *args))``, however many threads work.
+
+    Parameters
+    ----------
+    fun : callable ``fun(x, *data_b, *args) -> float``
+        The objective, an @njit function or a plain one, which is compiled, with the plain
+        functions it calls. It must not write to its arguments.
+    x0 : array_like of float64, float32 or integers, shape (n,) or (B, ...)
+        The start: in one dimension for all problems, else with a row for each, whose shape x keeps.
+        A row that is not finite fails (status -1); the others are untouched.
+    data : array_like or tuple of array_like, optional
+        What differs from problem to problem, with the problem as leading axis: one array, or a
+        tuple of them. In the tuple, a list of arrays is a field of rows of unequal lengths. `fun`
+        gets row b of each, a number or an array in C order. A `numpy.memmap` is read row by row.
+    args : tuple, optional
+        Further arguments, the same for all problems.
+    method, jac, tol
+        As for `minimize`; with ``jac=None`` derivatives are exact, and what cannot be
+        differentiated is an error. A `jac` function gets the arguments of `fun`.
+    bounds : `scipy.optimize.Bounds`, sequence of (low, high) or array (B, n, 2), optional
+        For all problems, or, where ``lb`` or ``ub`` have a row for each, for each its own.
+    callback : callable, optional
+        ``callback(done, total)``, as problems are done, up to twenty times a second; may raise
+        StopIteration.
+    options : dict, optional
+        As for `minimize`. `learning_rate` (a number), `maxiter`, `maxfev`, `gtol`, `ftol`, `xtol`
+        and the numbers of the rule (`rho`, `eps`, ...) may be arrays with a value for each problem.
+        ``maxtime`` is for the whole batch; ``disp`` shows a progress bar.
+    device : {"auto", "cpu", "cuda"}
+        Where to run. So far batches run on the CPU.
+    workers : int or `concurrent.futures.Executor`, optional
+        Number of threads; by default what `numba.set_num_threads` allows. Or an executor (of
+        processes, of Dask: ``client.get_executor()``, of MPI), to whose workers the problems are
+        sent in parts. The bits do not depend on it.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        The fields of `minimize`, each an array with the problem as leading axis: ``x, fun, jac``
+        (of the best points), ``x_last, fun_last, nit, nfev, njev, status, success``. ``message``
+        says how many problems ended in which way, and ``res.problem(b)`` is problem b's own
+        result. Status 5 or 6: cut by `maxtime` or Ctrl-C, with the best point so far; 7: not run,
+        with x at its start and f NaN.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that make no sense, numbers of problems that differ, a `fun` that cannot be
+        compiled or differentiated. What `fun` raises passes through, with the problem's number.
+    MemoryError
+        Where the results could not be held, before anything is done.
+
+    Examples
+    --------
+    >>> import fastopt, numpy as np
+    >>> t = np.linspace(0, 4, 64)
+    >>> rates = np.array([0.5, 1.0, 2.0])
+    >>> decays = 3.0 * np.exp(-rates[:, None] * t)
+    >>> def misfit(p, y, t):
+    ...     return np.sum((p[0] * np.exp(-p[1] * t) - y) ** 2)
+    >>> res = fastopt.minimize_batch(misfit, [1.0, 1.0], decays, args=(t,))
+    >>> res.x.round(4).tolist(), res.message
+    ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
+    """
     rule = _options.find_rule(method)
     target = _dispatch.target(device, x0)
     if not hasattr(target, "Crew"):
@@ -50,7 +116,11 @@ def minimize_batch(
             raise failed.error from None
         start_where_not_run(batch, results)
         trouble = getattr(crew, "trouble", "")
-    result = _result.build_batch(results, batch.shape, jac_method, "cpu")
+    from fastopt import (
+        _batch_result,
+    )  # late: scipy.optimize costs more than the rest of the package
+
+    result = _batch_result.build(results, batch.shape, jac_method, "cpu")
     if trouble:
         result.message += f" The executor failed: {trouble}."
         warnings.warn(result.message, RuntimeWarning, stacklevel=2)

@@ -27,7 +27,8 @@ def floats(x0):
         x = np.asarray(x0)
     except ValueError:
         raise ValueError("x0 has rows of unequal lengths; it must be an array") from None
-    x = x.astype(np.float64 if x.dtype.kind in "iu" else x.dtype.newbyteorder("="), copy=False)
+    dtype = np.dtype(np.float64) if x.dtype.kind in "iu" else x.dtype.newbyteorder("=")
+    x = x.astype(dtype, copy=False)
     if x.dtype not in (np.float32, np.float64):
         raise TypeError(
             f"x0 has dtype {x.dtype}; float64, float32 and integers are accepted"
@@ -40,7 +41,8 @@ def box_of(bounds, x):
     """(low, high) as flat arrays in x's type, or None."""
     if bounds is None:
         return None
-    return _inside(*_sides(bounds, x.shape), x.reshape(-1))
+    low, high = sides_of(bounds, x.shape)
+    return inside(low, high, x.reshape(-1))
 
 
 def boxes_of(bounds, x, shape):
@@ -54,8 +56,8 @@ def boxes_of(bounds, x, shape):
         each = np.ndim(bounds) == 3 if isinstance(bounds, np.ndarray) else False
         sides = [bounds[..., k].astype(float) for k in range(2)] if each else []
     if not each:
-        low, high = (side[None] for side in _sides(bounds, shape))
-        return _inside(low, high, x)
+        low, high = (side[None] for side in sides_of(bounds, shape))
+        return inside(low, high, x)
     try:
         problems = max(len(side) for side in sides if side.ndim > len(shape))
         sides = [np.array(np.broadcast_to(side, (problems, *shape))) for side in sides]
@@ -64,10 +66,11 @@ def boxes_of(bounds, x, shape):
             f"bounds of shapes {sides[0].shape} and {sides[1].shape} do not fit {shape}, the shape "
             "of a problem's x"
         ) from None
-    return _inside(*(side.reshape(problems, -1) for side in sides), x)
+    low, high = (side.reshape(problems, math.prod(shape)) for side in sides)
+    return inside(low, high, x)
 
 
-def _sides(bounds, shape):
+def sides_of(bounds, shape):
     """(low, high) as flat arrays of float64 for an x of this shape."""
     size = math.prod(shape)
     try:
@@ -81,10 +84,11 @@ def _sides(bounds, shape):
             f"of x0, or a scipy.optimize.Bounds of x0's shape; {_count(bounds)} were given: "
             f"{bounds!r}"
         ) from None
-    return [np.ascontiguousarray(side).reshape(-1) for side in sides]
+    low, high = (np.ascontiguousarray(side).reshape(-1) for side in sides)
+    return low, high
 
 
-def _inside(low, high, x):
+def inside(low, high, x):
     """The bounds in x's type, checked; their last axis is that of x's components."""
     if (bad := ~(low <= high)).any():
         i = _first(bad)

@@ -18,10 +18,3 @@ def intermediate(**fields):
     from scipy.optimize import OptimizeResult
 
     return OptimizeResult(**fields)
-
-
-def build_batch(*parts):
-    """A BatchResult."""
-    from fastopt import _batch_result
-
-    return _batch_result.build(*parts)

@@ -16,14 +16,17 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     {"_open", "_status"},
     {"_run", "rules", "_fingerprint", "_cache", "schedules"},
-    {"_descent", "_compile"},
+    {"_descent", "_feed", "_compile"},
     {"elementary"},
     {"derivatives"},
     {"targets"},
-    {"_dispatch", "_objective", "_options", "_result", "_progress"},
-    {"_inputs", "_problem"},
-    {"_minimize", "_batch", "_optimizers", "_config"},
-    {"_scipy", "_gradients"},
+    {"_fields", "_dispatch", "_objective", "_options", "_result", "_progress"},
+    {"_inputs", "_problem", "_tables", "_batch_result"},
+    {"_minimize", "_optimizers", "_config", "_batch_inputs"},
+    {"_scipy", "_gradients", "_local"},
+    {"_spread"},
+    {"_batch"},
+    {"_multistart"},
     {""},  # fastopt itself: the public names
 ]
 MAY_IMPORT_NUMBA = {"_compile", "_cache", "_fingerprint", "targets", "derivatives", "elementary"}

@@ -92,7 +92,7 @@ def add(context, array, place, amount):
 @intrinsic
 def named(context, template, table, row):
     """The named tuple in a row of a table of float64, in the types of the template's fields."""
-    kinds = tuple(template)
+    kinds = parts(template)
 
     def codegen(context, builder, signature, values):
         data = _array(context, builder, table, values[1]).data
@@ -125,10 +125,15 @@ def rows(context, fields, rooms, b):
     return types.Tuple(kinds)(fields, rooms, types.intp), codegen
 
 
+def parts(kind: Any):
+    """The types in a type of tuples."""
+    return tuple(kind)
+
+
 def row_type(field):
     """The type of a row of a field."""
     if isinstance(field, types.BaseTuple):
-        flat, _, lengths = field.types
+        flat, _, lengths = parts(field)
         return types.Array(flat.dtype, len(lengths), "C", readonly=not flat.mutable)
     if field.ndim == 1:
         return field.dtype
@@ -189,7 +194,7 @@ def _ragged_row(context, builder, field, kind, value, room, b):
     flat, starts, lengths = (builder.extract_value(value, k) for k in range(3))
     first = number(field[1], starts)
     sizes = [
-        number(part, builder.extract_value(lengths, k)) for k, part in enumerate(tuple(field[2]))
+        number(part, builder.extract_value(lengths, k)) for k, part in enumerate(parts(field[2]))
     ]
     data = _array(context, builder, field[0], flat).data
     return _view(context, builder, kind, builder.gep(data, [first]), sizes)
