@@ -102,10 +102,11 @@ def minimize_batch(
     threads, executor = _batch_inputs.workers_of(workers)
     _batch_inputs.require_memory(batch)
     fun, jac = _objective.for_batch(fun, jac)
-    results, trouble, jac_method = _local.empty(batch), "", _objective.method_of(jac, fun)
+    results, trouble = _local.empty(batch), ""
     if batch.problems:
         first = _local.first_problem(batch, fun, jac, rule, target)
         if executor is None:
+            threads = 1 if _objective.is_parallel(fun) else threads
             crew = _local.crew(batch, first, rule, target, threads, results)
         else:
             crew = _spread.Spread(batch, _spread.task_of(fun, jac, rule), executor, results)
@@ -120,7 +121,8 @@ def minimize_batch(
         _batch_result,
     )  # late: scipy.optimize costs more than the rest of the package
 
-    result = _batch_result.build(results, batch.shape, jac_method, "cpu")
+    source = _objective.name_of(_objective.method_of(jac, fun))
+    result = _batch_result.build(results, batch.shape, source, "cpu")
     if trouble:
         result.message += f" The executor failed: {trouble}."
         warnings.warn(result.message, RuntimeWarning, stacklevel=2)

@@ -24,6 +24,8 @@ class Batch(NamedTuple):
 
 def read(rule, x0, data, args, bounds, tol, options):
     """Everything about the problems but their function."""
+    from fastopt.derivatives._explain import kind_of  # takes time to import
+
     fields = _fields.fields_of(data)
     starts, shape, lengths = starts_of(x0)
     shared, columns, tol = _tables.columns_of(options, tol)
@@ -38,6 +40,8 @@ def read(rule, x0, data, args, bounds, tol, options):
     chosen = _tables.parse(rule, shared, columns, tol, starts.dtype)
     tables = _tables.tables(chosen, columns)
     args = args if isinstance(args, tuple) else (args,)
+    for k, value in enumerate(args):
+        kind_of(f"args[{k}]", value)
     low, high = box or (starts, starts)
     given = Given(starts, low, high, fields, args, *tables)
     lead = _fields.longest(fields)

@@ -106,4 +106,4 @@ def cut(field, first, last):
 def longest(fields):
     """The problem with the most data."""
     sizes = sum(np.prod(f.lengths, axis=0) for f in fields if isinstance(f, Ragged))
-    return int(np.argmax(sizes)) if np.ndim(sizes) else 0
+    return int(np.argmax(sizes)) if np.size(sizes) > 1 else 0

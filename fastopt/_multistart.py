@@ -116,8 +116,8 @@ def _box(bounds):
     if not np.isfinite(high - low).all():
         i = int(np.argmin(np.isfinite(high - low)))
         raise ValueError(
-            f"bounds of component {i} are ({low[i]:g}, {high[i]:g}); they must be finite: starts are "
-            "spread over them"
+            f"bounds of component {i} are ({low[i]:g}, {high[i]:g}); they must be finite: "
+            "starts are spread over them"
         )
     return low, high, shape
 

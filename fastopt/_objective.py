@@ -19,7 +19,7 @@ class Objective(NamedTuple):
     counted: bool  # whether args hold what Numba counts references to: lists, dicts, ...
     data: tuple
     compiled: bool
-    method: str  # result.jac_method
+    method: str  # a key of derivatives.METHODS
 
     def again(self):
         """The same with scratch of its own, for another thread."""
@@ -51,6 +51,16 @@ def for_batch(fun, jac):
     if callable(jac):
         return fun, _compile.as_compiled(jac, "jac")
     return fun, "autodiff" if jac is None or jac is False else jac
+
+
+def is_parallel(fun):
+    """Whether it spreads over all cores by itself: two at a time are not safe in every layer."""
+    return bool(getattr(fun, "targetoptions", {}).get("parallel"))
+
+
+def name_of(method):
+    """What a result calls it: `jac_method`."""
+    return "jac" if method == "callable" else method
 
 
 def can_be_compiled(fun):

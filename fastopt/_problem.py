@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from fastopt import _result, rules
+from fastopt._objective import name_of
 from fastopt._progress import Progress, report
 from fastopt._run import Run
 from fastopt._status import INTERRUPTED, MAXTIME, RUNNING, STOPPED
@@ -128,6 +129,6 @@ class Problem:
             njev=int(run.njev),
             x_last=self.x.reshape(shape).copy(),
             fun_last=run.f,
-            jac_method="jac" if self.objective.method == "callable" else self.objective.method,
+            jac_method=name_of(self.objective.method),
             device="cpu",
         )

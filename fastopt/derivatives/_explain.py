@@ -44,16 +44,18 @@ def require_complex(fun, x, args):
 
 
 def _signature(x, args):
-    kinds = [numba.typeof(x)]
-    for k, value in enumerate(args):
-        try:
-            kinds.append(numba.typeof(value))
-        except ValueError:
-            raise TypeError(
-                f"args[{k}] is a {type(value).__name__}, which compiled functions cannot take; "
-                "pass arrays, numbers and tuples of them"
-            ) from None
-    return tuple(kinds)
+    return (numba.typeof(x), *(kind_of(f"args[{k}]", value) for k, value in enumerate(args)))
+
+
+def kind_of(name, value):
+    """The Numba type of an argument."""
+    try:
+        return numba.typeof(value)
+    except ValueError:
+        raise TypeError(
+            f"{name} is a {type(value).__name__}, which compiled functions cannot take; "
+            "pass arrays, numbers and tuples of them"
+        ) from None
 
 
 def _compiled(function, name, signature):

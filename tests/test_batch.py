@@ -1,0 +1,360 @@
+"""`minimize_batch`: every problem as `minimize` solves it alone, to the last bit."""
+
+import _thread
+import math
+import os
+import threading
+import time
+
+import numba
+import numpy as np
+import pytest
+from batch_problems import ARRAYS, X0, T, decays, misfit, same
+from scipy.optimize import Bounds, OptimizeResult
+
+import fastopt
+
+Y, TRUE = decays(60)
+ALONE = numba.njit(misfit)
+LENGTHS = np.random.default_rng(1).integers(12, 40, len(Y))
+QUICK = {"maxfev": 300}
+
+
+def check(fun, x0, data, args=(), options=None, each=None, problems=range(0, 60, 13), **others):
+    """The batch, and some of its problems compared with `minimize`; `each(b)` their own options."""
+    batch = fastopt.minimize_batch(fun, x0, data, args, options=options, **others)
+    fields = data if isinstance(data, tuple) else (data,)
+    for b in problems:
+        start = x0 if np.ndim(x0) == 1 else x0[b]
+        rows = tuple(np.array(f[b])[()] if np.ndim(f[b]) else f[b] for f in fields)
+        own = {**(options or {}), **(each(b) if each else {})}
+        alone = fastopt.minimize(numba.njit(fun), start, (*rows, *args), options=own, **others)
+        problem = batch.problem(b)
+        assert set(problem) == set(alone)
+        for name, value in alone.items():
+            np.testing.assert_array_equal(problem[name], value, err_msg=f"{name} of problem {b}")
+            assert type(problem[name]) is type(value)
+    return batch
+
+
+def test_equals_minimize():
+    res = check(misfit, X0, Y, (T,), QUICK, method="adagrad")
+    assert res.success.all()
+    assert res.message == "60 of 60 problems converged."
+    assert np.max(np.abs(res.x - TRUE)) < 0.5
+    gradient = fastopt.value_and_grad(misfit, size=3)
+    for b in range(60):
+        f, g = gradient(res.x[b], Y[b], T)
+        assert np.max(np.abs(g)) <= 3e-7
+        assert f == pytest.approx(res.fun[b], rel=1e-12)
+
+
+def test_equals_minimize_with_a_given_rate():
+    rates, rho = np.linspace(1e-3, 1e-2, 60), np.linspace(0.5, 0.95, 60)
+    options = {"learning_rate": rates, "rho": rho, "maxiter": np.arange(60)}
+    batch = fastopt.minimize_batch(misfit, X0, Y, (T,), options=options)
+    np.testing.assert_array_equal(batch.nit, np.arange(60))
+    assert batch.message == "0 of 60 problems converged; 60 reached maxiter."
+    for b in (0, 1, 31, 59):
+        own = {"learning_rate": rates[b], "rho": rho[b], "maxiter": b}
+        alone = fastopt.minimize(ALONE, X0, (Y[b], T), options=own)
+        assert all(np.array_equal(batch.problem(b)[name], alone[name]) for name in alone)
+
+
+def test_equals_the_textbook():
+    """Against RMSProp written in NumPy over the whole batch."""
+    rates = np.linspace(1e-3, 1e-2, 60)[:, None]
+    x, v = np.ones((60, 3)), np.zeros((60, 3))
+    for _ in range(25):
+        e = np.exp(-x[:, 1:2] * T)
+        r = x[:, :1] * e + x[:, 2:] - Y
+        g = 2 * np.stack([(r * e).sum(1), -(r * x[:, :1] * T * e).sum(1), r.sum(1)], axis=1)
+        v = 0.9 * v + 0.1 * g * g
+        x -= rates * g / np.sqrt(v + 1e-8)
+    options = {"learning_rate": rates[:, 0], "maxiter": 25}
+    res = fastopt.minimize_batch(misfit, X0, Y, (T,), options=options)
+    np.testing.assert_allclose(res.x_last, x, rtol=1e-10, atol=1e-12)
+
+
+def test_bounds():
+    low, high = [0.0, 0.6, 0.1], np.linspace(1.0, 1.6, 60)[:, None] * np.ones(3)
+    options = {**QUICK, "gtol": np.geomspace(1e-6, 1e-2, 60)}
+    batch = fastopt.minimize_batch(misfit, X0, Y, (T,), bounds=Bounds(low, high), options=options)
+    assert np.all((batch.x >= low) & (batch.x <= high))
+    pairs = np.stack([np.broadcast_to(low, high.shape), high], axis=-1)
+    same(batch, fastopt.minimize_batch(misfit, X0, Y, (T,), bounds=pairs, options=options))
+    shared = fastopt.minimize_batch(
+        misfit, X0, Y, (T,), bounds=Bounds(low, high[20]), options={**QUICK, "gtol": 1e-4}
+    )
+    for b, found, gtol in ((20, shared, 1e-4), (59, batch, 1e-2)):
+        alone = fastopt.minimize(
+            ALONE, X0, (Y[b], T), bounds=Bounds(low, high[b]), options={**QUICK, "gtol": gtol}
+        )
+        assert all(np.array_equal(found.problem(b)[name], alone[name]) for name in alone)
+
+
+def test_ragged_and_strided_fields_and_starts_of_each():
+    x0 = np.ones((60, 3)) + 0.01 * np.arange(60)[:, None]
+    ys, ts = [y[:n] for y, n in zip(Y, LENGTHS, strict=True)], [T[:n] for n in LENGTHS]
+    ragged = check(misfit, x0, (ys, ts), (), QUICK, method="adagrad")
+    objects = np.empty(60, object)
+    objects[:] = ys
+    same(ragged, fastopt.minimize_batch(misfit, x0, (objects, ts), method="adagrad", options=QUICK))
+    whole = fastopt.minimize_batch(misfit, x0, Y, (T,), method="adagrad", options=QUICK)
+    for data in (np.asfortranarray(Y), np.repeat(Y, 2, axis=1)[:, ::2], (list(Y),)):
+        same(whole, fastopt.minimize_batch(misfit, x0, data, (T,), method="adagrad", options=QUICK))
+    big = Y.astype(Y.dtype.newbyteorder(">"))
+    same(whole, fastopt.minimize_batch(misfit, x0, big, (T,), method="adagrad", options=QUICK))
+
+
+def table(x, a, w, k, flag):
+    """Fields of several kinds: two axes, numbers, integers, booleans; x in a shape of its own."""
+    s = 0.0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            s += w * (x[i % 2, j % 2] - a[i, j]) ** 2
+    return s * k if flag else s + (x[0, 0] - 3.0) ** 2
+
+
+def test_fields_of_all_kinds():
+    rng = np.random.default_rng(2)
+    a = [rng.normal(size=(n % 4 + 2, 3)) for n in range(20)]
+    data = a, rng.uniform(1, 2, 20), np.arange(1, 21), np.arange(20) % 3 > 0
+    res = check(table, np.zeros((20, 2, 2)), data, problems=(0, 1, 7, 19))
+    assert res.x.shape == res.jac.shape == res.x_last.shape == (20, 2, 2)
+    assert res.success.all()
+
+
+def test_single_precision():
+    y = Y.astype(np.float32)
+    res = check(misfit, X0.astype(np.float32), y, (T.astype(np.float32),), method="adagrad")
+    assert res.x.dtype == res.jac.dtype == np.float32
+    assert res.success.all()
+
+
+def square(x, d):
+    return (x[0] - d) ** 2 + (x[1] + d) ** 2, (2.0 * (x[0] - d), 2.0 * (x[1] + d))
+
+
+def value(x, d):
+    return (x[0] - d) ** 2 + (x[1] + d) ** 2
+
+
+def slope(x, d):
+    return np.array([2.0 * (x[0] - d), 2.0 * (x[1] + d)])
+
+
+@pytest.mark.parametrize(
+    ("fun", "jac"), [(square, True), (value, slope), (value, "3-point"), (value, "cs")]
+)
+def test_gradients_of_all_kinds(fun, jac):
+    d = np.linspace(-3, 3, 50)
+    res = fastopt.minimize_batch(fun, [0.5, 0.5], d, jac=jac)
+    np.testing.assert_allclose(res.x, np.stack([d, -d], axis=1), atol=1e-6)
+    assert res.jac_method == {True: "fun", slope: "jac"}.get(jac, jac)
+
+
+def valley(x, d):
+    """More parameters than duals have partials: several passes, scratch of each thread's own."""
+    s = 0.0
+    for i in range(len(x) - 1):
+        s += 10.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
+    return s + (x[0] - d) ** 2
+
+
+def test_many_parameters():
+    check(valley, np.zeros(20), np.linspace(0, 1, 30), options={"maxfev": 60}, problems=(0, 29))
+
+
+def test_lists_in_args():
+    def picked(x, d, places):
+        s = 0.0
+        for i in places:
+            s += (x[i] - d) ** 2
+        return s
+
+    for kind in (tuple, numba.typed.List):
+        res = fastopt.minimize_batch(picked, np.zeros(3), np.arange(40.0), (kind([0, 2]),))
+        np.testing.assert_allclose(res.x[:, 2], np.arange(40.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_any_number_of_threads_and_any_order_give_the_same_bits(workers):
+    y, _ = decays(500)
+    one = fastopt.minimize_batch(misfit, X0, y, (T,), method="adagrad", options=QUICK, workers=1)
+    order = np.random.default_rng(0).permutation(500)
+    many = fastopt.minimize_batch(
+        misfit, X0, y[order], (T,), method="adagrad", options=QUICK, workers=workers
+    )
+    same(many, one, order)
+
+
+def test_numba_set_num_threads_is_honoured(monkeypatch):
+    crews = []
+    from fastopt.targets import cpu
+
+    class Crew(cpu.Crew):
+        def __init__(self, problems, *others):
+            crews.append(len(problems))
+            super().__init__(problems, *others)
+
+    monkeypatch.setattr(cpu, "Crew", Crew)
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        fastopt.minimize_batch(misfit, X0, Y, (T,), method="adagrad", options=QUICK)
+    finally:
+        numba.set_num_threads(before)
+    fastopt.minimize_batch(misfit, X0, Y, (T,), method="adagrad", options=QUICK, workers=2)
+    assert crews == [1, 2]
+
+
+def test_results():
+    res = fastopt.minimize_batch(misfit, X0, Y, (T,), method="adagrad", options=QUICK)
+    assert isinstance(res, OptimizeResult)
+    assert res.success.dtype == bool
+    assert all(len(res[name]) == 60 for name in (*ARRAYS, "success"))
+    last = res.problem(-1)
+    assert last.fun == res.fun[59]
+    last.x[:] = 0.0
+    assert res.x[59].all()
+    with pytest.raises(IndexError):
+        res.problem(60)
+    assert "60 of 60" in repr(res)
+
+
+def test_one_bad_problem_leaves_the_others_alone():
+    y, x0 = Y.copy(), np.ones((60, 3))
+    y[7, 3], x0[9, 1] = math.nan, math.inf
+    res = fastopt.minimize_batch(misfit, x0, y, (T,), method="adagrad", options=QUICK)
+    good = fastopt.minimize_batch(misfit, X0, Y, (T,), method="adagrad", options=QUICK)
+    others = np.delete(np.arange(60), [7, 9])
+    for name in ARRAYS:
+        np.testing.assert_array_equal(res[name][others], good[name][others])
+    assert res.status[7] == res.status[9] == -1
+    assert res.message == "58 of 60 problems converged; 2 not finite."
+    assert "not finite" in res.problem(7).message
+    np.testing.assert_array_equal(res.x[7], 1.0)
+
+
+def test_no_problems():
+    for x0, data in ((X0, np.empty((0, 40))), (np.empty((0, 3)), ([],))):
+        res = fastopt.minimize_batch(misfit, x0, data, (T,))
+        assert res.x.shape == (0, 3)
+        assert res.fun.shape == res.status.shape == (0,)
+        assert res.message == "0 of 0 problems converged."
+
+
+def test_memory_maps_are_read_in_place(tmp_path):
+    y = np.memmap(tmp_path / "y", np.float64, "w+", shape=Y.shape)
+    y[:] = Y
+    y.flush()
+    good = fastopt.minimize_batch(misfit, X0, Y, (T,), method="adagrad", options=QUICK)
+    for mode in ("r", "c"):
+        y = np.memmap(tmp_path / "y", np.float64, mode, shape=Y.shape)
+        res = fastopt.minimize_batch(misfit, X0, y, (T,), method="adagrad", options=QUICK)
+        same(res, good)
+
+
+ENDLESS = {"learning_rate": 1e-9}
+
+
+def endless(work=1e15):
+    """Options for sixty problems, all short but the third, which has no end."""
+    steps = np.full(60, 10.0)
+    steps[3] = work
+    return {**ENDLESS, "maxiter": steps}
+
+
+def check_cut(res, status):
+    assert res.status[3] == status
+    assert res.nit[3] > 1000
+    assert np.isfinite(res.fun[3])
+    assert set(np.delete(res.status, 3)) <= {1, 7}
+    left = res.status == 7
+    assert np.isnan(res.fun[left]).all()
+    np.testing.assert_array_equal(res.x[left], 1.0)
+    assert (res.nit[res.status == 1] == 10).all()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_maxtime_holds_inside_one_long_problem(workers):
+    options = {**endless(), "maxtime": 0.0}
+    fastopt.minimize_batch(misfit, X0, Y, (T,), options=options)  # compiled
+    began = time.perf_counter()
+    options["maxtime"] = 0.3
+    res = fastopt.minimize_batch(misfit, X0, Y, (T,), options=options, workers=workers)
+    assert time.perf_counter() - began < 3.0
+    check_cut(res, 5)
+    assert "1 stopped at maxtime" in res.message
+
+
+def test_interrupt_keeps_what_is_finished():
+    fastopt.minimize_batch(misfit, X0, Y, (T,), options={**endless(), "maxtime": 0.0})
+    timer = threading.Timer(0.3, _thread.interrupt_main)
+    timer.start()
+    res = fastopt.minimize_batch(misfit, X0, Y, (T,), options=endless(), workers=2)
+    check_cut(res, 6)
+
+
+def test_callback_counts_and_stops():
+    seen = []
+
+    def callback(done, total):
+        seen.append((done, total))
+
+    fastopt.minimize_batch(misfit, X0, Y, (T,), method="adagrad", options=QUICK, callback=callback)
+    assert seen[-1] == (60, 60)
+    assert seen == sorted(seen)
+
+    def stop(done, total):
+        raise StopIteration
+
+    res = fastopt.minimize_batch(misfit, X0, Y, (T,), options=endless(), callback=stop, workers=2)
+    check_cut(res, 99) if res.nit[3] > 1000 else None
+    assert set(res.status) <= {1, 7, 99}
+
+    def fail(done, total):
+        raise RuntimeError("the user's")
+
+    with pytest.raises(RuntimeError, match="the user's"):
+        fastopt.minimize_batch(misfit, X0, Y, (T,), options=endless(), callback=fail, workers=2)
+
+
+def test_progress_bar(capsys):
+    options = {**QUICK, "disp": True}
+    fastopt.minimize_batch(misfit, X0, Y, (T,), method="adagrad", options=options)
+    out = capsys.readouterr()
+    assert "60 of 60 problems converged." in out.out
+    assert "60.0/60.0" in out.err or "60/60" in out.err
+
+
+def raising(x, d):
+    if d > 30.5:
+        raise ValueError("d is too large")
+    return (x[0] - d) ** 2
+
+
+def test_what_fun_raises_passes_through_with_the_problem():
+    with pytest.raises(ValueError, match="d is too large") as caught:
+        fastopt.minimize_batch(raising, [0.0], np.arange(40.0), workers=1)
+    assert caught.value.__notes__ == ["fun was called for problem 31 of the batch"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_works():
+    y, _ = decays(200)
+    good = fastopt.minimize_batch(misfit, X0, y, (T,), method="adagrad", options=QUICK, workers=2)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            res = fastopt.minimize_batch(
+                misfit, X0, y, (T,), method="adagrad", options=QUICK, workers=2
+            )
+            same(res, good)
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
