@@ -1,4 +1,4 @@
-"""The limits of this machine: `limits.c`, compiled once and run in a process of its own."""
+"""The limits of this machine: hand-written C, compiled once and run in a process of its own."""
 
 import functools
 import pathlib
@@ -6,22 +6,24 @@ import shutil
 import subprocess
 import tempfile
 
-SOURCE = pathlib.Path(__file__).with_name("limits.c")
+FOLDER = pathlib.Path(__file__).parent
 
 
 @functools.cache
-def program():
+def program(name="limits"):
     """Path of the compiled program, or None where there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
-    path = pathlib.Path(tempfile.mkdtemp(prefix="limits-")) / "limits"
+    path = pathlib.Path(tempfile.mkdtemp(prefix="limits-")) / name
     flags = ["-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-fopenmp"]
-    subprocess.run([compiler, *flags, str(SOURCE), "-o", str(path), "-lm"], check=True)
+    subprocess.run(
+        [compiler, *flags, str(FOLDER / f"{name}.c"), "-o", str(path), "-lm"], check=True
+    )
     return path
 
 
-def measure():
-    """Seconds by job name: the streams per pass, rosenbrock per iteration."""
-    lines = subprocess.run([program()], check=True, capture_output=True, text=True).stdout
+def measure(name="limits"):
+    """Seconds by job name: the streams per pass, rosenbrock per iteration, fits for all of them."""
+    lines = subprocess.run([program(name)], check=True, capture_output=True, text=True).stdout
     return {name: float(time) for name, time, _ in map(str.split, lines.splitlines())}

@@ -1,0 +1,49 @@
+"""Ways to run one fit's JAX function over all fits, of which a peer gets the fastest."""
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import batch
+import jax
+import numpy as np
+
+ALL, EACH = "vmap", "map"  # or a number: a sequential map over vmaps of so many
+BATCHES = (ALL, EACH, 100, 1_000)
+
+
+def over(one, size):
+    """A compiled function of y (problems, 64): `one` of each row."""
+    if size == ALL:
+        return jax.jit(jax.vmap(one))
+    several = {} if size == EACH else {"batch_size": size}
+    return jax.jit(lambda y: jax.lax.map(one, y, **several))
+
+
+def fastest(one, y, batches=BATCHES, repeats=8):
+    """Seconds, answers and the way taken; each way is compiled and run once before it is timed."""
+    jobs = {(size, 1): job(over(one, size), y, 1) for size in batches}
+    trial = {way: batch.quartile(run, 3) for way, run in jobs.items()}
+    size, _ = min(trial, key=trial.get)
+    # XLA runs a map's small operations on one thread: parts of the batch, a thread each, may help.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    jobs[size, cores] = job(over(one, size), y, cores)
+    trial[size, cores] = batch.quartile(jobs[size, cores], 3)
+    way = min(trial, key=trial.get)
+    seconds = batch.quartile(jobs[way], repeats)
+    tried = {f"{size} x {parts}": round(value, 4) for (size, parts), value in trial.items()}
+    return seconds, jobs[way](), {"batch": way[0], "parts": way[1], "tried": tried}
+
+
+def job(compiled, y, parts):
+    """A function without arguments that runs `compiled` over y in `parts` threads, warmed up."""
+    cuts = [len(y) * k // parts for k in range(parts + 1)]
+    pieces = [jax.numpy.asarray(y[slice(*pair)]) for pair in itertools.pairwise(cuts)]
+    pool = ThreadPoolExecutor(parts)
+
+    def run():
+        call = pool.map if parts > 1 else map
+        return list(call(lambda piece: jax.block_until_ready(compiled(piece)), pieces))
+
+    run()
+    return lambda: np.concatenate(run())
