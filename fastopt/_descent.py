@@ -217,7 +217,8 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
     metric: the spectral projected gradient method of Birgin, Martinez and Raydan (2000, SPG2).
     """
     status, nit, nfev, njev, f, gnorm, lowest, carry = run[:8]
-    least, mark, mark_gnorm, stalled, norm, reference, weight, step, slope, fraction = run[8:]
+    least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[8:18]
+    fraction = run[18]
     x, g, p, w, new_g, new = moving
     low, high, best_x, best_g, best_f, scale = still
     while status == RUNNING and nit < until[0] and nfev < until[1]:
@@ -260,11 +261,15 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
                 mark, mark_gnorm, stalled = min(f, mark), min(gnorm, mark_gnorm), 0.0
             over = limits.ftol > 0.0 and stalled >= PATIENCE
             if (over or gnorm <= limits.gtol) and f > lowest + slack:
-                # A better point was left behind: back to it, and downhill only from there.
+                # A better point was left behind: back to it, and downhill only from there. Once:
+                # from the same point the same path follows, at the floor of rounding for ever.
                 copy(best_x, x)
                 copy(best_g, g)
-                f = reference = lowest
+                f = reference = best_f[0]
                 gnorm, weight, stalled = least, 1.0, 0.0
+                if lowest >= returned - slack:
+                    status = GTOL if gnorm <= limits.gtol else FTOL
+                returned = lowest
             elif gnorm <= limits.gtol:
                 status = GTOL
             elif over:
@@ -286,5 +291,5 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
         if status == RUNNING and nfev >= limits.maxfev:
             status = MAXFEV
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry
-    own = least, mark, mark_gnorm, stalled, norm, reference, weight, step, slope, fraction
-    return Run(*shared, *own)
+    own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
+    return Run(*shared, *own, fraction)

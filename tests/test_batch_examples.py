@@ -16,9 +16,10 @@ import lifetime_image  # noqa: E402
 import pharmacokinetics  # noqa: E402
 
 
-def agreeing_digits(found, expected):
-    """Digits that agree in the worst parameter."""
-    return -np.log10(np.max(np.abs(found - expected) / np.abs(expected)) + 1e-300)
+def agreeing_digits(found, expected, least=0.0):
+    """Digits that agree in the worst parameter; those smaller than `least` count as that large."""
+    size = np.maximum(np.abs(expected), least)
+    return -np.log10(np.max(np.abs(found - expected) / size) + 1e-300)
 
 
 def least_squares(residuals, x0, low=-np.inf, high=np.inf):
@@ -35,6 +36,9 @@ def least_squares(residuals, x0, low=-np.inf, high=np.inf):
 TOO_FEW_WEIGHINGS = {18}
 # The best fit has 1/K = 0, on its bound: growth is exponential, which has two parameters.
 EXPONENTIAL = {19, 29}
+# Twelve weighings near a straight line: along one direction the sum of squares is so flat that its
+# rounding hides 8e-8 of x. Five digits are asked for here, six of all others.
+FLAT = {13}
 
 
 def logistic(x, t):
@@ -65,7 +69,8 @@ def test_growth_curves_are_those_of_least_squares(chicks):
         else:
             expected = least_squares(lambda p, t=t, w=w: logistic(p, t) - w, [0.4, 1.0, 0.3]).x
             found = x
-        if not agreeing_digits(found, expected) >= 6:
+        # 1/K is in units of 1 / 100 g: the smallest stand for plateaus beyond any chick.
+        if not agreeing_digits(found, expected, least=0.1) >= (5 if b + 1 in FLAT else 6):
             differ.add(b + 1)
     assert no_plateau == EXPONENTIAL
     assert differ == TOO_FEW_WEIGHINGS
@@ -131,18 +136,27 @@ def test_pharmacokinetic_fits_are_those_of_least_squares(subjects):
 @pytest.mark.parametrize("kind", ["fractional", "cases"])
 def test_bootstrap_refits_are_those_of_least_squares(subjects, kind):
     dose, t, conc, fits = subjects
-    refits = 4
+    refits = 8
     result = pharmacokinetics.bootstrap(kind, refits, fits, dose, t, conc)
     rng = np.random.default_rng(1)
     weights = pharmacokinetics.random_weights(kind, rng, 12 * refits, 11)
     np.testing.assert_allclose(weights.sum(axis=1), 11)
-    differ = set()
+    differ, undetermined = set(), set()
     for k, x in enumerate(result.x):
-        expected = refitted(k // refits, dose, t, conc, weights[k]).x
+        subject = k // refits
+        expected = refitted(subject, dose, t, conc, weights[k]).x
         if not agreeing_digits(np.exp(x), np.exp(expected)) >= 6:
             differ.add(k)
-    # In k the early samples got no weight: see the docstring of the example.
-    assert differ == ({} if kind == "fractional" else {}), differ
+        # No sample before the highest one has weight (at t = 0 the curve is 0 in any case), so
+        # every fast absorption fits: the sum of squares is flat in ka, up to the bound.
+        if not weights[k, 1 : np.argmax(conc[subject])].any():
+            undetermined.add(k)
+    assert differ <= undetermined
+    if kind == "fractional":
+        assert not undetermined
+        assert np.all(result.success), result.message
+    else:
+        assert len(undetermined) <= len(weights) / 8
 
 
 def test_bootstrap_intervals_hold_the_estimates(subjects):

@@ -1,0 +1,159 @@
+"""Fit a logistic growth curve to each of 50 chicks, all in one call.
+
+Usage::
+
+    python growth_curves.py                   # the picture goes to examples/figures
+    python growth_curves.py --output pictures
+
+A chick that weighs w0 at hatching grows as dw/dt = r w (1 - w / K), hence
+
+    w(t) = 1 / (1/K + (1/w0 - 1/K) exp(-r t)),
+
+at the rate r at first, towards the plateau K in the end. Fitted are w0, r and 1/K, which may be
+zero: some chicks grow exponentially to the last day, and their data set K no upper limit. The
+chicks were not weighed equally often (chick 18 only twice, which does not determine three
+parameters), so times and weights are ragged fields: lists of arrays.
+
+Prints every chick's parameters, with a 95 % interval for the plateau, and draws
+``growth_curves.png``.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import scipy.stats
+from numba import njit
+
+import fastopt
+
+HERE = Path(__file__).resolve().parent
+# Okabe and Ito's palette, told apart by colour-blind readers too.
+COLORS = {1: "#0072B2", 2: "#D55E00", 3: "#009E73", 4: "#CC79A7"}  # by diet
+
+
+def load():
+    """Return the chicks' diets, and lists of their times (10 days) and weights (100 g)."""
+    text = (HERE / "data" / "chick_weight.csv").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if not line.startswith("#")]
+    chick, diet, days, grams = np.loadtxt(rows[1:], delimiter=",", unpack=True)
+    mine = [chick == number for number in np.unique(chick)]
+    diets = np.array([diet[m][0] for m in mine], dtype=int)
+    return diets, [days[m] / 10 for m in mine], [grams[m] / 100 for m in mine]
+
+
+@njit
+def growth(x, t):
+    """Return the weight at time t; x holds w0, r and 1/K."""
+    return 1 / (x[2] + (1 / x[0] - x[2]) * np.exp(-x[1] * t))
+
+
+@njit
+def misfit(x, t, weight):
+    return np.sum((growth(x, t) - weight) ** 2)
+
+
+def fit(times, weights):
+    """Fit every chick: units of 10 days and 100 g make all parameters of order one."""
+    start = [0.4, 1.0, 0.3]
+    bounds = [(0.1, 1.0), (None, None), (0.0, None)]
+    data = (times, weights)
+    return fastopt.minimize_batch(misfit, start, data, bounds=bounds, method="adagrad", tol=1e-11)
+
+
+def plateau_interval(x, t, rss):
+    """Return a 95 % interval for 1/K, linear in the parameters: NaN where it has no meaning."""
+    freedom = len(t) - len(x)
+    if freedom < 1:
+        return np.nan, np.nan
+    w, decay = growth(x, t), np.exp(-x[1] * t)
+    slopes = w[:, None] ** 2 * np.column_stack(
+        [decay / x[0] ** 2, (1 / x[0] - x[2]) * t * decay, decay - 1]
+    )
+    variance = np.linalg.inv(slopes.T @ slopes)[2, 2] * rss / freedom
+    half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(variance)
+    return x[2] - half, x[2] + half
+
+
+def verdict(x, low, high):
+    """Return what can be said about the plateau (g), in words."""
+    if np.isnan(low):
+        return "nothing can be said: fewer weighings than parameters"
+    if low <= 0:
+        best = f"{100 / x[2]:7.0f}" if x[2] > 0 else "   none"
+        return f"{best}   above {100 / high:.0f}, no upper limit"
+    return f"{100 / x[2]:7.0f}   {100 / high:.0f} to {100 / low:.0f}"
+
+
+def print_table(diets, times, result, intervals):
+    """Print a row for each chick, and how many plateaus the data determine."""
+    print("chick diet weighings   hatched   rate   plateau   95 % interval")
+    print("                           (g)  (1/d)       (g)   (g)")
+    for b, (diet, t, x) in enumerate(zip(diets, times, result.x, strict=True)):
+        said = verdict(x, *intervals[b])
+        if len(t) < len(x):
+            print(f"{b + 1:5d}{diet:5d}{len(t):10d}   {said}")
+        else:
+            print(f"{b + 1:5d}{diet:5d}{len(t):10d}{100 * x[0]:10.1f}{x[1] / 10:7.3f}   {said}")
+    low = intervals[:, 0]
+    both, below, never = np.sum(low > 0), np.sum(low <= 0), np.sum(result.x[:, 2] == 0)
+    print(f"\nPlateaus with two limits: {both}; with no upper limit: {below}, of which {never}")
+    print(f"grow exponentially; not determined, for want of weighings: {np.sum(np.isnan(low))}.")
+
+
+def draw(diets, times, weights, result, intervals):
+    """Draw all chicks, those with an upper limit to their plateau with the plateau."""
+    fig, axes = plt.subplots(
+        5, 10, figsize=(14, 7.5), sharex=True, sharey=True, layout="constrained"
+    )
+    days = np.linspace(0, 21, 100)
+    for b, ax in enumerate(axes.flat):
+        x, color = result.x[b], COLORS[diets[b]]
+        ax.plot(10 * times[b], 100 * weights[b], "o", ms=2.5, color="#555555")
+        if intervals[b, 0] > 0:
+            ax.axhline(100 / x[2], color=color, lw=0.8, ls=":")
+        if np.isnan(intervals[b, 0]):
+            ax.text(3, 100, "not determined", fontsize=7, color=color)
+        else:
+            seen = days <= 10 * times[b][-1]
+            ax.plot(days[seen], 100 * growth(x, days[seen] / 10), color=color, lw=1.5)
+        ax.set_title(f"{b + 1}", loc="left", fontsize=8, fontweight="bold", y=0.8, x=0.04)
+        ax.set(ylim=(0, 420), xticks=[0, 10, 20])
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=7)
+    lines = [plt.Line2D([], [], color=color, label=f"diet {d}") for d, color in COLORS.items()]
+    fig.legend(handles=lines, ncols=4, frameon=False, fontsize=9, loc="outside lower right")
+    fig.supxlabel("age (days)", fontsize=10)
+    fig.supylabel("weight (g)", fontsize=10)
+    fig.suptitle("Logistic curves of 50 chicks (dotted: plateau, where the data limit it)")
+    return fig
+
+
+def main():
+    """Fit all chicks, print the table, save the picture."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--output", type=Path, default=HERE / "figures", help="folder for the picture"
+    )
+    options = parser.parse_args()
+
+    diets, times, weights = load()
+    fit(times, weights)  # compiles
+    begin = time.perf_counter()
+    result = fit(times, weights)
+    seconds = time.perf_counter() - begin
+    chicks = zip(result.x, times, result.fun, strict=True)
+    intervals = np.array([plateau_interval(*chick) for chick in chicks])
+    print_table(diets, times, result, intervals)
+    print(f"{result.message} {1e3 * seconds:.1f} ms, after compilation.")
+
+    plt.switch_backend("Agg")
+    options.output.mkdir(parents=True, exist_ok=True)
+    picture = draw(diets, times, weights, result, intervals)
+    picture.savefig(options.output / "growth_curves.png", dpi=90)
+
+
+if __name__ == "__main__":
+    main()
