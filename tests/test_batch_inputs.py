@@ -100,6 +100,12 @@ def test_a_batch_too_large_for_memory_is_refused_before_anything_is_done():
     assert 1e7 < _batch_inputs.available() < 1e15
 
 
+def test_without_the_compiler(monkeypatch):
+    monkeypatch.setattr(numba.core.config, "DISABLE_JIT", 1)
+    with pytest.raises(RuntimeError, match="NUMBA_DISABLE_JIT turns off; to debug one problem"):
+        fastopt.minimize_batch(misfit, X0, Y, (T,))
+
+
 def test_unaligned_data():
     raw = np.zeros(Y.nbytes + 1, np.uint8)
     raw[1:] = np.frombuffer(Y.tobytes(), np.uint8)

@@ -15,12 +15,17 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_quickstart_runs(capsys):
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     scope = {}
-    quickstart, with_scipy = blocks[1:3]
+    quickstart, batch, with_scipy, gradients = blocks[1:5]
     exec(quickstart, scope)  # the README's own code
     assert "[2.5 1.3 0.5]" in capsys.readouterr().out
     assert scope["res"].success
+    exec(batch, scope)
+    assert "10,000 of 10,000 problems converged." in capsys.readouterr().out
+    np.testing.assert_allclose(scope["res"].x[:, 1], scope["rates"], rtol=1e-4)
     exec(with_scipy, scope)
     np.testing.assert_allclose(scope["res"].x, [2.5, 1.3, 0.5], rtol=1e-4)
+    exec(gradients, scope)
+    assert "agrees with central differences" in capsys.readouterr().out
 
 
 def test_every_method_option_and_status_is_described():

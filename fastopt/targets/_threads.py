@@ -76,6 +76,8 @@ class Crew:
     def stop(self, status):
         """End it: problems under way get this status. Returns when all threads have stopped."""
         self.control[_feed.STOP] = int(status)
+        for future in self.futures:
+            future.cancel()  # where the pool is busy with another batch
         wait(self.futures)
 
 
