@@ -6,9 +6,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt import _compile, _fields, _tables
+from fastopt import _compile, _feed, _fields, _tables
 from fastopt._feed import Given
 from fastopt._inputs import boxes_of, floats
+
+
+class Example(NamedTuple):
+    """One of the problems, that with the most data; the loop is compiled for its like."""
+
+    x0: Any
+    box: Any  # (low, high) or None
+    rows: tuple  # of the fields
 
 
 class Batch(NamedTuple):
@@ -17,9 +25,8 @@ class Batch(NamedTuple):
     problems: int
     shape: tuple  # of a problem's x
     given: Given
-    bounded: bool
     chosen: Any  # Options
-    example: tuple  # the rows of the problem with the most data
+    example: Any  # of these problems, where there are any
 
 
 def read(rule, x0, data, args, bounds, tol, options):
@@ -44,9 +51,17 @@ def read(rule, x0, data, args, bounds, tol, options):
         kind_of(f"args[{k}]", value)
     low, high = box or (starts, starts)
     given = Given(starts, low, high, fields, args, *tables)
-    lead = _fields.longest(fields)
-    example = tuple(_fields.row(field, lead) for field in fields) if problems else ()
-    return Batch(problems, shape, given, box is not None, chosen, example)
+    example = example_of(given, shape, box) if problems else None
+    return Batch(problems, shape, given, chosen, example)
+
+
+def example_of(given, shape, box):
+    """The problem with the most data."""
+    b = _fields.longest(given.fields)
+    sides = box and tuple(side[_feed.row_of(side, b)] for side in box)
+    rows = tuple(_fields.row(field, b) for field in given.fields)
+    x0 = np.array(given.x0[_feed.row_of(given.x0, b)]).reshape(shape)
+    return Example(x0, sides, rows)
 
 
 def starts_of(x0):

@@ -25,7 +25,7 @@ def fields_of(data):
             "data is a list; give an array with a row for each problem, or a tuple of such arrays "
             "(a list of arrays inside the tuple is a field of rows of unequal lengths)"
         )
-    fields = data if isinstance(data, tuple) else (data,)
+    fields = () if data is None else data if isinstance(data, tuple) else (data,)
     return tuple(_field(f"data[{k}]", field) for k, field in enumerate(fields))
 
 
@@ -34,8 +34,10 @@ def _field(name, value):
         return value
     if np.ma.isMaskedArray(value):
         raise TypeError(f"{name} is masked; fill it, and give weights as a field of their own")
-    listed = isinstance(value, list) and any(map(np.ndim, value))
-    if listed or (isinstance(value, list) and not value) or _holds_objects(value):
+    if hasattr(value, "__array__"):  # a Series, say
+        value = np.asarray(value)
+    listed = isinstance(value, list) and (not value or any(np.ndim(row) for row in value))
+    if listed or _holds_objects(value):
         return _ragged(name, list(value))
     array = _plain(name, value)
     if array.ndim == 0:

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastopt._feed import Results
 from fastopt._minimize import compiled_problem
+from fastopt._objective import check_complex_step
 from fastopt._problem import SLICE, Problem
 from fastopt._progress import Counter
 from fastopt._status import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
@@ -14,25 +15,27 @@ from fastopt._status import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
 
 def first_problem(batch, fun, jac, rule, target):
     """A problem like all others, compiled."""
-    given = batch.given
-    x = np.zeros(batch.shape, given.x0.dtype)
-    args = *batch.example, *given.args
-    return compiled_problem(fun, jac, args, rule, x, box(batch), batch.chosen, target)
+    x0, sides, rows = batch.example
+    args = *rows, *batch.given.args
+    problem = compiled_problem(fun, jac, args, rule, x0, box(batch), batch.chosen, target)
+    if problem.objective.method == "cs":
+        check_complex_step(fun, args, x0, sides)
+    return problem
 
 
 def box(batch):
-    """Bounds in arrays of their own, or None."""
-    given = batch.given
-    return (given.low[0].copy(), given.high[0].copy()) if batch.bounded else None
+    """Bounds in arrays that a thread may write to, or None."""
+    sides = batch.example.box
+    return sides and tuple(side.copy() for side in sides)
 
 
 def crew(batch, first, rule, target, threads, results):
     """The target's crew at work on a batch."""
-    x, own = np.zeros(batch.shape, batch.given.x0.dtype), [first]
+    x0, own = batch.example.x0, [first]
     for _ in range(min(threads, batch.problems) - 1):
         objective = first.objective.again()
-        own.append(Problem(rule, x, box(batch), batch.chosen, objective, target))
-    return target.Crew(own, batch.bounded, batch.given, results)
+        own.append(Problem(rule, x0, box(batch), batch.chosen, objective, target))
+    return target.Crew(own, batch.example.box is not None, batch.given, results)
 
 
 def drive(crew, batch, callback):

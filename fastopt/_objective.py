@@ -49,8 +49,8 @@ def for_batch(fun, jac):
     """`fun` and `jac` for a loop that is compiled: plain functions are compiled too."""
     if numba_config.DISABLE_JIT:
         raise RuntimeError(
-            "batches need Numba's compiler, which NUMBA_DISABLE_JIT turns off; to debug one problem "
-            "call fastopt.minimize(fun, x0[b], args=(*data_b, *args))"
+            "batches need Numba's compiler, which NUMBA_DISABLE_JIT turns off; to debug one "
+            "problem call fastopt.minimize(fun, x0[b], args=(*data_b, *args))"
         )
     fun = _compile.as_compiled(fun, "fun")
     if callable(jac):

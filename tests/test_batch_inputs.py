@@ -100,6 +100,20 @@ def test_a_batch_too_large_for_memory_is_refused_before_anything_is_done():
     assert 1e7 < _batch_inputs.available() < 1e15
 
 
+def test_the_complex_step_is_checked():
+    def folded(x, d):
+        return (x[0].real - d) ** 2 + 0.0 * x[0]
+
+    with pytest.raises(ValueError, match="not complex-safe"):
+        fastopt.minimize_batch(folded, [0.5], np.arange(3.0), jac="cs")
+
+
+def test_no_data_and_objects():
+    x0 = np.array([[1.0], [2.0]])
+    res = fastopt.minimize_batch(lambda x: (x[0] - 3.0) ** 2, x0, None)
+    np.testing.assert_allclose(res.x, 3.0, atol=1e-6)
+
+
 def test_without_the_compiler(monkeypatch):
     monkeypatch.setattr(numba.core.config, "DISABLE_JIT", 1)
     with pytest.raises(RuntimeError, match="NUMBA_DISABLE_JIT turns off; to debug one problem"):
