@@ -52,18 +52,27 @@ def save(file, problems):
     np.savez(file, t=t, y=y, x0=np.ones(3))
 
 
-def peer(script, *args):
+def peer(script, *args, limit=600):
     """What `peers/script` prints, a list of dicts; [], and a printed reason, where it cannot run.
 
-    It runs in a process of its own, in the Python that FASTOPT_PEERS_PYTHON names, or in this one.
+    It runs in a process of its own, in the Python that FASTOPT_PEERS_PYTHON names, or in this one,
+    for `limit` seconds at most; what it printed until then counts.
     """
     python = os.environ.get("FASTOPT_PEERS_PYTHON", sys.executable)
     command = [python, str(PEERS / script), *map(str, args)]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
     except OSError as error:
         print(f"{script}: {error}")
         return []
+    except subprocess.TimeoutExpired as error:
+        print(f"{script}: stopped after {limit} s")
+        return lines((error.stdout or b"").decode())
     if run.returncode or not run.stdout:
         print(f"{script}: {(run.stderr.strip().splitlines() or ['it printed nothing'])[-1]}")
-    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    return lines(run.stdout)
+
+
+def lines(text):
+    """The dicts of a script's output; a line cut short by a time limit is left out."""
+    return [json.loads(x) for x in text.splitlines() if x.startswith("{") and x.endswith("}")]
