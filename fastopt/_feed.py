@@ -121,9 +121,10 @@ def feed(entry, control, share, work, given, rest, rooms, results):
             if control[STOP] != 0:
                 return
             work.at[0] = b
-            status = NONFINITE
             if prepare(b, work, given):
                 status, budget = one(b, entry, control, budget, work, given, rest, rooms)
+            else:
+                status, work.record[4] = NONFINITE, math.nan  # fun is not asked there
             put(b, status, work, results)
         if first >= problems:
             return

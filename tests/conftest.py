@@ -6,8 +6,14 @@ import tempfile
 
 import hypothesis
 
-# What is written there is for this run alone; processes that the tests start inherit it.
-OWN = "FASTOPT_LANE" not in os.environ or "FASTOPT_CACHE_DIR" not in os.environ
+# The processes of the tests share two cores: BLAS would wait for its own threads most of the time
+# (SciPy's L-BFGS-B takes a hundred times as long then). It reads this when NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# What is written there is for this run alone; processes that the tests start inherit it, and so do
+# pytest-xdist's workers.
+STARTED = {"FASTOPT_LANE", "PYTEST_XDIST_WORKER"} & set(os.environ)
+OWN = not STARTED or "FASTOPT_CACHE_DIR" not in os.environ
 if OWN:
     os.environ["FASTOPT_CACHE_DIR"] = tempfile.mkdtemp(prefix="fastopt-tests-")
     os.environ.pop("FASTOPT_CACHE", None)

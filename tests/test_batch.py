@@ -234,6 +234,8 @@ def test_one_bad_problem_leaves_the_others_alone():
     assert res.status[7] == res.status[9] == -1
     assert res.message == "58 of 60 problems converged; 2 not finite."
     assert "not finite" in res.problem(7).message
+    assert np.isnan([res.fun[9], res.fun_last[9], *res.jac[9]]).all()
+    assert res.nfev[9] == 0
     np.testing.assert_array_equal(res.x[7], 1.0)
 
 

@@ -60,7 +60,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("given", "error", "says"), BAD, ids=[f"{k[0]}" for k in BAD])
+@pytest.mark.parametrize(("given", "error", "says"), BAD, ids=[" ".join(row[0]) for row in BAD])
 def test_bad_arguments(given, error, says):
     given = {"fun": misfit, "x0": X0, "data": Y, "args": (T,), **given}
     with pytest.raises(error, match=says):

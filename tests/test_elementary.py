@@ -214,7 +214,9 @@ def test_edges_of_overflow_and_underflow():
 
 @each_function
 @both_tables
-@pytest.mark.parametrize("flags", [True, {"nnan", "ninf", "reassoc", "contract"}], ids=str)
+@pytest.mark.parametrize(
+    "flags", [True, {"nnan", "ninf", "reassoc", "contract"}], ids=["fast", "finite and reordered"]
+)
 @np.errstate(all="ignore")
 def test_the_callers_fastmath_does_not_leak_in(name, table, flags):
     kind = np.float64 if table is FLOAT64 else np.float32

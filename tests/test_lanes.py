@@ -15,7 +15,7 @@ LANES = {"cuda_simulator": {"NUMBA_ENABLE_CUDASIM": "1"}, "cuda_compile": {}}
 def test_lane(lane):
     """All of it passes; where some of it was skipped, so is this, with the lane's reasons."""
     env = {**os.environ, "FASTOPT_LANE": lane, **LANES[lane]}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / lane]
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", HERE / lane]
     out = subprocess.run(
         command, capture_output=True, text=True, check=False, env=env, cwd=HERE.parent
     )

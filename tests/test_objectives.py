@@ -45,8 +45,12 @@ def around_stub(x):
     return (x[0] - centre()) ** 2
 
 
+# The loop that compiles fastest: here it is about what it is compiled around.
+SIMPLE = {"learning_rate": 0.25, "gtol": 1e-7}
+
+
 def solution(fun, *args):
-    res = fastopt.minimize(fun, [0.0], args=args)
+    res = fastopt.minimize(fun, [0.0], args=args, method="sgd", options=SIMPLE)
     assert res.success, res.message
     return pytest.approx(res.x[0], abs=1e-6)
 
@@ -76,7 +80,8 @@ def test_an_objective_may_keep_its_points():
 
     log = numba.typed.List([np.zeros(1)])
     with pytest.warns(UserWarning, match="Differences are used"):  # a list of floats, not of duals
-        assert solution(logged, log) == 1.5
+        res = fastopt.minimize(logged, [0.0], args=(log,))
+    assert res.x[0] == pytest.approx(1.5, abs=1e-6)
     held = log[-1]
     assert held.ctypes.data == log[1].ctypes.data  # the loop's own array, still alive
     assert np.isfinite(held).all()
@@ -91,17 +96,19 @@ def test_overloads_are_not_kept():
 
 def test_long_records_are_hashed_whole():
     def make(target):
-        record = np.zeros(1, dtype=[("a", "f8", (2000,))])[0]
-        record["a"][1000] = target
+        # Of more than 1000 items NumPy prints the ends only. (Numba takes a moment for each byte.)
+        record = np.zeros(1, dtype=[("a", "i1", (1100,))])[0]
+        record["a"][550] = target
+        assert "..." in str(record)
 
         @njit
         def fun(x):
-            return (x[0] - record["a"][1000]) ** 2
+            return (x[0] - record["a"][550]) ** 2
 
         return fun
 
-    assert solution(make(2.0)) == 2.0
-    assert solution(make(5.0)) == 5.0
+    assert solution(make(2)) == 2.0
+    assert solution(make(5)) == 5.0
 
 
 def test_a_parameter_fixed_by_its_bounds_in_float32():
@@ -123,7 +130,8 @@ def test_a_gradient_that_turns_nan_is_a_status():
 def answer(folder, text, module="objective"):
     """What a new process finds for the objective in a module of this name."""
     (folder / f"{module}.py").write_text(text)
-    program = f"import {module}, fastopt; print(fastopt.minimize({module}.fun, [0.0]).x[0])"
+    call = f"fastopt.minimize({module}.fun, [0.0], method='sgd', options={SIMPLE})"
+    program = f"import {module}, fastopt; print({call}.x[0])"
     env = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True

@@ -15,14 +15,48 @@ compiled = functools.cache(numba.njit)
 BY_NAME = {p.name: p for p in PROBLEMS}
 
 
-def solve(problem, method, kind):
-    return fastopt.minimize(
-        kind(problem.fun), problem.x0, method=method, jac=kind(problem.jac), options={"maxfev": 5e4}
-    )
-
-
 def plain(function):
     return function
+
+
+def one_of(functions):
+    """One compiled function (x, k) that calls the k-th of up to five."""
+    f0, f1, f2, f3, f4 = [*map(compiled, functions), *5 * [compiled(functions[0])]][:5]
+
+    @numba.njit
+    def chosen(x, k):
+        if k == 0:
+            return f0(x)
+        elif k == 1:
+            return f1(x)
+        elif k == 2:
+            return f2(x)
+        elif k == 3:
+            return f3(x)
+        return f4(x)
+
+    return chosen
+
+
+@functools.cache
+def of_size(size):
+    """The problems of this size, their objectives as one function, and their gradients.
+
+    The solve loop is compiled for a size and an objective: so it is compiled once for a size.
+    """
+    problems = [p for p in PROBLEMS if p.x0.size == size]
+    assert len(problems) <= 5
+    names = [p.name for p in problems]
+    return names, one_of([p.fun for p in problems]), one_of([p.jac for p in problems])
+
+
+def solve(problem, method, kind):
+    fun, jac, args = kind(problem.fun), kind(problem.jac), ()
+    if kind is compiled and method == "rmsprop":  # all of them
+        names, fun, jac = of_size(problem.x0.size)
+        args = (names.index(problem.name),)
+    options = {"maxfev": 5e4}
+    return fastopt.minimize(fun, problem.x0, args, method=method, jac=jac, options=options)
 
 
 CASES = [

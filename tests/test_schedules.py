@@ -53,7 +53,9 @@ CASES = [
     ),
     (cosine(0.3, 4, end=0.1, restarts=True, stretch=2), stretched),
 ]
-TABLE = pytest.mark.parametrize(("schedule", "formula"), CASES, ids=lambda v: repr(v)[:70])
+TABLE = pytest.mark.parametrize(
+    ("schedule", "formula"), CASES, ids=[repr(schedule)[:70] for schedule, _ in CASES]
+)
 
 
 @TABLE
