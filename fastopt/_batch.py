@@ -40,12 +40,14 @@ def minimize_batch(
     data : array_like or tuple of array_like, optional
         What differs from problem to problem, with the problem as leading axis: one array, or a
         tuple of them. In the tuple, a list of arrays is a field of rows of unequal lengths. `fun`
-        gets row b of each, a number or an array in C order. A `numpy.memmap` is read row by row.
+        gets row b of each, a number or an array in C order. A `numpy.memmap` is read row by row;
+        rows of unequal lengths are copied, and brought to one dtype.
     args : tuple, optional
         Further arguments, the same for all problems.
     method, jac, tol
         As for `minimize`; with ``jac=None`` derivatives are exact, and what cannot be
-        differentiated is an error. A `jac` function gets the arguments of `fun`.
+        differentiated is an error. A `jac` function gets the arguments of `fun`. That `fun` is
+        safe for "cs" is checked for one problem, and not counted in nfev.
     bounds : `scipy.optimize.Bounds`, sequence of (low, high) or array (B, n, 2), optional
         For all problems, or, where ``lb`` or ``ub`` have a row for each, for each its own.
     callback : callable, optional
@@ -54,13 +56,15 @@ def minimize_batch(
     options : dict, optional
         As for `minimize`. `learning_rate` (a number), `maxiter`, `maxfev`, `gtol`, `ftol`, `xtol`
         and the numbers of the rule (`rho`, `eps`, ...) may be arrays with a value for each problem.
-        ``maxtime`` is for the whole batch; ``disp`` shows a progress bar.
+        ``maxtime`` is for the whole batch; ``disp`` shows a progress bar. A number that decides
+        about the rule (`momentum`) must be zero for all problems or for none.
     device : {"auto", "cpu", "cuda"}
         Where to run. So far batches run on the CPU.
     workers : int or `concurrent.futures.Executor`, optional
         Number of threads; by default what `numba.set_num_threads` allows. Or an executor (of
         processes, of Dask: ``client.get_executor()``, of MPI), to whose workers the problems are
-        sent in parts. The bits do not depend on it.
+        sent in parts. The bits do not depend on it. On maxtime or Ctrl-C the workers on this
+        machine stop; others finish the parts they have begun, which are then not used.
 
     Returns
     -------
@@ -109,7 +113,8 @@ def minimize_batch(
             threads = 1 if _objective.is_parallel(fun) else threads
             crew = _local.crew(batch, first, rule, target, threads, results)
         else:
-            crew = _spread.Spread(batch, _spread.task_of(fun, jac, rule), executor, results)
+            task = _spread.task_of(fun, jac, rule, batch.given.args)
+            crew = _spread.Spread(batch, task, executor, results)
         try:
             _local.drive(crew, batch, callback)
         except Failed as failed:

@@ -94,14 +94,13 @@ def common(lengths):
     return next(iter(lengths.values()))
 
 
-def workers_of(workers):
+def workers_of(workers: Any):
     """(threads, executor or None)."""
     if workers is None:
         return _compile.thread_limit(), None
-    if hasattr(workers, "submit"):
+    if hasattr(workers, "submit") and not isinstance(workers, type):
         return 1, workers
-    whole = isinstance(workers, int | np.integer) and not isinstance(workers, bool)
-    if whole and workers > 0:
+    if isinstance(workers, int | np.integer) and not isinstance(workers, bool) and workers > 0:
         return int(workers), None
     raise ValueError(
         f"workers = {workers!r}; it must be a positive number of threads, or an executor with "
@@ -116,7 +115,12 @@ def callback_of(callback):
     if not callable(callback):
         raise TypeError(f"callback must be a function, not {type(callback).__name__}")
 
+    told = [-1]
+
     def call(done, total):
+        if told[0] == done:
+            return False
+        told[0] = done
         try:
             callback(done, total)
         except StopIteration:

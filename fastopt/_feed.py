@@ -14,6 +14,8 @@ from fastopt._status import NONFINITE, RUNNING
 # Places in `control`, the integers that all threads share, each on a cache line of its own.
 NEXT, DONE, STOP, TICK = 0, 8, 16, 24
 CONTROL = 32  # integers
+BEAT = 0.05  # seconds between two ticks: as long as compiled work goes on before it looks up
+CAREFUL = 16.0  # evaluations to begin with: a problem may be far dearer than the one before
 MOST = 16  # problems that a thread takes at once: tiny ones last no longer than the taking
 
 
@@ -99,6 +101,7 @@ def one(b, entry, control, budget, work, given, rest, rooms):
     schedule = named(given.schedule[0], given.schedule[1], row_of(given.schedule[1], b))
     data = (rows(given.fields, rooms, b) + given.args, *rest)
     arrays = work.record, work.moving, work.still, work.shaped, work.state
+    budget = min(budget, CAREFUL)
     while True:
         tick = control[TICK]
         until = math.inf, work.record[2] + budget

@@ -32,11 +32,9 @@ def fields_of(data):
 def _field(name, value):
     if isinstance(value, Ragged):
         return value
-    if np.ma.isMaskedArray(value):
-        raise TypeError(f"{name} is masked; fill it, and give weights as a field of their own")
-    if hasattr(value, "__array__"):  # a Series, say
+    if hasattr(value, "__array__") and not np.ma.isMaskedArray(value):  # a Series, say
         value = np.asarray(value)
-    listed = isinstance(value, list) and (not value or any(np.ndim(row) for row in value))
+    listed = isinstance(value, list) and (not value or any(hasattr(r, "__len__") for r in value))
     if listed or _holds_objects(value):
         return _ragged(name, list(value))
     array = _plain(name, value)
@@ -51,6 +49,8 @@ def _holds_objects(value):
 
 def _plain(name, value):
     """An array that Numba takes; no copy where it is one."""
+    if np.ma.isMaskedArray(value):
+        raise TypeError(f"{name} is masked; fill it, and give weights as a field of their own")
     try:
         array = np.asarray(value)
     except ValueError:

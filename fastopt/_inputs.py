@@ -49,13 +49,18 @@ def boxes_of(bounds, x, shape):
     """(low, high) with a row for each problem, or one for all, or None; x has such rows."""
     if bounds is None:
         return None
+    sides = []
     if hasattr(bounds, "lb"):
-        sides = [np.asarray(side, float) for side in (bounds.lb, bounds.ub)]
-        each = max(side.ndim for side in sides) > len(shape)
-    else:
-        each = np.ndim(bounds) == 3 if isinstance(bounds, np.ndarray) else False
-        sides = [bounds[..., k].astype(float) for k in range(2)] if each else []
-    if not each:
+        sides = [_real("bounds", side) for side in (bounds.lb, bounds.ub)]
+    elif hasattr(bounds, "__array__") and np.ndim(bounds) == len(shape) + 2:
+        pairs = _real("bounds", bounds)
+        if pairs.shape[1:] != (*shape, 2):
+            raise ValueError(
+                f"bounds have shape {pairs.shape}; for each problem its own are (problems, "
+                f"{', '.join(map(str, shape))}, 2)"
+            )
+        sides = [pairs[..., 0], pairs[..., 1]]
+    if max((side.ndim for side in sides), default=0) <= len(shape):
         low, high = (side[None] for side in sides_of(bounds, shape))
         return inside(low, high, x)
     try:
@@ -70,6 +75,16 @@ def boxes_of(bounds, x, shape):
     return inside(low, high, x)
 
 
+def _real(name, value):
+    """An array of float64."""
+    try:
+        if np.iscomplexobj(value):
+            raise TypeError
+        return np.asarray(value, float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be arrays of real numbers, not {value!r}") from None
+
+
 def sides_of(bounds, shape):
     """(low, high) as flat arrays of float64 for an x of this shape."""
     size = math.prod(shape)
@@ -77,7 +92,10 @@ def sides_of(bounds, shape):
         if hasattr(bounds, "lb"):
             sides = [np.broadcast_to(np.asarray(b, float), shape) for b in (bounds.lb, bounds.ub)]
         else:
-            sides = np.array([_pair(*pair) for pair in bounds], float).reshape(size, 2).T
+            sides = np.array([_pair(*pair) for pair in bounds], float)
+            if sides.shape != (size, 2):
+                raise ValueError
+            sides = sides.T
     except (TypeError, ValueError):
         raise ValueError(
             f"bounds must be {size} pairs (low, high) of real numbers or None, one a component "
@@ -97,7 +115,7 @@ def inside(low, high, x):
             "high, or NaN"
         )
     low, high = _inward(low, x, np.inf), _inward(high, x, -np.inf)
-    if (bad := (x < low) | (x > high)).any():
+    if (bad := ((x < low) | (x > high)) & np.isfinite(x)).any():
         i = _first(bad)
         at, under, over = (np.broadcast_to(a, bad.shape).flat[i] for a in (x, low, high))
         raise ValueError(

@@ -40,20 +40,18 @@ def crew(batch, first, rule, target, threads, results):
 
 def drive(crew, batch, callback):
     """Wait for a crew, looking at the clock, the callback and Ctrl-C."""
-    began, counter = time.perf_counter(), Counter(batch.chosen.disp, batch.problems)
-    told = -1
+    began, counter = time.perf_counter(), None
     try:
+        counter = Counter(batch.chosen.disp, batch.problems)
         while True:
             left = batch.chosen.maxtime - (time.perf_counter() - began)
             over = crew.wait(max(0.0, min(SLICE, left)))
             if crew.failure is not None:
                 raise crew.failure
             counter.update(crew.done)
-            if callback and crew.done != told:
-                told = crew.done
-                if callback(told, batch.problems):
-                    crew.stop(STOPPED)
-                    return
+            if callback and callback(crew.done, batch.problems):
+                crew.stop(STOPPED)
+                return
             if over:
                 return
             if left <= 0.0:
@@ -64,7 +62,8 @@ def drive(crew, batch, callback):
         if not isinstance(error, KeyboardInterrupt):
             raise
     finally:
-        counter.close()
+        if counter:
+            counter.close()
 
 
 def empty(batch):

@@ -75,7 +75,10 @@ def multistart(
     >>> round(res.fun, 6), len(res.minima)
     (-1.031628, 6)
     """
-    count = int(number("n_starts", n_starts, 1))
+    count = number("n_starts", n_starts, 1, 2**30)  # of Sobol's points
+    if count != int(count):
+        raise ValueError(f"n_starts = {n_starts!r}; it must be a whole number")
+    count = int(count)
     distance = number("distance", distance, 0.0)
     low, high, shape = _box(bounds)
     starts = np.clip(low + _spread(count, low.size, rng) * (high - low), low, high)
@@ -107,7 +110,7 @@ def _box(bounds):
     """(low, high), which may not be infinite, and their shape."""
     if hasattr(bounds, "lb"):
         shape = np.broadcast_shapes(np.shape(bounds.lb), np.shape(bounds.ub)) or (1,)
-    elif np.ndim(bounds) == 2:
+    elif hasattr(bounds, "__len__") and len(bounds) and not isinstance(bounds, str):
         shape = (len(bounds),)
     else:
         raise ValueError(f"bounds = {bounds!r}; starts are spread over finite (low, high) pairs")
@@ -144,14 +147,14 @@ def distinct(batch, width, distance):
     order = order[np.argsort(batch.fun[order], kind="stable")]
     units = batch.x.reshape(-1, width.size)[order] / np.where(width > 0.0, width, 1.0)
     values = batch.fun[order]
-    scale = 1.0 + np.abs(values)
+    nearest = distance * (1.0 + np.abs(values))
     kept, counts, left = [], [], np.ones(len(order), bool)
-    while left.any():
-        k = int(np.argmax(left))
-        near = np.max(np.abs(units - units[k]), axis=1) <= distance
-        near &= np.abs(values - values[k]) <= distance * scale[k]
-        near &= left
+    for k in range(len(order)):
+        if not left[k]:
+            continue
+        window = slice(k, int(np.searchsorted(values, values[k] + nearest[k], "right")))
+        near = left[window] & (np.max(np.abs(units[window] - units[k]), axis=1) <= distance)
+        left[window] &= ~near
         kept.append(order[k])
         counts.append(int(near.sum()))
-        left &= ~near
     return np.array(kept, int), np.array(counts, int)

@@ -120,8 +120,8 @@ def parse(rule, given, tol, dtype):
 
 def number(name, value: Any, least, most=math.inf):
     """`value` as a float within [least, most]."""
-    single = np.ndim(value) == 0 and not np.iscomplexobj(value) and not isinstance(value, bool)
-    if not single or not isinstance(value, numbers.Real | np.number | np.ndarray):
+    real = isinstance(value, numbers.Real | np.number | np.ndarray) and not isinstance(value, bool)
+    if not real or np.ndim(value) or np.iscomplexobj(value):
         raise TypeError(f"{name} must be one real number, not {value!r}")
     if not least <= value <= most:  # NaN too
         span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"

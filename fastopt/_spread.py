@@ -3,8 +3,10 @@
 import functools
 import math
 import os
+import pathlib
+import tempfile
 import time
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from fastopt import _fields, _local, rules
 from fastopt._compile import dumps, loads, thread_limit
@@ -38,7 +40,8 @@ class Spread:
         self.threads = max(1, thread_limit() // places) if is_here(executor) else 1
         self.until = time.time() + batch.chosen.maxtime
         self.futures, self.done, self.failure, self.trouble = {}, 0, None, ""
-        self.hand_out()
+        # What has begun cannot be taken back: workers on this machine look whether this is there.
+        self.flag = new_file() if is_here(executor) else None
 
     def hand_out(self):
         """Keep the executor busy, without sending everything at once."""
@@ -49,10 +52,16 @@ class Spread:
             last = min(first + self.size, self.batch.problems)
             part = dumps(cut(self.batch, first, last), f"the data of problems {first} to {last}")
             try:
-                future = self.executor.submit(work, self.task, part, self.threads, self.until)
+                call = self.task, part, self.threads, self.until, self.flag
+                future = self.executor.submit(work, *call)
             except Exception as error:  # a pool that is shut down or broken
                 self.fail(error)
             else:
+                if not isinstance(future, Future):
+                    raise TypeError(
+                        f"workers gives a {type(future).__name__}, not a concurrent.futures.Future;"
+                        " with Dask, give client.get_executor()"
+                    )
                 self.futures[future] = first, last
 
     def fail(self, error):
@@ -61,11 +70,19 @@ class Spread:
 
     def wait(self, seconds):
         """Whether all is done, after so many seconds at most."""
+        self.hand_out()
         ended = wait(list(self.futures), seconds, return_when=FIRST_COMPLETED).done
         for future in ended:
             self.take(future)
         self.hand_out()
+        if not self.futures:
+            self.lower_flag()
         return not self.futures
+
+    def lower_flag(self):
+        """No part need go on."""
+        if self.flag:
+            pathlib.Path(self.flag).unlink(missing_ok=True)
 
     def take(self, future):
         first, last = self.futures.pop(future)
@@ -92,32 +109,43 @@ class Spread:
         if status == MAXTIME:
             for future in wait(list(self.futures), GRACE).done:
                 self.take(future)
+        self.lower_flag()
         self.futures.clear()
 
 
-def task_of(fun, jac, rule):
+def new_file():
+    """Path of an empty file."""
+    number, path = tempfile.mkstemp(prefix="fastopt-")
+    os.close(number)
+    return path
+
+
+def task_of(fun, jac, rule, args):
     """What all parts share."""
-    return dumps((fun, jac, rule.__name__.rpartition(".")[2]), "fun and jac")
+    shared = dumps(args, "args")
+    return dumps((fun, jac, rule.__name__.rpartition(".")[2]), "fun"), shared
 
 
 @functools.lru_cache(8)
 def task_from(task):
     """In a worker: once, so that nothing is compiled twice."""
-    return loads(task)
+    function, args = map(loads, task)
+    return *function, args
 
 
-def work(task, part, threads, until):
+def work(task, part, threads, until, flag):
     """In a worker: solve one part; (arrays, what fun raised or None, for which problem)."""
     from fastopt.targets import cpu
 
-    fun, jac, name = task_from(task)
+    fun, jac, name, args = task_from(task)
     batch = loads(part)
+    given = batch.given._replace(args=args)
     chosen = batch.chosen._replace(maxtime=max(0.0, until - time.time()), disp=False)
-    batch, results = batch._replace(chosen=chosen), _local.empty(batch)
+    batch, results = batch._replace(chosen=chosen, given=given), _local.empty(batch)
     try:
         first = _local.first_problem(batch, fun, jac, rules.get(name), cpu)
         crew = _local.crew(batch, first, rules.get(name), cpu, threads, results)
-        _local.drive(crew, batch, None)
+        _local.drive(crew, batch, lambda *_: flag and not os.path.exists(flag))
     except Failed as failed:
         return (), failed.error, failed.problem
     return tuple(results), None, 0
@@ -131,6 +159,7 @@ def cut(batch, first, last):
 
     given = batch.given
     given = given._replace(
+        args=(),
         x0=rows(given.x0),
         low=rows(given.low),
         high=rows(given.high),

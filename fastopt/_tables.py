@@ -10,7 +10,8 @@ def columns_of(options, tol):
     """What among the options has a value for each problem, as arrays, and the other options."""
     if options is not None and not hasattr(options, "items"):
         raise TypeError(f"options must be a dict, not {type(options).__name__}")
-    shared, columns = dict(options or {}), {}
+    shared = {name: value for name, value in dict(options or {}).items() if value is not None}
+    columns = {}
     if np.ndim(tol) == 1:
         shared.setdefault("gtol", tol)
         tol = None
@@ -21,8 +22,9 @@ def columns_of(options, tol):
 
 
 def _is_column(value):
-    several = isinstance(value, list | tuple | np.ndarray) or hasattr(value, "__array__")
-    return several and not hasattr(value, "_fields") and np.ndim(value) == 1
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return not any(hasattr(item, "__len__") for item in value)
+    return hasattr(value, "__array__") and np.ndim(value) == 1
 
 
 def parse(rule, shared, columns, tol, dtype):
@@ -35,6 +37,12 @@ def parse(rule, shared, columns, tol, dtype):
     for name, column in columns.items():
         if name not in possible or column.dtype == bool:
             raise TypeError(f"{name} cannot differ from problem to problem; give one value")
+    for name in set(getattr(rule, "NEEDS", {}).values()) & set(columns):
+        if columns[name].size and columns[name].any() != columns[name].all():
+            raise ValueError(
+                f"{name} is zero for some problems and not for others: they follow other rules, "
+                "and need a batch of their own"
+            )
     return chosen
 
 

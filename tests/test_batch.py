@@ -189,6 +189,21 @@ def test_any_number_of_threads_and_any_order_give_the_same_bits(workers):
     same(many, one, order)
 
 
+@numba.njit(parallel=True)
+def spread(x, y):
+    """An objective that uses all cores by itself."""
+    s = 0.0
+    for i in numba.prange(y.size):
+        s += (x[0] - y[i]) ** 2
+    return s
+
+
+def test_parallel_objectives_run_one_at_a_time():
+    y = np.arange(12.0).reshape(4, 3)
+    res = fastopt.minimize_batch(spread, [0.5], y, jac="2-point", workers=4)
+    np.testing.assert_allclose(res.x[:, 0], y.mean(axis=1), atol=1e-6)
+
+
 def test_numba_set_num_threads_is_honoured(monkeypatch):
     crews = []
     from fastopt.targets import cpu
@@ -227,6 +242,8 @@ def test_one_bad_problem_leaves_the_others_alone():
     y, x0 = Y.copy(), np.ones((60, 3))
     y[7, 3], x0[9, 1] = math.nan, math.inf
     res = fastopt.minimize_batch(misfit, x0, y, (T,), method="adagrad", options=QUICK)
+    box = fastopt.minimize_batch(misfit, x0, y, (T,), bounds=[(0, 9)] * 3, options=QUICK)
+    assert box.status[9] == -1
     good = fastopt.minimize_batch(misfit, X0, Y, (T,), method="adagrad", options=QUICK)
     others = np.delete(np.arange(60), [7, 9])
     for name in ARRAYS:
@@ -256,6 +273,25 @@ def test_memory_maps_are_read_in_place(tmp_path):
         y = np.memmap(tmp_path / "y", np.float64, mode, shape=Y.shape)
         res = fastopt.minimize_batch(misfit, X0, y, (T,), method="adagrad", options=QUICK)
         same(res, good)
+
+
+def cheap_or_dear(x, points):
+    s = 0.0
+    for i in range(points):
+        s += np.sin(x[0] + i * 1e-9) * 1e-9
+    return (x[0] - 1.0) ** 2 + s
+
+
+def test_maxtime_holds_where_a_dear_problem_follows_a_cheap_one():
+    options = {"learning_rate": 1e-9, "maxiter": [3e6, 2e5], "maxtime": 0.0}
+    data = np.array([1, 30_000])
+    fastopt.minimize_batch(cheap_or_dear, [3.0], data, options=options)  # compiled
+    began = time.perf_counter()
+    res = fastopt.minimize_batch(
+        cheap_or_dear, [3.0], data, options={**options, "maxtime": 1.0}, workers=1
+    )
+    assert time.perf_counter() - began < 5.0  # all of it would take more than a minute
+    assert list(res.status) in ([1, 5], [5, 7])
 
 
 ENDLESS = {"learning_rate": 1e-9}
@@ -289,6 +325,19 @@ def test_maxtime_holds_inside_one_long_problem(workers):
     assert time.perf_counter() - began < 3.0
     check_cut(res, 5)
     assert "1 stopped at maxtime" in res.message
+
+
+def test_a_slow_callback_does_not_stop_the_clock():
+    """While Python sits in a callback, the threads still look up twenty times a second."""
+
+    def slow(done, total):
+        time.sleep(3.0)
+        raise StopIteration
+
+    fastopt.minimize_batch(misfit, X0, Y, (T,), options={**endless(), "maxtime": 0.0})
+    began = time.perf_counter()
+    fastopt.minimize_batch(misfit, X0, Y, (T,), options=endless(), callback=slow, workers=1)
+    assert time.perf_counter() - began < 5.0
 
 
 def test_interrupt_keeps_what_is_finished():

@@ -1,5 +1,6 @@
 """What is wrong with the arguments of a batch is said at the door, by name."""
 
+import concurrent.futures
 import re
 
 import numba
@@ -15,6 +16,18 @@ Y, _ = decays(5)
 ONES = np.ones((5, 3))
 
 BAD = [
+    ({"data": ([np.ma.masked_equal([1.0, 2.0], 2.0)],)}, TypeError, r"data\[0\]\[0\] is masked"),
+    ({"data": ([[[1, 2], [3]], [[1], [2]]],)}, ValueError, r"data\[0\]\[0\] has rows"),
+    ({"bounds": np.ones((5, 3, 3))}, ValueError, r"bounds have shape \(5, 3, 3\)"),
+    ({"bounds": np.ones((5, 3, 2)) * 1j}, ValueError, "bounds must be arrays of real numbers"),
+    ({"bounds": np.full((5, 3, 2), "a")}, ValueError, "bounds must be arrays of real numbers"),
+    ({"bounds": [(np.zeros(3), np.ones(3))]}, ValueError, "3 pairs"),
+    ({"options": {"gtol": [1, [2], 3]}}, TypeError, "gtol must be one real number"),
+    ({"options": {"momentum": np.arange(5) * 0.1}}, ValueError, "momentum is zero for some"),
+    ({"workers": concurrent.futures.ThreadPoolExecutor}, ValueError, "workers = <class"),
+    ({"args": ()}, TypeError, r"fun is misfit\(p, y, t\), and is called with 2 arguments"),
+    ({"args": (T, T)}, TypeError, r"fun is misfit\(p, y, t\), and is called with 4 arguments"),
+    ({"args": (T.astype(">f8"),)}, TypeError, r"args\[0\] is a ndarray of >f8"),
     ({"data": list(Y)}, TypeError, "data is a list"),
     ({"data": (Y, np.ones(4))}, ValueError, r"data\[0\] has 5, data\[1\] has 4"),
     ({"x0": np.ones((4, 3))}, ValueError, r"x0 has 4, data\[0\] has 5"),
@@ -45,7 +58,7 @@ BAD = [
     ({"options": {"learning_rate": [0.1, 0.1, 0.0, 0.1, 0.1]}}, ValueError, "learning_rate = "),
     ({"options": {"maxtime": np.ones(5)}}, TypeError, "maxtime cannot differ"),
     ({"options": {"centered": [True] * 5}}, TypeError, "centered"),
-    ({"options": {"rho": ["a"] * 5}}, TypeError, "rho must be real numbers"),
+    ({"options": {"rho": ["a"] * 5}}, TypeError, "rho must be one real number"),
     ({"options": {"lr": np.ones(5)}}, ValueError, "did you mean 'learning_rate'"),
     ({"options": 3}, TypeError, "options must be a dict"),
     ({"workers": 0}, ValueError, "workers = 0"),

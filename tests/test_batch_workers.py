@@ -1,10 +1,12 @@
 """Batches sent to executors: the same bits, whatever happens to the workers."""
 
+import _thread
 import concurrent.futures
 import multiprocessing
 import os
 import pathlib
 import signal
+import threading
 import time
 
 import numpy as np
@@ -97,6 +99,27 @@ def test_maxtime(processes):
     assert set(np.delete(res.status, 3)) <= {1, 7}
 
 
+def test_an_interrupt_ends_what_has_begun(good):
+    """The workers stop too, and the executor is free for others."""
+    options = {"learning_rate": 1e-9, "maxiter": np.where(np.arange(400) == 3, 1e15, 10)}
+    solve(options={**options, "maxiter": 10})
+    with concurrent.futures.ThreadPoolExecutor(2) as executor:
+        timer = threading.Timer(0.5, _thread.interrupt_main)
+        timer.start()
+        res = solve(executor, options=options)
+        assert res.status[3] == 7
+    # Leaving the block waits for the threads.
+
+
+def test_futures_of_another_kind(good):
+    class Client:
+        def submit(self, *call):
+            return object()
+
+    with pytest.raises(TypeError, match=r"workers gives a object.*get_executor"):
+        solve(Client())
+
+
 class Failing(concurrent.futures.ThreadPoolExecutor):
     """Takes two parts; then it is broken."""
 
@@ -149,8 +172,6 @@ def test_a_closed_executor_runs_nothing(good):
 
 
 def test_what_cannot_travel_is_said(processes):
-    import threading
-
     lock = threading.Lock()
 
     def locked(x, d):

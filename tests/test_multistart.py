@@ -71,6 +71,9 @@ def test_ties_and_failures():
         ({"bounds": None}, "bounds = None"),
         ({"bounds": [(1, 0)]}, "low above high"),
         ({"n_starts": 0}, "n_starts = 0"),
+        ({"n_starts": 2.5}, "n_starts = 2.5; it must be a whole number"),
+        ({"n_starts": np.inf}, "n_starts = inf; it must be between"),
+        ({"bounds": [(0, 1), (0,)]}, "bounds must be 2 pairs"),
         ({"distance": -1.0}, "distance = -1"),
     ],
 )

@@ -1,5 +1,6 @@
 """What is wrong with a function that Numba could not compile into the loop, in a sentence."""
 
+import inspect
 import linecache
 import os
 import re
@@ -51,20 +52,38 @@ def kind_of(name, value):
     """The Numba type of an argument."""
     try:
         return numba.typeof(value)
-    except ValueError:
+    except (ValueError, NumbaError):
+        kind = f" of {value.dtype}" if hasattr(value, "dtype") else ""
         raise TypeError(
-            f"{name} is a {type(value).__name__}, which compiled functions cannot take; "
+            f"{name} is a {type(value).__name__}{kind}, which compiled functions cannot take; "
             "pass arrays, numbers and tuples of them"
         ) from None
 
 
 def _compiled(function, name, signature):
     """The type that `function` returns."""
+    wrong = _called_wrongly(function, name, len(signature))
+    if wrong:
+        raise wrong
     try:
         return types.unliteral(_result(function, signature))
     except (NumbaError, TypeError) as own:
         kinds = ", ".join(map(str, signature))
         raise TypeError(f"Numba could not compile {name} for ({kinds}):\n{own}") from None
+
+
+def _called_wrongly(function, name, count):
+    """The error that says that it does not take so many arguments; else None."""
+    signature = inspect.signature(function.py_func)
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        names = re.sub(r"_[0-9a-f]{16}$", "", function.py_func.__name__)
+        return TypeError(
+            f"{name} is {names}{signature}, and is called with {count} arguments: x"
+            f"{f' and {count - 1} more (data and args)' if count > 1 else ', and no args'}"
+        )
+    return None
 
 
 def _result(function, signature) -> Any:
@@ -101,7 +120,8 @@ def why_not_differentiable(error, objective, x):
     """What in `fun` has no exact derivative, and where, for an error of compiling it for duals."""
     fun, dual = objective.bindings["fun"], objective.bindings["DUAL"]
     kinds = _signature(x, objective.data[0])[1:]
-    return undifferentiable(fun, dual, x.ndim, kinds) or error
+    wrong = _called_wrongly(fun, "fun", 1 + len(kinds))
+    return wrong or undifferentiable(fun, dual, x.ndim, kinds) or error
 
 
 def undifferentiable(fun, dual, ndim, kinds):

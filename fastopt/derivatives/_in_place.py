@@ -27,8 +27,14 @@ FUNCTIONS: dict = {}  # operator in place -> our function
 class InPlace(Rewrite):
     """Put our functions for operators in place."""
 
+    def __init__(self, state=None):
+        # A sum in a prange must stay what it is: Numba knows it by its operator.
+        self.parallel = state is not None and state.flags.auto_parallel.enabled
+
     def match(self, func_ir, block, typemap, calltypes):
         self.block = block
+        if self.parallel:
+            return False
         marked = MARK in getattr(func_ir.func_id.func, "__globals__", ())
         return marked and any(map(_is_in_place, block.find_insts(ir.Assign)))
 

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
@@ -58,11 +59,16 @@ class Crew:
         feed(*calls[0])  # compiles, once
         self.control[_feed.STOP] = 0
         self.futures = [pool().submit(feed, *call) for call in calls]
+        # The clock of the threads, which the main thread, in a callback perhaps, does not stop.
+        threading.Thread(target=self.beat, name="fastopt-clock", daemon=True).start()
+
+    def beat(self):
+        while wait(self.futures, _feed.BEAT).not_done:
+            self.control[_feed.TICK] += 1
 
     def wait(self, seconds):
         """Whether all is done, after so many seconds at most."""
         done, busy = wait(self.futures, seconds, return_when="FIRST_EXCEPTION")
-        self.control[_feed.TICK] += 1
         for future, work in zip(self.futures, self.work, strict=True):
             if future in done and future.exception() is not None:
                 self.failure = Failed(future.exception(), int(work.at[0]))
