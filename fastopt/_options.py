@@ -120,8 +120,9 @@ def parse(rule, given, tol, dtype):
 
 def number(name, value: Any, least, most=math.inf):
     """`value` as a float within [least, most]."""
-    real = isinstance(value, numbers.Real | np.number | np.ndarray) and not isinstance(value, bool)
-    if not real or np.ndim(value) or np.iscomplexobj(value):
+    kinds = numbers.Real, np.number, np.ndarray
+    single = isinstance(value, kinds) and not isinstance(value, bool)
+    if not single or np.asarray(value).shape or np.iscomplexobj(np.asarray(value)):
         raise TypeError(f"{name} must be one real number, not {value!r}")
     if not least <= value <= most:  # NaN too
         span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
