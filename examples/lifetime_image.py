@@ -166,6 +166,7 @@ def main():
     picture.savefig(path, dpi=85)
     with Image.open(path) as image:  # noise makes large files, a palette smaller ones
         image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    print(f"written: {path}")
 
 
 if __name__ == "__main__":

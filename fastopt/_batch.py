@@ -106,9 +106,10 @@ def minimize_batch(
     threads, executor = _batch_inputs.workers_of(workers)
     _batch_inputs.require_memory(batch)
     fun, jac = _objective.for_batch(fun, jac)
-    results, trouble = _local.empty(batch), ""
+    results, trouble, cut = _local.empty(batch), "", ""
     if batch.problems:
         first = _local.first_problem(batch, fun, jac, rule, target)
+        _local.check(batch, fun, first.objective.method)
         if executor is None:
             threads = 1 if _objective.is_parallel(fun) else threads
             crew = _local.crew(batch, first, rule, target, threads, results)
@@ -116,7 +117,7 @@ def minimize_batch(
             task = _spread.task_of(fun, jac, rule, batch.given.args)
             crew = _spread.Spread(batch, task, executor, results)
         try:
-            _local.drive(crew, batch, callback)
+            cut = _local.drive(crew, batch, callback)
         except Failed as failed:
             failed.error.add_note(f"fun was called for problem {failed.problem} of the batch")
             raise failed.error from None
@@ -128,6 +129,8 @@ def minimize_batch(
 
     source = _objective.name_of(_objective.method_of(jac, fun))
     result = _batch_result.build(results, batch.shape, source, "cpu")
+    if cut:
+        result.message += f" {cut}"
     if trouble:
         result.message += f" The executor failed: {trouble}."
         warnings.warn(result.message, RuntimeWarning, stacklevel=2)

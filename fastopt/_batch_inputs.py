@@ -76,9 +76,7 @@ def starts_of(x0):
     shape = x.shape[1:]
     if math.prod(shape) == 0:
         raise ValueError(f"x0 has shape {np.shape(x0)}; a problem needs at least one component")
-    rows = x.reshape(len(x), math.prod(shape)).view()
-    rows.flags.writeable = False  # one type for Numba, whatever it is a view of
-    return rows, shape, lengths
+    return x.reshape(len(x), math.prod(shape)).view(), shape, lengths
 
 
 def common(lengths):

@@ -222,14 +222,15 @@ def is_plain(value):
     return isinstance(value, types.FunctionType) and not _fingerprint.is_named(value)
 
 
-def user(function, replace=None, key=None):
+def user(function, replace=None, key=None, checked=False):
     """The user's @njit function compiled anew (today's globals, our error model), and its name.
 
     `replace` is that of `link`, and `key` names it where it is needed for more than speed.
     It keeps the fast-math flags of its own decorator, plus "contract"; never "reassoc" uninvited.
     The name is a digest of the content. A function whose content cannot be named is used as it is,
-    under its number in this process.
+    under its number in this process. `checked` code raises an IndexError where it indexes outside.
     """
+    key, again = ("checked", _checked) if checked else (key, _again)
     try:
         digest = _fingerprint.digest_of(_fingerprint.of(function), key, bool(replace))
         name, suffix = digest, f"_{digest[:16]}"
@@ -241,8 +242,8 @@ def user(function, replace=None, key=None):
         linked = link(
             function,
             {},
-            _again,
-            top=_again,
+            again,
+            top=again,
             follow=is_compiled,
             suffix=suffix,
             replace=replace,
@@ -251,8 +252,12 @@ def user(function, replace=None, key=None):
     return _compiled[name][0], digest
 
 
-def _again(function, original):
-    given = dict(getattr(original, "targetoptions", {}))
+def _checked(function, original):
+    return _again(function, original, boundscheck=True)
+
+
+def _again(function, original, **more):
+    given = {**getattr(original, "targetoptions", {}), **more}
     math = given.get("fastmath") or set()
     math = {"fast"} if math is True else {*math, "contract"}
     kept = {k: given[k] for k in ("parallel", "boundscheck", "error_model") if k in given}

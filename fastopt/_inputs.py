@@ -71,6 +71,11 @@ def boxes_of(bounds, x, shape):
             f"bounds of shapes {sides[0].shape} and {sides[1].shape} do not fit {shape}, the shape "
             "of a problem's x"
         ) from None
+    if len(x) not in (1, problems):
+        raise ValueError(
+            f"the numbers of problems differ: x0 has {len(x):,}, bounds has {problems:,} (their "
+            "leading axes)"
+        )
     low, high = (side.reshape(problems, math.prod(shape)) for side in sides)
     return inside(low, high, x)
 
@@ -110,10 +115,8 @@ def inside(low, high, x):
     """The bounds in x's type, checked; their last axis is that of x's components."""
     if (bad := ~(low <= high)).any():
         i = _first(bad)
-        raise ValueError(
-            f"bounds of component {_place(bad)} are ({low.flat[i]:g}, {high.flat[i]:g}): low above "
-            "high, or NaN"
-        )
+        name = f"bounds[{_place(bad)}]" if low.size > x.shape[-1] else f"bounds of component {i}"
+        raise ValueError(f"{name} are ({low.flat[i]:g}, {high.flat[i]:g}): low above high, or NaN")
     low, high = _inward(low, x, np.inf), _inward(high, x, -np.inf)
     if (bad := ((x < low) | (x > high)) & np.isfinite(x)).any():
         i = _first(bad)

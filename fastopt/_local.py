@@ -7,7 +7,7 @@ import numpy as np
 
 from fastopt._feed import Results
 from fastopt._minimize import compiled_problem
-from fastopt._objective import check_complex_step
+from fastopt._objective import check_complex_step, check_indices
 from fastopt._problem import SLICE, Problem
 from fastopt._progress import Counter
 from fastopt._status import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
@@ -15,12 +15,18 @@ from fastopt._status import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
 
 def first_problem(batch, fun, jac, rule, target):
     """A problem like all others, compiled."""
+    args = *batch.example.rows, *batch.given.args
+    x0 = batch.example.x0
+    return compiled_problem(fun, jac, args, rule, x0, box(batch), batch.chosen, target)
+
+
+def check(batch, fun, method):
+    """What compiled code would not notice."""
     x0, sides, rows = batch.example
     args = *rows, *batch.given.args
-    problem = compiled_problem(fun, jac, args, rule, x0, box(batch), batch.chosen, target)
-    if problem.objective.method == "cs":
+    check_indices(fun, method, x0, args)
+    if method == "cs":
         check_complex_step(fun, args, x0, sides)
-    return problem
 
 
 def box(batch):
@@ -32,14 +38,17 @@ def box(batch):
 def crew(batch, first, rule, target, threads, results):
     """The target's crew at work on a batch."""
     x0, own = batch.example.x0, [first]
+    given = batch.given
+    for array in (given.x0, given.low, given.high):
+        array.flags.writeable = False  # one type for Numba, here and where they came by pickle
     for _ in range(min(threads, batch.problems) - 1):
         objective = first.objective.again()
         own.append(Problem(rule, x0, box(batch), batch.chosen, objective, target))
-    return target.Crew(own, batch.example.box is not None, batch.given, results)
+    return target.Crew(own, batch.example.box is not None, given, results)
 
 
 def drive(crew, batch, callback):
-    """Wait for a crew, looking at the clock, the callback and Ctrl-C."""
+    """Wait for a crew, looking at the clock, the callback and Ctrl-C; how that was cut short."""
     began, counter = time.perf_counter(), None
     try:
         counter = Counter(batch.chosen.disp, batch.problems)
@@ -51,16 +60,17 @@ def drive(crew, batch, callback):
             counter.update(crew.done)
             if callback and callback(crew.done, batch.problems):
                 crew.stop(STOPPED)
-                return
+                return "Stopped by the callback."
             if over:
-                return
+                return ""
             if left <= 0.0:
                 crew.stop(MAXTIME)
-                return
+                return "Stopped after maxtime seconds."
     except BaseException as error:
         crew.stop(INTERRUPTED)
         if not isinstance(error, KeyboardInterrupt):
             raise
+        return "Interrupted."
     finally:
         if counter:
             counter.close()

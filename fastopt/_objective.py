@@ -168,6 +168,30 @@ def _difference_data(x, steps, power, method):
     return steps, z.reshape(-1), z
 
 
+def check_indices(fun, method, x, args):
+    """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
+
+    Numba reads on beyond an array, so that a problem with too few parameters or data would converge
+    to something. An evaluation costs nothing, but a second or less to compile.
+    """
+    checked, digest = _compile.user(fun, checked=True)
+    value = derivatives.METHODS["fun" if method == "fun" else "2-point"][0]
+    write = derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped
+    bindings = {"fun": checked, "write": write}
+    key, lasting = (method == "fun", x.ndim == 1, digest), not isinstance(digest, int)
+    once = _compile.jit(value, bindings, key, lasting, True)
+    try:
+        once(x, np.empty(x.size, x.dtype), (args,))
+    except IndexError:
+        shapes = ", ".join(str(np.shape(a)) for a in args) or "none"
+        raise IndexError(
+            f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "
+            f"{shapes} in one of the problems"
+        ) from None
+    except Exception:  # whatever it is, the solve meets it too
+        return
+
+
 def check_complex_step(fun, args, x, box):
     """Compare the complex step with a real difference along one direction; evaluations spent.
 

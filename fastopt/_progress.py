@@ -1,7 +1,16 @@
-"""The progress bar of ``disp=True``: tqdm where it is installed, else silence until the end."""
+"""The progress bar of ``disp=True``: tqdm where it is installed."""
 
-import contextlib
 import math
+
+
+def bar(**options):
+    """A bar of tqdm's, or None and a word where it is not installed."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        print("No progress bar: pip install tqdm")
+        return None
+    return tqdm(**options)
 
 
 class Progress:
@@ -12,11 +21,8 @@ class Progress:
         self.by_nit = limits.maxiter < math.inf
         total = limits.maxiter if self.by_nit else limits.maxfev
         if shown:
-            with contextlib.suppress(ImportError):
-                from tqdm.auto import tqdm
-
-                unit = "it" if self.by_nit else "ev"
-                self.bar = tqdm(total=None if total == math.inf else int(total), unit=unit)
+            unit = "it" if self.by_nit else "ev"
+            self.bar = bar(total=None if total == math.inf else int(total), unit=unit)
 
     def update(self, run):
         if self.bar is not None:
@@ -32,12 +38,7 @@ class Counter:
     """Counts the problems of a batch."""
 
     def __init__(self, shown, problems):
-        self.bar = None
-        if shown:
-            with contextlib.suppress(ImportError):
-                from tqdm.auto import tqdm
-
-                self.bar = tqdm(total=problems, unit="problem", unit_scale=True)
+        self.bar = bar(total=problems, unit="problem", unit_scale=True) if shown else None
 
     def update(self, done):
         if self.bar is not None:

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from fastopt import _fields, _local, rules
 from fastopt._compile import dumps, loads, thread_limit
 from fastopt._run import Failed
-from fastopt._status import MAXTIME
+from fastopt._status import MAXTIME, STOPPED
 
 PARTS = 8  # for each place at which work is done, so that none of them is idle for long
 LARGEST = 32e6  # bytes sent with one part
@@ -101,16 +101,22 @@ class Spread:
         self.done += last - first
 
     def stop(self, status):
-        """Take back what has not begun; at maxtime the rest is coming in."""
+        """Take back what has not begun, and what has on this machine, as far as it is done.
+
+        At maxtime the workers stop by themselves.
+        """
         for future in list(self.futures):
             if future.cancel():
                 del self.futures[future]
         self.cuts = iter(())
-        if status == MAXTIME:
+        if status != MAXTIME:
+            self.lower_flag()
+        if self.flag or status == MAXTIME:
             for future in wait(list(self.futures), GRACE).done:
                 self.take(future)
         self.lower_flag()
         self.futures.clear()
+        self.results.status[self.results.status == STOPPED] = int(status)
 
 
 def new_file():

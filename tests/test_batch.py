@@ -346,6 +346,7 @@ def test_interrupt_keeps_what_is_finished():
     timer.start()
     res = fastopt.minimize_batch(misfit, X0, Y, (T,), options=endless(), workers=2)
     check_cut(res, 6)
+    assert res.message.endswith(" Interrupted.")
 
 
 def test_callback_counts_and_stops():

@@ -33,6 +33,12 @@ BAD = [
     ({"x0": np.ones((4, 3))}, ValueError, r"x0 has 4, data\[0\] has 5"),
     ({"options": {"gtol": np.ones(6)}}, ValueError, r"data\[0\] has 5, options\['gtol'\] has 6"),
     ({"bounds": Bounds(np.zeros((6, 3)), 2.0)}, ValueError, r"data\[0\] has 5, bounds has 6"),
+    (
+        {"x0": ONES, "bounds": Bounds(np.zeros((6, 3)), 2.0)},
+        ValueError,
+        "x0 has 5, bounds has 6",
+    ),
+    ({"fun": lambda p, y, t: p[0] * y}, TypeError, "it returns an array"),
     ({"data": ()}, ValueError, "number of problems is not known"),
     ({"data": 3.0}, ValueError, r"data\[0\] is 3.0"),
     ({"data": np.array(["a"] * 5)}, TypeError, r"data\[0\] has dtype <U1"),
@@ -111,6 +117,22 @@ def test_a_batch_too_large_for_memory_is_refused_before_anything_is_done():
     with pytest.raises(MemoryError, match=r"10,000,000,000,000 problems of 3 parameters take"):
         fastopt.minimize_batch(misfit, x0, args=(T, T))
     assert 1e7 < _batch_inputs.available() < 1e15
+
+
+def test_what_lies_outside_x_or_the_data_is_not_read():
+    def loop(p, y, t):
+        s = 0.0
+        for i in range(len(t)):
+            s += (p[0] * np.exp(-p[1] * t[i]) + p[2] - y[i]) ** 2
+        return s
+
+    says = (
+        r"fun indexes outside x, of shape \(2,\), or outside its other arguments, of shapes \(40,\)"
+    )
+    with pytest.raises(IndexError, match=says):
+        fastopt.minimize_batch(loop, [1.0, 1.0], Y, (T,))
+    with pytest.raises(IndexError, match="outside"):
+        fastopt.minimize_batch(loop, X0, Y[:, :-1], (T,))
 
 
 def test_the_complex_step_is_checked():

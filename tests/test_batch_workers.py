@@ -107,7 +107,9 @@ def test_an_interrupt_ends_what_has_begun(good):
         timer = threading.Timer(0.5, _thread.interrupt_main)
         timer.start()
         res = solve(executor, options=options)
-        assert res.status[3] == 7
+        assert res.message.endswith(" Interrupted.")
+        assert res.status[3] == 6  # as far as it came
+        assert res.nit[3] > 1000
     # Leaving the block waits for the threads.
 
 

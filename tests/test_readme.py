@@ -15,7 +15,7 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_quickstart_runs(capsys):
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     scope = {}
-    quickstart, batch, with_scipy, gradients = blocks[1:5]
+    quickstart, batch, with_scipy, _, gradients = blocks[1:6]
     exec(quickstart, scope)  # the README's own code
     assert "[2.5 1.3 0.5]" in capsys.readouterr().out
     assert scope["res"].success

@@ -136,6 +136,8 @@ def undifferentiable(fun, dual, ndim, kinds):
             "fun cannot be differentiated: its result does not depend on x, or only in steps "
             "(int, round, floor, comparisons)."
         )
+    if isinstance(result, types.Array):
+        return TypeError("fun must return one real number; it returns an array (np.sum of it?)")
     if not isinstance(result, Dual):
         return TypeError(f"fun must return one real number; compiled, it returns {result}")
     return None

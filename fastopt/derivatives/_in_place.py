@@ -29,7 +29,9 @@ class InPlace(Rewrite):
 
     def __init__(self, state=None):
         # A sum in a prange must stay what it is: Numba knows it by its operator.
-        self.parallel = state is not None and state.flags.auto_parallel.enabled
+        # (Where Numba inlines a function the state has no flags.)
+        flags = getattr(state, "flags", None)
+        self.parallel = flags is not None and flags.auto_parallel.enabled
 
     def match(self, func_ir, block, typemap, calltypes):
         self.block = block
