@@ -22,16 +22,25 @@ def misfit(p, y, t):
     return np.sum((p[0] * np.exp(-p[1] * t) + p[2] - y) ** 2)
 
 
-def solve(t, y, options=AUTO, method="adagrad", workers=None):
+@numba.njit(fastmath=True)
+def free(p, y, t):
+    """The same where sums may be added up in any order, as in C with -ffast-math and in XLA."""
+    s = 0.0
+    for i in range(len(t)):
+        s += (p[0] * np.exp(-p[1] * t[i]) + p[2] - y[i]) ** 2
+    return s
+
+
+def solve(t, y, options=AUTO, method="adagrad", workers=None, fun=misfit):
     """All fits; the metric of AdaGrad is the one of limits_fits.c."""
     return fastopt.minimize_batch(
-        misfit, START, y, (t,), method=method, options=options, workers=workers
+        fun, START, y, (t,), method=method, options=options, workers=workers
     )
 
 
-def fixed(t, y, workers=None):
+def fixed(t, y, fun=misfit):
     """500 iterations of RMSProp with a given rate."""
-    return solve(t, y, FIXED, "rmsprop", workers)
+    return solve(t, y, FIXED, "rmsprop", fun=fun)
 
 
 def tail(problems=PROBLEMS, place="last"):

@@ -123,9 +123,7 @@ def minimize_batch(
             raise failed.error from None
         start_where_not_run(batch, results)
         trouble = getattr(crew, "trouble", "")
-    from fastopt import (
-        _batch_result,
-    )  # late: scipy.optimize costs more than the rest of the package
+    from fastopt import _batch_result  # late: it imports scipy.optimize, which takes long
 
     source = _objective.name_of(_objective.method_of(jac, fun))
     result = _batch_result.build(results, batch.shape, source, "cpu")

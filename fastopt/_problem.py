@@ -21,12 +21,14 @@ class Problem:
         dtype, n = x0.dtype, x0.size
         uses = rules.uses(rule, chosen.rule)
         auto = chosen.schedule is None
-        rows = iter(np.zeros((4 + 5 * auto + sum(uses), n), dtype))
+        count = 4 + 5 * auto + sum(uses)
+        rows = iter(apart(count * n, dtype).reshape(count, n))
         x, g, best_x, best_g = (next(rows) for _ in range(4))
         x[:] = best_x[:] = x0.reshape(-1)
         best_g[:] = math.nan
         low, high = box or (x, x)
-        self.moving, self.still = (g, x), (low, high, best_x, best_g, np.full(1, math.nan))
+        self.moving, self.still = (g, x), (low, high, best_x, best_g, apart(1, float))
+        self.still[4][0] = math.nan
         if auto:
             self.moving = (x, g, *(next(rows) for _ in range(4)))
             self.still += (next(rows),)
@@ -36,7 +38,8 @@ class Problem:
         self.solve = solver(rule, uses, dtype, box is not None, x0.shape, objective)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
-        self.record = np.array(Run())
+        self.record = apart(len(Run._fields), float)
+        self.record[:] = Run()
         self.chosen, self.objective, self.before = chosen, objective, 0
         # Why `fun` could not be compiled for duals, where Python runs it.
         self.reason: Exception | None = None
@@ -132,3 +135,9 @@ class Problem:
             jac_method=name_of(self.objective.method),
             device="cpu",
         )
+
+
+def apart(size, dtype):
+    """Zeros that share no cache line with another array: threads would wait for each other."""
+    room = 128 // np.dtype(dtype).itemsize
+    return np.zeros(size + 2 * room, dtype)[room:-room]

@@ -15,7 +15,7 @@ from fastopt._status import MAXTIME, STOPPED
 
 PARTS = 8  # for each place at which work is done, so that none of them is idle for long
 LARGEST = 32e6  # bytes sent with one part
-GRACE = 0.5  # seconds for parts under way to come in after maxtime
+GRACE = 0.5  # seconds for parts under way to come in, when told to stop
 
 
 class Spread:
@@ -24,8 +24,8 @@ class Spread:
     Parameters
     ----------
     batch, results
-        As for `_local.solve`.
-    task : bytes
+        As for `_local.crew`.
+    task : tuple of bytes
         What all parts share, from `task_of`.
     executor
         Any with the `submit` of `concurrent.futures.Executor`.

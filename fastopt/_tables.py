@@ -55,18 +55,13 @@ def _pick(pick, name, column):
 def tables(chosen, columns):
     """(template, table) of the limits, the rule's options and the schedule."""
     columns = dict(columns)
-    if "maxiter" in columns:
-        columns["maxiter"] = np.floor(columns["maxiter"])
-    if "maxfev" in columns:
-        columns["maxfev"] = np.floor(columns["maxfev"])
+    for name in {"maxiter", "maxfev"} & set(columns):
+        columns[name] = np.floor(columns[name])
     if "eps" in columns and chosen.schedule is None:
         columns["eps"] = np.where(columns["eps"] == 0.0, _options.AUTO["eps"], columns["eps"])
-    if "learning_rate" in columns:
-        columns["rate"] = columns.pop("learning_rate")
     schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
-    own = {name: c for name, c in columns.items() if name in ("rate",)}
-    others = {name: c for name, c in columns.items() if name not in own}
-    return _table(chosen.limits, others), _table(chosen.rule, others), _table(schedule, own)
+    rate = {"rate": columns.pop("learning_rate")} if "learning_rate" in columns else {}
+    return _table(chosen.limits, columns), _table(chosen.rule, columns), _table(schedule, rate)
 
 
 def _table(template, columns):
