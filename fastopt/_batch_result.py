@@ -4,9 +4,8 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from fastopt import _result
+from fastopt._feed import Results
 from fastopt._status import SHORT, SUCCESS
-
-ARRAYS = ("x", "fun", "jac", "x_last", "fun_last", "nit", "nfev", "njev", "status")
 
 
 class BatchResult(OptimizeResult):
@@ -18,7 +17,7 @@ class BatchResult(OptimizeResult):
     def problem(self, b):
         """Result of problem b alone, as `fastopt.minimize` returns it."""
         b = range(len(self.status))[b]  # an IndexError for one that does not exist
-        fields = {name: self[name][b] for name in ARRAYS}
+        fields = {name: self[name][b] for name in Results._fields}
         for name in ("x", "jac", "x_last"):
             fields[name] = fields[name].copy()
         for name in ("fun", "fun_last"):

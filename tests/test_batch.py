@@ -13,6 +13,9 @@ from batch_problems import ARRAYS, X0, T, decays, misfit, same
 from scipy.optimize import Bounds, OptimizeResult
 
 import fastopt
+from fastopt import _compile, _feed
+from fastopt._run import Run
+from fastopt.targets import cpu
 
 Y, TRUE = decays(60)
 ALONE = numba.njit(misfit)
@@ -206,7 +209,6 @@ def test_parallel_objectives_run_one_at_a_time():
 
 def test_numba_set_num_threads_is_honoured(monkeypatch):
     crews = []
-    from fastopt.targets import cpu
 
     class Crew(cpu.Crew):
         def __init__(self, problems, *others):
@@ -254,6 +256,18 @@ def test_one_bad_problem_leaves_the_others_alone():
     assert np.isnan([res.fun[9], res.fun_last[9], *res.jac[9]]).all()
     assert res.nfev[9] == 0
     np.testing.assert_array_equal(res.x[7], 1.0)
+
+
+def test_a_bad_start_is_not_looked_up():
+    """An index made from NaN lies outside, which must not end the others."""
+
+    def table(x, values):
+        return (x[0] - values[int(x[0]) % 3]) ** 2
+
+    options = {"learning_rate": 0.01, "maxiter": 3}
+    x0 = np.array([[np.nan], [1.2], [0.3]])
+    res = fastopt.minimize_batch(table, x0, args=(np.arange(3.0),), options=options)
+    assert res.status.tolist() == [-1, 1, 1]
 
 
 def test_no_problems():
@@ -327,17 +341,42 @@ def test_maxtime_holds_inside_one_long_problem(workers):
     assert "1 stopped at maxtime" in res.message
 
 
-def test_a_slow_callback_does_not_stop_the_clock():
+def test_a_slow_callback_does_not_stop_the_clock(monkeypatch):
     """While Python sits in a callback, the threads still look up twenty times a second."""
+    crews = []
+
+    class Crew(cpu.Crew):
+        def __init__(self, *given):
+            super().__init__(*given)
+            crews.append(self)
 
     def slow(done, total):
-        time.sleep(3.0)
+        time.sleep(2.0)
+        ticks.append(int(crews[-1].control[_feed.TICK]))
         raise StopIteration
 
+    ticks = []
     fastopt.minimize_batch(misfit, X0, Y, (T,), options={**endless(), "maxtime": 0.0})
+    monkeypatch.setattr(cpu, "Crew", Crew)
     began = time.perf_counter()
     fastopt.minimize_batch(misfit, X0, Y, (T,), options=endless(), callback=slow, workers=1)
     assert time.perf_counter() - began < 5.0
+    assert ticks[0] > 10
+
+
+def test_nothing_of_the_problem_before_remains():
+    """Infinite numbers in the loop's arrays would make NaN of the next problem's zeros."""
+    rows = np.full((6, 3), math.inf)
+    still = (rows[0], rows[0], np.full(3, 7.0), np.full(3, 7.0), np.full(1, 7.0))
+    moving, record = tuple(np.full((6, 3), math.inf)), np.full(len(Run._fields), 7.0)
+    work = _feed.Work(record, moving[0], moving, still, moving[-1], (), np.zeros(1, int))
+    given = _feed.Given(np.arange(6.0).reshape(2, 3), *[None] * 7)
+    prepare = _compile.link(_feed.prepare, {"BOUNDED": False}, _compile.unwrapped)
+    assert prepare(1, work, given)
+    np.testing.assert_array_equal(moving, [[3.0, 4.0, 5.0]] + [[0.0] * 3] * 5)
+    np.testing.assert_array_equal(record, Run())
+    np.testing.assert_array_equal(still[2], [3.0, 4.0, 5.0])
+    assert np.isnan([*still[3], *still[4]]).all()
 
 
 def test_interrupt_keeps_what_is_finished():
