@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastopt import _compile, _descent, derivatives, schedules
+from fastopt import _compile, _descent, _search, derivatives, schedules
 from fastopt._compile import is_compiled, numba_config
 from fastopt.derivatives import _plain
 
@@ -87,7 +87,7 @@ def build(fun, jac, args, chosen, x, interpreted=False):
         "value": value,
         "gradient": gradient,
         "write": derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped,
-        "loop": _descent.search if schedule is None else _descent.follow,
+        "loop": _search.search if schedule is None else _descent.follow,
     }
     data = (tuple(args), ()) if method == "autodiff" else (tuple(args),)
     if compiled:

@@ -30,6 +30,7 @@ AUTO = {"eps": 1e-30, "rho": 0.99}
 # Three times tighter than one would think: with it even penalty I of Moré, Garbow and Hillstrom,
 # whose smallest curvature is 8e-5, ends within 1e-8 of its minimum; 1e-6 leaves 1.3e-8.
 GTOL = 3e-7
+MAXCOR = 5
 
 
 class Options(NamedTuple):
@@ -42,6 +43,7 @@ class Options(NamedTuple):
     disp: bool
     steps: Any  # finite_diff_rel_step or None
     fast: bool  # fast_math_functions
+    maxcor: int  # pairs kept, with "auto"
 
 
 COMMON = (
@@ -55,6 +57,7 @@ COMMON = (
     "disp",
     "finite_diff_rel_step",
     "fast_math_functions",
+    "maxcor",
 )
 
 
@@ -115,6 +118,7 @@ def parse(rule, given, tol, dtype):
         disp=_switch("disp", given.get("disp", False)),
         steps=None if steps is None else _steps(steps),
         fast=_switch("fast_math_functions", given.get("fast_math_functions", True)),
+        maxcor=int(number("maxcor", given.get("maxcor", MAXCOR), 0.0, 1e6)),
     )
 
 

@@ -31,7 +31,9 @@ class Problem:
         self.still[4][0] = math.nan
         if auto:
             self.moving = (x, g, *(next(rows) for _ in range(4)))
-            self.still += (next(rows),)
+            pairs = chosen.maxcor
+            room = apart(2 * pairs * n, dtype).reshape(2 * pairs, n)
+            self.still += (next(rows), room, apart(2 * pairs, float))
         self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
         self.state = tuple(next(rows) if used else x for used in uses)
         solver = target.compiled_solver if objective.compiled else target.plain_solver

@@ -31,6 +31,8 @@ class Run(NamedTuple):
     step: float = FIRST  # Barzilai-Borwein step in the rule's metric
     slope: float = 0.0  # directional derivative of f along the direction
     fraction: float = 0.0  # of the direction that the next trial takes; 0: a new direction first
+    first_gnorm: float = math.inf
+    kept: float = 0.0  # pairs of moves and changes of the gradient, ever
 
 
 class Limits(NamedTuple):

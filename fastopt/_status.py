@@ -23,8 +23,8 @@ MESSAGES = {
     6: "Interrupted; x is the best point so far.",
     7: "Not run.",
     99: "Stopped by the callback.",
-    -1: "The function or its gradient is not finite here (NaN or inf) and no step leads back; "
-    "check x0, the data, bounds and the learning rate.",
+    -1: "The function or its gradient is not finite here (NaN or inf) and no step leads back, or "
+    "the function falls to -inf; check x0, the data, bounds and the learning rate.",
     -2: "No step along the descent direction reduces the function: the gradient is wrong, or only "
     "as good as its differences (try jac='3-point'), or the function has a kink or noise here "
     "(a fixed learning rate with a schedule does not mind).",

@@ -1,4 +1,4 @@
-"""The default learning rate on the classical problems, and on functions with holes in them."""
+"""The default learning rate on the tables of test problems, and on functions with holes in them."""
 
 import functools
 import math
@@ -7,81 +7,119 @@ import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from problems import PROBLEMS
+from problems import CLASSICAL
+from problems.bounded import BOUNDED
+from problems.noisy import NOISY
+from problems.objectives import with_gradient
+from problems.quadratics import QUADRATICS
+from problems.rough import ROUGH
+from problems.undefined import PARTLY_DEFINED
 
 import fastopt
+from fastopt import _options
 
 compiled = functools.cache(numba.njit)
-BY_NAME = {p.name: p for p in PROBLEMS}
+names = {"ids": lambda row: row.name}
+# From far starts some exponentials are zero, or infinite, and some problems have their infimum at
+# infinity: what is listed here may end elsewhere.
+FAR = {
+    10.0: ("Gaussian", "Meyer", "Box 3-D", "Osborne 1", "Osborne 2", "penalty I"),
+    100.0: (
+        *("Freudenstein-Roth", "Beale", "Jennrich-Sampson", "Bard", "Gaussian", "Meyer", "Gulf"),
+        *("Box 3-D", "Kowalik-Osborne", "Osborne 1", "Biggs EXP6", "Osborne 2"),
+        *("trigonometric", "Brown almost-linear", "Chebyquad", "Watson"),
+    ),
+}
 
 
 def plain(function):
     return function
 
 
-def one_of(functions):
-    """One compiled function (x, k) that calls the k-th of up to five."""
-    f0, f1, f2, f3, f4 = [*map(compiled, functions), *5 * [compiled(functions[0])]][:5]
-
-    @numba.njit
-    def chosen(x, k):
-        if k == 0:
-            return f0(x)
-        elif k == 1:
-            return f1(x)
-        elif k == 2:
-            return f2(x)
-        elif k == 3:
-            return f3(x)
-        return f4(x)
-
-    return chosen
+@pytest.mark.parametrize("problem", CLASSICAL, **names)
+def test_every_rule_solves_the_classical_problems(problem):
+    """All 35, nothing tuned, as issue and README promise; status 0 means what it says."""
+    fun = with_gradient(problem)
+    for method in fastopt.methods():
+        res = fastopt.minimize(fun, problem.x0, jac=True, method=method)
+        assert problem.solved(res.fun), (method, res.fun, res.message)
+        assert res.success, (method, res.message)
+        assert res.fun == fun(res.x)[0]
+        if res.status == 0:
+            assert np.abs(fun(res.x)[1]).max() <= _options.GTOL, method
 
 
-@functools.cache
-def of_size(size):
-    """The problems of this size, their objectives as one function, and their gradients.
-
-    The solve loop is compiled for a size and an objective: so it is compiled once for a size.
-    """
-    problems = [p for p in PROBLEMS if p.x0.size == size]
-    assert len(problems) <= 5
-    names = [p.name for p in problems]
-    return names, one_of([p.fun for p in problems]), one_of([p.jac for p in problems])
+@pytest.mark.parametrize("factor", FAR)
+@pytest.mark.parametrize("problem", CLASSICAL, **names)
+def test_far_starts(problem, factor):
+    fun = with_gradient(problem)
+    res = fastopt.minimize(fun, problem.start(factor), jac=True)
+    assert problem.solved(res.fun) or problem.name in FAR[factor], (res.fun, res.message)
+    assert res.status != 4 or problem.solved(res.fun), res.nfev  # no budget is burnt
 
 
-def solve(problem, method, kind):
-    fun, jac, args = kind(problem.fun), kind(problem.jac), ()
-    if kind is compiled and method == "rmsprop":  # all of them
-        names, fun, jac = of_size(problem.x0.size)
-        args = (names.index(problem.name),)
-    options = {"maxfev": 5e4}
-    return fastopt.minimize(fun, problem.x0, args, method=method, jac=jac, options=options)
+@pytest.mark.parametrize("problem", CLASSICAL, **names)
+def test_single_precision(problem):
+    """float32 all through; what f may lose is its rounding, against the terms it is a sum of."""
+    derived = with_gradient(problem)
+
+    def fun(x):
+        f, g = derived(x.astype(float))
+        return np.float32(f), g.astype(np.float32)
+
+    with np.errstate(over="ignore"):
+        res = fastopt.minimize(fun, problem.x0.astype(np.float32), jac=True, method="adagrad")
+    assert res.x.dtype == np.float32
+    loose = problem.name in ("Brown badly scaled", "Meyer", "Powell badly scaled", "Watson")
+    assert problem.solved(res.fun, 1e-3) or loose, res
 
 
-CASES = [
-    *((p.name, method, plain) for p in PROBLEMS for method in ("rmsprop", "adagrad")),
-    *((p.name, "rmsprop", compiled) for p in PROBLEMS),
-    *((name, "adagrad", compiled) for name in ("Rosenbrock", "Brown-Dennis")),
-    *(
-        (name, method, plain)
-        for name in ("Rosenbrock", "Beale", "Gaussian")
-        for method in fastopt.methods()
-        if method not in ("rmsprop", "adagrad")
-    ),
-    ("Beale", "adam", compiled),
-]
+@pytest.mark.parametrize("name", ["Rosenbrock", "Brown-Dennis", "Chebyquad"])
+def test_compiled_loops_solve_them_too(name):
+    problem = next(p for p in CLASSICAL if p.name == name)
+    res = fastopt.minimize(compiled(problem.fun), problem.x0)
+    assert problem.solved(res.fun)
+    assert res.success
 
 
-@pytest.mark.parametrize(("name", "method", "kind"), CASES)
-def test_minimum_is_reached(name, method, kind):
-    problem = BY_NAME[name]
-    res = solve(problem, method, kind)
-    assert res.fun == pytest.approx(problem.fun(res.x), rel=1e-10, abs=1e-20)
-    gap = problem.fun(res.x) - problem.f_star
-    assert abs(gap) <= 1e-8 * (1.0 + abs(problem.f_star))
-    assert res.success, res.message
-    assert res.nfev < 50_000
+@pytest.mark.parametrize("maxcor", [0, 1, 30])
+def test_any_number_of_pairs(maxcor):
+    for name in ("Rosenbrock", "Wood", "Brown-Dennis"):
+        problem = next(p for p in CLASSICAL if p.name == name)
+        options = {"maxcor": maxcor}
+        res = fastopt.minimize(with_gradient(problem), problem.x0, jac=True, options=options)
+        assert problem.solved(res.fun), (name, res)
+
+
+@pytest.mark.parametrize("method", ["rmsprop", "adagrad"])
+@pytest.mark.parametrize("row", [*QUADRATICS, *ROUGH, *PARTLY_DEFINED, *NOISY], **names)
+def test_what_must_hold(row, method):
+    """Each row says how near to the minimum a success must be, and which verdicts are true."""
+    if row.jac is None and row.name in ("staircase", "sloping staircase", "constant"):
+        fun, jac = row.fun, "2-point"  # without x in their values there is nothing to derive
+    else:
+        fun, jac = with_gradient(row), True
+    maxfev = 50_000 if row.x0.size < 5_000 else 2_000
+    res = fastopt.minimize(fun, row.x0, jac=jac, method=method, options={"maxfev": maxfev})
+    assert row.holds(res.fun, res.status), res
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+@pytest.mark.parametrize("row", BOUNDED, **names)
+def test_bounds_hold_everywhere_and_at_the_end(row, method):
+    low, high = np.array([[-np.inf if a is None else a for a in pair] for pair in row.bounds]).T
+    high = np.array([np.inf if pair[1] is None else pair[1] for pair in row.bounds])
+    value = with_gradient(row)
+
+    def fun(x):
+        assert np.all((low <= x) & (x <= high))
+        return value(x)
+
+    res = fastopt.minimize(fun, row.x0, jac=True, bounds=row.bounds, method=method)
+    assert row.holds(res.fun, res.status), res
+    # Karush-Kuhn-Tucker: downhill is out of the box, or flat.
+    projected = res.x - np.clip(res.x - res.jac, low, high)
+    assert np.abs(projected).max() <= 1e-5 * max(1.0, np.abs(res.jac).max()), res
 
 
 def barrier(x):

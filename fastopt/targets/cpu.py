@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from fastopt import _descent
+from fastopt import _descent, _search
 from fastopt._compile import inline, jit, link, thread_limit, unwrapped
 from fastopt._open import SIZE, bring_back, cast, fetch, loop
 from fastopt._run import Run
@@ -130,10 +130,11 @@ _HELPERS = (
     _descent.fill,
     _descent.keep,
     _descent.sweep,
-    _descent.direct,
-    _descent.trial,
-    _descent.accept,
-    _descent.begin,
+    _search.measure,
+    _search.direct,
+    _search.trial,
+    _search.accept,
+    _search.begin,
 )
 
 

@@ -1,0 +1,23 @@
+"""Problems as functions that give value and gradient, the gradient derived by fastopt."""
+
+import functools
+
+import numba
+import numpy as np
+
+import fastopt
+
+
+@functools.cache
+def _derived(fun, n):
+    return fastopt.value_and_grad(numba.njit(fun), size=n)
+
+
+def with_gradient(problem):
+    """A plain function of x that gives f and its gradient; only what it calls is compiled."""
+    jac = getattr(problem, "jac", None)
+    if jac is not None:
+        fun, jac = numba.njit(problem.fun), numba.njit(jac)
+        return lambda x: (fun(x), jac(x))
+    derived = _derived(problem.fun, problem.x0.size)
+    return lambda x: derived(np.ascontiguousarray(x))
