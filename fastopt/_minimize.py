@@ -51,6 +51,7 @@ def minimize(
         ``learning_rate`` ("auto", a number or one of `fastopt.schedules`), ``maxiter``,
         ``maxfev``, ``maxtime`` (seconds), ``gtol`` (largest component of the projected gradient),
         ``ftol`` (relative change of f), ``xtol`` (relative change of x), ``disp``,
+        ``maxcor`` (with "auto": pairs of moves that the direction is made of, 5; 0: none),
         ``finite_diff_rel_step``, ``fast_math_functions`` (True: exp, log, sin, ... of compiled
         objectives are fastopt's vectorisable ones), and the options of the rule itself
         (``help(fastopt.adam)``).
@@ -73,10 +74,10 @@ def minimize(
 
     Notes
     -----
-    With ``learning_rate="auto"`` the step is found by a projected nonmonotone search along the
-    rule's own direction from a Barzilai-Borwein step in the rule's metric (Birgin, Martinez and
-    Raydan 2000). The rule sees gradients in units of the first one and of x's own sizes, so that
-    the iterates depend neither on the units of f nor, where no component of x0 is zero, on those
+    With ``learning_rate="auto"`` the rule gives a diagonal metric; limited-memory BFGS in it (Liu
+    and Nocedal 1989) gives the direction and a projected nonmonotone search the step (Birgin,
+    Martinez and Raydan 2000). The rule sees gradients in units of the first one and of x's own
+    sizes, so that the iterates depend neither on the units of f nor, unless x0 is zero, on those
     of x; `gtol` does, being absolute. `rho` is 0.99 there unless given, `eps` 1e-30. An explicit
     learning rate gives exactly the published rule.
 

@@ -30,6 +30,8 @@ AUTO = {"eps": 1e-30, "rho": 0.99}
 # Three times tighter than one would think: with it even penalty I of Moré, Garbow and Hillstrom,
 # whose smallest curvature is 8e-5, ends within 1e-8 of its minimum; 1e-6 leaves 1.3e-8.
 GTOL = 3e-7
+# Of 0, 1, 3, 5 and 10, geometric mean of the evaluations over L-BFGS-B's on the classical problems
+# (rmsprop): 4.6, 2.0, 1.3, 1.15 and 1.07. More pairs than 5 cost more time than they save.
 MAXCOR = 5
 
 
@@ -118,7 +120,7 @@ def parse(rule, given, tol, dtype):
         disp=_switch("disp", given.get("disp", False)),
         steps=None if steps is None else _steps(steps),
         fast=_switch("fast_math_functions", given.get("fast_math_functions", True)),
-        maxcor=int(number("maxcor", given.get("maxcor", MAXCOR), 0.0, 1e6)),
+        maxcor=_count("maxcor", given.get("maxcor", MAXCOR)),
     )
 
 
@@ -149,6 +151,12 @@ def _own(name, value, default):
 
 def whole(limit):
     return limit if limit == math.inf else float(math.floor(limit))
+
+
+def _count(name, value):
+    if number(name, value, 0.0, 1000.0) % 1.0:
+        raise ValueError(f"{name} = {value!r}; it must be a whole number")
+    return int(value)
 
 
 def _switch(name, value):

@@ -132,7 +132,7 @@ def accept(x, g, new, new_g, w, scale, pairs, kept):
         s, y = new[i] - x[i], new_g[i] - g[i]
         if k >= 0:
             pairs[k, i], pairs[k + 1, i] = s, y
-        if not BOUNDED or w[i] > 0.0:
+        if w[i] > 0.0:
             ss += s * s / w[i]
         sy += s * y
         moved, shift = max(moved, abs(s)), max(shift, abs(s) / scale[i])

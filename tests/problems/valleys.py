@@ -56,7 +56,7 @@ def helical_valley(x):
 
 
 def powell_singular(x):
-    """Problem 13 for four variables, 22 (extended) for more: at the minimum half the Hessian is 0."""
+    """Problem 13 for four variables, 22 (extended) for more; half the Hessian vanishes."""
     f = 0.0
     for i in range(0, len(x), 4):
         f += (x[i] + 10.0 * x[i + 1]) ** 2 + 5.0 * (x[i + 2] - x[i + 3]) ** 2
