@@ -186,12 +186,12 @@ ROUGH = [
     case("clipped, from the slope", clipped, [0.9], 0.0, 1.0, solution=0.0),
     case("constant", constant, [1.0, 2.0], 3.0, accuracy=0.0, reach=0.0, statuses=CONVERGED),
     case("constant of x", constant_of_x, [1.0, 2.0], 3.0, accuracy=0.0, reach=0.0),
-    case("-x", falling, [1.0], -math.inf, statuses=ENDLESS),
+    case("-x", falling, [1.0], -math.inf, statuses=ENDLESS, reach=0.0),
     case("-exp(x)", falling_exponential, [1.0], -math.inf, statuses=ENDLESS),
     # The gradient of x^3 is 0 at 0, and x^2 - y^2 has a saddle, the minimum along y = 0.
     case("x^3", cubic, [1.0], -math.inf, 0.0, statuses=_ANY),
     case("x^2 - y^2, from y = 0", saddle, [1.0, 0.0], -math.inf, 0.0, statuses=_ANY),
-    case("x^2 - y^2, from beside it", saddle, [1.0, 1e-3], -math.inf, statuses=ENDLESS),
+    case("x^2 - y^2, from beside it", saddle, [1.0, 1e-3], -math.inf, statuses=ENDLESS, reach=0.0),
     case("exp(-x)", decaying, [1.0], accuracy=1e-5),
     case("classes that a line separates", separable_classes, [0.0, 0.0], accuracy=1e-5),
 ]
