@@ -78,8 +78,9 @@ def minimize(
     and Nocedal 1989) gives the direction and a projected nonmonotone search the step (Birgin,
     Martinez and Raydan 2000). The rule sees gradients in units of the first one and of x's own
     sizes, so that the iterates depend neither on the units of f nor, unless x0 is zero, on those
-    of x; `gtol` does, being absolute. `rho` is 0.99 there unless given, `eps` 1e-30. An explicit
-    learning rate gives exactly the published rule.
+    of x; `gtol` does, being absolute. `rho` is 0.99 there unless given, `eps` 1e-30 or,
+    where it is added to the root, 1e-15. An explicit learning rate gives exactly the published
+    rule.
 
     Examples
     --------

@@ -26,7 +26,7 @@ FRACTIONS = ("rho", "beta1", "beta2", "momentum", "dampening")
 # With "auto" the rule sees gradients whose first largest component is 1: there epsilon only keeps
 # zero from dividing, and nothing depends on f's units. With a rho of 0.9 the metric forgets the
 # relative scales that the search needs: 0.99 halves the evaluations on the classical problems.
-AUTO = {"eps": 1e-30, "rho": 0.99}
+AUTO = {"rho": 0.99}
 # Three times tighter than one would think: with it even penalty I of Moré, Garbow and Hillstrom,
 # whose smallest curvature is 8e-5, ends within 1e-8 of its minimum; 1e-6 leaves 1.3e-8.
 GTOL = 3e-7
@@ -97,8 +97,8 @@ def parse(rule, given, tol, dtype):
     own = {n: _own(n, given[n], kind._field_defaults[n]) for n in kind._fields if n in given}
     if auto:
         own = {**{n: v for n, v in AUTO.items() if n in kind._fields}, **own}
-        if own.get("eps") == 0.0:
-            own["eps"] = AUTO["eps"]
+        if "eps" in kind._fields and not own.get("eps"):
+            own["eps"] = least_eps(kind)
 
     def limit(name, automatic, explicit):
         return number(name, given.get(name, automatic if auto else explicit), 0.0)
@@ -122,6 +122,14 @@ def parse(rule, given, tol, dtype):
         fast=_switch("fast_math_functions", given.get("fast_math_functions", True)),
         maxcor=_count("maxcor", given.get("maxcor", MAXCOR)),
     )
+
+
+def least_eps(kind):
+    """What keeps zero from dividing with "auto": 1e-15 for the root, 1e-30 where it stands inside.
+
+    Its inverse must not leave float32's range: adam's, which stands outside, would.
+    """
+    return 1e-15 if "beta2" in kind._fields else 1e-30
 
 
 def number(name, value: Any, least, most=math.inf):

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from fastopt._status import RUNNING
 
-FIRST = 0.1  # of |x0| that the first trial moves each component
+# Of |x0| that the first trial moves each component. With 0.1 a peak at 545 is looked for at 600,
+# where there is none: 25 to 68 % of such fits found it, with 0.01 87 to 89 %.
+FIRST = 0.01
 
 
 class Run(NamedTuple):

@@ -31,7 +31,7 @@ from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUN
 ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
 MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
 PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
-SMALL = 1e-5  # of the first gradient: what rounding, or differences of f, may leave of it
+SMALL = 1e-5  # of the first gradient: what rounding may leave of it
 
 
 def measure(x, g, w, scale, c, state, norm, low, high):
@@ -142,14 +142,14 @@ def accept(x, g, new, new_g, w, scale, pairs, kept):
     return ss, sy, moved, shift
 
 
-def begin(x, g, w, scale, state, low, high):
+def begin(x, g, f, w, scale, state, low, high):
     """Scales and state of the rule at the first point, and the norm that frees it of f's units.
 
-    The scales are the sizes of x's components. A zero takes the size that makes it count as much as
-    the steepest of the others, within reason: neither above the largest of theirs or the width of
-    its bounds nor far below; an x of zeros has 1.
+    The scales are the sizes of x's components. A zero takes the size at which it counts as much as
+    the steepest of the others or as f itself, within reason: neither above the largest of theirs or
+    the width of its bounds nor far below; an x of zeros has 1.
     """
-    biggest, top = largest(x), 0.0
+    biggest, top = largest(x), abs(f)
     for i in range(SIZE or g.size):
         top = max(top, abs(x[i] * g[i]))
     for i in range(SIZE or g.size):
@@ -171,6 +171,20 @@ def begin(x, g, w, scale, state, low, high):
     return norm
 
 
+def ending(g, f, w, scale, gnorm, first_gnorm, jumps):
+    """The status where no decrease is left to find: at the floor of rounding, or misled.
+
+    At the floor the gradient has fallen far, or f hardly falls where x moves by its own size.
+    Elsewhere the gradient is wrong, or the function has noise or a kink, where it `jumps`.
+    """
+    pull = 0.0
+    for i in range(SIZE or g.size):
+        if w[i] > 0.0:
+            pull = max(pull, abs(g[i]) * scale[i])
+    level = pull <= EPS**0.25 * abs(f) and not jumps
+    return FTOL if level or gnorm <= max(SMALL, EPS**0.5) * first_gnorm else NO_STEP
+
+
 def search(run, moving, still, shaped, state, limits, options, schedule, data, until):
     """The rule with a step that is found, not given, until it ends or the budget is spent."""
     status, nit, nfev, njev, f, gnorm, lowest, carry = run[:8]
@@ -189,8 +203,8 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
         f_new = value(shaped, new_g, data)
         nfev += 1.0
         slack = 4.0 * EPS * abs(f)  # what rounding may add to f
-        near = -slope <= 1e4 * slack  # only where little is left to gain is rounding forgiven
-        wanted = reference + ARMIJO * fraction * slope + (slack if near else 0.0)
+        near = 0.0 < -slope <= EPS ** (2 / 3) * abs(f)  # only where so little is left to gain
+        wanted = reference + ARMIJO * fraction * slope + (slack if near else 0.0)  # is it forgiven
         good = first or (moved and f_new <= wanted)
         if good:
             nfev += gradient(new, shaped, new_g, f_new, low, high, data)
@@ -201,7 +215,7 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             ss, sy, change, shift = accept(x, g, new, new_g, w, scale, pairs, kept)
             f, gnorm = f_new, gnorm_new
             if first:
-                norm = begin(x, g, w, scale, state, low, high)
+                norm = begin(x, g, f, w, scale, state, low, high)
                 reference, mark, first_gnorm = f, f, gnorm
             else:
                 nit += 1.0
@@ -221,20 +235,11 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             if first or (gain and shift > EPS):
                 mark, mark_gnorm, stalled = min(f, mark), min(gnorm, mark_gnorm), 0.0
             over = limits.ftol > 0.0 and stalled >= PATIENCE
-            if (over or gnorm <= limits.gtol) and f > lowest + slack:
-                # A better point was left behind: back to it, and downhill only from there. Once:
-                # from the same point the same path follows, at the floor of rounding for ever.
-                copy(best_x, x)
-                copy(best_g, g)
-                f = reference = best_f[0]
-                gnorm, weight, stalled = least, 1.0, 0.0
-                if lowest >= returned - slack:
-                    status = GTOL if gnorm <= limits.gtol else FTOL
-                returned = lowest
-            elif gnorm <= limits.gtol:
+            if gnorm <= limits.gtol:
                 status = GTOL
-            elif over:  # while f still falls, x does not move: the gradient jumps here
-                status = NO_STEP if gain and gnorm > SMALL * first_gnorm else FTOL
+            elif over:  # where x stands still although f falls, the gradient jumps
+                asked = limits.ftol > EPS ** (2 / 3)
+                status = FTOL if asked else ending(g, f, w, scale, gnorm, first_gnorm, gain)
             elif not first and still_within(change, x, limits.xtol):
                 status = XTOL
             elif nit >= limits.maxiter:
@@ -244,15 +249,28 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             f, status = f_new, NONFINITE
         elif f_new == -math.inf:  # no minimum there is
             status = NONFINITE
-        elif not moved or -fraction * slope <= EPS * abs(f):
-            # No decrease is left to find: at the floor of rounding, or the gradient misleads.
-            status = FTOL if (near and slope < 0.0) or gnorm <= SMALL * first_gnorm else NO_STEP
+        elif not (moved and -fraction * slope > EPS * abs(f)):
+            status = ending(g, f, w, scale, gnorm, first_gnorm, False)
             if kept > 0.0:  # or the pairs do: once more without them
                 status, kept, fraction = RUNNING, 0.0, 0.0
         else:
             curve = f_new - f - fraction * slope
             ideal = -0.5 * slope * fraction / curve if 0.0 < curve < math.inf else 0.0
             fraction *= min(max(ideal, 0.1), 0.5)
+        if f > lowest + slack and status in (GTOL, FTOL, NO_STEP):
+            # A better point was left behind: back to it, and downhill only from there. Once: from
+            # the same point the same path follows, at the floor of rounding for ever.
+            copy(best_x, x)
+            copy(best_g, g)
+            f = reference = best_f[0]
+            gnorm, weight, stalled, fraction = least, 1.0, 0.0, 0.0
+            if lowest < returned - slack:
+                status = RUNNING
+            elif gnorm <= limits.gtol:
+                status = GTOL
+            else:
+                status = ending(g, f, w, scale, gnorm, first_gnorm, False)
+            returned = lowest
         if status == RUNNING and nfev >= limits.maxfev:
             status = MAXFEV
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry

@@ -58,7 +58,8 @@ def tables(chosen, columns):
     for name in {"maxiter", "maxfev"} & set(columns):
         columns[name] = np.floor(columns[name])
     if "eps" in columns and chosen.schedule is None:
-        columns["eps"] = np.where(columns["eps"] == 0.0, _options.AUTO["eps"], columns["eps"])
+        least = _options.least_eps(type(chosen.rule))
+        columns["eps"] = np.where(columns["eps"] == 0.0, least, columns["eps"])
     schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
     rate = {"rate": columns.pop("learning_rate")} if "learning_rate" in columns else {}
     return _table(chosen.limits, columns), _table(chosen.rule, columns), _table(schedule, rate)

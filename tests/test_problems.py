@@ -7,7 +7,7 @@ import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from problems import CLASSICAL
+from problems import CLASSICAL, rosenbrock, rosenbrock_jac
 from problems.bounded import BOUNDED
 from problems.noisy import NOISY
 from problems.objectives import with_gradient
@@ -72,6 +72,41 @@ def test_single_precision(problem):
     assert res.x.dtype == np.float32
     loose = problem.name in ("Brown badly scaled", "Meyer", "Powell badly scaled", "Watson")
     assert problem.solved(res.fun, 1e-3) or loose, res
+
+
+@pytest.mark.parametrize("problem", CLASSICAL, **names)
+def test_units_do_not_matter(problem):
+    """F in units of 2^±27: the same iterates, bit by bit; x in units of 2^±20: solved too."""
+    fun, options = with_gradient(problem), {"gtol": 0.0, "maxfev": 20_000}
+
+    def in_units(f_unit, x_unit, method="rmsprop"):
+        def scaled(x):
+            f, g = fun(x / x_unit)
+            return f * f_unit, g * (f_unit / x_unit)
+
+        x0 = problem.x0 * x_unit
+        return fastopt.minimize(scaled, x0, jac=True, method=method, options=options)
+
+    plain = in_units(1.0, 1.0)
+    assert problem.solved(plain.fun), plain
+    for unit in (2.0**-27, 2.0**27):
+        res = in_units(unit, 1.0)
+        assert (res.nfev, res.fun / unit) == (plain.nfev, plain.fun)
+        np.testing.assert_array_equal(res.x, plain.x)
+    for unit in (2.0**-20, 2.0**20):
+        for method in fastopt.methods():
+            res = in_units(1.0, unit, method)
+            assert problem.solved(res.fun), (unit, method, res)
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+def test_ten_thousand_variables(method):
+    fun, jac = compiled(rosenbrock), compiled(rosenbrock_jac)
+    x0 = np.tile([-1.2, 1.0], 5_000)
+    res = fastopt.minimize(lambda x: fun(x), x0, jac=lambda x: jac(x), method=method)
+    assert res.success, res.message
+    assert res.fun < 1e-6
+    assert_allclose(res.x, 1.0, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["Rosenbrock", "Brown-Dennis", "Chebyquad"])

@@ -115,3 +115,62 @@ def test_the_best_point_is_gone_back_to_once():
     assert np.max(np.abs(res.jac)) < 1e-5
     np.testing.assert_array_equal(res.x, res.x_last)
     assert res.fun == res.fun_last
+
+
+@numba.njit
+def line_and_peak(p, u, y):
+    e = np.exp(np.float32(-0.5) * ((u - p[1]) / p[2]) ** 2)
+    return np.sum((p[0] * e + p[3] + p[4] * u - y) ** 2)
+
+
+@numba.njit
+def poisson(b, z, y):
+    f = b[0] * 0
+    for i in range(y.size):
+        log_rate = b[0] + b[1] * z[i, 0] + b[2] * z[i, 1]
+        f += np.exp(log_rate) - y[i] * log_rate
+    return f
+
+
+@pytest.mark.parametrize("method", ["rmsprop", "adagrad", "adam"])
+def test_single_precision_ends_at_the_minimum_or_says_so(method):
+    """From starts with zeros; in float32 a search fails early and far away."""
+    u = np.linspace(500, 600, 80, dtype=np.float32)
+    start = np.array([4, 550, 5, 0, 0], np.float32)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        y = 5 * np.exp(-0.5 * ((u - 552) / 6) ** 2) + 0.02 * u - 8 + 0.1 * rng.normal(size=80)
+        args = u, y.astype(np.float32)
+        res = fastopt.minimize(line_and_peak, start, args, method=method)
+        assert res.fun < 2.0 or not res.success, (seed, res)
+        z = rng.normal(size=(300, 2)).astype(np.float32)
+        y = rng.poisson(np.exp(9.2 + z @ [0.3, -0.5])).astype(np.float32)
+        start_2 = np.array([np.log(y.mean()), 0, 0], np.float32)
+        res = fastopt.minimize(poisson, start_2, (z, y), method=method)
+        np.testing.assert_allclose(res.x, [9.2, 0.3, -0.5], atol=0.02)
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+def test_a_zero_in_the_first_gradient_of_single_precision(method):
+    """Its root is nothing but epsilon, whose inverse must stay finite."""
+
+    def fun(x):
+        a, b = x[0] - 1, x[1] - x[0] ** 2
+        return 1e-9 * (a * a + b * b), np.float32(2e-9) * np.array([a - 2 * x[0] * b, b])
+
+    start, options = np.zeros(2, np.float32), {"gtol": 0.0}
+    res = fastopt.minimize(fun, start, jac=True, method=method, options=options)
+    assert res.nfev < 200
+    np.testing.assert_allclose(res.x, 1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("noise", [1e-7, 1e-6, 1e-5])
+def test_noise_in_differences_is_no_success(noise):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        res = fastopt.minimize(
+            lambda x, rng=rng: np.sum((x - 1) ** 2) + noise * rng.normal(), [3.0, 4.0]
+        )
+        assert not res.success or res.fun < 1e-4
+        assert res.nfev < 5_000
+        assert "noise" in res.message
