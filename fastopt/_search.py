@@ -179,7 +179,7 @@ def ending(g, f, w, scale, gnorm, first_gnorm, jumps):
     """
     pull = 0.0
     for i in range(SIZE or g.size):
-        if w[i] != 0.0:  # beyond the range of numbers it is NaN
+        if not BOUNDED or w[i] != 0.0:
             pull = max(pull, abs(g[i]) * scale[i])
     level = pull <= EPS**0.25 * abs(f) and not jumps
     return FTOL if level or gnorm <= max(SMALL, EPS**0.5) * first_gnorm else NO_STEP
