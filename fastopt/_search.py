@@ -268,7 +268,7 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
                 status = RUNNING
             elif gnorm <= limits.gtol:
                 status = GTOL
-            else:
+            elif limits.ftol <= EPS ** (2 / 3):
                 status = ending(g, f, w, scale, gnorm, first_gnorm, False)
             returned = lowest
         if status == RUNNING and nfev >= limits.maxfev:
