@@ -86,23 +86,23 @@ def by_hand_compiled(name):
 
 
 @pytest.mark.parametrize("method", ["adagrad", "rmsprop"])
-@pytest.mark.parametrize("name", CONVERGE)
-def test_derived_gradients_cost_no_evaluations(name, method):
-    """Under both gradients the counts move with the last digit of x0: the middles are compared.
+def test_derived_gradients_cost_no_evaluations(method):
+    """Under both gradients one solve's count moves with the last digit of x0: totals are compared.
 
     With the gradient by hand the loop runs in Python, one text with the compiled one.
     """
-    data, fun = nist.load(name), nist.misfit(nist.MODELS[name])
-    compiled = by_hand_compiled(name)
+    derived, by_hand = [], []
+    for name in CONVERGE:
+        data, fun = nist.load(name), nist.misfit(nist.MODELS[name])
+        compiled = by_hand_compiled(name)
 
-    def jac(b, x, y):
-        return compiled(b, x, y)
+        def jac(b, x, y, compiled=compiled):
+            return compiled(b, x, y)
 
-    for start in data.starts:
-        near = [start * (1.0 + k * np.finfo(float).eps) for k in range(-4, 5)]
-        derived = [solve(fun, x0, data, method).nfev for x0 in near]
-        by_hand = [solve(fun, x0, data, method, jac).nfev for x0 in near]
-        assert np.median(derived) <= 1.05 * np.median(by_hand) + 1, (derived, by_hand)
+        near = [start * (1.0 + k * np.finfo(float).eps) for start in data.starts for k in range(9)]
+        derived += [solve(fun, x0, data, method).nfev for x0 in near]
+        by_hand += [solve(fun, x0, data, method, jac).nfev for x0 in near]
+    assert sum(derived) <= 1.05 * sum(by_hand), (derived, by_hand)
 
 
 @pytest.mark.parametrize(
