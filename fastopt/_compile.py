@@ -253,7 +253,7 @@ def user(function, replace=None, key=None, checked=False):
 
 
 def _checked(function, original):
-    return _again(function, original, boundscheck=True)
+    return _again(function, original, boundscheck=True, parallel=False)  # errors pass no prange
 
 
 def _again(function, original, **more):

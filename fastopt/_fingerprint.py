@@ -30,6 +30,7 @@ class Unhashable(Exception):
     """A value whose content cannot be named: the code that holds it is not kept on disk."""
 
 
+@functools.lru_cache(4096)
 def digest_of(*values):
     """Hex digest of plain values and of the package's own sources."""
     return hashlib.sha256(repr((_package_digest(), values)).encode()).hexdigest()

@@ -25,7 +25,7 @@ def check(batch, fun, method):
     x0, sides, rows = batch.example
     args = *rows, *batch.given.args
     if np.isfinite(x0).all():  # else that problem alone fails
-        check_indices(fun, method, x0, args)
+        check_indices(fun, method, x0, args, " in one of the problems")
     if method == "cs":
         check_complex_step(fun, args, x0, sides)
 

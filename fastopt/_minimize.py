@@ -26,7 +26,8 @@ def minimize(
     ----------
     fun : callable ``fun(x, *args) -> float``
         The objective. Decorated with `numba.njit` it runs wholly compiled, and must not write to x;
-        a plain function is called from Python, with a copy of x in x0's shape.
+        a plain function is called from Python, with a copy of x in x0's shape. A compiled one is
+        evaluated once more for arguments of new shapes, to find indices outside of x.
     x0 : array_like of float64, float32 or integers, any shape
         The start. Integers become float64, float32 stays float32.
     args : tuple, optional
@@ -108,6 +109,8 @@ def minimize(
     box = box_of(bounds, x0)
     args = args if isinstance(args, tuple) else (args,)
     problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+    if problem.objective.compiled:
+        _objective.check_indices(fun, problem.objective.method, x0, args)
     if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
     return problem.run(callback_of(callback, x0.shape))

@@ -9,6 +9,8 @@ from fastopt import _compile, _descent, _search, derivatives, schedules
 from fastopt._compile import is_compiled, numba_config
 from fastopt.derivatives import _plain
 
+_indices_checked: set = set()  # for which functions and shapes
+
 
 class Objective(NamedTuple):
     """What a target needs of a problem."""
@@ -168,28 +170,52 @@ def _difference_data(x, steps, power, method):
     return steps, z.reshape(-1), z
 
 
-def check_indices(fun, method, x, args):
+def check_indices(fun, method, x, args, where=""):
     """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
 
     Numba reads on beyond an array, so that a problem with too few parameters or data would converge
-    to something. An evaluation costs nothing, but a second or less to compile.
+    to something. Once for arguments of these shapes: an evaluation, and a second or less to
+    compile it. It changes nothing: a function that writes to its arguments is left alone.
     """
-    checked, digest = _compile.user(fun, checked=True)
+    if not all(map(_uncounted, args)):
+        return
+    checked, digest = _compile.user(_compile.as_compiled(fun, "fun"), checked=True)
+    shapes = digest, x.shape, x.dtype, _each(np.shape, type, args)
+    if shapes in _indices_checked:
+        return
     value = derivatives.METHODS["fun" if method == "fun" else "2-point"][0]
     write = derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped
     bindings = {"fun": checked, "write": write}
     key, lasting = (method == "fun", x.ndim == 1, digest), not isinstance(digest, int)
     once = _compile.jit(value, bindings, key, lasting, True)
     try:
-        once(x, np.empty(x.size, x.dtype), (args,))
+        once(x.copy(), np.empty(x.size, x.dtype), (_each(_read_only, _itself, args),))
     except IndexError:
-        shapes = ", ".join(str(np.shape(a)) for a in args) or "none"
         raise IndexError(
             f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "
-            f"{shapes} in one of the problems"
+            f"{', '.join(str(np.shape(a)) for a in args) or 'none'}{where}"
         ) from None
-    except Exception:  # whatever it is, the solve meets it too
-        return
+    except Exception:  # it writes to them, or the solve meets the same
+        pass
+    if len(_indices_checked) < 10_000:
+        _indices_checked.add(shapes)
+
+
+def _each(array, other, value):
+    """`array` of each array in nested tuples, `other` of the rest."""
+    if isinstance(value, tuple):
+        return tuple(_each(array, other, item) for item in value)
+    return array(value) if isinstance(value, np.ndarray) else other(value)
+
+
+def _itself(value):
+    return value
+
+
+def _read_only(array):
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def check_complex_step(fun, args, x, box):

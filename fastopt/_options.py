@@ -1,6 +1,7 @@
 """The options of a run: names, defaults, ranges, and sentences about what is wrong with one."""
 
 import difflib
+import functools
 import math
 import numbers
 from typing import Any, NamedTuple
@@ -86,12 +87,21 @@ def parse(rule, given, tol, dtype):
     if given is not None and not hasattr(given, "items"):
         raise TypeError(f"options must be a dict, not {type(given).__name__}")
     given = {name: value for name, value in dict(given or {}).items() if value is not None}
+    if tol is not None:
+        given.setdefault("gtol", number("tol", tol, 0.0))
+    return _complete(rule, given, dtype) if given else _standard(rule, dtype)
+
+
+@functools.cache
+def _standard(rule, dtype):
+    return _complete(rule, {}, dtype)
+
+
+def _complete(rule, given, dtype):
     kind = rules.options_class(rule)
     for name in given:
         if name not in COMMON and name not in kind._fields:
             raise ValueError(_unknown(name, rule, kind))
-    if tol is not None:
-        given.setdefault("gtol", number("tol", tol, 0.0))
     schedule = _schedule(given.pop("learning_rate", "auto"))
     auto = schedule is None
     own = {n: _own(n, given[n], kind._field_defaults[n]) for n in kind._fields if n in given}
@@ -134,6 +144,8 @@ def least_eps(kind):
 
 def number(name, value: Any, least, most=math.inf):
     """`value` as a float within [least, most]."""
+    if type(value) is float and least <= value <= most:
+        return value
     kinds = numbers.Real, np.number, np.ndarray
     single = isinstance(value, kinds) and not isinstance(value, bool)
     if not single or np.asarray(value).shape or np.iscomplexobj(np.asarray(value)):

@@ -103,7 +103,7 @@ class Problem:
             if compiled:
                 speed = (run.nfev - nfev) / max(now - entered, 1e-7)
                 left = self.chosen.maxtime - (now - began)
-                budget = max(1.0, min(SLICE * speed, 32.0 * budget, left * speed))
+                budget = max(1.0, min(SLICE * speed, 1000.0 * budget, left * speed))
 
     def why_not_differentiable(self, error):
         """The error that says why `fun` has no exact derivatives, or cannot be compiled at all."""

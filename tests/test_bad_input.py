@@ -224,6 +224,32 @@ def test_args_that_a_compiled_function_cannot_take(args, words):
 
 
 @pytest.mark.skipif(_dispatch.why_not_cuda() is None, reason="CUDA can be used here")
+def test_what_lies_outside_x_is_not_read():
+    """Numba reads on beyond an array: with an x0 too short, a "minimum" of what lies there."""
+
+    @numba.njit
+    def valley(x, calls):
+        return (1.0 - x[0]) ** 2 + 100.0 * (x[1] - x[0] ** 2) ** 2 + calls[0]
+
+    for jac in (None, "2-point"):
+        with pytest.raises(IndexError, match=r"outside x, of shape \(1,\).*of shapes \(1,\)"):
+            minimize(valley, [1.0], (np.zeros(1),), jac=jac)
+    with pytest.raises(IndexError, match="outside x"):
+        minimize(valley.py_func, [1.0], (np.zeros(1),), jac="autodiff")
+    assert minimize(valley, [1.0, 2.0], (np.zeros(1),)).success
+
+
+def test_the_look_at_indices_leaves_no_trace():
+    @numba.njit
+    def counted(x, calls):
+        calls[0] += 1.0
+        return x[0] ** 2
+
+    calls = np.zeros(1)
+    res = minimize(counted, [1.0], (calls,), jac="2-point")
+    assert res.nfev == calls[0]
+
+
 def test_cuda_where_there_is_none():
     check({"device": "cuda"}, RuntimeError, ["device='cuda'", "cannot be used", "NVIDIA"])
 

@@ -93,7 +93,7 @@ def test_the_mathematics_knows_no_target(file):
         allowed = {"rules", "_open", "_run", "_status", "_descent"}
         assert set(imported_parts(file)) <= allowed
         outside = {name.partition(".")[0] for name in imports(file)} - {"fastopt"}
-        assert outside <= {"math", "collections", "typing", "importlib", "pkgutil"}
+        assert outside <= {"math", "collections", "typing", "functools", "importlib", "pkgutil"}
 
 
 @each_file

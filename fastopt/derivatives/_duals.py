@@ -1,5 +1,7 @@
 """Which duals an objective is evaluated with."""
 
+import functools
+
 import numpy as np
 from numba import from_dtype
 
@@ -16,6 +18,7 @@ SEPARATE = 8
 LONG, SHORT = 16, 8
 
 
+@functools.cache
 def of(real, n, fast, data=False):
     """The type of dual for n parameters of Numba type `real`."""
     if n <= SEPARATE:

@@ -12,10 +12,12 @@ A rule is ordinary Python on scalars, compiled unchanged for every target:
   the gradient, in which ``learning_rate="auto"`` measures lengths.
 """
 
+import functools
 import importlib
 import pkgutil
 
 
+@functools.cache
 def methods():
     """Names of the update rules that `minimize` accepts.
 
@@ -28,6 +30,7 @@ def methods():
     return tuple(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
+@functools.cache
 def get(method):
     """The module of a rule."""
     return importlib.import_module(f"{__name__}.{method}")
