@@ -26,8 +26,8 @@ class Run(NamedTuple):
     mark: float = math.inf  # f when last something was gained
     mark_gnorm: float = math.inf
     stalled: float = 0.0  # iterations since then
-    returned: float = math.inf  # f of the best point when last it was gone back to
-    norm: float = 1.0  # brings the first gradient to largest component 1
+    returned: float = math.inf  # f of the best point when last the search began again there
+    norm: float = 0.0  # brings the first gradient to largest component 1; 0: (re)begin
     reference: float = 0.0  # what f is compared with: Zhang and Hager's C
     weight: float = 1.0  # and their Q
     step: float = FIRST  # Barzilai-Borwein step in the rule's metric

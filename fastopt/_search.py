@@ -25,13 +25,18 @@ from fastopt._open import (
     update,
     value,
 )
-from fastopt._run import Run
+from fastopt._run import FIRST, Run
 from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUNNING, XTOL
 
 ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
 MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
 PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
 SMALL = 1e-5  # of the first gradient: what rounding may leave of it
+
+
+def held(x, g, low, high):
+    """Whether a bound holds a component: f falls beyond it."""
+    return (x <= low and g > 0.0) or (x >= high and g < 0.0)
 
 
 def measure(x, g, w, scale, c, state, norm, low, high):
@@ -45,7 +50,7 @@ def measure(x, g, w, scale, c, state, norm, low, high):
         _, d, s = update(g[i] * scale[i] * norm, load(state, i), c)
         store(state, i, s)
         w[i] = scale[i] * scale[i] * norm / d
-        if BOUNDED and ((x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)):
+        if BOUNDED and held(x[i], g[i], low[i], high[i]):
             w[i] = 0.0
 
 
@@ -171,17 +176,22 @@ def begin(x, g, f, w, scale, state, low, high):
     return norm
 
 
-def ending(g, f, w, scale, gnorm, first_gnorm, jumps):
-    """The status where no decrease is left to find: at the floor of rounding, or misled.
-
-    At the floor the gradient has fallen far, or f hardly falls where x moves by its own size.
-    Elsewhere the gradient is wrong, or the function has noise or a kink, where it `jumps`.
-    """
+def steep(x, g, f, scale, low, high):
+    """Whether f would change where x moves by its own size."""
     pull = 0.0
     for i in range(SIZE or g.size):
-        if not BOUNDED or w[i] != 0.0:
+        if not BOUNDED or not held(x[i], g[i], low[i], high[i]):
             pull = max(pull, abs(g[i]) * scale[i])
-    level = pull <= EPS**0.25 * abs(f) and not jumps
+    return pull > EPS**0.25 * abs(f)
+
+
+def ending(sloping, gnorm, first_gnorm, jumps):
+    """The status where no decrease is left to find: at the floor of rounding, or misled.
+
+    At the floor the gradient has fallen far, or f is level. Elsewhere the gradient is wrong, or the
+    function has noise or a kink, where it `jumps`.
+    """
+    level = not (sloping or jumps)
     return FTOL if level or gnorm <= max(SMALL, EPS**0.5) * first_gnorm else NO_STEP
 
 
@@ -192,9 +202,12 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
     fraction, first_gnorm, kept = run[18:21]
     x, g, p, w, new_g, new = moving
     low, high, best_x, best_g, best_f, scale, pairs, along = still
+    asked = limits.ftol > EPS ** (2 / 3)
     while status == RUNNING and nit < until[0] and nfev < until[1]:
-        first = nfev == 0.0
+        first, stuck, jumps = nfev == 0.0, False, False
         if not first and fraction == 0.0:
+            if norm == 0.0:
+                norm = begin(x, g, f, w, scale, state, low, high)
             c, carry = coefficients(options, 1.0, math.inf, carry)
             measure(x, g, w, scale, c, state, norm, low, high)
             slope = direct(x, g, p, w, pairs, along, kept, step, low, high)
@@ -215,7 +228,6 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             ss, sy, change, shift = accept(x, g, new, new_g, w, scale, pairs, kept)
             f, gnorm = f_new, gnorm_new
             if first:
-                norm = begin(x, g, f, w, scale, state, low, high)
                 reference, mark, first_gnorm = f, f, gnorm
             else:
                 nit += 1.0
@@ -237,9 +249,10 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             over = limits.ftol > 0.0 and stalled >= PATIENCE
             if gnorm <= limits.gtol:
                 status = GTOL
+            elif over and asked:
+                status = FTOL
             elif over:  # where x stands still although f falls, the gradient jumps
-                asked = limits.ftol > EPS ** (2 / 3)
-                status = FTOL if asked else ending(g, f, w, scale, gnorm, first_gnorm, gain)
+                stuck, jumps = True, gain
             elif not first and still_within(change, x, limits.xtol):
                 status = XTOL
             elif nit >= limits.maxiter:
@@ -250,26 +263,30 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
         elif f_new == -math.inf:  # no minimum there is
             status = NONFINITE
         elif not (moved and -fraction * slope > EPS * abs(f)):
-            status = ending(g, f, w, scale, gnorm, first_gnorm, False)
-            if kept > 0.0:  # or the pairs do: once more without them
-                status, kept, fraction = RUNNING, 0.0, 0.0
+            stuck = True
         else:
             curve = f_new - f - fraction * slope
             ideal = -0.5 * slope * fraction / curve if 0.0 < curve < math.inf else 0.0
             fraction *= min(max(ideal, 0.1), 0.5)
-        if f > lowest + slack and status in (GTOL, FTOL, NO_STEP):
-            # A better point was left behind: back to it, and downhill only from there. Once: from
-            # the same point the same path follows, at the floor of rounding for ever.
+        left = f > lowest + slack
+        if stuck or (left and status in (GTOL, FTOL)):
+            # Back to the best point. Where a better one was left behind, or f should fall yet, the
+            # search begins again there: metric and step may be those of a far steeper place. But
+            # from the same point the same path would follow, at the floor of rounding for ever.
             copy(best_x, x)
             copy(best_g, g)
             f = reference = best_f[0]
             gnorm, weight, stalled, fraction = least, 1.0, 0.0, 0.0
-            if lowest < returned - slack:
+            norm, step, kept = 0.0, FIRST, 0.0
+            sloping = steep(x, g, f, scale, low, high)
+            if (left and lowest < returned - slack) or (sloping and returned == math.inf):
                 status = RUNNING
             elif gnorm <= limits.gtol:
                 status = GTOL
-            elif limits.ftol <= EPS ** (2 / 3):
-                status = ending(g, f, w, scale, gnorm, first_gnorm, False)
+            elif stuck or not asked:
+                status = ending(sloping, gnorm, first_gnorm, jumps)
+            else:
+                status = FTOL
             returned = lowest
         if status == RUNNING and nfev >= limits.maxfev:
             status = MAXFEV
