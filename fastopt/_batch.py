@@ -109,7 +109,7 @@ def minimize_batch(
     results, trouble, cut = _local.empty(batch), "", ""
     if batch.problems:
         first = _local.first_problem(batch, fun, jac, rule, target)
-        _local.check(batch, fun, first.objective.method)
+        _local.check(batch, fun, first.objective)
         if executor is None:
             threads = 1 if _objective.is_parallel(fun) else threads
             crew = _local.crew(batch, first, rule, target, threads, results)

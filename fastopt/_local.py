@@ -20,13 +20,13 @@ def first_problem(batch, fun, jac, rule, target):
     return compiled_problem(fun, jac, args, rule, x0, box(batch), batch.chosen, target)
 
 
-def check(batch, fun, method):
+def check(batch, fun, objective):
     """What compiled code would not notice."""
     x0, sides, rows = batch.example
     args = *rows, *batch.given.args
     if np.isfinite(x0).all():  # else that problem alone fails
-        check_indices(fun, method, x0, args, " in one of the problems")
-    if method == "cs":
+        check_indices(fun, objective, x0, args, " in one of the problems")
+    if objective.method == "cs":
         check_complex_step(fun, args, x0, sides)
 
 

@@ -110,7 +110,7 @@ def minimize(
     args = args if isinstance(args, tuple) else (args,)
     problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
     if problem.objective.compiled:
-        _objective.check_indices(fun, problem.objective.method, x0, args)
+        _objective.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
     return problem.run(callback_of(callback, x0.shape))

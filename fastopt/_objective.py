@@ -170,19 +170,18 @@ def _difference_data(x, steps, power, method):
     return steps, z.reshape(-1), z
 
 
-def check_indices(fun, method, x, args, where=""):
+def check_indices(fun, objective, x, args, where=""):
     """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
 
     Numba reads on beyond an array, so that a problem with too few parameters or data would converge
     to something. Once for arguments of these shapes: an evaluation, and a second or less to
     compile it. It changes nothing: a function that writes to its arguments is left alone.
     """
-    if not all(map(_uncounted, args)):
+    shapes = objective.key, x.shape, x.dtype, _each(np.shape, type, args)
+    if objective.counted or shapes in _indices_checked:
         return
+    method = objective.method
     checked, digest = _compile.user(_compile.as_compiled(fun, "fun"), checked=True)
-    shapes = digest, x.shape, x.dtype, _each(np.shape, type, args)
-    if shapes in _indices_checked:
-        return
     value = derivatives.METHODS["fun" if method == "fun" else "2-point"][0]
     write = derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped
     bindings = {"fun": checked, "write": write}

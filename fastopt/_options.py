@@ -89,12 +89,15 @@ def parse(rule, given, tol, dtype):
     given = {name: value for name, value in dict(given or {}).items() if value is not None}
     if tol is not None:
         given.setdefault("gtol", number("tol", tol, 0.0))
-    return _complete(rule, given, dtype) if given else _standard(rule, dtype)
+    if all(type(value) in (float, int, str, bool) for value in given.values()):
+        return _remembered(rule, tuple((k, v, type(v)) for k, v in given.items()), dtype)
+    return _complete(rule, given, dtype)
 
 
-@functools.cache
-def _standard(rule, dtype):
-    return _complete(rule, {}, dtype)
+@functools.lru_cache(256)
+def _remembered(rule, given, dtype):
+    """A small problem takes less time than checking its options; types count: 1 is not True."""
+    return _complete(rule, {name: value for name, value, _ in given}, dtype)
 
 
 def _complete(rule, given, dtype):

@@ -21,27 +21,28 @@ class Problem:
         dtype, n = x0.dtype, x0.size
         uses = rules.uses(rule, chosen.rule)
         auto = chosen.schedule is None
+        pairs = 2 * chosen.maxcor if auto else 0
         count = 4 + 5 * auto + sum(uses)
-        rows = iter(apart(count * n, dtype).reshape(count, n))
+        block = apart((pairs + count) * n, dtype).reshape(pairs + count, n)
+        rows = iter(block[pairs:])
         x, g, best_x, best_g = (next(rows) for _ in range(4))
         x[:] = best_x[:] = x0.reshape(-1)
         best_g[:] = math.nan
         low, high = box or (x, x)
-        self.moving, self.still = (g, x), (low, high, best_x, best_g, apart(1, float))
-        self.still[4][0] = math.nan
+        run = len(Run._fields)
+        scalars = apart(run + 1 + pairs, float)
+        self.record, best_f, along = scalars[:run], scalars[run : run + 1], scalars[run + 1 :]
+        self.record[:], best_f[0] = Run(), math.nan
+        self.moving, self.still = (g, x), (low, high, best_x, best_g, best_f)
         if auto:
             self.moving = (x, g, *(next(rows) for _ in range(4)))
-            pairs = chosen.maxcor
-            room = apart(2 * pairs * n, dtype).reshape(2 * pairs, n)
-            self.still += (next(rows), room, apart(2 * pairs, float))
+            self.still += (next(rows), block[:pairs], along)
         self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
         self.state = tuple(next(rows) if used else x for used in uses)
         solver = target.compiled_solver if objective.compiled else target.plain_solver
         self.solve = solver(rule, uses, dtype, box is not None, x0.shape, objective)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
-        self.record = apart(len(Run._fields), float)
-        self.record[:] = Run()
         self.chosen, self.objective, self.before = chosen, objective, 0
         # Why `fun` could not be compiled for duals, where Python runs it.
         self.reason: Exception | None = None

@@ -20,7 +20,8 @@ LONG, SHORT = 16, 8
 
 @functools.cache
 def of(real, n, fast, data=False):
-    """The type of dual for n parameters of Numba type `real`."""
+    """The type of dual for n parameters of the type `real`, Numba's or NumPy's."""
+    real = from_dtype(real) if isinstance(real, np.dtype) else real
     if n <= SEPARATE:
         return Dual(real, n, False, fast)
     return Dual(real, LONG if n <= LONG or data else SHORT, True, fast)
@@ -29,5 +30,5 @@ def of(real, n, fast, data=False):
 def choose(x, args, fast):
     """The type of dual for an array of parameters, and scratch for the parameters as duals."""
     data = any(isinstance(a, np.ndarray) and a.size > x.size for a in args)
-    dual = of(from_dtype(x.dtype), x.size, fast, data)
+    dual = of(x.dtype, x.size, fast, data)
     return dual, np.empty((dual.size + 1) * x.size, x.dtype)

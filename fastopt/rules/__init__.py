@@ -43,6 +43,7 @@ def options_class(rule):
     )
 
 
+@functools.lru_cache(256)
 def uses(rule, options):
     """Which state slots these options need, as the rule's S of booleans."""
     needs = getattr(rule, "NEEDS", {})

@@ -135,7 +135,7 @@ _HELPERS = (
     _search.trial,
     _search.accept,
     _search.begin,
-    _search.ending,
+    _search.steep,
 )
 
 
