@@ -32,7 +32,7 @@ AUTO = {"rho": 0.99}
 # whose smallest curvature is 8e-5, ends within 1e-8 of its minimum; 1e-6 leaves 1.3e-8.
 GTOL = 3e-7
 # Of 0, 1, 3, 5 and 10, geometric mean of the evaluations over L-BFGS-B's on the classical problems
-# (rmsprop): 4.6, 2.0, 1.3, 1.15 and 1.07. More pairs than 5 cost more time than they save.
+# (rmsprop): 4.1, 2.0, 1.3, 1.2 and 1.04. More pairs than 5 cost more time than they save.
 MAXCOR = 5
 
 
