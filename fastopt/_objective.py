@@ -174,10 +174,10 @@ def check_indices(fun, objective, x, args, where=""):
     """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
 
     Numba reads on beyond an array, so that a problem with too few parameters or data would converge
-    to something. Once for arguments of these shapes: an evaluation, and a second or less to
+    to something. Once for integers and shapes such as these: an evaluation, and a second or less to
     compile it. It changes nothing: a function that writes to its arguments is left alone.
     """
-    shapes = objective.key, x.shape, x.dtype, _each(np.shape, type, args)
+    shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args)
     if objective.counted or shapes in _indices_checked:
         return
     method = objective.method
@@ -209,6 +209,12 @@ def _each(array, other, value):
 
 def _itself(value):
     return value
+
+
+def _kind(value):
+    """An integer itself, since it may be an index; else the type."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return int(value) if whole else type(value)
 
 
 def _read_only(array):

@@ -156,7 +156,10 @@ def number(name, value: Any, least, most=math.inf):
     if not least <= value <= most:  # NaN too
         span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
         raise ValueError(f"{name} = {value!r}; it must be {span}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
 
 
 def _own(name, value, default):

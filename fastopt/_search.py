@@ -152,17 +152,20 @@ def begin(x, g, f, w, scale, state, low, high):
 
     The scales are the sizes of x's components. A zero takes the size at which it counts as much as
     the steepest of the others or as f itself, within reason: neither above the largest of theirs or
-    the width of its bounds nor far below; an x of zeros has 1.
+    the width of its bounds nor far below; an x of zeros has 1. What is tiny beside the others, and
+    hardly moves f, is as good as zero.
     """
-    biggest, top = largest(x), abs(f)
+    tiny, biggest, top = EPS**0.5, largest(x), abs(f)
+    if real(EPS * biggest * biggest) == 0.0:  # so is what would underflow below
+        biggest = real(0.0)
     for i in range(SIZE or g.size):
         top = max(top, abs(x[i] * g[i]))
     for i in range(SIZE or g.size):
         size = abs(x[i])
-        if size == 0.0:
+        if biggest == 0.0 or (size <= tiny * biggest and abs(g[i]) * size <= tiny * top):
             size = biggest if biggest > 0.0 else real(1.0)
             if abs(g[i]) * size > top > 0.0:
-                size = real(max(top / abs(g[i]), EPS**0.5 * biggest))
+                size = real(max(top / abs(g[i]), tiny * biggest))
             if BOUNDED and 0.0 < high[i] - low[i] < size:
                 size = high[i] - low[i]
         w[i] = scale[i] = size
@@ -262,7 +265,7 @@ def search(run, moving, still, shaped, state, limits, options, schedule, data, u
             f, status = f_new, NONFINITE
         elif f_new == -math.inf:  # no minimum there is
             status = NONFINITE
-        elif not (moved and -fraction * slope > EPS * abs(f)):
+        elif not (moved and EPS * abs(f) < -fraction * slope < math.inf):
             stuck = True
         else:
             curve = f_new - f - fraction * slope

@@ -78,6 +78,7 @@ OPTIONS = [
     *(({name: "a"}, TypeError, [name, "'a'"]) for name in ("ftol", "maxfev", "eps", "momentum")),
     ({"gtol": [1e-6]}, TypeError, ["gtol must be", "number", "[1e-06]"]),
     ({"gtol": np.ones(2)}, TypeError, ["gtol must be one real number"]),
+    ({"maxiter": 10**400}, ValueError, ["maxiter", "largest float"]),
     ({"gtol": True}, TypeError, ["gtol must be", "number", "True"]),
     ({"xtol": 1j}, TypeError, ["xtol must be", "number", "1j"]),
     ({"rho": 1.5}, ValueError, ["rho = 1.5", "between 0 and 1"]),

@@ -12,7 +12,7 @@ from fastopt import _options, rules
 
 
 @pytest.mark.parametrize("method", fastopt.methods())
-@pytest.mark.parametrize("start", [1e-8, 1e-6, 1e-3, 0.0])
+@pytest.mark.parametrize("start", [1e-165, 1e-20, 1e-12, 1e-8, 1e-6, 1e-3, 0.0])
 def test_a_start_near_zero_is_no_scale(method, start):
     """Components grow out of the size that x0 gave them."""
     res = fastopt.minimize(
@@ -24,6 +24,44 @@ def test_a_start_near_zero_is_no_scale(method, start):
     assert res.success
     assert res.nfev < 200
     np.testing.assert_allclose(res.x, [3.0, 2.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+@pytest.mark.parametrize("start", [[1e-300, 1e-300], [0.0, -1e-300], [1e-200, 1e-170]])
+def test_a_start_of_next_to_nothing_is_as_good_as_zeros(method, start):
+    """The squares of such sizes are zero."""
+
+    def fun(x):
+        return np.sum((x - 2.0) ** 2), 2.0 * (x - 2.0)
+
+    res = fastopt.minimize(fun, start, jac=True, method=method)
+    assert res.success
+    np.testing.assert_allclose(res.x, 2.0, atol=1e-6)
+
+
+def test_small_scales_that_count_are_kept():
+    """A charge in coulombs beside a voltage."""
+
+    def fun(x):
+        a, b = x[0] / 1.6e-19 - 1.0, x[1] - 3.0
+        return a * a + b * b, np.array([2.0 * a / 1.6e-19, 2.0 * b])
+
+    res = fastopt.minimize(fun, [1e-19, 1.0], jac=True, options={"gtol": 0.0})
+    np.testing.assert_allclose(res.x, [1.6e-19, 3.0], rtol=1e-6)
+    assert res.nfev < 100
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+@pytest.mark.parametrize("size", [1e-310, 1e-320])
+def test_where_f_nearly_underflows_no_budget_is_burnt(method, size):
+    """The inverse of such a gradient is infinite, and with it a step."""
+
+    def fun(x):
+        return size * np.sum(x**2), 2.0 * size * x
+
+    res = fastopt.minimize(fun, [1.0, 2.0], jac=True, method=method, options={"gtol": 0.0})
+    assert res.nfev < 200
+    assert res.fun <= 5.0 * size
 
 
 ENERGY = np.linspace(100.0, 200.0, 201)
