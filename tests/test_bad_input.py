@@ -239,6 +239,14 @@ def test_what_lies_outside_x_is_not_read():
         minimize(valley.py_func, [1.0], (np.zeros(1),), jac="autodiff")
     assert minimize(valley, [1.0, 2.0], (np.zeros(1),)).success
 
+    @numba.njit
+    def pick(x, k):
+        return (x[0] - 1.0) ** 2 + x[k] ** 2
+
+    assert minimize(pick, [3.0, 3.0], (1,)).success
+    with pytest.raises(IndexError, match="outside x"):
+        minimize(pick, [3.0, 3.0], (7,))
+
 
 def test_the_look_at_indices_leaves_no_trace():
     @numba.njit
