@@ -39,16 +39,18 @@ def test_a_start_of_next_to_nothing_is_as_good_as_zeros(method, start):
     np.testing.assert_allclose(res.x, 2.0, atol=1e-6)
 
 
-def test_small_scales_that_count_are_kept():
-    """A charge in coulombs beside a voltage."""
+@pytest.mark.parametrize("method", fastopt.methods())
+@pytest.mark.parametrize("unit", [1.6e-19, 1e-30])
+def test_small_scales_that_count_are_kept(method, unit):
+    """A charge in coulombs or a mass in kilograms, beside a number of order one."""
 
     def fun(x):
-        a, b = x[0] / 1.6e-19 - 1.0, x[1] - 3.0
-        return a * a + b * b, np.array([2.0 * a / 1.6e-19, 2.0 * b])
+        u = np.array([x[0] / unit, x[1]])
+        return rosen(u), rosen_der(u) / [unit, 1.0]
 
-    res = fastopt.minimize(fun, [1e-19, 1.0], jac=True, options={"gtol": 0.0})
-    np.testing.assert_allclose(res.x, [1.6e-19, 3.0], rtol=1e-6)
-    assert res.nfev < 100
+    res = fastopt.minimize(fun, [-1.2 * unit, 1.0], jac=True, method=method, options={"gtol": 0.0})
+    np.testing.assert_allclose(res.x, [unit, 1.0], rtol=1e-6)
+    assert res.nfev < 200
 
 
 @pytest.mark.parametrize("method", fastopt.methods())
