@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastopt import _compile, _descent, _search, derivatives, schedules
+from fastopt import _compile, _search, _textbook, derivatives, schedules
 from fastopt._compile import is_compiled, numba_config
 from fastopt.derivatives import _plain
 
@@ -15,7 +15,7 @@ _indices_checked: set = set()  # for which functions and shapes
 class Objective(NamedTuple):
     """What a target needs of a problem."""
 
-    bindings: dict  # fun, jac, value, gradient, rate, loop
+    bindings: dict  # fun, jac, value, gradient, rate, propose, judge
     key: tuple  # names their content
     lasting: bool  # whether the key holds beyond this process
     counted: bool  # whether args hold what Numba counts references to: lists, dicts, ...
@@ -89,7 +89,8 @@ def build(fun, jac, args, chosen, x, interpreted=False):
         "value": value,
         "gradient": gradient,
         "write": derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped,
-        "loop": _search.search if schedule is None else _descent.follow,
+        "propose": (_search if schedule is None else _textbook).propose,
+        "judge": (_search if schedule is None else _textbook).judge,
     }
     data = (tuple(args), ()) if method == "autodiff" else (tuple(args),)
     if compiled:

@@ -7,7 +7,8 @@ fun: Any = None  # the user's function
 jac: Any = None  # and gradient
 value: Any = None  # (shaped x, g, data) -> f; writes g too where fun gives both
 gradient: Any = None  # (x, shaped x, g, f, low, high, data) -> evaluations of fun it took
-loop: Any = None  # _descent.follow or _search.search
+propose: Any = None  # of _textbook or of _search
+judge: Any = None
 seeded: Any = None  # (DUAL, x, scratch, first, SIZE) -> x as duals
 value_of: Any = None  # dual -> number
 write_partials: Any = None  # (dual, g, first, SIZE)
@@ -29,6 +30,10 @@ load: Any = None  # (state, i) -> S
 store: Any = None  # (state, i, S)
 
 # The target.
+each: Any = None  # n -> a worker's share of the n elements
+total: Any = None  # what a worker found -> the sum over all workers
+most: Any = None  # the same, the largest; NaN if any is NaN
+anyone: Any = None  # the same, whether any is true
 cast: Any = None  # (C, real, coefficients) -> C in the element type
 fetch: Any = None  # (arrays, SIZE) -> copies in local memory
 bring_back: Any = None  # (copies, arrays, SIZE)
@@ -37,6 +42,8 @@ rows: Any = None  # (fields, rooms, b) -> problem b's rows
 named: Any = None  # (template, table, row) -> named tuple
 add: Any = None  # (array, place, amount) -> the value before, for all threads at once
 real: Any = None  # the element type
-EPS = 0.0  # its machine epsilon
+EPS = 0.0  # its machine epsilon, and powers of that
+EPS_2_3 = ROOT_EPS = FOURTH_ROOT_EPS = 0.0
+HUGE = 0.0  # what steps may reach
 BOUNDED = False  # whether there are bounds
 SIZE = 0  # number of parameters where the code is compiled for one; else 0

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from fastopt._status import RUNNING
 
+INF = math.inf
 # Of |x0| that the first trial moves each component. With 0.1 a peak at 545 is looked for at 600,
 # where there is none: 25 to 68 % of such fits found it, with 0.01 87 to 89 %.
 FIRST = 0.01
@@ -19,21 +20,22 @@ class Run(NamedTuple):
     njev: float = 0.0
     f: float = 0.0
     gnorm: float = 0.0
-    lowest: float = math.inf  # f seen
+    lowest: float = INF  # f seen
     carry: float = 1.0  # the rule's own scalar
-    # Of `search` only:
-    least: float = math.inf  # gnorm of the best point
-    mark: float = math.inf  # f when last something was gained
-    mark_gnorm: float = math.inf
+    moved: float = 0.0  # of x by the step, at most; of `_search`: 1 where x changed
+    # Of `_search` only:
+    least: float = INF  # gnorm of the best point
+    mark: float = INF  # f when last something was gained
+    mark_gnorm: float = INF
     stalled: float = 0.0  # iterations since then
-    returned: float = math.inf  # f of the best point when last the search began again there
+    returned: float = INF  # f of the best point when last the search began again there
     norm: float = 0.0  # brings the first gradient to largest component 1; 0: (re)begin
     reference: float = 0.0  # what f is compared with: Zhang and Hager's C
     weight: float = 1.0  # and their Q
     step: float = FIRST  # Barzilai-Borwein step in the rule's metric
     slope: float = 0.0  # directional derivative of f along the direction
     fraction: float = 0.0  # of the direction that the next trial takes; 0: a new direction first
-    first_gnorm: float = math.inf
+    first_gnorm: float = INF
     kept: float = 0.0  # pairs of moves and changes of the gradient, ever
 
 

@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 
-from fastopt import _descent, _search
+from fastopt import _descent, _metric
 from fastopt._compile import inline, jit, link, thread_limit, unwrapped
-from fastopt._open import SIZE, bring_back, cast, fetch, loop
+from fastopt._descent import loop
+from fastopt._open import SIZE, bring_back, cast, fetch
 from fastopt._run import Run
 from fastopt.rules import _slots
 from fastopt.targets import _intrinsics
@@ -22,6 +23,17 @@ PARALLEL_FROM = 5_000_000
 # Up to this many parameters the solve loop is compiled for their number and works on copies in
 # registers: an iteration on the Rosenbrock function then takes 18 ns, not 24.
 UNROLL = 8
+
+
+# A compiled loop is alone with its problem: the share of one worker is everything.
+ALONE = {"each": range, "total": float, "most": float, "anyone": bool}
+
+
+def numbers(dtype):
+    """Constants of the loop that depend on the element type."""
+    eps = float(np.finfo(dtype).eps)
+    powers = {"EPS": eps, "ROOT_EPS": eps**0.5, "EPS_2_3": eps ** (2 / 3)}
+    return {**powers, "FOURTH_ROOT_EPS": eps**0.25, "HUGE": 1e300 if eps < 1e-10 else 1e37}
 
 
 def _narrow_to(dtype):
@@ -39,8 +51,7 @@ def rule_bindings(rule, uses, dtype, bounded=False):
         linked = link(bound[name], slots, inline, narrow=narrow)
         bound[name] = inline(linked, bound[name])
     own = {name: getattr(_intrinsics, name) for name in ("cast", "fetch", "bring_back")}
-    eps = float(np.finfo(dtype).eps)
-    return {**bound, **own, "real": dtype.type, "EPS": eps, "BOUNDED": bounded}
+    return {**bound, **own, **ALONE, **numbers(dtype), "real": dtype.type, "BOUNDED": bounded}
 
 
 @functools.cache
@@ -130,12 +141,12 @@ _HELPERS = (
     _descent.fill,
     _descent.keep,
     _descent.sweep,
-    _search.measure,
-    _search.direct,
-    _search.trial,
-    _search.accept,
-    _search.begin,
-    _search.steep,
+    _metric.measure,
+    _metric.direct,
+    _metric.trial,
+    _metric.accept,
+    _metric.begin,
+    _metric.steep,
 )
 
 

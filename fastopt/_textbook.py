@@ -1,0 +1,50 @@
+"""The textbook iteration with a given learning rate."""
+
+import math
+
+from fastopt._descent import fill, keep, steepness, still_within, sweep
+from fastopt._open import accumulator, coefficients, gradient, rate
+from fastopt._run import INF, Run
+from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NONFINITE, XTOL
+
+
+def propose(run, moving, still, state, limits, options, schedule):
+    """One step of the rule; none before the first evaluation."""
+    status, nit, nfev, njev, f, gnorm, lowest, carry, _ = run[:9]
+    g, x = moving
+    moved = INF
+    if nfev == 0.0:
+        fill(state, x.size, accumulator(options))
+    else:
+        nit += 1.0
+        c, carry = coefficients(options, rate(schedule, nit), nit, carry)
+        moved = sweep(x, g, c, state, still[0], still[1], limits.xtol > 0.0)
+    return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])
+
+
+def judge(run, f_new, moving, still, shaped, limits, data):
+    """Keep the best point, and look whether it is time to stop."""
+    status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
+    g, x = moving
+    low, high, best_x, best_g, best_f = still
+    first, old, f = nfev == 0.0, f, f_new
+    nfev += 1.0 + gradient(x, shaped, g, f, low, high, data)
+    njev += 1.0
+    if limits.gtol > 0.0:
+        gnorm = steepness(x, g, low, high)
+    if first or f < lowest:
+        lowest = f
+        keep(x, g, f, best_x, best_g, best_f)
+    if not (math.isfinite(f) and math.isfinite(gnorm)):
+        status = NONFINITE
+    elif limits.gtol > 0.0 and gnorm <= limits.gtol:
+        status = GTOL
+    elif not first and abs(old - f) <= limits.ftol * max(abs(old), abs(f)) > 0.0:
+        status = FTOL
+    elif not first and still_within(moved, x, limits.xtol):
+        status = XTOL
+    elif nit >= limits.maxiter:
+        status = MAXITER
+    elif nfev >= limits.maxfev:
+        status = MAXFEV
+    return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])
