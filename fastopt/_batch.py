@@ -97,23 +97,23 @@ def minimize_batch(
     """
     rule = _options.find_rule(method)
     target = _dispatch.target(device, x0)
-    if not hasattr(target, "Crew"):
-        raise NotImplementedError(
-            "minimize_batch does not run on CUDA devices yet; use device='cpu'"
-        )
-    batch = _batch_inputs.read(rule, x0, data, args, bounds, tol, options)
+    batch = _batch_inputs.read(rule, x0, data, args, bounds, tol, options, target.adopt)
     callback = _batch_inputs.callback_of(callback)
     threads, executor = _batch_inputs.workers_of(workers)
     _batch_inputs.require_memory(batch)
     fun, jac = _objective.for_batch(fun, jac)
     results, trouble, cut = _local.empty(batch), "", ""
     if batch.problems:
-        first = _local.first_problem(batch, fun, jac, rule, target)
-        _local.check(batch, fun, first.objective)
-        if executor is None:
+        if target.NAME == "cuda":
+            crew = _local.device_crew(batch, fun, jac, rule, target, results)
+        elif executor is None:
+            first = _local.first_problem(batch, fun, jac, rule, target)
+            _local.check(batch, fun, first.objective)
             threads = 1 if _objective.is_parallel(fun) else threads
             crew = _local.crew(batch, first, rule, target, threads, results)
         else:
+            first = _local.first_problem(batch, fun, jac, rule, target)
+            _local.check(batch, fun, first.objective)
             task = _spread.task_of(fun, jac, rule, batch.given.args)
             crew = _spread.Spread(batch, task, executor, results)
         try:
@@ -126,7 +126,7 @@ def minimize_batch(
     from fastopt import _batch_result  # late: it imports scipy.optimize, which takes long
 
     source = _objective.name_of(_objective.method_of(jac, fun))
-    result = _batch_result.build(results, batch.shape, source, "cpu")
+    result = _batch_result.build(results, batch.shape, source, target.NAME)
     if cut:
         result.message += f" {cut}"
     if trouble:

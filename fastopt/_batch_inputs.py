@@ -29,12 +29,12 @@ class Batch(NamedTuple):
     example: Any  # of these problems, where there are any
 
 
-def read(rule, x0, data, args, bounds, tol, options):
-    """Everything about the problems but their function."""
+def read(rule, x0, data, args, bounds, tol, options, adopt=None):
+    """Everything about the problems but their function; `adopt` as in `_fields.fields_of`."""
     from fastopt.derivatives._explain import kind_of  # takes time to import
 
-    fields = _fields.fields_of(data)
-    starts, shape, lengths = starts_of(x0)
+    fields = _fields.fields_of(data, adopt)
+    starts, shape, lengths = starts_of(x0, adopt)
     shared, columns, tol = _tables.columns_of(options, tol)
     box = boxes_of(bounds, starts, shape)
     lengths |= {f"data[{k}]": _fields.count(field) for k, field in enumerate(fields)}
@@ -48,7 +48,8 @@ def read(rule, x0, data, args, bounds, tol, options):
     tables = _tables.tables(chosen, columns)
     args = args if isinstance(args, tuple) else (args,)
     for k, value in enumerate(args):
-        kind_of(f"args[{k}]", value)
+        if not _fields.is_elsewhere(value):
+            kind_of(f"args[{k}]", value)
     low, high = box or (starts, starts)
     given = Given(starts, low, high, fields, args, *tables)
     example = example_of(given, shape, box) if problems else None
@@ -60,12 +61,14 @@ def example_of(given, shape, box):
     b = _fields.longest(given.fields)
     sides = box and tuple(side[_feed.row_of(side, b)] for side in box)
     rows = tuple(_fields.row(field, b) for field in given.fields)
-    x0 = np.array(given.x0[_feed.row_of(given.x0, b)]).reshape(shape)
+    x0 = np.array(_fields.row(given.x0, _feed.row_of(given.x0, b))).reshape(shape)
     return Example(x0, sides, rows)
 
 
-def starts_of(x0):
+def starts_of(x0, adopt=None):
     """x0 with a row for each problem, or one for all; the shape of a row; its length by name."""
+    if _fields.is_elsewhere(x0):
+        return starts_there(adopt("x0", x0))
     x = floats(x0)
     if x.ndim < 2:
         x, lengths = x.reshape(1, -1), {}
@@ -77,6 +80,16 @@ def starts_of(x0):
     if math.prod(shape) == 0:
         raise ValueError(f"x0 has shape {np.shape(x0)}; a problem needs at least one component")
     return x.reshape(len(x), math.prod(shape)).view(), shape, lengths
+
+
+def starts_there(x):
+    """The same for an x0 on a device."""
+    if x.dtype not in (np.float32, np.float64):
+        raise TypeError(f"x0 has dtype {x.dtype}; on a device float64 and float32 are accepted")
+    shape, problems = x.shape[1:], len(x) if x.ndim > 1 else 1
+    if x.ndim < 2:
+        return x.reshape(1, x.size), x.shape or (1,), {}
+    return x.reshape(problems, math.prod(shape)), shape, {"x0": problems}
 
 
 def common(lengths):

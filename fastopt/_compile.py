@@ -100,8 +100,7 @@ def link(
             return built[f]
         code = f.__code__
         if narrow:
-            consts = (narrow(c) if isinstance(c, float) else c for c in code.co_consts)
-            code = code.replace(co_consts=tuple(consts))
+            code = code.replace(co_consts=_narrowed(code.co_consts, narrow))
         scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
         scope.update({MARK: True} if replace else {})
         closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
@@ -122,6 +121,8 @@ def link(
         return built[f]
 
     def inner(value, used):
+        if narrow and type(value) is float:
+            return narrow(value)
         if id(value) in replace:
             return replace[id(value)]
         if follow(value):
@@ -148,6 +149,13 @@ def link(
         return modules[value]
 
     return build(function, top)
+
+
+def _narrowed(value, narrow):
+    """Constants, and tuples of them, with their floats in the element type."""
+    if type(value) is tuple:
+        return tuple(_narrowed(item, narrow) for item in value)
+    return narrow(value) if type(value) is float else value
 
 
 def _is_ours(value):

@@ -15,10 +15,11 @@ class Ragged(NamedTuple):
     lengths: Any  # an array for each axis of the rows
 
 
-def fields_of(data):
+def fields_of(data, adopt=None):
     """`data` as a tuple of arrays and `Ragged`.
 
-    A bare array is one field; inside a tuple, a list of arrays is a ragged one.
+    A bare array is one field; inside a tuple, a list of arrays is a ragged one. ``adopt(name,
+    array)`` takes what lives on a device.
     """
     if isinstance(data, list):
         raise TypeError(
@@ -26,12 +27,14 @@ def fields_of(data):
             "(a list of arrays inside the tuple is a field of rows of unequal lengths)"
         )
     fields = () if data is None else data if isinstance(data, tuple) else (data,)
-    return tuple(_field(f"data[{k}]", field) for k, field in enumerate(fields))
+    return tuple(_field(f"data[{k}]", field, adopt) for k, field in enumerate(fields))
 
 
-def _field(name, value):
+def _field(name, value, adopt):
     if isinstance(value, Ragged):
         return value
+    if is_elsewhere(value):
+        return adopt(name, value)
     if hasattr(value, "__array__") and not np.ma.isMaskedArray(value):  # a Series, say
         value = np.asarray(value)
     listed = isinstance(value, list) and (not value or any(hasattr(r, "__len__") for r in value))
@@ -81,6 +84,11 @@ def _ragged(name, items):
     return Ragged(flat, starts, tuple(np.ascontiguousarray(axis) for axis in shapes.T))
 
 
+def is_elsewhere(value):
+    """Whether this is an array on a device."""
+    return hasattr(value, "__cuda_array_interface__") or hasattr(value, "copy_to_host")
+
+
 def count(field):
     """Number of problems."""
     return len(field.starts) if isinstance(field, Ragged) else len(field)
@@ -88,6 +96,8 @@ def count(field):
 
 def row(field, b):
     """Problem b's row, as the compiled loop hands it to `fun`: a number or an array in C order."""
+    if is_elsewhere(field):
+        return field[b : b + 1].copy_to_host()[0]
     if not isinstance(field, Ragged):
         return field[b] if field.flags.c_contiguous else np.array(field[b], order="C")[()]
     shape = tuple(int(axis[b]) for axis in field.lengths)

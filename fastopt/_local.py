@@ -6,8 +6,9 @@ import time
 import numpy as np
 
 from fastopt._feed import Results
+from fastopt._fields import is_elsewhere
 from fastopt._minimize import compiled_problem
-from fastopt._objective import check_complex_step, check_indices
+from fastopt._objective import build, check_complex_step, check_indices
 from fastopt._problem import SLICE, Problem
 from fastopt._progress import Counter
 from fastopt._status import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
@@ -46,6 +47,16 @@ def crew(batch, first, rule, target, threads, results):
         objective = first.objective.again()
         own.append(Problem(rule, x0, box(batch), batch.chosen, objective, target))
     return target.Crew(own, batch.example.box is not None, given, results)
+
+
+def device_crew(batch, fun, jac, rule, target, results):
+    """The crew of a device at work on a batch, and the objective's name for its derivatives."""
+    x0, _, rows = batch.example
+    args = *rows, *(a for a in batch.given.args if not is_elsewhere(a))
+    objective = build(fun, jac, args, batch.chosen, x0)
+    if not any(map(is_elsewhere, batch.given.args)):
+        check(batch, fun, objective)
+    return target.crew(batch, fun, jac, objective, rule, results)
 
 
 def drive(crew, batch, callback):

@@ -41,6 +41,13 @@ enter: Any = None  # (entry, arguments of the solver)
 rows: Any = None  # (fields, rooms, b) -> problem b's rows
 named: Any = None  # (template, table, row) -> named tuple
 add: Any = None  # (array, place, amount) -> the value before, for all threads at once
+thread: Any = None  # () -> which thread this is
+local: Any = None  # (element type) -> room for x in a thread's own memory
+arrays: Any = None  # (room, x, t) -> what the loop works on
+shaped_as: Any = None  # x in its shape
+scratch: Any = None  # (steps) -> what the objective needs beside its arguments
+LIMITS = OPTIONS = SCHEDULE = ()  # named tuples of the types that the rows of tables become
+LENGTH = 0  # of x, where SIZE is zero too
 real: Any = None  # the element type
 EPS = 0.0  # its machine epsilon, and powers of that
 EPS_2_3 = ROOT_EPS = FOURTH_ROOT_EPS = 0.0

@@ -94,9 +94,10 @@ def write_partials(context, dual, g, first, size):
         for j, lane in enumerate(lanes):
             index = builder.add(args[2], args[2].type(j))
             pointer = builder.gep(array.data, [index])
-            if known and j < known:
-                builder.store(lane, pointer)
-            elif not known:
+            if 0 < known <= dual.size:  # all in one pass
+                if j < known:
+                    builder.store(lane, pointer)
+            else:
                 with builder.if_then(builder.icmp_signed("<", index, array.nitems)):
                     builder.store(lane, pointer)
         return context.get_dummy_value()

@@ -91,7 +91,7 @@ def add(context, array, place, amount):
 
 @intrinsic
 def named(context, template, table, row):
-    """The named tuple in a row of a table of float64, in the types of the template's fields."""
+    """The named tuple in a row of a table of floats, in the types of the template's fields."""
     kinds = parts(template)
 
     def codegen(context, builder, signature, values):
@@ -100,7 +100,7 @@ def named(context, template, table, row):
         items = []
         for k, kind in enumerate(kinds):
             pointer = builder.gep(data, [builder.add(first, first.type(k))])
-            items.append(context.cast(builder, builder.load(pointer), types.float64, kind))
+            items.append(context.cast(builder, builder.load(pointer), table.dtype, kind))
         return context.make_tuple(builder, template, items)
 
     return template(template, table, types.intp), codegen
@@ -110,14 +110,16 @@ def named(context, template, table, row):
 def rows(context, fields, rooms, b):
     """Problem b's row of each field: a number, or an array that lies together.
 
-    Rows that do not are copied into `rooms`. A field ``(flat, starts, lengths)`` is ragged.
+    Rows that do not are copied into `rooms`, if there are any. A field ``(flat, starts, lengths)``
+    is ragged.
     """
     kinds = tuple(map(row_type, fields))
 
     def codegen(context, builder, signature, values):
         items = []
         for k, field in enumerate(fields):
-            value, room = (builder.extract_value(v, k) for v in values[:2])
+            value = builder.extract_value(values[0], k)
+            room = builder.extract_value(values[1], k) if parts(rooms) else None
             make = _ragged_row if isinstance(field, types.BaseTuple) else _row
             items.append(make(context, builder, field, kinds[k], value, room, values[2]))
         return context.make_tuple(builder, types.Tuple(kinds), items)

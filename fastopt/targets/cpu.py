@@ -14,6 +14,7 @@ from fastopt.rules import _slots
 from fastopt.targets import _intrinsics
 from fastopt.targets._threads import Crew, pool
 
+NAME = "cpu"
 __all__ = ["Crew", "compiled_solver", "kernel", "plain_solver", "sweep"]
 
 # Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
@@ -183,3 +184,7 @@ def _plain_cast(cls, real, values):
 def _plain_tuple(*values):
     """Named tuples are slow to pass to compiled functions: the helpers name them anew."""
     return values
+
+
+def adopt(name, array):
+    raise ValueError(f"{name} lives on a GPU, and device='cpu' was asked for; copy it first")

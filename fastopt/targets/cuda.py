@@ -16,11 +16,13 @@ if importlib.util.find_spec("numba_cuda") is None:
 from numba import cuda, float32, float64
 from numba import types as numba_types
 
-from fastopt import derivatives
+from fastopt import _search, _textbook, derivatives, rules
 from fastopt._compile import is_compiled, is_plain, link, unwrapped
 from fastopt._open import load, store, update
 from fastopt.rules import _slots
+from fastopt.targets import _device, _device_crew, _device_solver
 
+NAME = "cuda"
 THREADS = 256  # a block
 BLOCKS_PER_SM = 8  # 2,048 threads: a full multiprocessor
 
@@ -127,3 +129,107 @@ def sweep(rule, uses, x, g, c, state, stream=0):
 @functools.cache
 def _multiprocessors():
     return getattr(cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
+
+
+@cuda.jit(device=True)
+def _thread():
+    return cuda.grid(1)
+
+
+@cuda.jit(device=True)
+def _add(array, place, amount):
+    return cuda.atomic.add(array, place, amount)
+
+
+class Linker:
+    """What `_device_solver` needs of this target."""
+
+    thread, add = staticmethod(_thread), staticmethod(_add)
+
+    def __init__(self):
+        self.simulated = simulated()
+        self.wrap = unwrapped if self.simulated else device_function
+        if self.simulated:
+            from fastopt.derivatives import _python as duals
+        else:
+            from fastopt.derivatives import _duals as duals
+        self.seeds = duals.SEEDS
+
+    def dual(self, dtype, partials):
+        return partials if self.simulated else _device_solver.dual_type(dtype, partials)
+
+    def user(self, fun, dtype, dual):
+        fun = getattr(fun, "py_func", fun)
+        if self.simulated:
+            from fastopt.derivatives import _python
+
+            return _python.function(fun) if dual else fun
+        from fastopt.derivatives import _names
+
+        own = {"follow": _users, "replace": _names.meanings(dual, True)}
+        narrow = _device_solver.narrower(dtype)
+        return link(fun, {}, device_function, top=device_function, narrow=narrow, **own)
+
+
+class Kernel:
+    """A compiled kernel, ``kernel[blocks, threads, stream](*arguments)``."""
+
+    def __init__(self, text):
+        self.compiled = cuda.jit(text)
+
+    def __getitem__(self, how):
+        return self.compiled[how]
+
+    def registers(self, *arguments):
+        """Of a thread, with these arguments; compiles."""
+        if simulated():
+            return 128
+        kinds = tuple(map(self.compiled.typeof_pyval, arguments))
+        return self.compiled.compile(kinds).regs_per_thread
+
+
+@functools.cache
+def device():
+    return _device.Device(cuda)
+
+
+def crew(batch, fun, jac, objective, rule, results):
+    """The device's threads at work on a batch; see `_device_crew.Crew`."""
+    given, chosen = batch.given, batch.chosen
+    dtype = np.dtype(given.x0.dtype)
+    uses, bounded = rules.uses(rule, chosen.rule), batch.example.box is not None
+    loop = _search if chosen.schedule is None else _textbook
+    ours = _device_solver.Objective(fun, jac, objective.method, loop, chosen.schedule)
+    text, layout = _device_solver.plain_loop(
+        rule, chosen, uses, dtype, bounded, batch.shape, ours, Linker()
+    )
+    steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1, dtype)
+    given = given._replace(
+        args=tuple(_argument(value, dtype) for value in given.args),
+        **{f: _table(getattr(given, f)[1], dtype) for f in ("limits", "options", "schedule")},
+    )
+    return _device_crew.Crew(device(), Kernel(text), layout, given, results, steps)
+
+
+def _table(table, dtype):
+    """A table of options for the device; more than 2^24 float32 cannot count one by one."""
+    if dtype == np.float32:
+        table = np.minimum(table, 2.0**24)
+    return table.astype(dtype)
+
+
+def _argument(value, dtype):
+    """An argument of fun for the device; Python's numbers are of the parameters' type."""
+    if isinstance(value, tuple):
+        return tuple(_argument(item, dtype) for item in value)
+    if isinstance(value, np.ndarray):
+        return device().upload(value)
+    return dtype.type(value) if type(value) is float else value
+
+
+def adopt(name, array):
+    """An array that lives on the device, as Numba's."""
+    array = cuda.as_cuda_array(array) if not simulated() else array
+    if not array.is_c_contiguous():
+        raise ValueError(f"{name} does not lie together in C order; copy it first")
+    return array

@@ -1,0 +1,94 @@
+"""One device: its memory, its copies, which are counted, and its launches."""
+
+import contextlib
+from typing import Any
+
+import numpy as np
+
+from fastopt.targets._columns import WARP
+
+BLOCK = 128  # threads that start and end together
+REGISTERS = 65_536  # of a multiprocessor
+RESIDENT = 2_048  # threads of a multiprocessor, at most
+
+
+class Device:
+    """The current device of `cuda`, the module of numba-cuda or of its simulator.
+
+    Kernels run in one stream, copies in another, so that they overlap. `copied` counts bytes to the
+    device and from it.
+    """
+
+    def __init__(self, cuda):
+        self.cuda, self.copied = cuda, {"to": 0, "from": 0, "copies": 0}
+        self.compute, self.copies = cuda.stream(), cuda.stream()
+        self.ended = cuda.event()
+
+    def empty(self, shape, dtype):
+        return self.cuda.device_array(shape, dtype)
+
+    def count(self, direction, array):
+        self.copied[direction] += array.nbytes
+        self.copied["copies"] += 1
+
+    def upload(self, host):
+        """A copy on the device."""
+        host = np.ascontiguousarray(host)
+        if host.size == 0:  # nothing to copy, and no memory of no bytes
+            host = np.zeros([max(1, length) for length in host.shape], host.dtype)
+        there = self.empty(host.shape, host.dtype)
+        self.copy_to(there, host)
+        return there
+
+    def copy_to(self, there, host):
+        self.count("to", host)
+        there.copy_to_device(host, stream=self.copies)
+
+    def copy_from(self, there, host, beside=False):
+        """Bring an array to the host, after what is under way, or `beside` it; and wait for it."""
+        self.count("from", host)
+        stream = self.copies if beside else self.compute
+        there.copy_to_host(host, stream=stream)
+        stream.synchronize()
+
+    def settle(self):
+        """Wait for the copies."""
+        self.copies.synchronize()
+
+    def launch(self, kernel, threads, *arguments):
+        """Begin it: few threads in small blocks, so that all multiprocessors have some."""
+        block = WARP if threads < BLOCK * self.multiprocessors() else BLOCK
+        kernel[threads // block, block, self.compute](*arguments)
+        self.ended.record(self.compute)
+
+    def multiprocessors(self):
+        return getattr(self.cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
+
+    def busy(self):
+        """Whether a launch is under way."""
+        query: Any = getattr(self.ended, "query", None)  # the simulator has none, and never is
+        return query is not None and not query()
+
+    def threads(self, registers, problems):
+        """How many threads fit on the device at a time, or are enough: whole warps."""
+        each = min(RESIDENT, REGISTERS // (-(-registers // 8) * 8)) // BLOCK * BLOCK
+        fit = self.multiprocessors() * max(BLOCK, each)
+        return fit if problems >= fit else -(-problems // WARP) * WARP
+
+    def free(self):
+        """Bytes of free memory."""
+        return self.cuda.current_context().get_memory_info()[0]
+
+    @contextlib.contextmanager
+    def allocating(self, wanted):
+        """A clear error where the memory does not suffice; what was allocated is freed."""
+        try:
+            yield
+        except Exception as error:
+            if "OUT_OF_MEMORY" not in str(error) and not isinstance(error, MemoryError):
+                raise
+            raise MemoryError(
+                f"the batch takes {wanted / 1e9:,.1f} GB on the GPU, and {self.free() / 1e9:,.1f} "
+                "GB are free; solve it in parts, give host arrays, which are copied as they are "
+                "needed, or use device='cpu'"
+            ) from None

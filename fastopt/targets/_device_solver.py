@@ -1,0 +1,145 @@
+"""The loop that solves one problem, bound for a device: rule, objective and number of parameters.
+
+Nothing here imports CUDA: the target gives `wrap`, which makes device functions of plain ones.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import from_dtype
+
+from fastopt import derivatives, schedules
+from fastopt._compile import link
+from fastopt.rules import _slots
+from fastopt.targets import _columns, _device_batch, _device_plain_batch, _intrinsics, _rows
+from fastopt.targets.cpu import ALONE, numbers
+
+# Partial derivatives that one evaluation carries; more parameters take several evaluations. All of
+# them in registers, 20 at once spill in a fit of three peaks, 8 do not.
+PARTIALS = 8
+# Up to so many parameters everything is unrolled; beyond, x as duals lies in the thread's memory.
+UNROLL = 64
+
+
+class Objective(NamedTuple):
+    """What a device needs to know of a problem, beside its numbers."""
+
+    fun: Any  # plain or @njit functions of the user
+    jac: Any
+    method: str  # a key of derivatives.METHODS
+    loop: Any  # _search or _textbook
+    schedule: Any
+
+
+def narrower(dtype):
+    """float32 loops must not meet float64 constants."""
+    if dtype != np.float32:
+        return None
+
+    def narrow(value):
+        with np.errstate(over="ignore"):
+            return np.float32(value)
+
+    return narrow
+
+
+def typed(template, dtype):
+    """A named tuple with fields of the element type; its values do not count."""
+    if not hasattr(template, "_fields"):
+        return ()
+    kinds = (bool(v) if isinstance(v, bool) else dtype.type(v) for v in template)
+    return type(template)(*kinds)
+
+
+def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
+    """`_device_batch.solve_many` for these problems, undecorated; and where their state lies.
+
+    `target` links: `wrap`, `user(fun, dtype, dual)`, `thread`, `add`, `simulated`.
+    """
+    n, auto = math.prod(shape), chosen.schedule is None
+    layout = _columns.Layout(auto, bounded, uses, n, 2 * chosen.maxcor if auto else 0)
+    value, gradient, _ = derivatives.METHODS[objective.method]
+    bound = {
+        **_slots.bindings(rule, uses),
+        **ALONE,
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+        "SIZE": n if n <= UNROLL else 0,
+        "LENGTH": n,
+        "LIMITS": typed(chosen.limits, dtype),
+        "OPTIONS": typed(chosen.rule, dtype),
+        "SCHEDULE": typed(chosen.schedule, dtype),
+        "propose": objective.loop.propose,
+        "judge": objective.loop.judge,
+        "value": value,
+        "gradient": gradient,
+        "write": write,
+        "thread": target.thread,
+        "add": target.add,
+        "scratch": nothing,
+        "shaped_as": itself,
+    }
+    own = _device_plain_batch if target.simulated else None
+    bound.update(own.bindings(layout, shape) if own else compiled_bindings(layout, shape))
+    dual = None
+    if objective.method == "autodiff":
+        partials = min(n, PARTIALS)
+        dual = target.dual(dtype, partials)
+        bound.update(target.seeds, DUAL=dual, CHUNK=partials)
+        if partials == n:
+            bound["gradient"] = derivatives.already
+        if n > UNROLL and not target.simulated:
+            bound["scratch"] = _columns.local_array(((partials + 1) * n,))
+    bound["fun"] = target.user(objective.fun, dtype, dual)
+    if objective.method == "callable":
+        bound["jac"] = target.user(objective.jac, dtype, None)
+    bind_rate(objective.schedule, bound, dtype, target)
+    return link(_device_batch.solve_many, bound, target.wrap, narrow=narrower(dtype)), layout
+
+
+def compiled_bindings(layout, shape):
+    """What needs Numba's compiler."""
+    bound = {
+        "arrays": layout.compiled(),
+        "local": _columns.local_array((math.prod(shape),)),
+        "cast": _intrinsics.cast,
+        "named": _rows.named,
+        "rows": _rows.rows,
+    }
+    return bound if len(shape) == 1 else {**bound, "shaped_as": _columns.reshaped(shape)}
+
+
+def bind_rate(schedule, bound, dtype, target):
+    """Bind ``rate(schedule, t)``; a schedule of the user's own is linked like `fun`."""
+    if schedule is None or type(schedule) in schedules.KINDS:
+        bound["rate"] = type(schedule or schedules.constant(0.0)).__call__
+    else:
+        own = target.user(schedule, dtype, None)
+        bound.update(rate=schedules.own, schedule_function=own)
+
+
+def write(d, g):
+    """A gradient that is a tuple of numbers; nothing can be raised on a device."""
+    for i in range(len(g)):
+        g[i] = d[i]
+
+
+def nothing(real, steps):
+    return steps
+
+
+def itself(point):
+    return point
+
+
+def signature(kernel_args, typeof):
+    """Numba types of the arguments."""
+    return tuple(map(typeof, kernel_args))
+
+
+def dual_type(dtype, partials):
+    from fastopt.derivatives import _dual
+
+    return _dual.Dual(from_dtype(dtype), partials)

@@ -1,0 +1,117 @@
+"""The batch kernel compiled to machine code for sm_90 (Hopper), without a GPU."""
+
+import functools
+import math
+import re
+
+import numpy as np
+import pytest
+
+import fastopt
+from fastopt import _options, _search, _textbook, rules
+from fastopt._feed import Given, Results
+
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+import numba
+import numba.cuda
+from assembler import CC, assemble, hopper  # noqa: F401
+from numba import types
+
+from fastopt.targets import _device_solver, cuda
+
+DTYPES = ("float64", "float32")
+# Registers a thread. A multiprocessor has 65,536: with 128, 512 threads are resident. The peaks
+# have 20 parameters, and stay without spills, 256 threads at a time.
+BUDGET = {("decay", "float64"): 128, ("decay", "float32"): 80, ("photons", "float64"): 128}
+BUDGET |= {("photons", "float32"): 88, ("peaks", "float64"): 255, ("peaks", "float32"): 168}
+
+
+def decay(p, y, t):
+    """An exponential decay on a background, by least squares."""
+    total = 0.0
+    for i in range(y.size):
+        r = p[0] * math.exp(-p[1] * t[i]) + p[2] - y[i]
+        total += r * r
+    return total
+
+
+def photons(p, counts, t):
+    """The same, by Poisson likelihood, of counted photons."""
+    total = 0.0
+    for i in range(counts.size):
+        rate = p[0] * math.exp(-t[i] / p[1]) + p[2]
+        total += rate - counts[i] * math.log(rate)
+    return total
+
+
+def peaks(p, y, t):
+    """Six Gaussian peaks on a line, 20 parameters."""
+    total = 0.0
+    for i in range(y.size):
+        model = p[18] + p[19] * t[i]
+        for k in range(6):
+            z = (t[i] - p[3 * k + 1]) / p[3 * k + 2]
+            model += p[3 * k] * math.exp(-z * z)
+        r = model - y[i]
+        total += r * r
+    return total
+
+
+OBJECTIVES = {"decay": (decay, 3), "photons": (photons, 3), "peaks": (peaks, 20)}
+
+
+def vector(real, ndim=1):
+    return types.Array(real, ndim, "C")
+
+
+@functools.cache
+def ptx_of(fun, shape, dtype, method="rmsprop", rate=None, bounded=False, jac="autodiff"):
+    dtype, rule = np.dtype(dtype), rules.get(method)
+    options = {} if rate is None else {"learning_rate": rate}
+    chosen = _options.parse(rule, options, None, dtype)
+    loop = _search if chosen.schedule is None else _textbook
+    objective = _device_solver.Objective(fun, None, jac, loop, chosen.schedule)
+    uses = rules.uses(rule, chosen.rule)
+    text, _ = _device_solver.plain_loop(
+        rule, chosen, uses, dtype, bounded, shape, objective, cuda.Linker()
+    )
+    real = numba.from_dtype(dtype)
+    table, whole = vector(real, 2), vector(types.int64)
+    given = types.NamedTuple(
+        [table, table, table, types.Tuple([table]), types.Tuple([vector(real)]), *3 * [table]],
+        Given,
+    )
+    counts = 4 * [vector(types.int32)]
+    results = types.NamedTuple([table, vector(real), table, table, vector(real), *counts], Results)
+    state = whole, whole, vector(real, 3)
+    signature = types.void(*state, given, results, vector(real), *3 * [types.int64])
+    return numba.cuda.compile_ptx(text, signature, cc=CC)[0]
+
+
+def check(ptx, tmp_path, dtype, registers, record_property):
+    assert ".entry" in ptx
+    assert (".f64" in ptx) == (dtype == "float64")
+    called = set(re.findall(r"call\.uni[^;]*?(\w+),", ptx, re.DOTALL))
+    assert called <= {"__internal_accurate_pow"}  # of float64: all else is one function
+    report = assemble(ptx, tmp_path)
+    spills = re.findall(r"(\d+) bytes spill (?:stores|loads)", report)
+    assert len(spills) >= 2
+    assert set(spills) == {"0"}, report
+    (used,) = re.findall(r"Used (\d+) registers", report)
+    record_property("registers", used)
+    assert int(used) <= registers
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_real_objectives(name, dtype, tmp_path, record_property):
+    fun, n = OBJECTIVES[name]
+    check(ptx_of(fun, (n,), dtype), tmp_path, dtype, BUDGET[name, dtype], record_property)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rate", [None, 0.1], ids=["auto", "textbook"])
+@pytest.mark.parametrize("method", fastopt.methods())
+def test_every_rule(method, rate, dtype, tmp_path, record_property):
+    ptx = ptx_of(decay, (3,), dtype, method, rate, bounded=True)
+    check(ptx, tmp_path, dtype, BUDGET["decay", dtype] + 16, record_property)
