@@ -65,7 +65,7 @@ def example_of(given, shape, box):
     return Example(x0, sides, rows)
 
 
-def starts_of(x0, adopt=None):
+def starts_of(x0, adopt: Any = None):
     """x0 with a row for each problem, or one for all; the shape of a row; its length by name."""
     if _fields.is_elsewhere(x0):
         return starts_there(adopt("x0", x0))

@@ -1,5 +1,7 @@
 """Which target works: from `device=`, from where the arrays live, from what the machine has."""
 
+from fastopt._fields import is_elsewhere
+
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -15,7 +17,7 @@ def target(device, *arrays):
     """
     if not isinstance(device, str) or device not in DEVICES:
         raise ValueError(f"device = {device!r}; it must be 'auto', 'cpu' or 'cuda'")
-    on_device = any(hasattr(a, "__cuda_array_interface__") for a in arrays)
+    on_device = any(map(is_elsewhere, arrays))
     if device == "cpu" and on_device:
         raise ValueError("device='cpu' was given an array that lives on a GPU; copy it first")
     if device == "cuda" or on_device:

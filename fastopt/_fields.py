@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 KINDS = "biufc"
+CUDA = 2, 13  # devices of DLPack: GPU, managed
 
 
 class Ragged(NamedTuple):
@@ -86,7 +87,11 @@ def _ragged(name, items):
 
 def is_elsewhere(value):
     """Whether this is an array on a device."""
-    return hasattr(value, "__cuda_array_interface__") or hasattr(value, "copy_to_host")
+    if isinstance(value, np.ndarray | np.generic | int | float | list | tuple):
+        return False
+    if hasattr(value, "__cuda_array_interface__") or hasattr(value, "copy_to_host"):
+        return True
+    return hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] in CUDA
 
 
 def count(field):

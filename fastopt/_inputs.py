@@ -156,7 +156,7 @@ def _place(flags):
     return ", ".join(map(str, np.argwhere(flags)[0]))
 
 
-def callback_of(callback, shape):
+def callback_of(callback):
     """The user's callback as a function of (x, run), true where it asks to stop."""
     if callback is None:
         return None
@@ -168,7 +168,6 @@ def callback_of(callback, shape):
         names = set()
 
     def call(x, run):
-        x = x.reshape(shape).copy()
         try:
             if names == {"intermediate_result"}:
                 callback(

@@ -1,6 +1,7 @@
 """`minimize`: one problem, SciPy's call and SciPy's result."""
 
 import warnings
+from typing import Any
 
 from fastopt import _dispatch, _objective, _options
 from fastopt._inputs import box_of, callback_of, start_point
@@ -99,21 +100,23 @@ def minimize(
     ('autodiff', [2.5, 1.3])
     """
     rule = _options.find_rule(method)
-    target = _dispatch.target(device, x0)
-    if not hasattr(target, "compiled_solver"):
-        raise NotImplementedError(
-            "minimize does not run on CUDA devices yet (its sweeps do); use device='cpu'"
-        )
+    target: Any = _dispatch.target(device, x0)
+    args = args if isinstance(args, tuple) else (args,)
+    if target.NAME == "cuda":
+        from fastopt import _device_problem
+
+        chosen = _options.parse(rule, options, tol, target.dtype_of(x0))
+        problem = _device_problem.build(fun, x0, args, rule, jac, bounds, chosen, target)
+        return problem.run(callback_of(callback))
     x0 = start_point(x0)
     chosen = _options.parse(rule, options, tol, x0.dtype)
     box = box_of(bounds, x0)
-    args = args if isinstance(args, tuple) else (args,)
     problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
     if problem.objective.compiled:
         _objective.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
-    return problem.run(callback_of(callback, x0.shape))
+    return problem.run(callback_of(callback))
 
 
 def compiled_problem(fun, jac, args, rule, x0, box, chosen, target):

@@ -41,7 +41,6 @@ enter: Any = None  # (entry, arguments of the solver)
 rows: Any = None  # (fields, rooms, b) -> problem b's rows
 named: Any = None  # (template, table, row) -> named tuple
 add: Any = None  # (array, place, amount) -> the value before, for all threads at once
-thread: Any = None  # () -> which thread this is
 local: Any = None  # (element type) -> room for x in a thread's own memory
 arrays: Any = None  # (room, x, t) -> what the loop works on
 shaped_as: Any = None  # x in its shape

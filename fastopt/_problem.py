@@ -66,14 +66,22 @@ class Problem:
             status = self.drive(callback, progress)
         except KeyboardInterrupt:
             status = INTERRUPTED
-            if not self.objective.compiled:  # inside fun: the last point has no value
-                self.x[:], self.record[4] = self.still[2], self.still[4][0]
+            self.interrupted()
         finally:
             progress.close()
         result = self.result(status)
         if self.chosen.disp:
             report(result)
         return result
+
+    def iterate(self):
+        """A copy of x for the callback."""
+        return self.x.reshape(self.shaped.shape).copy()
+
+    def interrupted(self):
+        """Ctrl-C inside fun: the last point has no value."""
+        if not self.objective.compiled:
+            self.x[:], self.record[4] = self.still[2], self.still[4][0]
 
     def drive(self, callback, progress):
         """Run the loop slice by slice until it ends; the status it ends with."""
@@ -95,7 +103,7 @@ class Problem:
             progress.update(run)
             if callback and run.nit > nit:
                 nit = run.nit
-                if callback(self.x, run):
+                if callback(self.iterate(), run):
                     return STOPPED
             if run.status != RUNNING:
                 return run.status

@@ -44,10 +44,10 @@ class Device:
         self.count("to", host)
         there.copy_to_device(host, stream=self.copies)
 
-    def copy_from(self, there, host, beside=False):
-        """Bring an array to the host, after what is under way, or `beside` it; and wait for it."""
+    def copy_from(self, there, host, stream=None):
+        """Bring an array to the host, after what a stream has to do before; and wait for it."""
         self.count("from", host)
-        stream = self.copies if beside else self.compute
+        stream = self.compute if stream is None else stream
         there.copy_to_host(host, stream=stream)
         stream.synchronize()
 

@@ -8,6 +8,7 @@ launch goes on from there with the same bits.
 """
 
 import math
+from typing import Any
 
 from fastopt._feed import FRESH, row_of
 from fastopt._open import (
@@ -16,7 +17,6 @@ from fastopt._open import (
     LIMITS,
     OPTIONS,
     SCHEDULE,
-    add,
     arrays,
     cast,
     judge,
@@ -27,12 +27,12 @@ from fastopt._open import (
     rows,
     scratch,
     shaped_as,
-    thread,
     value,
 )
 from fastopt._run import Run
 from fastopt._status import NONFINITE, RUNNING
 
+cuda: Any = None  # bound by the target
 # Places in `control`.
 NEXT, READY, STOP, DONE = 0, 1, 2, 3
 UNFIT = (NONFINITE, *FRESH[1:4], math.nan, *FRESH[5:])  # fun is not asked at such a start
@@ -44,7 +44,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     Problem b has row b modulo (`chunk` `slots`) of what `given` and `results` have a row a problem
     for; `under_way` has the row of each thread, -1 for none; `room` is a block as in `_columns`.
     """
-    t = thread()
+    t = cuda.grid(1)
     at, point = under_way[t], local(real, steps)
     record, saved, x, fresh, moving, still, state = arrays(room, point, t)
     for i in range(LENGTH):
@@ -52,7 +52,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     shaped, more = shaped_as(point), scratch(real, steps)
     for _ in range(rounds):
         if at < 0:
-            b = add(control, NEXT, 1)
+            b = cuda.atomic.add(control, NEXT, 1)
             if b >= control[READY]:
                 break
             at = b % (chunk * slots)
@@ -69,7 +69,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
             keep(judge(run, f, moving, still, shaped, limits, data), record)
         if record[0] != RUNNING:
             put(at, record[0], record, x, still, results)
-            add(control, DONE + at // chunk, 1)
+            cuda.atomic.add(control, DONE + at // chunk, 1)
             at = -1
     if control[STOP] != 0 and at >= 0:
         put(at, control[STOP], record, x, still, results)

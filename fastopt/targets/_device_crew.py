@@ -180,7 +180,7 @@ class Crew:
         for name in ("status", *Results._fields[:-1]):
             array = getattr(self.arguments[4], name)[at : at + last - first]
             host = np.empty(array.shape, array.dtype)
-            self.device.copy_from(array, host, beside=True)
+            self.device.copy_from(array, host, self.device.copies)
             if there is None:
                 there = host != NOT_RUN
                 there = slice(None) if there.all() else there
@@ -207,10 +207,13 @@ def ring(total, per_row, room, whole):
 
 def results_on(device, size, n, dtype):
     """`Results` with rows on the device."""
-    shapes = dict.fromkeys(("x", "jac", "x_last"), (size, n))
-    kinds = dict.fromkeys(("nit", "nfev", "njev", "status"), np.int32)
-    make = device.empty
-    return Results(*(make(shapes.get(f, size), kinds.get(f, dtype)) for f in Results._fields))
+
+    def make(name):
+        if name in ("nit", "nfev", "njev", "status"):
+            return device.empty(size, np.int32)
+        return device.empty((size, n) if name in ("x", "jac", "x_last") else size, dtype)
+
+    return Results(*map(make, Results._fields))
 
 
 def mapped(given, f):

@@ -9,10 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import from_dtype
 
-from fastopt import derivatives, schedules
+from fastopt import _search, _textbook, derivatives, schedules
 from fastopt._compile import link
 from fastopt.rules import _slots
-from fastopt.targets import _columns, _device_batch, _device_plain_batch, _intrinsics, _rows
+from fastopt.targets import (
+    _columns,
+    _device_batch,
+    _device_plain_batch,
+    _device_team,
+    _intrinsics,
+    _rows,
+)
 from fastopt.targets.cpu import ALONE, numbers
 
 # Partial derivatives that one evaluation carries; more parameters take several evaluations. All of
@@ -55,7 +62,7 @@ def typed(template, dtype):
 def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
     """`_device_batch.solve_many` for these problems, undecorated; and where their state lies.
 
-    `target` links: `wrap`, `user(fun, dtype, dual)`, `thread`, `add`, `simulated`.
+    `target` links: see `fastopt.targets.cuda.Linker`.
     """
     n, auto = math.prod(shape), chosen.schedule is None
     layout = _columns.Layout(auto, bounded, uses, n, 2 * chosen.maxcor if auto else 0)
@@ -76,8 +83,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         "value": value,
         "gradient": gradient,
         "write": write,
-        "thread": target.thread,
-        "add": target.add,
+        "cuda": target.cuda,
         "scratch": nothing,
         "shaped_as": itself,
     }
@@ -97,6 +103,33 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         bound["jac"] = target.user(objective.jac, dtype, None)
     bind_rate(objective.schedule, bound, dtype, target)
     return link(_device_batch.solve_many, bound, target.wrap, narrow=narrower(dtype)), layout
+
+
+def plain_team(rule, chosen, uses, dtype, bounded, target):
+    """`_device_team.go_on` for a rule and its options, undecorated."""
+    loop = _textbook if chosen.schedule is not None else _search
+    bound = {
+        **_slots.bindings(rule, uses),
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+        "cuda": target.cuda,
+        "double": np.float64,
+        "each": _device_team.share,
+        "anyone": _device_team.anyone,
+        "propose": loop.propose,
+        "judge": loop.judge,
+        "gradient": derivatives.already,
+        "cast": _device_plain_batch.cast if target.simulated else _intrinsics.cast,
+        "note": _device_team.nothing if target.simulated else _device_team.note_addresses,
+        "found": _device_team.nothing if target.simulated else _device_team.found_by_address,
+    }
+    for name, combine in (("total", _device_team.plus), ("most", _device_team.larger)):
+        bound[name] = link(_device_team.reduce, {**bound, "combine": combine}, target.wrap)
+        if not target.simulated:
+            bound[name] = target.wrap(bound[name])
+    bind_rate(chosen.schedule, bound, dtype, target)
+    return link(_device_team.go_on, bound, target.wrap)
 
 
 def compiled_bindings(layout, shape):
@@ -132,11 +165,6 @@ def nothing(real, steps):
 
 def itself(point):
     return point
-
-
-def signature(kernel_args, typeof):
-    """Numba types of the arguments."""
-    return tuple(map(typeof, kernel_args))
 
 
 def dual_type(dtype, partials):

@@ -7,6 +7,8 @@ The only module that imports `cuda`; loaded when a device is asked for. numba-cu
 
 import functools
 import importlib.util
+import sys
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from numba import types as numba_types
 
 from fastopt import _search, _textbook, derivatives, rules
 from fastopt._compile import is_compiled, is_plain, link, unwrapped
+from fastopt._fields import is_elsewhere
 from fastopt._open import load, store, update
 from fastopt.rules import _slots
 from fastopt.targets import _device, _device_crew, _device_solver
@@ -131,23 +134,21 @@ def _multiprocessors():
     return getattr(cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
 
 
-@cuda.jit(device=True)
-def _thread():
-    return cuda.grid(1)
+class Simulated:
+    """The module `cuda` as the code of the simulator's running kernel sees it."""
 
+    def __getattr__(self, name):
+        from numba.cuda.simulator import kernel
 
-@cuda.jit(device=True)
-def _add(array, place, amount):
-    return cuda.atomic.add(array, place, amount)
+        return getattr(kernel._get_kernel_context(), name)
 
 
 class Linker:
     """What `_device_solver` needs of this target."""
 
-    thread, add = staticmethod(_thread), staticmethod(_add)
-
     def __init__(self):
         self.simulated = simulated()
+        self.cuda = Simulated() if self.simulated else cuda
         self.wrap = unwrapped if self.simulated else device_function
         if self.simulated:
             from fastopt.derivatives import _python as duals
@@ -175,7 +176,7 @@ class Kernel:
     """A compiled kernel, ``kernel[blocks, threads, stream](*arguments)``."""
 
     def __init__(self, text):
-        self.compiled = cuda.jit(text)
+        self.compiled: Any = cuda.jit(text)
 
     def __getitem__(self, how):
         return self.compiled[how]
@@ -229,7 +230,41 @@ def _argument(value, dtype):
 
 def adopt(name, array):
     """An array that lives on the device, as Numba's."""
-    array = cuda.as_cuda_array(array) if not simulated() else array
+    if not is_elsewhere(array):
+        array = device().upload(np.asarray(array))
+        device().settle()
+    array = array if simulated() else cuda.as_cuda_array(array)
     if not array.is_c_contiguous():
         raise ValueError(f"{name} does not lie together in C order; copy it first")
     return array
+
+
+@functools.cache
+def team_kernel(rule, chosen, uses, dtype, bounded):
+    """`_device_team.go_on`, compiled for a rule and its options."""
+    return Kernel(_device_solver.plain_team(rule, chosen, uses, dtype, bounded, Linker()))
+
+
+def dtype_of(x0):
+    """The element type of what will be a device array."""
+    return np.dtype(adopt("x0", x0).dtype)
+
+
+def stream_of(array):
+    """The stream in which its owner works on an array."""
+    return cuda.default_stream()
+
+
+def like(array, shape):
+    """A function that shows Numba's device arrays as arrays of this one's library."""
+    name = type(array).__module__.partition(".")[0]
+
+    def wrap(ours):
+        ours = ours.reshape(shape)
+        if name == "cupy":
+            return sys.modules[name].asarray(ours)
+        if name == "torch":
+            return sys.modules[name].as_tensor(ours, device=array.device)
+        return ours
+
+    return wrap

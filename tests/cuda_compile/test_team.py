@@ -1,0 +1,54 @@
+"""The kernel that works on one problem with the whole device, compiled for sm_90 (Hopper)."""
+
+import re
+
+import numpy as np
+import pytest
+
+import fastopt
+from fastopt import _options, rules
+
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+import numba
+import numba.cuda
+from assembler import CC, assemble, hopper  # noqa: F401
+from numba import types
+
+from fastopt.targets import _device_solver, cuda
+
+REGISTERS = 168  # a thread: blocks of 256 need 256 at most
+
+
+def ptx_of(method, rate, dtype):
+    dtype, rule = np.dtype(dtype), rules.get(method)
+    chosen = _options.parse(rule, {} if rate is None else {"learning_rate": rate}, None, dtype)
+    uses = rules.uses(rule, chosen.rule)
+    text = _device_solver.plain_team(rule, chosen, uses, dtype, True, cuda.Linker())
+    real = numba.from_dtype(dtype)
+    vector, scalars = types.Array(real, 1, "C"), types.Array(types.float64, 1, "C")
+    moving, still = 2 * [vector], [*4 * [vector], scalars]
+    if rate is None:
+        moving, still = 6 * [vector], [*still, vector, types.Array(real, 2, "C"), scalars]
+    schedule = chosen.schedule if rate is not None else ()
+    signature = types.void(
+        *(scalars, scalars, types.Tuple(moving), types.Tuple(still)),
+        types.UniTuple(vector, len(uses)),
+        numba.typeof((chosen.limits, chosen.rule, schedule)),
+        *(scalars, vector, scalars, types.Array(types.int64, 1, "C")),
+    )
+    return numba.cuda.compile_ptx(text, signature, cc=CC)[0]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("rate", [None, 0.1], ids=["auto", "textbook"])
+@pytest.mark.parametrize("method", fastopt.methods())
+def test_assembles_without_spills(method, rate, dtype, tmp_path, record_property):
+    ptx = ptx_of(method, rate, dtype)
+    assert "bar.sync" in ptx
+    assert "membar.gl" in ptx or "fence" in ptx
+    assert re.search(r"atom\.global\.add|atom\.add", ptx)
+    report = assemble(ptx, tmp_path)
+    assert set(re.findall(r"(\d+) bytes spill (?:stores|loads)", report)) == {"0"}, report
+    (used,) = re.findall(r"Used (\d+) registers", report)
+    record_property("registers", used)
+    assert int(used) <= REGISTERS
