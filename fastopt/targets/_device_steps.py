@@ -1,0 +1,180 @@
+"""One step on device arrays, in place: what is checked and launched, on the host's side.
+
+Nothing here copies or waits. The target (`_device_launch.Launches`) makes the launches.
+"""
+
+import itertools
+import math
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.targets import _device_arrays, _device_tables
+
+THREADS = 256  # a block
+BLOCKS_PER_SM = 8  # 2,048 threads: a full multiprocessor
+LINE = 16  # bytes: the widest access of a thread
+
+
+class Lain(NamedTuple):
+    """How one set of arrays, x, g and the used slots, lies."""
+
+    n: int
+    addresses: tuple
+    lengths: tuple  # of the axes; none where all lies together
+    strides: tuple  # a tuple for each array, in elements
+    dtype: np.dtype
+    device: int | None
+
+
+def lay(rule, uses, item, stream, host, label=""):
+    """The arrays of an item ``(x, g, state)``, checked against each other; and their views."""
+    x, g, state = item
+    if len(state) != len(uses):
+        slots = ", ".join(uses._fields)
+        raise ValueError(f"state{label} has {len(state)} arrays; one a slot is accepted: {slots}")
+    names = [f"x{label}", f"g{label}"]
+    arrays, writes = [x, g], [True, False]
+    for slot, used, array in zip(uses._fields, uses, state, strict=True):
+        if used:
+            names.append(f"the state's {slot}{label}")
+            arrays.append(array)
+            writes.append(True)
+    view = _device_arrays.view
+    views = [view(a, name, stream or 0, host) for a, name in zip(arrays, names, strict=True)]
+    first = views[0]
+    together, device = True, first.device
+    for v, name, written in zip(views, names, writes, strict=True):
+        if v.shape != first.shape:
+            raise ValueError(f"{name} has the shape {v.shape}, {names[0]} {first.shape}")
+        if v.dtype is not first.dtype:
+            raise TypeError(f"{name} has elements of {v.dtype}, {names[0]} of {first.dtype}")
+        if written and v.readonly:
+            raise ValueError(f"{name} is read-only, but a step writes to it")
+        if v.device is not None and v.device != device:
+            if device is not None:
+                raise ValueError(f"{name} is on device {v.device}, others on device {device}")
+            device = v.device
+        together = together and v.strides is None
+    lengths, strides = (), ()
+    if not together:
+        strides = [v.strides or _device_arrays.packed(v.shape) for v in views]
+        lengths, strides = merged(first.shape, strides)
+        for name, steps, written in zip(names, strides, writes, strict=True):
+            if written and 0 in steps:
+                raise ValueError(f"{name} has elements that share one place; it cannot be written")
+        if len(lengths) <= 1 and all(steps == (1,) for steps in strides):
+            lengths, strides = (), ()
+    addresses = tuple([v.address for v in views])
+    n = math.prod(first.shape)
+    return Lain(n, addresses, lengths, tuple(strides), first.dtype, device), views
+
+
+def merged(shape, strides):
+    """As few axes as all arrays can be walked by, the one with the smallest strides last."""
+    axes = [k for k, length in enumerate(shape) if length != 1]
+    axes.sort(key=lambda k: -abs(strides[0][k]))
+    lengths, steps = [], []
+    for k in axes:
+        step = [s[k] for s in strides]
+        if steps and all(a == b * shape[k] for a, b in zip(steps[-1], step, strict=True)):
+            lengths[-1] *= shape[k]
+            steps[-1] = step
+        else:
+            lengths.append(shape[k])
+            steps.append(step)
+    if not lengths:
+        lengths, steps = [1], [[1] * len(strides)]
+    return tuple(lengths), tuple(zip(*steps, strict=True))
+
+
+def bits(rule, c, dtype):
+    """The coefficients in the element type, their bits in whole numbers: cheap to pass."""
+    count, given = len(rule.C._fields), np.asarray(c, dtype)
+    if given.shape != (count,):
+        fields = ", ".join(rule.C._fields)
+        raise ValueError(f"c has the shape {given.shape}; the coefficients are {fields}")
+    if given.nbytes % 8:
+        given = np.append(given, dtype.type(0))
+    return given.view(np.int64).tolist()
+
+
+def sweep(target, rule, uses, items, c, stream):
+    """One step of a rule on each item ``(x, g, state)``."""
+    stream = None if stream is None else _device_arrays.handle(stream)
+    host, many = target.simulated, len(items) > 1
+    groups, views = {}, []
+    for k, item in enumerate(items):
+        one, seen = lay(rule, uses, item, stream, host, f" of item {k}" if many else "")
+        views += seen
+        if one.n:
+            groups.setdefault((one.dtype, one.device), []).append(one)
+    if stream is None:
+        stream = _device_arrays.stream_of(views)
+    for (dtype, device), group in groups.items():
+        step = Step(target, rule, uses, bits(rule, c, dtype), dtype, stream, *target.on(device))
+        with step.context:
+            together = [one for one in group if not one.lengths]
+            if len(together) > 1:
+                several(step, together)
+            for one in group:
+                if one.lengths:
+                    strided(step, one)
+                elif len(together) == 1:
+                    alone(step, one)
+
+
+class Step(NamedTuple):
+    """What the launches of a step have in common."""
+
+    target: Any
+    rule: Any
+    uses: Any
+    c: list  # the coefficients' bits
+    dtype: np.dtype
+    stream: int
+    device: int
+    context: Any  # in which the device is current
+
+    def most(self):
+        """Blocks that the device holds at a time."""
+        return BLOCKS_PER_SM * self.target.multiprocessors(self.device)
+
+    def launcher(self, kind, blocks):
+        return self.target.launcher(
+            kind, self.rule, self.uses, self.dtype, blocks, THREADS, self.stream, self.device
+        )
+
+
+def alone(step, one):
+    """A launch for one set of arrays, without a table."""
+    accesses = -(-one.n * one.dtype.itemsize // LINE)
+    run = step.launcher("together", min(-(-accesses // THREADS), step.most()))
+    run(one.n, *one.addresses, *step.c)
+
+
+def strided(step, one):
+    """A launch for arrays that can be walked by one axis; for others, one for each row."""
+    *outer, n = one.lengths
+    run = step.launcher("strided", min(-(-n // THREADS), step.most()))
+    inner = [strides[-1] for strides in one.strides]
+    for at in itertools.product(*map(range, outer)):
+        starts = [
+            address + one.dtype.itemsize * sum(map(operator.mul, at, strides))
+            for address, strides in zip(one.addresses, one.strides, strict=True)
+        ]
+        run(n, *starts, *inner, *step.c)
+
+
+def several(step, sets):
+    """One launch for several sets of arrays, by a table of their addresses."""
+    most = step.most()
+    size = _device_tables.chunk(sum(one.n for one in sets), most)
+
+    def launch(rows, table):
+        step.launcher("several", min(rows, most))(rows, table, *step.c)
+
+    flat = tuple([(one.n, *one.addresses) for one in sets])
+    itemsize = step.dtype.itemsize
+    step.target.tables.use(step.device, step.stream, flat, size, itemsize, launch)
