@@ -12,8 +12,13 @@ import numpy as np
 
 from fastopt.targets import _dlpack
 
-_DTYPES = {"<f4": np.dtype(np.float32), "<f8": np.dtype(np.float64)}
-_TORCH = {"torch.float32": _DTYPES["<f4"], "torch.float64": _DTYPES["<f8"]}
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_DTYPES = {
+    "<f4": _FLOAT32,
+    "torch.float32": _FLOAT32,
+    "<f8": _FLOAT64,
+    "torch.float64": _FLOAT64,
+}
 ACCEPTED = (
     "arrays of float32 or float64 on a CUDA device are accepted: anything with "
     "__cuda_array_interface__ or DLPack (Numba, CuPy, PyTorch, JAX)"
@@ -30,11 +35,16 @@ class View(NamedTuple):
     readonly: bool
     stream: int | None  # what the interface says
     device: int | None  # its number, where it is known
-    owner: Any
+    torch: bool  # whether PyTorch knows the stream
 
 
 def view(array, name, stream=0, host=False):
-    """How an array lies on its device.
+    """How an array lies on its device; the parameters are those of `describe`."""
+    return check(describe(array, name, stream, host, []), name)
+
+
+def describe(array, name, stream, host, alive):
+    """What an array says of itself, as a tuple that can be a key: cheap, not checked yet.
 
     Parameters
     ----------
@@ -46,48 +56,48 @@ def view(array, name, stream=0, host=False):
         Where DLPack's producers are to have the data ready.
     host : bool
         For the simulator: take arrays of the host's for arrays on a device.
+    alive : list
+        Gets what must outlive the launch.
 
     Raises
     ------
     TypeError, ValueError
-        With what was given and what is accepted.
+        With what was given and what is accepted; from `check` too.
     """
-    if _torch(array):
-        return _tensor(array, name)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(array, torch.Tensor):
+        t: Any = array
+        where = t.device
+        layout = tuple(t.shape), t.stride(), str(t.dtype)
+        return "torch", t.data_ptr(), *layout, where.type, where.index, t.requires_grad
     try:
-        described = interface(array, host)
+        said = interface(array, host)
     except RuntimeError as error:  # this is how a tensor says that it is part of a graph
         raise TypeError(f"{name} refuses to be read: {error}; pass {name}.detach()") from error
-    if described is not None:
-        return _described(described, array, name)
-    if hasattr(array, "__dlpack_device__"):
-        return _capsule(array, name, stream)
-    raise TypeError(f"{name} is {_kind(array)}; {ACCEPTED}")
+    if said is None:
+        return "dlpack", _capsule(array, name, stream, alive)
+    strides, stream, whole = said.get("strides"), said.get("stream"), said.get("mask") is None
+    return "interface", said["data"], said["shape"], strides, said["typestr"], stream, whole
 
 
 def interface(array, host=False):
-    """An array's description by itself, or None; `host` as in `view`."""
+    """An array's description by itself, or None; `host` as in `describe`."""
     own = getattr(array, "__array_interface__", None) if host else None
     return own or getattr(array, "__cuda_array_interface__", None)
 
 
-def _torch(array):
-    """PyTorch, where this is one of its tensors."""
-    torch = sys.modules.get("torch")
-    return torch if torch is not None and isinstance(array, torch.Tensor) else None
-
-
-def _kind(array):
-    kind = type(array)
-    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-
-
-def _checked(name, address, shape, strides, dtype, readonly, stream, device, owner):
-    if address % dtype.itemsize:
-        raise ValueError(f"{name} lies at {address:#x}, which is no multiple of {dtype.itemsize}")
-    if strides is not None and strides == packed(shape):
-        strides = None
-    return View(address, shape, strides, dtype, readonly, stream, device, owner)
+def check(described, name):
+    """The view of an array that was described."""
+    source, *rest = described
+    made: View = {"torch": _of_torch, "interface": _of_interface, "dlpack": _of_dlpack}[source](
+        name, *rest
+    )
+    size = made.dtype.itemsize
+    if made.address % size:
+        raise ValueError(f"{name} lies at {made.address:#x}, which is no multiple of {size}")
+    if made.strides == packed(made.shape):
+        made = made._replace(strides=None)
+    return made
 
 
 def packed(shape):
@@ -95,47 +105,47 @@ def packed(shape):
     return tuple(math.prod(shape[k + 1 :]) for k in range(len(shape)))
 
 
-def _dtype(name, given, known):
-    if given not in known:
+def _dtype(name, given):
+    if given not in _DTYPES:
         raise TypeError(f"{name} has elements of {given}; {ACCEPTED}")
-    return known[given]
+    return _DTYPES[given]
 
 
-def _described(described, array, name):
-    dtype = _dtype(name, described["typestr"], _DTYPES)
-    if described.get("mask") is not None:
+def _of_interface(name, data, shape, strides, typestr, stream, whole):
+    dtype, (address, readonly) = _dtype(name, typestr), data
+    if not whole:
         raise TypeError(f"{name} is a masked array; {ACCEPTED}")
-    address, readonly = described["data"]
-    strides = described.get("strides")
     if strides is not None:
         if any(s % dtype.itemsize for s in strides):
             raise ValueError(f"{name} has strides of {strides} bytes, no multiples of its elements")
         strides = tuple(s // dtype.itemsize for s in strides)
-    shape, stream = tuple(described["shape"]), described.get("stream")
-    return _checked(name, address or 0, shape, strides, dtype, readonly, stream, None, array)
+    return View(address or 0, tuple(shape), strides, dtype, readonly, stream, None, False)
 
 
-def _tensor(tensor, name):
-    if tensor.device.type != "cuda":
-        raise TypeError(f"{name} is a tensor on the device {tensor.device}; {ACCEPTED}")
-    if tensor.requires_grad:
+def _of_torch(name, address, shape, strides, dtype, where, device, graph):
+    if where != "cuda":
+        raise TypeError(f"{name} is a tensor on the device {where!r}; {ACCEPTED}")
+    if graph:
         raise TypeError(f"{name} is part of a graph (requires_grad); pass {name}.detach()")
-    dtype = _dtype(name, str(tensor.dtype), _TORCH)
-    shape, strides, device = tuple(tensor.shape), tensor.stride(), tensor.device.index
-    return _checked(name, tensor.data_ptr(), shape, strides, dtype, False, None, device, tensor)
+    return View(address, shape, strides, _dtype(name, dtype), False, None, device, True)
 
 
-def _capsule(array, name, stream):
-    kind, _ = array.__dlpack_device__()
-    if kind not in (_dlpack.CUDA, _dlpack.CUDA_MANAGED):
-        where = "the host" if kind == _dlpack.CPU else f"a device of DLPack's kind {int(kind)}"
-        raise TypeError(f"{name} ({_kind(array)}) lives on {where}; {ACCEPTED}")
+def _of_dlpack(name, t):
+    dtype = _dtype(name, t.typestr)
+    return View(t.address, t.shape, t.strides, dtype, t.readonly, None, t.device, False)
+
+
+def _capsule(array, name, stream, alive):
+    kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")
+    if not hasattr(array, "__dlpack_device__"):
+        raise TypeError(f"{name} is {kind}; {ACCEPTED}")
+    where, _ = array.__dlpack_device__()
+    if where not in (_dlpack.CUDA, _dlpack.CUDA_MANAGED):
+        place = "the host" if where == _dlpack.CPU else f"a device of DLPack's kind {int(where)}"
+        raise TypeError(f"{name} ({kind}) lives on {place}; {ACCEPTED}")
     capsule = _dlpack.export(array, stream or 1)  # 1 is the default stream's number there
-    t = _dlpack.read(capsule)
-    dtype = _dtype(name, t.typestr, _DTYPES)
-    return _checked(
-        name, t.address, t.shape, t.strides, dtype, t.readonly, None, t.device, (array, capsule)
-    )
+    alive += [array, capsule]
+    return _dlpack.read(capsule)
 
 
 def handle(stream):
@@ -159,9 +169,9 @@ def handle(stream):
     return number
 
 
-def stream_of(views):
-    """The stream that the arrays' owners work on; 0 is the default one."""
-    said = {v.stream for v in views} - {None}
+def stream_of(arrays):
+    """The stream in which the owners of views, or of what is laid out, work; 0 by default."""
+    said = {a.stream for a in arrays} - {None}
     if len(said) > 1:
         raise ValueError(
             f"the arrays are worked on in different streams ({sorted(said)}); "
@@ -169,8 +179,7 @@ def stream_of(views):
         )
     if said:
         return said.pop()
-    for v in views:
-        torch = _torch(v.owner)
-        if torch is not None:
-            return torch.cuda.current_stream(v.device).cuda_stream
+    for a in arrays:
+        if a.torch:
+            return sys.modules["torch"].cuda.current_stream(a.device).cuda_stream
     return 0

@@ -45,22 +45,24 @@ class Launches:
 
         `stream` is a number, and so is `device`, by which it is kept.
         """
-        run = self.kernel(kind, rule, uses, dtype)
-        if self.simulated:
-            counts = [getattr(t, "count", 0) for t in signature(kind, rule, uses, dtype).args]
+        run: Any = self.kernel(kind, rule, uses, dtype)
+        if self.core is not None:
+            (compiled,) = run.overloads.values()
+            function = getattr(compiled.library.get_cufunc(), "kernel", None)
+            if function is not None:
+                # What Numba's own launcher comes to after 20 us of looking at such arguments.
+                config = self.core.LaunchConfig(grid=blocks, block=threads)
+                queue = self.core.Stream.from_handle(stream)
+                return functools.partial(self.core.launch, queue, config, function)
+        counts = [getattr(t, "count", 0) for t in signature(kind, rule, uses, dtype).args]
+        queue = self.cuda.external_stream(stream) if stream and self.core else 0
 
-            def call(*args):
-                it = iter(args)
-                nested = (tuple(itertools.islice(it, k)) if k else next(it) for k in counts)
-                run[blocks, threads](*nested)
+        def call(*args):
+            it = iter(args)
+            nested = (tuple(itertools.islice(it, k)) if k else next(it) for k in counts)
+            run[blocks, threads, queue](*nested)
 
-            return call
-        # This is what Numba's own launcher calls in the end, after 20 us with these arguments.
-        (compiled,) = run.overloads.values()
-        function = compiled.library.get_cufunc().kernel
-        config = self.core.LaunchConfig(grid=blocks, block=threads)
-        queue = self.core.Stream.from_handle(stream)
-        return functools.partial(self.core.launch, queue, config, function)
+        return call
 
     def on(self, device):
         """A device's number, by default the current one's, and a context that makes it current."""
@@ -86,6 +88,9 @@ def signature(kind, rule, uses, dtype):
         "several": (int64, types.CPointer(int64), words),
     }
     return types.void(*kinds[kind])
+
+
+KINDS = tuple(_device_sweeps.KINDS)
 
 
 class Memory:

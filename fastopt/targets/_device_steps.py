@@ -3,6 +3,7 @@
 Nothing here copies or waits. The target (`_device_launch.Launches`) makes the launches.
 """
 
+import functools
 import itertools
 import math
 import operator
@@ -26,49 +27,64 @@ class Lain(NamedTuple):
     strides: tuple  # a tuple for each array, in elements
     dtype: np.dtype
     device: int | None
+    stream: int | None
+    torch: bool
 
 
-def lay(rule, uses, item, stream, host, label=""):
-    """The arrays of an item ``(x, g, state)``, checked against each other; and their views."""
+@functools.lru_cache(1024)
+def names(uses, label):
+    """What errors call the arrays of a set."""
+    used = [slot for slot, use in uses._asdict().items() if use]
+    return f"x{label}", f"g{label}", *(f"the state's {slot}{label}" for slot in used)
+
+
+def described(uses, item, stream, host, alive, label):
+    """What the arrays of an item ``(x, g, state)`` say of themselves."""
     x, g, state = item
     if len(state) != len(uses):
         slots = ", ".join(uses._fields)
         raise ValueError(f"state{label} has {len(state)} arrays; one a slot is accepted: {slots}")
-    names = [f"x{label}", f"g{label}"]
-    arrays, writes = [x, g], [True, False]
-    for slot, used, array in zip(uses._fields, uses, state, strict=True):
-        if used:
-            names.append(f"the state's {slot}{label}")
-            arrays.append(array)
-            writes.append(True)
-    view = _device_arrays.view
-    views = [view(a, name, stream or 0, host) for a, name in zip(arrays, names, strict=True)]
-    first = views[0]
-    together, device = True, first.device
-    for v, name, written in zip(views, names, writes, strict=True):
+    arrays = [x, g, *itertools.compress(state, uses)]
+    describe = _device_arrays.describe
+    return tuple(
+        [
+            describe(array, name, stream, host, alive)
+            for array, name in zip(arrays, names(uses, label), strict=True)
+        ]
+    )
+
+
+@functools.lru_cache(4096)
+def lay(uses, described, label):
+    """The arrays of an item, checked against each other: once for each description."""
+    called = names(uses, label)
+    views = [_device_arrays.check(d, n) for d, n in zip(described, called, strict=True)]
+    first, device = views[0], None
+    for v, name in zip(views, called, strict=True):
         if v.shape != first.shape:
-            raise ValueError(f"{name} has the shape {v.shape}, {names[0]} {first.shape}")
-        if v.dtype is not first.dtype:
-            raise TypeError(f"{name} has elements of {v.dtype}, {names[0]} of {first.dtype}")
-        if written and v.readonly:
+            raise ValueError(f"{name} has the shape {v.shape}, {called[0]} {first.shape}")
+        if v.dtype != first.dtype:
+            raise TypeError(f"{name} has elements of {v.dtype}, {called[0]} of {first.dtype}")
+        if name is not called[1] and v.readonly:
             raise ValueError(f"{name} is read-only, but a step writes to it")
-        if v.device is not None and v.device != device:
-            if device is not None:
-                raise ValueError(f"{name} is on device {v.device}, others on device {device}")
-            device = v.device
-        together = together and v.strides is None
+        if v.device is not None and device not in (None, v.device):
+            raise ValueError(f"{name} is on device {v.device}, others on device {device}")
+        device = v.device if device is None else device
     lengths, strides = (), ()
-    if not together:
+    if any(v.strides is not None for v in views):
         strides = [v.strides or _device_arrays.packed(v.shape) for v in views]
         lengths, strides = merged(first.shape, strides)
-        for name, steps, written in zip(names, strides, writes, strict=True):
-            if written and 0 in steps:
+        for steps, name in zip(strides, called, strict=True):
+            if name is not called[1] and 0 in steps:
                 raise ValueError(f"{name} has elements that share one place; it cannot be written")
-        if len(lengths) <= 1 and all(steps == (1,) for steps in strides):
+        if all(steps == (1,) for steps in strides):
             lengths, strides = (), ()
-    addresses = tuple([v.address for v in views])
-    n = math.prod(first.shape)
-    return Lain(n, addresses, lengths, tuple(strides), first.dtype, device), views
+    addresses, n = tuple(v.address for v in views), math.prod(first.shape)
+    torch, streams = any(v.torch for v in views), {v.stream for v in views} - {None}
+    if len(streams) > 1:
+        streams = {_device_arrays.stream_of(views)}
+    stream = next(iter(streams), None)
+    return Lain(n, addresses, lengths, strides, first.dtype, device, stream, torch)
 
 
 def merged(shape, strides):
@@ -103,15 +119,17 @@ def bits(rule, c, dtype):
 def sweep(target, rule, uses, items, c, stream):
     """One step of a rule on each item ``(x, g, state)``."""
     stream = None if stream is None else _device_arrays.handle(stream)
-    host, many = target.simulated, len(items) > 1
-    groups, views = {}, []
+    many, alive = len(items) > 1, []
+    groups, sets = {}, []
     for k, item in enumerate(items):
-        one, seen = lay(rule, uses, item, stream, host, f" of item {k}" if many else "")
-        views += seen
+        label = f" of item {k}" if many else ""
+        said = described(uses, item, stream or 0, target.simulated, alive, label)
+        one = lay(uses, said, label)
+        sets.append(one)
         if one.n:
             groups.setdefault((one.dtype, one.device), []).append(one)
     if stream is None:
-        stream = _device_arrays.stream_of(views)
+        stream = _device_arrays.stream_of(sets)
     for (dtype, device), group in groups.items():
         step = Step(target, rule, uses, bits(rule, c, dtype), dtype, stream, *target.on(device))
         with step.context:
