@@ -25,14 +25,14 @@ def rows(sets, size, itemsize):
     sets : sequence of tuple
         The same for whole arrays.
     """
-    parts = []
-    for n, *addresses in sets:
-        start = np.arange(0, n, size, dtype=np.int64)
-        part = np.empty((start.size, 1 + len(addresses)), np.int64)
-        part[:, 0] = np.minimum(size, n - start)
-        part[:, 1:] = np.asarray(addresses, np.int64) + itemsize * start[:, None]
-        parts.append(part)
-    return np.concatenate(parts)
+    whole = np.array(sets, np.int64)
+    counts = -(-whole[:, 0] // size)
+    table = np.repeat(whole, counts, axis=0)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    start = size * (np.arange(len(table)) - first)
+    table[:, 0] = np.minimum(size, table[:, 0] - start)
+    table[:, 1:] += itemsize * start[:, None]
+    return table
 
 
 class Tables:
