@@ -32,8 +32,8 @@ class Launches:
 
     def plain_kernel(self, kind, rule, uses, dtype):
         """A kernel of `_device_sweeps` as an undecorated function."""
-        how = self.cuda, self.wrap, self.simulated
-        return _device_sweeps.linked(kind, rule, uses, dtype, *how)
+        text, how = _device_sweeps.KINDS[kind], (self.cuda, self.wrap, self.simulated)
+        return _device_sweeps.linked(text, rule, uses, dtype, *how)
 
     def kernel(self, kind, rule, uses, dtype):
         """The compiled kernel."""

@@ -73,8 +73,8 @@ def several(rows, table, c):
 KINDS = {f.__name__: f for f in (together, strided, several)}
 
 
-def linked(kind, rule, uses, dtype, module, wrap, simulated):
-    """A kernel as an undecorated function, all of its arithmetic in the element type."""
+def linked(text, rule, uses, dtype, module, wrap, simulated):
+    """One of these texts, undecorated, with all of its arithmetic in the element type."""
     own = _device_plain if simulated else _device_intrinsics
     width = own.LINE // dtype.itemsize
     rules = {**_slots.bindings(rule, uses), "real": dtype.type, "BOUNDED": False, "cast": own.cast}
@@ -100,4 +100,4 @@ def linked(kind, rule, uses, dtype, module, wrap, simulated):
         "WIDTH": width,
         "COLUMNS": (0,) * (3 + sum(uses)),
     }
-    return link(KINDS[kind], bound, wrap)
+    return link(text, bound, wrap)
