@@ -75,7 +75,7 @@ def lay(uses, described, label):
         strides = [v.strides or _device_arrays.packed(v.shape) for v in views]
         lengths, strides = merged(first.shape, strides)
         for steps, name in zip(strides, called, strict=True):
-            if name is not called[1] and 0 in steps:
+            if name is not called[1] and 0 in steps and 0 not in lengths:
                 raise ValueError(f"{name} has elements that share one place; it cannot be written")
         if all(steps == (1,) for steps in strides):
             lengths, strides = (), ()
@@ -118,7 +118,8 @@ def bits(rule, c, dtype):
 
 def sweep(target, rule, uses, items, c, stream):
     """One step of a rule on each item ``(x, g, state)``."""
-    stream = None if stream is None else _device_arrays.handle(stream)
+    if stream is not None:
+        stream = 0 if target.simulated else _device_arrays.handle(stream)
     many, alive = len(items) > 1, []
     groups, sets = {}, []
     for k, item in enumerate(items):

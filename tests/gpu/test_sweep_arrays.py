@@ -202,7 +202,7 @@ def test_in_the_callers_stream_and_nobody_waits(cuda, target, many):
 
     both(1)
     stream.synchronize()  # all is compiled, and the table is there
-    both(3_000_000)
+    both(20_000_000)
     assert not done.query()
     stream.synchronize()
     agree([a.copy_to_host() for a in device], stepped(host, 2))
