@@ -107,13 +107,13 @@ def merged(shape, strides):
 
 def bits(rule, c, dtype):
     """The coefficients in the element type, their bits in whole numbers: cheap to pass."""
-    count, given = len(rule.C._fields), np.asarray(c, dtype)
-    if given.shape != (count,):
+    count = len(rule.C._fields)
+    if len(c) != count:
         fields = ", ".join(rule.C._fields)
-        raise ValueError(f"c has the shape {given.shape}; the coefficients are {fields}")
-    if given.nbytes % 8:
-        given = np.append(given, dtype.type(0))
-    return given.view(np.int64).tolist()
+        raise ValueError(f"c has {len(c)} coefficients; {count} are accepted: {fields}")
+    words = np.zeros(-(-count * dtype.itemsize // 8), np.int64)
+    words.view(dtype)[:count] = c
+    return words.tolist()
 
 
 def sweep(target, rule, uses, items, c, stream):

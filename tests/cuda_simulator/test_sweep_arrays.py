@@ -227,7 +227,7 @@ ERRORS = {
         ValueError,
         bad(state=(np.zeros(4),)),
     ),
-    r"c has the shape \(2,\); the coefficients are rho": (ValueError, bad(c=[1.0, 2.0])),
+    r"c has 2 coefficients; 9 are accepted: rho, take": (ValueError, bad(c=[1.0, 2.0])),
 }
 
 
