@@ -218,7 +218,7 @@ def test_tensors_are_read_by_their_methods(torch):
         types.SimpleNamespace(handle=9),
         types.SimpleNamespace(__cuda_stream__=lambda: (0, 9)),
     ],
-    ids=repr,
+    ids=["number", "NumPy", "CuPy", "PyTorch", "Numba", "Numba, plain", "protocol"],
 )
 def test_streams(stream):
     assert _device_arrays.handle(stream) == 9

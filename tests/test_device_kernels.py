@@ -44,7 +44,7 @@ def check(given, run):
     x, g, v, buffer = expected
     cpu.sweep(RULE, USES, x, g, np.array(COEFFICIENTS, x.dtype), (v, x, buffer))
     addresses = tuple(a.ctypes.data for a in given)
-    run(x.size, addresses, tuple(_device_steps.bits(RULE, COEFFICIENTS, x.dtype)))
+    run(x.size, addresses, _device_steps.bits(RULE, COEFFICIENTS, x.dtype))
     for ours, theirs, before in zip(given, expected, whole, strict=True):
         bound = 4 * np.finfo(x.dtype).eps  # the CPU's own sweep contracts multiply-adds
         np.testing.assert_allclose(ours, theirs, rtol=bound, atol=bound)

@@ -7,6 +7,7 @@ import functools
 import itertools
 import math
 import operator
+import struct
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,15 +106,22 @@ def merged(shape, strides):
     return tuple(lengths), tuple(zip(*steps, strict=True))
 
 
+@functools.cache
+def _packing(count, itemsize):
+    """How elements are packed, filled up to whole words; and the words."""
+    words = -(-count * itemsize // 8)
+    kind, filling = {4: "f", 8: "d"}[itemsize], 8 * words - count * itemsize
+    return struct.Struct(f"={count}{kind}{filling}x"), struct.Struct(f"={words}q")
+
+
 def bits(rule, c, dtype):
     """The coefficients in the element type, their bits in whole numbers: cheap to pass."""
     count = len(rule.C._fields)
     if len(c) != count:
         fields = ", ".join(rule.C._fields)
         raise ValueError(f"c has {len(c)} coefficients; {count} are accepted: {fields}")
-    words = np.zeros(-(-count * dtype.itemsize // 8), np.int64)
-    words.view(dtype)[:count] = c
-    return words.tolist()
+    elements, words = _packing(count, dtype.itemsize)
+    return words.unpack(elements.pack(*np.asarray(c, dtype).tolist()))
 
 
 def sweep(target, rule, uses, items, c, stream):
@@ -150,7 +158,7 @@ class Step(NamedTuple):
     target: Any
     rule: Any
     uses: Any
-    c: list  # the coefficients' bits
+    c: tuple  # the coefficients' bits
     dtype: np.dtype
     stream: int
     device: int
