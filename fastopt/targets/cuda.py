@@ -1,4 +1,4 @@
-"""CUDA: the sweep as a kernel. The solve loop on a device is still to come.
+"""CUDA: sweeps as kernels. The solve loop on a device is still to come.
 
 The only module that imports `cuda`; loaded when a device is asked for. numba-cuda provides it.
 """
@@ -6,6 +6,7 @@ The only module that imports `cuda`; loaded when a device is asked for. numba-cu
 # pyright: reportCallIssue=false, reportIndexIssue=false
 
 import functools
+import importlib
 import importlib.util
 import sys
 from typing import Any
@@ -16,18 +17,19 @@ if importlib.util.find_spec("numba_cuda") is None:
     raise ImportError("the package numba-cuda is not installed")
 
 from numba import cuda, float32, float64
-from numba import types as numba_types
 
 from fastopt import _search, _textbook, derivatives, rules
 from fastopt._compile import is_compiled, is_plain, link, unwrapped
 from fastopt._fields import is_elsewhere
-from fastopt._open import load, store, update
-from fastopt.rules import _slots
-from fastopt.targets import _device, _device_crew, _device_solver
+from fastopt.targets import (
+    _device,
+    _device_crew,
+    _device_launch,
+    _device_solver,
+    _device_steps,
+)
 
 NAME = "cuda"
-THREADS = 256  # a block
-BLOCKS_PER_SM = 8  # 2,048 threads: a full multiprocessor
 
 
 def missing():
@@ -36,14 +38,6 @@ def missing():
         return None
     reason = " ".join(str(cuda.cuda_error() or "no device was found").split())
     return f"{reason} A CUDA 13 driver and an NVIDIA GPU are needed; numba-cuda is installed."
-
-
-def each(x, g, c, state):
-    """One step of the rule; every thread takes each so-manieth element."""
-    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
-        step, _, s = update(g[i], load(state, i), c)
-        store(state, i, s)
-        x[i] = x[i] - step
 
 
 def device_function(function, _original=None):
@@ -56,18 +50,10 @@ def simulated():
 
 
 @functools.cache
-def plain_kernel(rule, uses, dtype):
-    """The sweep as an undecorated function, all of its arithmetic in the element type."""
-    bound = {**_slots.bindings(rule, uses), "real": dtype.type, "BOUNDED": False}
-    narrow = np.float32 if dtype == np.float32 else None
-    wrap = unwrapped if simulated() else device_function
-    return link(each, bound, wrap, narrow=narrow)
-
-
-@functools.cache
-def kernel(rule, uses, dtype):
-    """The compiled sweep ``kernel[grid, block](x, g, c, state)``."""
-    return cuda.jit(plain_kernel(rule, uses, dtype))
+def launches():
+    """The kernels of the sweeps, and what launches them."""
+    core = None if simulated() else importlib.import_module("cuda.core")
+    return _device_launch.Launches(cuda, core, unwrapped if simulated() else device_function)
 
 
 def gradient_function(fun, dtype, size):
@@ -97,41 +83,35 @@ def _users(value):
     return is_compiled(value) or is_plain(value)
 
 
-def signature(rule, uses, dtype):
-    """Argument types of the kernel over contiguous vectors."""
-    element = float32 if dtype == np.float32 else float64
-    vector = element[::1]
-    c = numba_types.NamedUniTuple(element, len(rule.C._fields), rule.C)
-    return numba_types.void(vector, vector, c, numba_types.UniTuple(vector, len(uses)))
-
-
-def sweep(rule, uses, x, g, c, state, stream=0):
-    """One step of a rule on whole device arrays, in place.
+def sweep(rule, uses, x, g, c, state, stream=None):
+    """One step of a rule on whole device arrays, in place, without copies or waiting.
 
     Parameters
     ----------
     rule, uses
         The rule's module and its used slots (`fastopt.rules.uses`).
-    x, g : device arrays of one axis
-        Parameters and gradient, float32 or float64: anything with `__cuda_array_interface__`.
+    x, g : device arrays
+        Parameters and gradient, float32 or float64, any strides: anything with
+        `__cuda_array_interface__` or DLPack.
     c : sequence of float
         The rule's coefficients; they go to the kernel in the element type.
     state : tuple of device arrays
-        An array like x for each slot; one that is not used may be anything, x itself say.
-    stream
-        A Numba stream; 0 is the default one.
+        An array like x for each slot; one that is not used may be anything.
+    stream : optional
+        A number, or a stream of Numba, CuPy, PyTorch or of anything with `__cuda_stream__`; by
+        default the one that the arrays name, or PyTorch's current one, or the default stream.
     """
-    if not simulated():
-        x, g, *state = (cuda.as_cuda_array(a, sync=False) for a in (x, g, *state))
-    dtype = np.dtype(x.dtype)
-    c = rule.C(*(dtype.type(value) for value in c))
-    blocks = min(-(-x.size // THREADS), BLOCKS_PER_SM * _multiprocessors())
-    kernel(rule, uses, dtype)[blocks, THREADS, stream](x, g, c, tuple(state))
+    _device_steps.sweep(launches(), rule, uses, [(x, g, state)], c, stream)
 
 
-@functools.cache
-def _multiprocessors():
-    return getattr(cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
+def sweep_all(rule, uses, items, c, stream=None):
+    """`sweep` on several arrays in one launch (for each dtype): ``items`` are ``(x, g, state)``.
+
+    Their addresses go to the device in a table, which is copied there, asynchronously, only when
+    one of them has changed; for a single item there is none. Items whose elements lie apart get
+    launches of their own.
+    """
+    _device_steps.sweep(launches(), rule, uses, list(items), c, stream)
 
 
 class Simulated:

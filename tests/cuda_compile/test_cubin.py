@@ -1,4 +1,4 @@
-"""The CUDA sweep compiled to machine code for sm_90 (Hopper), without a GPU."""
+"""The CUDA sweeps compiled to machine code for sm_90 (Hopper), without a GPU."""
 
 import functools
 import re
@@ -14,11 +14,11 @@ import numba.cuda
 import numba.cuda.dispatcher
 from assembler import CC, assemble, hopper  # noqa: F401
 
-from fastopt.targets import cuda
+from fastopt.targets import _device_launch, cuda
 
-# Registers a thread. A multiprocessor has 65,536: with 40, six blocks of 256 are resident; with 56
-# four, and float64 elements are twice as wide.
-REGISTERS = {"float32": 40, "float64": 56}
+# Registers a thread, which holds 16 bytes of each array. A multiprocessor has 65,536: with 56, four
+# blocks of 256 are resident, and so with 64.
+REGISTERS = {"float32": 56, "float64": 64}
 VARIANTS = [
     (method, uses, dtype)
     for method in rules.methods()
@@ -36,41 +36,76 @@ VARIANTS = [
 ]
 
 
+FULLEST = {
+    method: max((u for m, u, _ in VARIANTS if m == method), key=sum) for method, *_ in VARIANTS
+}
+CASES = [("together", *variant) for variant in VARIANTS]
+CASES += [
+    (kind, method, uses, dtype)
+    for kind in ("strided", "several")
+    for method, uses in FULLEST.items()
+    for dtype in REGISTERS
+]
+
+
 @functools.cache
-def ptx_of(method, uses, dtype):
-    rule, dtype = rules.get(method), np.dtype(dtype)
-    kernel, signature = cuda.plain_kernel(rule, uses, dtype), cuda.signature(rule, uses, dtype)
-    ptx, _ = numba.cuda.compile_ptx(kernel, signature, cc=CC)
-    return ptx
+def ptx_of(kind, method, uses, dtype):
+    how = kind, rules.get(method), uses, np.dtype(dtype)
+    kernel, signature = cuda.launches().plain_kernel(*how), _device_launch.signature(*how)
+    return numba.cuda.compile_ptx(kernel, signature, cc=CC)[0]
 
 
-def label(variant):
-    method, uses, dtype = variant
-    return "-".join([method, *(slot for slot, used in uses._asdict().items() if used), dtype])
+def label(case):
+    kind, method, uses, dtype = case
+    return "-".join([kind, method, *(slot for slot, used in uses._asdict().items() if used), dtype])
 
 
-@pytest.fixture(params=VARIANTS, ids=label)
-def variant(request):
+@pytest.fixture(params=CASES, ids=label)
+def case(request):
     return request.param
 
 
-def test_float32_kernels_hold_no_float64(variant):
-    ptx = ptx_of(*variant)
+def test_float32_kernels_hold_no_float64(case):
+    ptx = ptx_of(*case)
     assert ".entry" in ptx
-    assert (".f64" in ptx) == (variant[2] == "float64")
+    assert bool(re.search(r"\.f64|\.v2\.b64", ptx)) == (case[-1] == "float64")
     assert ".local" not in ptx
 
 
-def test_nothing_is_called(variant):
+def test_nothing_is_called(case):
     """Rule, slots and indexing are one function: no call is left, not even for square roots."""
-    assert not re.search(r"\bcall\b", ptx_of(*variant))
+    assert not re.search(r"\bcall\b", ptx_of(*case))
 
 
-def test_assembles_without_spills(variant, tmp_path, record_property):
-    report = assemble(ptx_of(*variant), tmp_path)
+def test_16_bytes_at_a_time(case):
+    """One load of each array and one store of each but the gradient, and all of global memory.
+
+    The compiler may unroll the loop: it is the same number of times for all of them.
+    """
+    kind, _, uses, dtype = case
+    ptx, wide = ptx_of(*case), {"float32": r"v4\.[fb]32", "float64": r"v2\.[fb]64"}[dtype]
+    loads, stores = (len(re.findall(rf"\b{op}\.global\.{wide}", ptx)) for op in ("ld", "st"))
+    if kind == "strided":
+        assert loads == stores == 0
+    else:
+        assert loads > 0
+        assert loads * (1 + sum(uses)) == stores * (2 + sum(uses))
+    assert not re.search(r"\b(ld|st)\.[fbuv]", ptx)  # of any memory
+
+
+def test_few_arguments(case):
+    kind, method, uses, dtype = case
+    count = len(re.findall(r"\.param \.", ptx_of(*case)))
+    words = -(-len(rules.get(method).C._fields) * np.dtype(dtype).itemsize // 8)
+    arrays = 2 + sum(uses)
+    assert count == words + {"together": 1 + arrays, "strided": 1 + 2 * arrays, "several": 2}[kind]
+
+
+def test_assembles_without_spills(case, tmp_path, record_property):
+    report = assemble(ptx_of(*case), tmp_path)
     stack = re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", report)
     assert len(stack) >= 3
     assert set(stack) == {"0"}, report
     (registers,) = re.findall(r"Used (\d+) registers", report)
     record_property("registers", registers)
-    assert int(registers) <= REGISTERS[variant[2]]
+    assert int(registers) <= REGISTERS[case[-1]]

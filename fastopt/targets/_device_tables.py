@@ -1,0 +1,90 @@
+"""Tables of addresses on a device, for a launch over several arrays; uploaded when they change."""
+
+import collections
+import threading
+
+import numpy as np
+
+LARGEST, SMALLEST = 1 << 16, 1 << 11  # elements a row
+KEPT = 8  # tables a stream: as many groups of arrays may take turns without an upload
+
+
+def chunk(total, blocks):
+    """Elements a row: as many rows as give each block four, between the limits."""
+    size = SMALLEST
+    while size < LARGEST and size * blocks * 4 < total:
+        size *= 2
+    return size
+
+
+def rows(sets, size, itemsize):
+    """The table: ``n, x, g, used slots`` a row, each of at most `size` elements.
+
+    Parameters
+    ----------
+    sets : sequence of tuple
+        The same for whole arrays.
+    """
+    whole = np.array(sets, np.int64)
+    counts = -(-whole[:, 0] // size)
+    table = np.repeat(whole, counts, axis=0)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    start = size * (np.arange(len(table)) - first)
+    table[:, 0] = np.minimum(size, table[:, 0] - start)
+    table[:, 1:] += itemsize * start[:, None]
+    return table
+
+
+class Tables:
+    """Tables on the device and the page-locked host memory that they are copied from.
+
+    An upload is asynchronous, in the stream of the launch that follows. A table's memory is used
+    again only in its own stream, hence after the launches that read it; host memory only when its
+    copy is done. Nobody waits.
+
+    Parameters
+    ----------
+    memory
+        ``pinned(count)`` and ``device(count)`` give arrays of int64, ``address(device array)`` a
+        number, ``upload(device array, pinned array, count, stream)`` an event with ``query()``, or
+        None where the copy is done already.
+    """
+
+    def __init__(self, memory):
+        self.memory, self.lock = memory, threading.Lock()
+        self.tables = collections.defaultdict(collections.OrderedDict)  # by device and stream
+        self.buffers = collections.defaultdict(list)  # by device
+
+    def use(self, device, stream, sets, size, itemsize, launch):
+        """Call ``launch(rows, address)`` for the table of these sets, uploaded if it is not there.
+
+        Under a lock: until it is launched, nobody else may write another table over this one.
+        """
+        key = size, itemsize, *sets
+        with self.lock:
+            known = self.tables[device, stream]
+            if key in known:
+                known.move_to_end(key)
+            else:
+                known[key] = self.upload(device, stream, known, rows(sets, size, itemsize))
+            room, count = known[key]
+            launch(count, self.memory.address(room))
+
+    def upload(self, device, stream, known, table):
+        room = known.popitem(last=False)[1][0] if len(known) >= KEPT else None
+        if room is None or room.size < table.size:
+            room = self.memory.device(_roomy(table.size))
+        buffers = self.buffers[device]
+        free = (b for b in buffers if b[0].size >= table.size and (b[1] is None or b[1].query()))
+        buffer = next(free, None)
+        if buffer is None:
+            buffer = [self.memory.pinned(_roomy(table.size)), None]
+            buffers.append(buffer)
+        buffer[0][: table.size] = table.ravel()
+        buffer[1] = self.memory.upload(room, buffer[0], table.size, stream)
+        return room, len(table)
+
+
+def _roomy(count):
+    """The next power of two, so that memory can be used again for somewhat more."""
+    return 1 << max(count - 1, 511).bit_length()
