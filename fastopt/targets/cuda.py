@@ -9,6 +9,7 @@ import functools
 import importlib
 import importlib.util
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -157,9 +158,16 @@ class Kernel:
 
     def __init__(self, text):
         self.compiled: Any = cuda.jit(text)
+        self.configured = {}
 
     def __getitem__(self, how):
-        return self.compiled[how]
+        if simulated():
+            return self.compiled[how]
+        if how not in self.configured:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Grid size")  # a small problem takes few blocks
+                self.configured[how] = self.compiled[how]
+        return self.configured[how]
 
     def registers(self, *arguments):
         """Of a thread, with these arguments; compiles."""
