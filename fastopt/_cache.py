@@ -86,18 +86,16 @@ class DiskCache:
             if hashlib.sha256(blob[32:]).digest() != blob[:32]:
                 return None
             context.refresh()
-            return CompileResult._rebuild(context, *serialize.loads(blob[32:]))
+            return self._unpacked(context, serialize.loads(blob[32:]))
         except Exception:  # whatever a stale or damaged file raises, it is a miss
             return None
 
     def save_overload(self, signature, result):
         path = self._path(signature, result.target_context)
-        if path is None or result.objectmode or result.lifted:
-            return
-        if result.library.has_dynamic_globals:  # addresses of this process
+        if path is None or not self._lasts(result):
             return
         try:
-            data = serialize.dumps(result._reduce())
+            data = serialize.dumps(self._packed(result))
         except Exception:  # constants that cannot be pickled: this code stays in memory
             return
         part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
@@ -107,6 +105,16 @@ class DiskCache:
             _prune(path.parent)
         except OSError:  # a full disk, say: the compiled code is in memory all the same
             part.unlink(missing_ok=True)
+
+    def _lasts(self, result):
+        """Whether the code holds no addresses of this process."""
+        return not (result.objectmode or result.lifted or result.library.has_dynamic_globals)
+
+    def _packed(self, result):
+        return result._reduce()
+
+    def _unpacked(self, context, packed):
+        return CompileResult._rebuild(context, *packed)
 
     def _path(self, signature, context):
         folder = directory()
@@ -121,6 +129,23 @@ class DiskCache:
         pass
 
     enable = disable = flush
+
+
+class KernelCache(DiskCache):
+    """The same for a kernel of numba-cuda; `rebuild` makes one from what it was reduced to."""
+
+    def __init__(self, digest, rebuild):
+        super().__init__(digest)
+        self.rebuild = rebuild
+
+    def _lasts(self, result):
+        return True
+
+    def _packed(self, result):
+        return result._reduce_states()
+
+    def _unpacked(self, context, packed):
+        return self.rebuild(**packed)
 
 
 def _prune(folder):

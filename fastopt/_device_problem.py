@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastopt import _compile, _result, rules
+from fastopt import _compile, _options, _result, rules
 from fastopt._fields import is_elsewhere
 from fastopt._inputs import inside, sides_of
 from fastopt._objective import name_of
@@ -161,7 +161,7 @@ class DeviceProblem(Problem):
         )
 
 
-def build(fun, x0, args, rule, jac, bounds, chosen, target):
+def build(fun, x0, args, rule, jac, bounds, tol, options, target):
     """The problem of a device array x0, in its own stream."""
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
@@ -180,7 +180,9 @@ def build(fun, x0, args, rule, jac, bounds, chosen, target):
         raise TypeError(f"x0 has dtype {ours.dtype}; on the GPU float64 and float32 are accepted")
     if ours.size == 0:
         raise ValueError("x0 is empty; it needs at least one component")
-    stream, device, shape = target.stream_of(x0), target.device(), ours.shape or (1,)
+    chosen = _options.parse(rule, options, tol, np.dtype(ours.dtype))
+    device, shape = target.device(), ours.shape or (1,)
+    stream = device.stream_of(x0)
     box = None
     if bounds is not None:
         start = np.empty(ours.shape, ours.dtype)
@@ -191,7 +193,7 @@ def build(fun, x0, args, rule, jac, bounds, chosen, target):
     uses, dtype = rules.uses(rule, chosen.rule), np.dtype(ours.dtype)
     kernel = target.team_kernel(rule, chosen, uses, dtype, box is not None)
     functions = Functions(
-        *(fun, jac, args, target.like(x0, shape), target.adopt, ours.size, dtype, device.upload)
+        *(fun, jac, args, device.like(x0, shape), target.adopt, ours.size, dtype, device.upload)
     )
     flat = ours.reshape(ours.size)
     return DeviceProblem(device, stream, kernel, flat, box, chosen, uses, functions)

@@ -105,8 +105,8 @@ def minimize(
     if target.NAME == "cuda":
         from fastopt import _device_problem
 
-        chosen = _options.parse(rule, options, tol, target.dtype_of(x0))
-        problem = _device_problem.build(fun, x0, args, rule, jac, bounds, chosen, target)
+        given = fun, x0, args, rule, jac, bounds, tol, options
+        problem = _device_problem.build(*given, target)
         return problem.run(callback_of(callback))
     x0 = start_point(x0)
     chosen = _options.parse(rule, options, tol, x0.dtype)

@@ -1,15 +1,33 @@
 """One device: its memory, its copies, which are counted, and its launches."""
 
 import contextlib
+import sys
 from typing import Any
 
 import numpy as np
 
+from fastopt._fields import is_elsewhere
+from fastopt.targets import _device_arrays
 from fastopt.targets._columns import WARP
 
 BLOCK = 128  # threads that start and end together
 REGISTERS = 65_536  # of a multiprocessor
 RESIDENT = 2_048  # threads of a multiprocessor, at most
+
+
+class Shown:
+    """An array that describes itself by DLPack alone, for those who read the other interface."""
+
+    def __init__(self, view, owner):
+        strides = view.strides and tuple(s * view.dtype.itemsize for s in view.strides)
+        self.owner = owner  # alive as long as what is made of this
+        self.__cuda_array_interface__ = {
+            "version": 3,
+            "data": (view.address, view.readonly),
+            "shape": view.shape,
+            "strides": strides,
+            "typestr": view.dtype.str,
+        }
 
 
 class Device:
@@ -19,8 +37,9 @@ class Device:
     device and from it.
     """
 
-    def __init__(self, cuda):
-        self.cuda, self.copied = cuda, {"to": 0, "from": 0, "copies": 0}
+    def __init__(self, cuda, simulated):
+        self.cuda, self.simulated = cuda, simulated
+        self.copied = {"to": 0, "from": 0, "copies": 0}
         self.compute, self.copies = cuda.stream(), cuda.stream()
         self.ended = cuda.event()
 
@@ -78,6 +97,45 @@ class Device:
     def free(self):
         """Bytes of free memory."""
         return self.cuda.current_context().get_memory_info()[0]
+
+    def adopt(self, name, array):
+        """An array of anyone's on the device, as Numba's; one of the host's is copied there."""
+        if not is_elsewhere(array):
+            array = self.upload(np.asarray(array))
+            self.settle()
+        elif not self.simulated:
+            if not hasattr(array, "__cuda_array_interface__"):
+                array = Shown(_device_arrays.view(array, name), array)
+            try:
+                array = self.cuda.as_cuda_array(array)
+            except RuntimeError as error:  # of a tensor that is part of a graph
+                raise TypeError(
+                    f"{name} refuses to be read: {error}; pass {name}.detach()"
+                ) from error
+        if not array.is_c_contiguous():
+            raise ValueError(f"{name} does not lie together in C order; copy it first")
+        return array
+
+    def stream_of(self, array):
+        """The stream in which an array's owner works on it."""
+        number = 0
+        if not self.simulated and is_elsewhere(array):
+            number = _device_arrays.stream_of([_device_arrays.view(array, "x0")])
+        return self.cuda.external_stream(number) if number else self.cuda.default_stream()
+
+    def like(self, array, shape):
+        """A function that shows Numba's arrays in a shape, as arrays of this one's library."""
+        name = type(array).__module__.partition(".")[0]
+
+        def show(ours):
+            ours = ours.reshape(shape)
+            if name == "cupy":
+                return sys.modules[name].asarray(ours)
+            if name == "torch":
+                return sys.modules[name].as_tensor(ours, device=array.device)
+            return ours
+
+        return show
 
     @contextlib.contextmanager
     def allocating(self, wanted):

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import from_dtype
 
-from fastopt import _search, _textbook, derivatives, schedules
+from fastopt import _search, _textbook, derivatives, rules, schedules
 from fastopt._compile import link
+from fastopt._fields import is_elsewhere
+from fastopt._fingerprint import digest_of
 from fastopt.rules import _slots
 from fastopt.targets import (
     _columns,
@@ -37,6 +39,49 @@ class Objective(NamedTuple):
     method: str  # a key of derivatives.METHODS
     loop: Any  # _search or _textbook
     schedule: Any
+
+
+_kernels: dict = {}  # digest -> kernel, layout, and what must stay alive
+
+
+def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
+    """The kernel for a batch, and where its threads' state lies: once for each content."""
+    chosen, dtype = batch.chosen, np.dtype(batch.given.x0.dtype)
+    uses, bounded = rules.uses(rule, chosen.rule), batch.example.box is not None
+    templates = (typed(t, dtype) for t in (chosen.limits, chosen.rule, chosen.schedule))
+    digest = digest_of(
+        *("batch", rule.__name__, tuple(uses), dtype.str, bounded, batch.shape, chosen.maxcor),
+        *(objective.key, *((type(t).__name__, *map(type, t)) for t in templates)),
+    )
+    if digest not in _kernels:
+        loop = _search if chosen.schedule is None else _textbook
+        ours = Objective(fun, jac, objective.method, loop, chosen.schedule)
+        text, layout = plain_loop(rule, chosen, uses, dtype, bounded, batch.shape, ours, linker())
+        kernel = compiler(text, digest if objective.lasting else None)
+        _kernels[digest] = kernel, layout, (fun, jac)
+    return _kernels[digest][:2]
+
+
+def prepared(given, device):
+    """The tables and arguments of a batch as the kernel gets them."""
+    dtype = given.x0.dtype
+
+    def argument(value):
+        if isinstance(value, tuple):
+            return tuple(map(argument, value))
+        if is_elsewhere(value):
+            return device.adopt("args", value)
+        if isinstance(value, np.ndarray):
+            return device.upload(value)
+        return dtype.type(value) if type(value) is float else value  # Python's are of any type
+
+    def table(both):
+        # One by one, float32 counts no further than 2^24.
+        numbers = np.minimum(both[1], 2.0**24) if dtype == np.float32 else both[1]
+        return numbers.astype(dtype)
+
+    tables = {name: table(getattr(given, name)) for name in ("limits", "options", "schedule")}
+    return given._replace(args=tuple(map(argument, given.args)), **tables)
 
 
 def narrower(dtype):
@@ -101,13 +146,25 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
     bound["fun"] = target.user(objective.fun, dtype, dual)
     if objective.method == "callable":
         bound["jac"] = target.user(objective.jac, dtype, None)
-    bind_rate(objective.schedule, bound, dtype, target)
+    bind_rate(kind_of(objective.schedule), bound, dtype, target)
     return link(_device_batch.solve_many, bound, target.wrap, narrow=narrower(dtype)), layout
 
 
-def plain_team(rule, chosen, uses, dtype, bounded, target):
-    """`_device_team.go_on` for a rule and its options, undecorated."""
-    loop = _textbook if chosen.schedule is not None else _search
+def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
+    """`_device_team.go_on` for a rule and its options: once for each content."""
+    kind = kind_of(chosen.schedule)
+    key = "team", rule.__name__, tuple(uses), dtype.str, bounded, getattr(kind, "__name__", kind)
+    own = kind is not None and kind not in schedules.KINDS
+    digest = digest_of(*key, id(kind) if own else 0)
+    if digest not in _kernels:
+        text = plain_team(rule, kind, uses, dtype, bounded, linker())
+        _kernels[digest] = compiler(text, None if own else digest), kind
+    return _kernels[digest][0]
+
+
+def plain_team(rule, kind, uses, dtype, bounded, target):
+    """The same, undecorated; `kind` is that of the schedule."""
+    loop = _textbook if kind is not None else _search
     bound = {
         **_slots.bindings(rule, uses),
         **numbers(dtype),
@@ -128,7 +185,7 @@ def plain_team(rule, chosen, uses, dtype, bounded, target):
         bound[name] = link(_device_team.reduce, {**bound, "combine": combine}, target.wrap)
         if not target.simulated:
             bound[name] = target.wrap(bound[name])
-    bind_rate(chosen.schedule, bound, dtype, target)
+    bind_rate(kind, bound, dtype, target)
     return link(_device_team.go_on, bound, target.wrap)
 
 
@@ -144,13 +201,17 @@ def compiled_bindings(layout, shape):
     return bound if len(shape) == 1 else {**bound, "shaped_as": _columns.reshaped(shape)}
 
 
-def bind_rate(schedule, bound, dtype, target):
+def kind_of(schedule):
+    """What of a schedule is compiled: its class, or a user's function itself."""
+    return schedule if schedule is None or type(schedule) not in schedules.KINDS else type(schedule)
+
+
+def bind_rate(kind, bound, dtype, target):
     """Bind ``rate(schedule, t)``; a schedule of the user's own is linked like `fun`."""
-    if schedule is None or type(schedule) in schedules.KINDS:
-        bound["rate"] = type(schedule or schedules.constant(0.0)).__call__
+    if kind is None or kind in schedules.KINDS:
+        bound["rate"] = (kind or type(schedules.constant(0.0))).__call__
     else:
-        own = target.user(schedule, dtype, None)
-        bound.update(rate=schedules.own, schedule_function=own)
+        bound.update(rate=schedules.own, schedule_function=target.user(kind, dtype, None))
 
 
 def write(d, g):

@@ -8,7 +8,6 @@ The only module that imports `cuda`; loaded when a device is asked for. numba-cu
 import functools
 import importlib
 import importlib.util
-import sys
 import warnings
 from typing import Any
 
@@ -19,9 +18,8 @@ if importlib.util.find_spec("numba_cuda") is None:
 
 from numba import cuda, float32, float64
 
-from fastopt import _search, _textbook, derivatives, rules
+from fastopt import _cache, derivatives
 from fastopt._compile import is_compiled, is_plain, link, unwrapped
-from fastopt._fields import is_elsewhere
 from fastopt.targets import (
     _device,
     _device_crew,
@@ -125,7 +123,7 @@ class Simulated:
 
 
 class Linker:
-    """What `_device_solver` needs of this target."""
+    """How plain functions become device functions here; what `_device_solver` links with."""
 
     def __init__(self):
         self.simulated = simulated()
@@ -138,9 +136,11 @@ class Linker:
         self.seeds = duals.SEEDS
 
     def dual(self, dtype, partials):
+        """The kind of duals that carry so many partial derivatives."""
         return partials if self.simulated else _device_solver.dual_type(dtype, partials)
 
     def user(self, fun, dtype, dual):
+        """A user's function; `dual` is the kind of duals that it gets, or None."""
         fun = getattr(fun, "py_func", fun)
         if self.simulated:
             from fastopt.derivatives import _python
@@ -154,11 +154,15 @@ class Linker:
 
 
 class Kernel:
-    """A compiled kernel, ``kernel[blocks, threads, stream](*arguments)``."""
+    """A kernel, ``kernel[blocks, threads, stream](*arguments)``; kept on disk under `digest`."""
 
-    def __init__(self, text):
+    def __init__(self, text, digest=None):
         self.compiled: Any = cuda.jit(text)
         self.configured = {}
+        if digest and not simulated():
+            from numba.cuda.dispatcher import _Kernel
+
+            self.compiled._cache = _cache.KernelCache(digest, _Kernel._rebuild)
 
     def __getitem__(self, how):
         if simulated():
@@ -170,7 +174,7 @@ class Kernel:
         return self.configured[how]
 
     def registers(self, *arguments):
-        """Of a thread, with these arguments; compiles."""
+        """Of a thread, with these arguments; compiles, or loads."""
         if simulated():
             return 128
         kinds = tuple(map(self.compiled.typeof_pyval, arguments))
@@ -179,80 +183,24 @@ class Kernel:
 
 @functools.cache
 def device():
-    return _device.Device(cuda)
+    """The current device."""
+    return _device.Device(cuda, simulated())
+
+
+def adopt(name, array):
+    """An array of anyone's on the device, as Numba's; one of the host's is copied there."""
+    return device().adopt(name, array)
 
 
 def crew(batch, fun, jac, objective, rule, results):
     """The device's threads at work on a batch; see `_device_crew.Crew`."""
-    given, chosen = batch.given, batch.chosen
-    dtype = np.dtype(given.x0.dtype)
-    uses, bounded = rules.uses(rule, chosen.rule), batch.example.box is not None
-    loop = _search if chosen.schedule is None else _textbook
-    ours = _device_solver.Objective(fun, jac, objective.method, loop, chosen.schedule)
-    text, layout = _device_solver.plain_loop(
-        rule, chosen, uses, dtype, bounded, batch.shape, ours, Linker()
-    )
-    steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1, dtype)
-    given = given._replace(
-        args=tuple(_argument(value, dtype) for value in given.args),
-        **{f: _table(getattr(given, f)[1], dtype) for f in ("limits", "options", "schedule")},
-    )
-    return _device_crew.Crew(device(), Kernel(text), layout, given, results, steps)
+    kernel, layout = _device_solver.batch_kernel(batch, fun, jac, objective, rule, Linker, Kernel)
+    given = _device_solver.prepared(batch.given, device())
+    steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1)
+    steps = steps.astype(batch.given.x0.dtype)
+    return _device_crew.Crew(device(), kernel, layout, given, results, steps)
 
 
-def _table(table, dtype):
-    """A table of options for the device; more than 2^24 float32 cannot count one by one."""
-    if dtype == np.float32:
-        table = np.minimum(table, 2.0**24)
-    return table.astype(dtype)
-
-
-def _argument(value, dtype):
-    """An argument of fun for the device; Python's numbers are of the parameters' type."""
-    if isinstance(value, tuple):
-        return tuple(_argument(item, dtype) for item in value)
-    if isinstance(value, np.ndarray):
-        return device().upload(value)
-    return dtype.type(value) if type(value) is float else value
-
-
-def adopt(name, array):
-    """An array that lives on the device, as Numba's."""
-    if not is_elsewhere(array):
-        array = device().upload(np.asarray(array))
-        device().settle()
-    array = array if simulated() else cuda.as_cuda_array(array)
-    if not array.is_c_contiguous():
-        raise ValueError(f"{name} does not lie together in C order; copy it first")
-    return array
-
-
-@functools.cache
 def team_kernel(rule, chosen, uses, dtype, bounded):
     """`_device_team.go_on`, compiled for a rule and its options."""
-    return Kernel(_device_solver.plain_team(rule, chosen, uses, dtype, bounded, Linker()))
-
-
-def dtype_of(x0):
-    """The element type of what will be a device array."""
-    return np.dtype(adopt("x0", x0).dtype)
-
-
-def stream_of(array):
-    """The stream in which its owner works on an array."""
-    return cuda.default_stream()
-
-
-def like(array, shape):
-    """A function that shows Numba's device arrays as arrays of this one's library."""
-    name = type(array).__module__.partition(".")[0]
-
-    def wrap(ours):
-        ours = ours.reshape(shape)
-        if name == "cupy":
-            return sys.modules[name].asarray(ours)
-        if name == "torch":
-            return sys.modules[name].as_tensor(ours, device=array.device)
-        return ours
-
-    return wrap
+    return _device_solver.team_kernel(rule, chosen, uses, dtype, bounded, Linker, Kernel)

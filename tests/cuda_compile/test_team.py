@@ -23,7 +23,9 @@ def ptx_of(method, rate, dtype):
     dtype, rule = np.dtype(dtype), rules.get(method)
     chosen = _options.parse(rule, {} if rate is None else {"learning_rate": rate}, None, dtype)
     uses = rules.uses(rule, chosen.rule)
-    text = _device_solver.plain_team(rule, chosen, uses, dtype, True, cuda.Linker())
+    text = _device_solver.plain_team(
+        rule, _device_solver.kind_of(chosen.schedule), uses, dtype, True, cuda.Linker()
+    )
     real = numba.from_dtype(dtype)
     vector, scalars = types.Array(real, 1, "C"), types.Array(types.float64, 1, "C")
     moving, still = 2 * [vector], [*4 * [vector], scalars]
