@@ -158,20 +158,19 @@ class Kernel:
 
     def __init__(self, text, digest=None):
         self.compiled: Any = cuda.jit(text)
-        self.configured = {}
+        self.configured = functools.lru_cache(128)(self.configured)
         if digest and not simulated():
             from numba.cuda.dispatcher import _Kernel
 
             self.compiled._cache = _cache.KernelCache(digest, _Kernel._rebuild)
 
     def __getitem__(self, how):
-        if simulated():
+        return self.configured(how)
+
+    def configured(self, how):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Grid size")  # a small problem takes few blocks
             return self.compiled[how]
-        if how not in self.configured:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Grid size")  # a small problem takes few blocks
-                self.configured[how] = self.compiled[how]
-        return self.configured[how]
 
     def registers(self, *arguments):
         """Of a thread, with these arguments; compiles, or loads."""
