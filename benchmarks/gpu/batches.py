@@ -63,9 +63,7 @@ def decay(lines, how, dtype):
     with lines.attempt(f"decay fits, {dtype}, from the host's memory"):
         solve(job)
         seconds, result = clock(lambda: solve(job), how.repeats)
-        lines.figure(
-            f"{dtype}, from the host's memory", seconds, "s", kind="host", **said(result)
-        )
+        lines.figure(f"{dtype}, from the host's memory", seconds, "s", kind="host", **said(result))
     with lines.attempt(f"copies of the decays, {dtype}"):
         copying(lines, job, result, dtype, how)
 
