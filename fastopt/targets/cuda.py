@@ -7,6 +7,7 @@ The only module that imports `cuda`; loaded when a device is asked for. numba-cu
 
 import functools
 import importlib.util
+from typing import Any
 
 import numpy as np
 
@@ -78,14 +79,42 @@ def gradient_function(fun, dtype, size):
         seeds = _python.SEEDS
         user, dual, wrap = _python.function(fun), size, unwrapped
     else:
-        from fastopt.derivatives import _dual, _duals, _names
+        from fastopt.derivatives import _dual, _duals
 
         seeds, wrap = _duals.SEEDS, device_function
         dual = _dual.Dual(float32 if np.dtype(dtype) == np.float32 else float64, size)
-        own = {"follow": _users, "replace": _names.meanings(dual, True)}
-        user = link(fun, {}, wrap, top=wrap, **own)
+        user = user_function(fun, dtype, dual)
     bindings = {**seeds, "fun": user, "DUAL": dual, "CHUNK": size, "SIZE": size}
     return link(derivatives.dual_value, bindings, wrap, top=wrap)
+
+
+def user_function(fun, dtype, dual=None):
+    """The user's function for the device, called with duals of type `dual` or with numbers.
+
+    Where `dtype` is float32, nothing in it is float64 but what is given as such (arrays, numbers,
+    np.float64).
+    """
+    fun = getattr(fun, "py_func", fun)
+    if simulated():
+        return fun
+    from fastopt.derivatives import _names
+
+    narrow = np.float32 if np.dtype(dtype) == np.float32 else None
+    if narrow:
+        _know_single()
+    replace = _names.meanings(dual, True, bool(narrow))
+    own: dict[str, Any] = {"follow": _users, "replace": replace, "narrow": narrow}
+    return link(fun, {}, device_function, top=device_function, **own)
+
+
+@functools.cache
+def _know_single():
+    """Teach numba-cuda, which has rewrites of its own, that of `_single`."""
+    from numba.cuda.core.rewrites import Rewrite, register_rewrite
+
+    from fastopt.derivatives import _single
+
+    register_rewrite("before-inference")(_single.rewrite(Rewrite))
 
 
 def _users(value):
