@@ -5,8 +5,8 @@ On a device we take float32 instead, as duals and NumPy do. No integer changes b
 to integers alone, and gives one, stays as it was.
 
 `single` makes the function that does so. `rewrite` puts it in the place of operators, before types
-are inferred, in functions that `link` has marked as narrow. It works on Numba's IR, where an integer
-is one whatever bytecode it came from: a literal, a loop variable, a length, an item of an array.
+are inferred, in functions that `link` has marked as narrow. It works on Numba's IR, where an
+integer is one whatever bytecode it came from: a literal, a loop variable, a length, an item.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -18,13 +18,15 @@ from typing import Any
 
 import numpy as np
 from numba.core import types
-from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
 from fastopt._compile import MARK
+from fastopt.derivatives import _emit
 
 _ARITHMETIC = "add sub mul truediv floordiv mod pow".split()
 _NAMES = [*_ARITHMETIC, *(f"i{name}" for name in _ARITHMETIC), *"lt le gt ge eq ne".split()]
+_POWERS = (operator.pow, operator.ipow, pow)
 SMALL = range(-(2**15) + 1, 2**15)  # int16 without the number that has no opposite
 
 
@@ -39,7 +41,12 @@ class _Single(AbstractTemplate):
         found = known.get_call_type(self.context, args, kws)
         if found is None or types.float64 in args or types.float64 in kws.values():
             return found
-        if types.float64 in (found.return_type, *found.args):
+        by_loop = False
+        if self.original in _POWERS and args[0] == types.float32:
+            if isinstance(args[1], types.IntegerLiteral):  # multiplications, if it stays literal
+                return signature(found.return_type, *args)
+            by_loop = isinstance(args[1], types.Integer)  # a loop in float64
+        if by_loop or types.float64 in (found.return_type, *found.args):
             args = [_as_float(kind) for kind in args]
             return known.get_call_type(self.context, args, kws) or found
         return found
@@ -61,10 +68,8 @@ def single(original):
     infer_global(stand_in, types.Function(type(f"single_{name}", (_Single,), members)))
 
     def lower(context, builder, sig, args):
-        kind = context.typing_context.resolve_value_type(original)
-        ready = context.get_function(kind, sig)
-        context.add_linking_libs(getattr(ready, "libs", ()))
-        return ready(builder, args)
+        kind, value = _emit.call(context, builder, original, sig.args, args)
+        return context.cast(builder, value, kind, sig.return_type)
 
     lower_builtin(stand_in, types.VarArg(types.Any))(lower)
     return stand_in

@@ -99,11 +99,11 @@ def user_function(fun, dtype, dual=None):
         return fun
     from fastopt.derivatives import _names
 
-    narrow = np.float32 if np.dtype(dtype) == np.float32 else None
-    if narrow:
+    real = np.dtype(dtype).type
+    own: dict[str, Any] = {"follow": _users, "replace": _names.meanings(dual, True, real)}
+    if real is np.float32:
+        own["narrow"] = real
         _know_single()
-    replace = _names.meanings(dual, True, bool(narrow))
-    own: dict[str, Any] = {"follow": _users, "replace": replace, "narrow": narrow}
     return link(fun, {}, device_function, top=device_function, **own)
 
 
