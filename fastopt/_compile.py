@@ -130,7 +130,7 @@ def link(
             return module(value, used)
         return small(value)
 
-    def small(value):
+    def small(value) -> Any:
         return _narrow.narrowed(value, narrow) if narrow else value
 
     def is_open(value):

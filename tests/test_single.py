@@ -36,8 +36,8 @@ def compiled(function):
     def wrap(linked, _original):
         return numba.njit(error_model="python")(linked)
 
-    # Numba for the CPU has max and min with arguments that it folds into a tuple; tests/cuda_compile
-    # has those of the device.
+    # Numba for the CPU folds the arguments of max and min into a tuple; those of the device are
+    # tested in tests/cuda_compile.
     table = _names.meanings(None, True, np.float32)
     replace = {key: value for key, value in table.items() if key not in (id(max), id(min))}
     return link(function, {}, wrap, top=wrap, narrow=np.float32, follow=is_plain, replace=replace)

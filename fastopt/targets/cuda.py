@@ -110,11 +110,10 @@ def user_function(fun, dtype, dual=None):
 @functools.cache
 def _know_single():
     """Teach numba-cuda, which has rewrites of its own, that of `_single`."""
-    from numba.cuda.core.rewrites import Rewrite, register_rewrite
-
     from fastopt.derivatives import _single
 
-    register_rewrite("before-inference")(_single.rewrite(Rewrite))
+    rewrites: Any = importlib.import_module("numba.cuda.core.rewrites")
+    rewrites.register_rewrite("before-inference")(_single.rewrite(rewrites.Rewrite))
 
 
 def _users(value):
