@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from fastopt.derivatives import _arrays, _functions, _in_place, _methods, _scratch  # noqa: F401
+from fastopt.derivatives import _arrays, _functions, _in_place, _methods, _scratch, _single  # noqa: F401
 
 
 def _refused(*args):
@@ -17,10 +17,11 @@ _REFUSED = (np.frombuffer, _TRICKS.as_strided, _TRICKS.sliding_window_view, np.i
 
 
 @functools.cache
-def meanings(dual, fast):
+def meanings(dual, fast, device=None):
     """``id(function) -> function``; `dual` is the type of dual that x holds, or None.
 
-    Keyed by identity: what a user's code holds need not be hashable.
+    Keyed by identity: what a user's code holds need not be hashable. `device` is the element
+    type on a device: Numba has less there, and numbers beside float32 stay in it.
     """
     table = _functions.FAST if fast else _functions.EXACT
     if dual is None:
@@ -29,4 +30,9 @@ def meanings(dual, fast):
         table = {**table, **_arrays.CHOICES, **_scratch.scratch(dual)}
         table |= {np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
         table |= dict.fromkeys(_REFUSED, _refused)
+    if device:
+        table = {np.where: _functions.WHERE, **table}
+    if device is np.float32:
+        known = [*_functions.FAST, np.where, max, min, pow, float]
+        table |= {function: _single.single(table.get(function, function)) for function in known}
     return {id(original): ours for original, ours in table.items()}

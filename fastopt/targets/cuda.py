@@ -67,14 +67,41 @@ def gradient_function(fun, dtype, size):
         seeds = _python.SEEDS
         user, dual, wrap = _python.function(fun), size, unwrapped
     else:
-        from fastopt.derivatives import _dual, _duals, _names
+        from fastopt.derivatives import _dual, _duals
 
         seeds, wrap = _duals.SEEDS, device_function
         dual = _dual.Dual(float32 if np.dtype(dtype) == np.float32 else float64, size)
-        own = {"follow": _users, "replace": _names.meanings(dual, True)}
-        user = link(fun, {}, wrap, top=wrap, **own)
+        user = user_function(fun, dtype, dual)
     bindings = {**seeds, "fun": user, "DUAL": dual, "CHUNK": size, "SIZE": size}
     return link(derivatives.dual_value, bindings, wrap, top=wrap)
+
+
+def user_function(fun, dtype, dual=None):
+    """The user's function for the device, called with duals of type `dual` or with numbers.
+
+    Where `dtype` is float32, nothing in it is float64 but what is given as such (arrays, numbers,
+    np.float64).
+    """
+    fun = getattr(fun, "py_func", fun)
+    if simulated():
+        return fun
+    from fastopt.derivatives import _names
+
+    real = np.dtype(dtype).type
+    own: dict[str, Any] = {"follow": _users, "replace": _names.meanings(dual, True, real)}
+    if real is np.float32:
+        own["narrow"] = real
+        _know_single()
+    return link(fun, {}, device_function, top=device_function, **own)
+
+
+@functools.cache
+def _know_single():
+    """Teach numba-cuda, which has rewrites of its own, that of `_single`."""
+    from fastopt.derivatives import _single
+
+    rewrites: Any = importlib.import_module("numba.cuda.core.rewrites")
+    rewrites.register_rewrite("before-inference")(_single.rewrite(rewrites.Rewrite))
 
 
 def _users(value):
@@ -140,16 +167,11 @@ class Linker:
 
     def user(self, fun, dtype, dual):
         """A user's function; `dual` is the kind of duals that it gets, or None."""
-        fun = getattr(fun, "py_func", fun)
-        if self.simulated:
+        if self.simulated and dual:
             from fastopt.derivatives import _python
 
-            return _python.function(fun) if dual else fun
-        from fastopt.derivatives import _names
-
-        own = {"follow": _users, "replace": _names.meanings(dual, True)}
-        narrow = _device_solver.narrower(dtype)
-        return link(fun, {}, device_function, top=device_function, narrow=narrow, **own)
+            return _python.function(getattr(fun, "py_func", fun))
+        return user_function(fun, dtype, dual)
 
 
 class Kernel:
