@@ -22,7 +22,7 @@ from numba.core.typing.templates import (
 )
 from numba.extending import lower_builtin, overload
 
-from fastopt.derivatives import _emit, _fusion
+from fastopt.derivatives import _emit, _folds, _fusion, _lazy
 from fastopt.derivatives._choices import choice, dual_of, is_none, new, some_dual
 from fastopt.derivatives._dual import JIT, DualArray
 from fastopt.derivatives._functions import FAST
@@ -237,6 +237,8 @@ class _Product(AbstractTemplate):
     original: Any = None
 
     def generic(self, args, kws):
+        if _lazy.waits(args) and len(args) == 2 and not kws:
+            return _folds.product_of(self.context, args)
         arrays = all(isinstance(a, types.Array) and a.ndim in (1, 2) for a in args)
         kind = dual_of(types.BaseTuple.from_types(args)) if arrays else None
         if kind is not None and len(args) == 2 and not kws:
@@ -250,6 +252,9 @@ class _Product(AbstractTemplate):
 
 
 def _lower_product(context, builder, sig, args, original=None):
+    if _lazy.waits(sig.args):
+        later = isinstance(sig.return_type, _lazy.Lazy)
+        return (_lazy.make if later else _folds.dot)(context, builder, sig, args)
     ours = _PRODUCTS[tuple(a.ndim for a in sig.args)] if some_dual(sig.args) else original
     kind, value = _emit.call(context, builder, ours, sig.args, args)
     return context.cast(builder, value, kind, sig.return_type)
@@ -287,11 +292,23 @@ MAX, ARGMAX = CHOICES[np.max], CHOICES[np.argmax]
 MAXIMUM, MINIMUM, SQRT, ABSOLUTE = (FAST[f] for f in (np.maximum, np.minimum, np.sqrt, np.absolute))
 _fusion.REDUCTIONS.update({SUM: "sum", MEAN: "mean", DOT: "dot", CHOICES[np.vdot]: "dot"})
 _fusion.REDUCTIONS[operator.matmul] = "dot"
+_folds.FOLDS.update(
+    {
+        SUM: (operator.add, 0.0, False),
+        MEAN: (operator.add, 0.0, True),
+        CHOICES[np.prod]: (operator.mul, 1.0, False),
+        **dict.fromkeys((MAX, CHOICES[np.amax]), (MAXIMUM, -np.inf, False)),
+        **dict.fromkeys((CHOICES[np.min], CHOICES[np.amin]), (MINIMUM, np.inf, False)),
+    }
+)
 _PRODUCTS = {
     (2, 1): numba.njit(**JIT)(_matrix_vector),
     (1, 2): numba.njit(**JIT)(_vector_matrix),
     (2, 2): numba.njit(**JIT)(_matrix_matrix),
 }
 infer_global(operator.matmul)(type("matmul_of_duals", (_Product,), {"key": operator.matmul}))
-for _kinds in ((DualArray, DualArray), (DualArray, types.Array), (types.Array, DualArray)):
-    lower_builtin(operator.matmul, *_kinds)(_lower_product)
+_kinds = {(DualArray, DualArray), (DualArray, types.Array), (types.Array, DualArray)}
+_waiting = (_lazy.Frozen, _lazy.Lazy)
+_kinds |= {p for a in _waiting for b in (*_waiting, types.Array) for p in ((a, b), (b, a))}
+for _pair in _kinds:
+    lower_builtin(operator.matmul, *_pair)(_lower_product)

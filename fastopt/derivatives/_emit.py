@@ -107,6 +107,10 @@ class Emitter:
         function = self.builder.module.declare_intrinsic("llvm.floor", [self.real])
         return Symbol(self, self.builder.call(function, [x.value]))
 
+    def rint(self, x):
+        function = self.builder.module.declare_intrinsic("llvm.rint", [self.real])
+        return Symbol(self, self.builder.call(function, [x.value]))
+
     def __getattr__(self, name):
         """The function called `name`: fast where there is one and it is wanted."""
         own = fast(self.context, name, self.kind.real) if self.kind.fast else None
@@ -149,6 +153,19 @@ def call(context, builder, function, kinds, values):
     ]
     context.add_linking_libs(getattr(ready, "libs", ()))
     return sig.return_type, ready(builder, values)
+
+
+def of_numbers(context, builder, function, rule, real, kinds, values):
+    """Code for a function of numbers alone; NumPy's by its rule where it is not known otherwise."""
+    if isinstance(context, CPUContext) or rule is None or not isinstance(real, types.Float):
+        return call(context, builder, function, kinds, values)
+    m = Emitter(context, builder, _dual.Dual(real, 0))
+    pairs = zip(kinds, values, strict=True)
+    symbols = [Symbol(m, context.cast(builder, v, kind, real)) for kind, v in pairs]
+    found = rule(m, *symbols)
+    if isinstance(found, Truth):
+        return types.boolean, found.value
+    return real, m.constant(found[0] if isinstance(found, tuple) else found).value
 
 
 def apply(context, builder, rule, kind, sources, values):

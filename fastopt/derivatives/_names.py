@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from fastopt.derivatives import _arrays, _functions, _in_place, _methods, _scratch  # noqa: F401
+from fastopt.derivatives import _arrays, _functions, _in_place, _methods, _scratch, _views  # noqa: F401
 
 
 def _refused(*args):
@@ -17,16 +17,17 @@ _REFUSED = (np.frombuffer, _TRICKS.as_strided, _TRICKS.sliding_window_view, np.i
 
 
 @functools.cache
-def meanings(dual, fast):
+def meanings(dual, fast, frozen=False):
     """``id(function) -> function``; `dual` is the type of dual that x holds, or None.
 
-    Keyed by identity: what a user's code holds need not be hashable.
+    Keyed by identity: what a user's code holds need not be hashable. With `frozen` arrays
+    (`_lazy`) functions of numbers have meanings of their own, too.
     """
     table = _functions.FAST if fast else _functions.EXACT
-    if dual is None:
+    if dual is None and not frozen:
         table = table if fast else {}
     else:
-        table = {**table, **_arrays.CHOICES, **_scratch.scratch(dual)}
+        table = {**table, **_arrays.CHOICES, **(_scratch.scratch(dual) if dual else {})}
         table |= {np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
         table |= dict.fromkeys(_REFUSED, _refused)
     return {id(original): ours for original, ours in table.items()}

@@ -5,8 +5,10 @@ The only module that imports `cuda`; loaded when a device is asked for. numba-cu
 # numba-cuda's types know neither cuda.grid(1) nor kernel[blocks, threads]:
 # pyright: reportCallIssue=false, reportIndexIssue=false
 
+import dis
 import functools
 import importlib.util
+import types
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from fastopt._open import load, store, update
 from fastopt.rules import _slots
 
 THREADS = 256  # a block
+WRITES = ("STORE_SUBSCR", "STORE_SLICE")
 BLOCKS_PER_SM = 8  # 2,048 threads: a full multiprocessor
 
 
@@ -69,23 +72,59 @@ def gradient_function(fun, dtype, size):
     """A device function ``(x, g, (args, x)) -> f``: the value of `fun`, its gradient into g.
 
     The texts are those of the CPU (`fastopt.derivatives`); x and g have `size` components of
-    `dtype`, each with a partial derivative of its own, in registers.
+    `dtype`, each with a partial derivative of its own, in registers. Expressions of whole arrays
+    are computed element by element (`fastopt.derivatives._lazy`), in functions that write into no
+    array.
     """
-    fun = getattr(fun, "py_func", fun)
     if simulated():
         from fastopt.derivatives import _python
 
-        seeds = _python.SEEDS
-        user, dual, wrap = _python.function(fun), size, unwrapped
-    else:
-        from fastopt.derivatives import _dual, _duals, _names
+        return _linked(_python.function(_plain(fun)), derivatives.dual_value, size, _python.SEEDS)
+    from fastopt.derivatives import _dual, _duals
 
-        seeds, wrap = _duals.SEEDS, device_function
-        dual = _dual.Dual(float32 if np.dtype(dtype) == np.float32 else float64, size)
-        own = {"follow": _users, "replace": _names.meanings(dual, True)}
-        user = link(fun, {}, wrap, top=wrap, **own)
-    bindings = {**seeds, "fun": user, "DUAL": dual, "CHUNK": size, "SIZE": size}
-    return link(derivatives.dual_value, bindings, wrap, top=wrap)
+    dual = _dual.Dual(float32 if np.dtype(dtype) == np.float32 else float64, size)
+    seeds = {**_duals.SEEDS, "DUAL": dual}
+    return _linked(_user(fun, dual), derivatives.dual_value, size, seeds)
+
+
+def value_function(fun):
+    """A device function ``(x, g, (args, x)) -> f``: the value of `fun` alone; g is left alone."""
+    user = _plain(fun) if simulated() else _user(fun, None)
+    return _linked(user, derivatives.value_alone, 0, {})
+
+
+def _linked(user, text, size, seeds):
+    wrap = unwrapped if simulated() else device_function
+    bindings = {"DUAL": size, "CHUNK": size, "SIZE": size, **seeds, "fun": user}
+    return link(text, bindings, wrap, top=wrap)
+
+
+def _user(fun, dual):
+    """The user's function, and the functions that it calls, for this kind of dual or for numbers."""
+    from fastopt.derivatives import _lazy, _names
+
+    writes = []
+
+    def wrap(function, original):
+        writes.append(_writes(function.__code__))
+        return device_function(function)
+
+    own = {"follow": _users, "replace": _names.meanings(dual, True, frozen=True)}
+    user = link(_plain(fun), {}, wrap, top=wrap, **own)
+    if any(writes):
+        return user
+    bindings = {"fun": user, "frozen": _lazy.frozen}
+    return link(derivatives.on_frozen, bindings, device_function, top=device_function)
+
+
+def _plain(fun):
+    return getattr(fun, "py_func", fun)
+
+
+def _writes(code):
+    """Whether code writes into an array."""
+    inner = (_writes(c) for c in code.co_consts if isinstance(c, types.CodeType))
+    return any(i.opname in WRITES for i in dis.get_instructions(code)) or any(inner)
 
 
 def _users(value):
