@@ -308,7 +308,7 @@ _PRODUCTS = {
 }
 infer_global(operator.matmul)(type("matmul_of_duals", (_Product,), {"key": operator.matmul}))
 _kinds = {(DualArray, DualArray), (DualArray, types.Array), (types.Array, DualArray)}
-_waiting = (_lazy.Frozen, _lazy.Lazy)
-_kinds |= {p for a in _waiting for b in (*_waiting, types.Array) for p in ((a, b), (b, a))}
+_frozen = (_lazy.FrozenDuals, _lazy.Frozen, _lazy.Lazy)
+_kinds |= {p for a in _frozen for b in (*_frozen, types.Array) for p in ((a, b), (b, a))}
 for _pair in _kinds:
     lower_builtin(operator.matmul, *_pair)(_lower_product)

@@ -28,7 +28,7 @@ def dual_of(kind):
 def new(context, like, shape):
     """A new array of the duals that `like` is, or holds; not filled."""
     sizes = list(shape) if isinstance(shape, types.BaseTuple) else [shape]
-    if not all(isinstance(size, types.Integer) for size in sizes):
+    if not all(isinstance(size, types.Integer) for size in sizes) or dual_of(like) is None:
         return None
     result = DualArray(dual_of(like), len(sizes), "C")
 

@@ -8,6 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.cpu import CPUContext
+from numba.core.typing.context import Context as CPUTyping
 
 from fastopt import elementary
 from fastopt.derivatives import _digamma, _dual, _rules
@@ -153,6 +154,14 @@ def call(context, builder, function, kinds, values):
     ]
     context.add_linking_libs(getattr(ready, "libs", ()))
     return sig.return_type, ready(builder, values)
+
+
+def floats_of(context, kinds):
+    """The type of a function of numbers that a target does not know but by its rule."""
+    if isinstance(context, CPUTyping) or any(isinstance(k, types.Array) for k in kinds):
+        return None
+    kind = context.unify_types(*kinds)
+    return kind if isinstance(kind, types.Float) else None
 
 
 def of_numbers(context, builder, function, rule, real, kinds, values):

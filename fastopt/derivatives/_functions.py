@@ -74,7 +74,8 @@ def _ufunc(name, arity, element, lower):
 def _original(template, function, kinds):
     """What a function of Python or NumPy gives for these types."""
     context = template.context
-    return context.resolve_value_type(function).get_call_type(context, kinds, {}).return_type
+    found = context.resolve_value_type(function).get_call_type(context, kinds, {})
+    return found and found.return_type
 
 
 def _make(original, rule, fast):
@@ -88,7 +89,8 @@ def _make(original, rule, fast):
     def element(self, kinds):
         dual = dual_in(kinds)
         if dual is None:
-            return _original(self, original, kinds)
+            own = _emit.floats_of(self.context, kinds) if original is np.clip else None
+            return own or _original(self, original, kinds)
         if not accepts(kinds):
             return None
         return dual if rule else _original(self, original, [dual.real] * len(kinds))

@@ -12,13 +12,12 @@ from numba.np import arrayobj
 from fastopt.derivatives._arrays import CHOICES
 from fastopt.derivatives._choices import is_none
 from fastopt.derivatives._dual import DualArray
-from fastopt.derivatives._lazy import Frozen, Lazy
 
 
-def _method(kind, name):
+def _method(name):
     function = CHOICES[getattr(np, name)]
     if name in ("sum", "mean"):
-        overload_method(kind, name)(
+        overload_method(DualArray, name)(
             lambda a, axis=None: (
                 (lambda a, axis=None: function(a))
                 if is_none(axis)
@@ -26,15 +25,14 @@ def _method(kind, name):
             )
         )
     elif name == "dot":
-        overload_method(kind, name)(lambda a, b: lambda a, b: function(a, b))
+        overload_method(DualArray, name)(lambda a, b: lambda a, b: function(a, b))
     else:
-        overload_method(kind, name)(lambda a: lambda a: function(a))
+        overload_method(DualArray, name)(lambda a: lambda a: function(a))
 
 
 _METHODS = "sum mean prod cumsum max min argmax argmin var std copy dot".split()
 for _name in _METHODS:
-    for _kind in (DualArray, Frozen, Lazy):
-        _method(_kind, _name)
+    _method(_name)
 
 
 _KEPT = "shape size ndim T flat reshape ravel flatten transpose dtype sort argsort fill".split()

@@ -4,7 +4,9 @@
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import operator
+from typing import Any
 
+import numpy as np
 from numba.core import cgutils, types
 from numba.core.typing.templates import (
     AbstractTemplate,
@@ -15,8 +17,11 @@ from numba.core.typing.templates import (
 )
 from numba.extending import lower_builtin, lower_getattr
 
-from fastopt.derivatives import _folds
-from fastopt.derivatives._lazy import Lazy
+from fastopt.derivatives import _emit, _folds
+from fastopt.derivatives._arrays import CHOICES
+from fastopt.derivatives._lazy import Frozen, Lazy
+
+NAMES = "sum mean prod max min var std dot".split()
 
 
 @infer_global(operator.getitem)
@@ -34,8 +39,46 @@ class _Length(AbstractTemplate):
         return signature(types.intp, *args) if one else None
 
 
+class _Method(AbstractTemplate):
+    """``a.sum()`` is ``np.sum(a)``, and so on."""
+
+    this: Any
+
+    def generic(self, args, kws):
+        function = self.context.resolve_value_type(METHODS[self.key])
+        found = function.get_call_type(self.context, (self.this, *args), kws)
+        return found and signature(found.return_type, *found.args[1:], recvr=self.this)
+
+
+def _lower_method(function):
+    def lower(context, builder, sig, args):
+        kind, value = _emit.call(context, builder, function, sig.args, args)
+        return context.cast(builder, value, kind, sig.return_type)
+
+    return lower
+
+
+METHODS = {f"{name} of an expression": CHOICES[getattr(np, name)] for name in NAMES}
+for _key, _function in METHODS.items():
+    for _kind in (Frozen, Lazy):
+        lower_builtin(_key, _kind, types.VarArg(types.Any))(_lower_method(_function))
+
+
+class _Methods(AttributeTemplate):
+    def generic_resolve(self, kind, attr):
+        if attr not in NAMES:
+            return None
+        members = {"key": f"{attr} of an expression"}
+        return types.BoundFunction(type(attr, (_Method,), members), kind)
+
+
+# numba-cuda tries what is said to be for CUDA first; arrays have methods of that kind.
+for _target in ("generic", "cuda"):
+    infer_getattr(type("_OfFrozen", (_Methods,), {"key": Frozen, "metadata": {"target": _target}}))
+
+
 @infer_getattr
-class _Attributes(AttributeTemplate):
+class _OfLazy(_Methods):
     key = Lazy
 
     def resolve_shape(self, kind):
