@@ -148,10 +148,13 @@ def call(context, builder, function, kinds, values):
     kind = typing.resolve_value_type(function)
     sig = kind.get_call_type(typing, kinds, {})
     ready = context.get_function(kind, sig)
+    given = zip(values, map(types.unliteral, kinds), sig.args[: len(kinds)], strict=True)
     values = [
         value if isinstance(taken, types.Literal) else context.cast(builder, value, own, taken)
-        for value, own, taken in zip(values, map(types.unliteral, kinds), sig.args, strict=True)
+        for value, own, taken in given
     ]
+    left_out = sig.args[len(kinds) :]  # arguments with defaults
+    values += [ir.Constant(context.get_value_type(kind), None) for kind in left_out]
     context.add_linking_libs(getattr(ready, "libs", ()))
     return sig.return_type, ready(builder, values)
 

@@ -46,7 +46,7 @@ class _Elementwise(AbstractTemplate):
         if kws or len(args) != self.key.nin:
             return None
         args = [types.unliteral(a) for a in args]
-        if _lazy.waits(args):
+        if _lazy.waits(args, self.context):
             return _lazy.elementwise(self.context, self.key, args)
         scalar = self.element([a.dtype if isinstance(a, types.Array) else a for a in args])
         return scalar and signature(array_like(scalar, args) or scalar, *args)

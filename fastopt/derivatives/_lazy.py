@@ -13,6 +13,7 @@ import hashlib
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.typing.context import Context as CPUTyping
 from numba.core.typing.templates import signature
 from numba.extending import intrinsic, models, register_model
 
@@ -83,9 +84,13 @@ register_model(Frozen)(models.ArrayModel)
 register_model(FrozenDuals)(models.ArrayModel)
 
 
-def waits(kinds):
-    """Whether an operation on these is one that waits."""
-    return any(isinstance(k, Frozen | Lazy) for k in kinds)
+def waits(kinds, context=None):
+    """Whether an operation on these is one that waits; on a GPU also one on a constant array."""
+    device = context is not None and not isinstance(context, CPUTyping)
+    return any(
+        isinstance(k, Frozen | Lazy) or (device and isinstance(k, types.Array) and not k.mutable)
+        for k in kinds
+    )
 
 
 def element(kind):

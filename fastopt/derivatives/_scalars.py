@@ -58,7 +58,7 @@ class Operator(AbstractTemplate):
     waits = True  # whether it takes frozen ones
 
     def generic(self, args, kws):
-        if self.waits and not kws and _lazy.waits(args):
+        if self.waits and not kws and _lazy.waits(args, self.context):
             return _lazy.elementwise(self.context, self.key, args)
         kind = dual_in(args)
         if kind is None or kws or not accepts(args):
@@ -135,7 +135,8 @@ def _waiting(arity):
     if arity == 1:
         return [(Frozen,), (Lazy,)]
     others = (Frozen, Lazy, types.Array, Dual, *_REAL)
-    return {pair for a in (Frozen, Lazy) for b in others for pair in ((a, b), (b, a))}
+    pairs = {pair for a in (Frozen, Lazy) for b in others for pair in ((a, b), (b, a))}
+    return pairs | {(types.Array, Dual), (Dual, types.Array)}
 
 
 def _register(key, template, lower, arity, **members):

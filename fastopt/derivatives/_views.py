@@ -17,7 +17,7 @@ from numba.core.typing.templates import (
 )
 from numba.extending import lower_builtin, lower_getattr
 
-from fastopt.derivatives import _emit, _folds
+from fastopt.derivatives import _emit, _folds, _reshape
 from fastopt.derivatives._arrays import CHOICES
 from fastopt.derivatives._lazy import Frozen, Lazy
 
@@ -47,7 +47,8 @@ class _Method(AbstractTemplate):
     def generic(self, args, kws):
         function = self.context.resolve_value_type(METHODS[self.key])
         found = function.get_call_type(self.context, (self.this, *args), kws)
-        return found and signature(found.return_type, *found.args[1:], recvr=self.this)
+        given = found and found.args[1 : 1 + len(args)]
+        return found and signature(found.return_type, *given, recvr=self.this)
 
 
 def _lower_method(function):
@@ -72,9 +73,16 @@ class _Methods(AttributeTemplate):
         return types.BoundFunction(type(attr, (_Method,), members), kind)
 
 
+class _Arrays(_Methods):
+    def generic_resolve(self, kind, attr):
+        if attr in _reshape.METHODS and kind.layout == "C":
+            return types.BoundFunction(_reshape.METHODS[attr], kind)
+        return super().generic_resolve(kind, attr)
+
+
 # numba-cuda tries what is said to be for CUDA first; arrays have methods of that kind.
 for _target in ("generic", "cuda"):
-    infer_getattr(type("_OfFrozen", (_Methods,), {"key": Frozen, "metadata": {"target": _target}}))
+    infer_getattr(type("_OfFrozen", (_Arrays,), {"key": Frozen, "metadata": {"target": _target}}))
 
 
 @infer_getattr

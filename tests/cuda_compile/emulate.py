@@ -9,6 +9,8 @@ fastopt makes for the device is right; it shows nothing of NVIDIA's compiler, or
 import ctypes
 import ctypes.util
 import itertools
+import math
+import operator
 import re
 
 import llvmlite.binding as llvm
@@ -17,11 +19,10 @@ import numpy as np
 from numba.cuda.compiler import compile_cuda
 
 LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
-# Functions of libdevice that libm has under another name, or not at all.
-RENAMED = {"tgammaf": "tgammaf", "llrint": "llrint"}
 INNER = r"(?:\{[^{}]*\}|\[\d+ x [^\[\]{}]*\]|<[^<>]*>|\bi\d+|\bdouble|\bfloat|\bptr)"
 POINTER = re.compile(INNER + r"(?: addrspace\(\d+\))?\*")
-kept = []  # engines and callbacks, which code refers to
+NONE = -2  # the status of a function that returns None
+kept: list = []  # engines and callbacks, which code refers to
 
 
 def host_text(text):
@@ -34,21 +35,27 @@ def host_text(text):
     return re.sub(r" addrspace\(\d+\)", "", text)
 
 
+# Functions of libdevice that libm does not have: the function, its result, its arguments.
+D, F, I = ctypes.c_double, ctypes.c_float, ctypes.c_int32
+OTHERS = {
+    "isnand": (math.isnan, I, D),
+    "isinfd": (math.isinf, I, D),
+    "isnanf": (math.isnan, I, F),
+    "isinff": (math.isinf, I, F),
+    "powi": (operator.pow, D, D, I),
+    "powif": (operator.pow, F, F, I),
+    "fast_fdividef": (operator.truediv, F, F, F),
+}
+
+
 def supply(name):
     """An address for a function of libdevice."""
     plain = name.removeprefix("__nv_")
-    kinds = {"isnand": np.isnan, "isinfd": np.isinf, "isnanf": np.isnan, "isinff": np.isinf}
-    if plain in kinds:
-        real = ctypes.c_double if plain.endswith("d") else ctypes.c_float
-        made = ctypes.CFUNCTYPE(ctypes.c_int32, real)(lambda x: int(kinds[plain](x)))
-        kept.append(made)
-        return ctypes.cast(made, ctypes.c_void_p).value
-    if plain in ("powi", "powif"):
-        real = ctypes.c_double if plain == "powi" else ctypes.c_float
-        made = ctypes.CFUNCTYPE(real, real, ctypes.c_int32)(lambda x, n: float(x) ** n)
-        kept.append(made)
-        return ctypes.cast(made, ctypes.c_void_p).value
-    return ctypes.cast(getattr(LIBM, RENAMED.get(plain, plain)), ctypes.c_void_p).value
+    if plain not in OTHERS:
+        return ctypes.cast(getattr(LIBM, plain), ctypes.c_void_p).value
+    function, *kinds = OTHERS[plain]
+    kept.append(ctypes.CFUNCTYPE(*kinds)(function))
+    return ctypes.cast(kept[-1], ctypes.c_void_p).value
 
 
 def flat(value):
@@ -66,11 +73,10 @@ def flat(value):
     return [ctypes.c_double(value)]
 
 
-def run(function, *args):
-    """Call a plain function, compiled for the device, that returns nothing."""
-    kinds = tuple(map(numba.typeof, args))
-    compiled = compile_cuda(function, numba.types.void, kinds, cc=(9, 0))
-    texts = list(map(host_text, compiled.library.llvm_strs))
+def compiled(function, *kinds):
+    """A plain function that returns nothing, compiled for the device, to be called here."""
+    result = compile_cuda(function, numba.types.void, kinds, cc=(9, 0))
+    texts = list(map(host_text, result.library.llvm_strs))
     for name in set(re.findall(r"__nv_\w+", "".join(texts))):
         llvm.add_symbol(name, supply(name))
     whole, *others = map(llvm.parse_assembly, texts)
@@ -81,9 +87,13 @@ def run(function, *args):
     engine = llvm.create_mcjit_compiler(whole, machine)
     engine.finalize_object()
     kept.append(engine)
-    pieces = list(itertools.chain.from_iterable(map(flat, args)))
-    address = engine.get_function_address(compiled.fndesc.llvm_func_name)
-    call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, *map(type, pieces))(address)
-    room = ctypes.create_string_buffer(64)
-    status = call(ctypes.addressof(room), *pieces)
-    assert status == 0 or status == -2, f"the device function gave up: {status}"  # -2: returns None
+    address = engine.get_function_address(result.fndesc.llvm_func_name)
+
+    def call(*args):
+        pieces = flat(args)
+        room = ctypes.create_string_buffer(64)  # for the result: none
+        entry = ctypes.CFUNCTYPE(I, ctypes.c_void_p, *map(type, pieces))(address)
+        status = entry(ctypes.addressof(room), *pieces)
+        assert status in (0, NONE), f"the device function gave up: {status}"
+
+    return call
