@@ -113,7 +113,9 @@ def elementwise(context, function, kinds):
     if found is None or not isinstance(found.return_type, _ITEMS):
         return None
     # What stays a literal here is part of the operation: x**2 is x * x.
-    kept = [t if isinstance(t, types.Literal) else k for t, k in zip(found.args, kinds, strict=True)]
+    kept = [
+        t if isinstance(t, types.Literal) else k for t, k in zip(found.args, kinds, strict=True)
+    ]
     kept = [k if isinstance(k, types.IntegerLiteral) else types.unliteral(k) for k in kept]
     ndim = max(getattr(k, "ndim", 0) for k in kinds)
     return signature(Lazy(function, kept, types.unliteral(found.return_type), ndim), *kept)
@@ -122,6 +124,8 @@ def elementwise(context, function, kinds):
 def make(context, builder, sig, args):
     """Lowering of all that waits: hold the operands."""
     kind = sig.return_type
+    if not isinstance(kind, Lazy):
+        raise NotImplementedError("an operation that needs an array")
     value = ir.Constant(context.get_value_type(kind), ir.Undefined)
     pairs = [p for p in zip(sig.args, args, strict=True) if not isinstance(p[0], types.Literal)]
     for i, (source, operand) in enumerate(pairs):
@@ -160,7 +164,9 @@ def _convert(context, builder, kind, value):
         return value
     values = cgutils.unpack_tuple(builder, value, len(kind))
     pairs = zip(kind.types, values, strict=True)
-    return context.make_tuple(builder, _frozen(kind), [_convert(context, builder, *p) for p in pairs])
+    return context.make_tuple(
+        builder, _frozen(kind), [_convert(context, builder, *p) for p in pairs]
+    )
 
 
 @intrinsic

@@ -36,14 +36,14 @@ def host_text(text):
 
 
 # Functions of libdevice that libm does not have: the function, its result, its arguments.
-D, F, I = ctypes.c_double, ctypes.c_float, ctypes.c_int32
+D, F, INT = ctypes.c_double, ctypes.c_float, ctypes.c_int32
 OTHERS = {
-    "isnand": (math.isnan, I, D),
-    "isinfd": (math.isinf, I, D),
-    "isnanf": (math.isnan, I, F),
-    "isinff": (math.isinf, I, F),
-    "powi": (operator.pow, D, D, I),
-    "powif": (operator.pow, F, F, I),
+    "isnand": (math.isnan, INT, D),
+    "isinfd": (math.isinf, INT, D),
+    "isnanf": (math.isnan, INT, F),
+    "isinff": (math.isinf, INT, F),
+    "powi": (operator.pow, D, D, INT),
+    "powif": (operator.pow, F, F, INT),
     "fast_fdividef": (operator.truediv, F, F, F),
 }
 
@@ -63,7 +63,13 @@ def flat(value):
     if isinstance(value, np.ndarray):
         sizes = map(ctypes.c_int64, (value.size, value.itemsize))
         extent = map(ctypes.c_int64, (*value.shape, *value.strides))
-        return [ctypes.c_void_p(), ctypes.c_void_p(), *sizes, ctypes.c_void_p(value.ctypes.data), *extent]
+        return [
+            ctypes.c_void_p(),
+            ctypes.c_void_p(),
+            *sizes,
+            ctypes.c_void_p(value.ctypes.data),
+            *extent,
+        ]
     if isinstance(value, tuple):
         return list(itertools.chain.from_iterable(map(flat, value)))
     if isinstance(value, np.float32):
@@ -92,7 +98,7 @@ def compiled(function, *kinds):
     def call(*args):
         pieces = flat(args)
         room = ctypes.create_string_buffer(64)  # for the result: none
-        entry = ctypes.CFUNCTYPE(I, ctypes.c_void_p, *map(type, pieces))(address)
+        entry = ctypes.CFUNCTYPE(INT, ctypes.c_void_p, *map(type, pieces))(address)
         status = entry(ctypes.addressof(room), *pieces)
         assert status in (0, NONE), f"the device function gave up: {status}"
 

@@ -14,6 +14,7 @@ import numba.cuda
 import numba.cuda.dispatcher
 from assembler import CC, assemble, hopper  # noqa: F401
 from derivative_cases_arrays import A, B, T, Y
+from numba.core.errors import NumbaError
 
 from fastopt._compile import link
 from fastopt.targets import cuda
@@ -25,8 +26,18 @@ REFUSED += " ufuncs"  # s -= 1.0 where s is an array
 # In these, numbers of float64 come from the objective (constants among themselves, integers), and
 # in the last from libdevice, which reduces large arguments of tan so.
 CONSTANTS = {"ackley", "griewank", "levy", "elementary", "fibonacci", "roundings", "special"}
-CONSTANTS |= {"poisson", "michaelis_menten", "lotka_volterra", "table", "mixture", "roots", "series"}
-CONSTANTS |= {"occupation", "garch", "kalman", "morse_ring", "horner_pair", "bilinear"}
+CONSTANTS |= {
+    "poisson",
+    "michaelis_menten",
+    "lotka_volterra",
+    "table",
+    "mixture",
+    "roots",
+    "series",
+}
+CONSTANTS |= {"occupation", "garch", "kalman", "morse_ring", "horner_pair", "bilinear", "constant"}
+# What Numba raises where it cannot compile; the last where a function calls itself.
+ERRORS = (NumbaError, NotImplementedError, AttributeError)
 gradient = None  # bound below
 
 
@@ -129,9 +140,8 @@ def test_values_alone_assemble(case, tmp_path, record_property):
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in REFUSED.split()], ids=name_of)
 def test_refused_when_compiled(case):
     for function in (None, cuda.value_function(case.fun)):
-        with pytest.raises(Exception) as info:
+        with pytest.raises(ERRORS):
             ptx_of(case, np.float64, function)
-        print(info.value)
 
 
 def on_cpu(case, dtype, function, size):
@@ -148,6 +158,8 @@ def on_cpu(case, dtype, function, size):
 @pytest.mark.parametrize("case", DONE, ids=name_of)
 def test_numbers(case, dtype):
     """Value and gradient by the code for the device, and the value alone."""
+    if case.name == "roots" and dtype == np.float32:
+        pytest.skip("iterates to a tolerance that float32 does not have")
     tolerance = 1e-13 if dtype == np.float64 else 3e-5
     for size in {point.size for point in case.points}:
         run = on_cpu(case, dtype, cuda.gradient_function(case.fun, dtype, size), size)
@@ -197,16 +209,17 @@ def whole(p, t):
     return p * 2.0
 
 
-WRONG = [Case(f.__name__, f, [np.ones(3)], (T,)) for f in (written, filled, in_place, repeated, whole)]
+WRONG = [
+    Case(f.__name__, f, [np.ones(3)], (T,)) for f in (written, filled, in_place, repeated, whole)
+]
 
 
 @pytest.mark.parametrize("case", WRONG, ids=name_of)
 def test_what_cannot_wait_is_refused(case):
     """Arrays that change after an expression of them was made, and expressions that do."""
     for function in (None, cuda.value_function(case.fun)):
-        with pytest.raises(Exception) as info:
+        with pytest.raises(ERRORS):
             ptx_of(case, np.float64, function)
-        print(info.value)
 
 
 def misfit(p, t, y):
