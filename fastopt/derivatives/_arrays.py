@@ -251,7 +251,7 @@ class _Product(AbstractTemplate):
         return self.context.resolve_value_type(self.original).get_call_type(self.context, args, kws)
 
 
-def _lower_product(context, builder, sig, args, original=None):
+def lower_product(context, builder, sig, args, original=None):
     if _lazy.waits(sig.args):
         later = isinstance(sig.return_type, _lazy.Lazy)
         return (_lazy.make if later else _folds.dot)(context, builder, sig, args)
@@ -285,30 +285,18 @@ CHOICES = {getattr(np, name): choice(getattr(np, name), ours) for name, ours in 
 CHOICES[np.linalg.norm] = choice(np.linalg.norm, _norm)
 for _original in (np.dot, np.vdot):
     _template = type(_original.__name__, (_Product,), {"original": staticmethod(_original)})
-    _lower = functools.partial(_lower_product, original=_original)
+    _lower = functools.partial(lower_product, original=_original)
     CHOICES[_original] = choice(_original, None, template=_template, lower=_lower)
 SUM, MEAN, DOT = (CHOICES[f] for f in (np.sum, np.mean, np.dot))
 MAX, ARGMAX = CHOICES[np.max], CHOICES[np.argmax]
 MAXIMUM, MINIMUM, SQRT, ABSOLUTE = (FAST[f] for f in (np.maximum, np.minimum, np.sqrt, np.absolute))
 _fusion.REDUCTIONS.update({SUM: "sum", MEAN: "mean", DOT: "dot", CHOICES[np.vdot]: "dot"})
 _fusion.REDUCTIONS[operator.matmul] = "dot"
-_folds.FOLDS.update(
-    {
-        SUM: (operator.add, 0.0, False),
-        MEAN: (operator.add, 0.0, True),
-        CHOICES[np.prod]: (operator.mul, 1.0, False),
-        **dict.fromkeys((MAX, CHOICES[np.amax]), (MAXIMUM, -np.inf, False)),
-        **dict.fromkeys((CHOICES[np.min], CHOICES[np.amin]), (MINIMUM, np.inf, False)),
-    }
-)
 _PRODUCTS = {
     (2, 1): numba.njit(**JIT)(_matrix_vector),
     (1, 2): numba.njit(**JIT)(_vector_matrix),
     (2, 2): numba.njit(**JIT)(_matrix_matrix),
 }
 infer_global(operator.matmul)(type("matmul_of_duals", (_Product,), {"key": operator.matmul}))
-_kinds = {(DualArray, DualArray), (DualArray, types.Array), (types.Array, DualArray)}
-_frozen = (_lazy.FrozenDuals, _lazy.Frozen, _lazy.Lazy)
-_kinds |= {p for a in _frozen for b in (*_frozen, types.Array) for p in ((a, b), (b, a))}
-for _pair in _kinds:
-    lower_builtin(operator.matmul, *_pair)(_lower_product)
+for _kinds in ((DualArray, DualArray), (DualArray, types.Array), (types.Array, DualArray)):
+    lower_builtin(operator.matmul, *_kinds)(lower_product)

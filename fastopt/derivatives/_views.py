@@ -18,9 +18,21 @@ from numba.core.typing.templates import (
 from numba.extending import lower_builtin, lower_getattr
 
 from fastopt.derivatives import _emit, _folds, _reshape
-from fastopt.derivatives._arrays import CHOICES
-from fastopt.derivatives._lazy import Frozen, Lazy
+from fastopt.derivatives._arrays import CHOICES, MAX, MAXIMUM, MEAN, MINIMUM, SUM, lower_product
+from fastopt.derivatives._lazy import Frozen, FrozenDuals, Lazy
 
+_folds.FOLDS.update(
+    {
+        SUM: (operator.add, 0.0, False),
+        MEAN: (operator.add, 0.0, True),
+        CHOICES[np.prod]: (operator.mul, 1.0, False),
+        **dict.fromkeys((MAX, CHOICES[np.amax]), (MAXIMUM, -np.inf, False)),
+        **dict.fromkeys((CHOICES[np.min], CHOICES[np.amin]), (MINIMUM, np.inf, False)),
+    }
+)
+_waiting = (FrozenDuals, Frozen, Lazy)
+for _pair in {p for a in _waiting for b in (*_waiting, types.Array) for p in ((a, b), (b, a))}:
+    lower_builtin(operator.matmul, *_pair)(lower_product)
 NAMES = "sum mean prod max min var std dot".split()
 
 

@@ -100,7 +100,7 @@ def _linked(user, text, size, seeds):
 
 
 def _user(fun, dual):
-    """The user's function and those it calls, for this kind of dual or, without one, for numbers."""
+    """The user's function and those it calls, for this kind of dual; for numbers, without one."""
     from fastopt.derivatives import _lazy, _names
 
     writes = []
