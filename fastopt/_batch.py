@@ -59,7 +59,9 @@ def minimize_batch(
         ``maxtime`` is for the whole batch; ``disp`` shows a progress bar. A number that decides
         about the rule (`momentum`) must be zero for all problems or for none.
     device : {"auto", "cpu", "cuda"}
-        Where to run. So far batches run on the CPU.
+        Where to run: by default where the arrays live; host arrays on the CPU, and on a GPU where
+        the batch is large (100,000 problems and 20 million numbers of data or more) and `fun` can
+        be compiled for it. The environment variable FASTOPT_DEVICE is another default.
     workers : int or `concurrent.futures.Executor`, optional
         Number of threads; by default what `numba.set_num_threads` allows. Or an executor (of
         processes, of Dask: ``client.get_executor()``, of MPI), to whose workers the problems are
@@ -96,26 +98,34 @@ def minimize_batch(
     ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
     """
     rule = _options.find_rule(method)
-    target = _dispatch.target(device, x0)
+    device = _dispatch.requested(device, variable=workers is None)
+    shared = args if isinstance(args, tuple) else (args,)
+    fields = data if isinstance(data, tuple) else (data,)
+    target = _dispatch.target(device, x0, *fields, *shared)
+    if target.NAME == "cuda" and workers is not None:
+        raise ValueError("workers are the CPU's; with device='cuda' leave them out")
     batch = _batch_inputs.read(rule, x0, data, args, bounds, tol, options, target.adopt)
     callback = _batch_inputs.callback_of(callback)
     threads, executor = _batch_inputs.workers_of(workers)
     _batch_inputs.require_memory(batch)
     fun, jac = _objective.for_batch(fun, jac)
-    results, trouble, cut = _local.empty(batch), "", ""
+    results, trouble, cut, name = _local.empty(batch), "", "", target.NAME
     if batch.problems:
+        crew = None
         if target.NAME == "cuda":
             crew = _local.device_crew(batch, fun, jac, rule, target, results)
-        elif executor is None:
+        elif device == "auto" and workers is None:
+            crew = _local.gpu_crew(batch, fun, jac, rule, results)
+            name = "cuda" if crew else name
+        if crew is None:
             first = _local.first_problem(batch, fun, jac, rule, target)
             _local.check(batch, fun, first.objective)
-            threads = 1 if _objective.is_parallel(fun) else threads
-            crew = _local.crew(batch, first, rule, target, threads, results)
-        else:
-            first = _local.first_problem(batch, fun, jac, rule, target)
-            _local.check(batch, fun, first.objective)
-            task = _spread.task_of(fun, jac, rule, batch.given.args)
-            crew = _spread.Spread(batch, task, executor, results)
+            if executor is None:
+                threads = 1 if _objective.is_parallel(fun) else threads
+                crew = _local.crew(batch, first, rule, target, threads, results)
+            else:
+                task = _spread.task_of(fun, jac, rule, batch.given.args)
+                crew = _spread.Spread(batch, task, executor, results)
         try:
             cut = _local.drive(crew, batch, callback)
         except Failed as failed:
@@ -126,7 +136,7 @@ def minimize_batch(
     from fastopt import _batch_result  # late: it imports scipy.optimize, which takes long
 
     source = _objective.name_of(_objective.method_of(jac, fun))
-    result = _batch_result.build(results, batch.shape, source, target.NAME)
+    result = _batch_result.build(results, batch.shape, source, name)
     if cut:
         result.message += f" {cut}"
     if trouble:

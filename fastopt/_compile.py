@@ -16,7 +16,7 @@ from numba.core import compiler_lock, config, registry, serialize
 from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc import parallel
 
-from fastopt import _cache, _fingerprint
+from fastopt import _cache, _fingerprint, _narrow
 
 # Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
 # may contract. Never nnan or ninf: they delete the checks for divergence.
@@ -33,7 +33,7 @@ SEPARATE: dict[str, Any] = {
 }
 _PACKAGE = __name__.partition(".")[0] + "."
 _DERIVATIVES = _PACKAGE + "derivatives"
-MARK = "__fastopt__"  # among the globals of a user's function that is linked over our names
+MARK = "__fastopt__"  # the global of user functions linked over our names: `narrow`, or True
 _compiled: dict = {}
 _ordering: list = []  # one item for each compilation under way that wants ordered reductions
 _serial = itertools.count()
@@ -80,7 +80,8 @@ def link(
     wrap, top : callable ``(rebuilt, original)``
         The target's decorator, for the functions below the top and for the top itself.
     narrow : callable, optional
-        Applied to float constants, to bring them to the element type.
+        The element type, np.float32: float constants are brought to it, be they literals, defaults
+        or what globals, closures and modules hold.
     follow : callable, optional
         Which values are rebuilt as well; by default this package's plain functions.
     suffix : str
@@ -98,14 +99,12 @@ def link(
         f = getattr(value, "py_func", value)
         if f in built:
             return built[f]
-        code = f.__code__
-        if narrow:
-            code = code.replace(co_consts=_narrowed(code.co_consts, narrow))
+        code, defaults = small(f.__code__), small(f.__defaults__)
         scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
-        scope.update({MARK: True} if replace else {})
+        scope.update({MARK: narrow or True} if replace else {})
         closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
-        new = types.FunctionType(code, scope, f.__name__ + suffix, f.__defaults__, closure)
-        new.__kwdefaults__, new.__qualname__ = f.__kwdefaults__, f.__qualname__ + suffix
+        new = types.FunctionType(code, scope, f.__name__ + suffix, defaults, closure)
+        new.__kwdefaults__, new.__qualname__ = small(f.__kwdefaults__), f.__qualname__ + suffix
         new.__module__ = f.__module__
         # Decorated before its globals are filled in: functions may call themselves or each other.
         built[f] = decorate(new, value)
@@ -121,8 +120,6 @@ def link(
         return built[f]
 
     def inner(value, used):
-        if narrow and type(value) is float:
-            return narrow(value)
         if id(value) in replace:
             return replace[id(value)]
         if follow(value):
@@ -131,7 +128,10 @@ def link(
             return tuple(inner(item, used) for item in value)
         if isinstance(value, types.ModuleType) and is_open(value):
             return module(value, used)
-        return value
+        return small(value)
+
+    def small(value) -> Any:
+        return _narrow.narrowed(value, narrow) if narrow else value
 
     def is_open(value):
         root = value.__name__.partition(".")[0]
@@ -149,13 +149,6 @@ def link(
         return modules[value]
 
     return build(function, top)
-
-
-def _narrowed(value, narrow):
-    """Constants, and tuples of them, with their floats in the element type."""
-    if type(value) is tuple:
-        return tuple(_narrowed(item, narrow) for item in value)
-    return narrow(value) if type(value) is float else value
 
 
 def _is_ours(value):

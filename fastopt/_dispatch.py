@@ -1,8 +1,36 @@
-"""Which target works: from `device=`, from where the arrays live, from what the machine has."""
+"""Which target works: from `device=`, from where the arrays live, from the size of the work.
+
+Environment
+-----------
+FASTOPT_DEVICE
+    What ``device="auto"`` means for batches of host arrays: auto, cpu or cuda.
+"""
+
+import os
 
 from fastopt._fields import is_elsewhere
 
 DEVICES = ("auto", "cpu", "cuda")
+# A batch of host arrays goes to a GPU by itself from so many problems, and so many numbers among
+# their data, on: a GPU is slow to begin with (its context 0.3 s, its kernel compiled anew) and wins
+# by numbers. Chosen with care, not measured: no GPU was at hand.
+PROBLEMS, NUMBERS = 100_000, 20_000_000
+# GPUs whose float64 is at least half as fast as float32; on others a batch of float64 stays here.
+FULL_RATE = {(6, 0), (7, 0), (8, 0), (9, 0), (10, 0)}
+
+
+def requested(device, variable=False):
+    """The device asked for, checked; by the environment where that counts and nothing is said."""
+    if not isinstance(device, str) or device not in DEVICES:
+        raise ValueError(f"device = {device!r}; it must be 'auto', 'cpu' or 'cuda'")
+    if device == "auto" and variable:
+        device = os.environ.get("FASTOPT_DEVICE") or "auto"
+        if device not in DEVICES:
+            raise ValueError(
+                f"the environment variable FASTOPT_DEVICE is {device!r}; it must be auto, cpu or "
+                "cuda"
+            )
+    return device
 
 
 def target(device, *arrays):
@@ -15,8 +43,7 @@ def target(device, *arrays):
     RuntimeError
         Where CUDA is asked for and cannot be used; the sentence says what is missing.
     """
-    if not isinstance(device, str) or device not in DEVICES:
-        raise ValueError(f"device = {device!r}; it must be 'auto', 'cpu' or 'cuda'")
+    requested(device)
     on_device = any(map(is_elsewhere, arrays))
     if device == "cpu" and on_device:
         raise ValueError("device='cpu' was given an array that lives on a GPU; copy it first")
@@ -30,6 +57,15 @@ def target(device, *arrays):
     from fastopt.targets import cpu
 
     return cpu
+
+
+def gpu_for(problems, numbers, itemsize):
+    """The CUDA target, where a batch of host arrays is worth its while and it can be used."""
+    if problems < PROBLEMS or numbers < NUMBERS or why_not_cuda():
+        return None
+    from fastopt.targets import cuda
+
+    return cuda if itemsize == 4 or cuda.device().capability() in FULL_RATE else None
 
 
 def why_not_cuda():

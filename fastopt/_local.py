@@ -5,8 +5,9 @@ import time
 
 import numpy as np
 
+from fastopt import _dispatch
 from fastopt._feed import Results
-from fastopt._fields import is_elsewhere
+from fastopt._fields import Ragged, is_elsewhere
 from fastopt._minimize import compiled_problem
 from fastopt._objective import build, check_complex_step, check_indices
 from fastopt._problem import SLICE, Problem
@@ -57,6 +58,19 @@ def device_crew(batch, fun, jac, rule, target, results):
     if not any(map(is_elsewhere, batch.given.args)):
         check(batch, fun, objective)
     return target.crew(batch, fun, jac, objective, rule, results)
+
+
+def gpu_crew(batch, fun, jac, rule, results):
+    """The same on a GPU where that is worth its while and possible; else None."""
+    given = batch.given
+    sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in given.fields)
+    target = _dispatch.gpu_for(batch.problems, sizes + given.x0.size, given.x0.itemsize)
+    if target is None:
+        return None
+    try:
+        return device_crew(batch, fun, jac, rule, target, results)
+    except (TypeError, ValueError, MemoryError):  # the CPU says what is wrong with it, if anything
+        return None
 
 
 def drive(crew, batch, callback):

@@ -12,6 +12,7 @@ judge: Any = None
 seeded: Any = None  # (DUAL, x, scratch, first, SIZE) -> x as duals
 value_of: Any = None  # dual -> number
 write_partials: Any = None  # (dual, g, first, SIZE)
+frozen: Any = None  # (x or args) -> the same, into which nothing writes
 DUAL: Any = None  # the Numba type of the duals that fun is called with
 CHUNK = 0  # how many partials they carry
 write: Any = None  # (gradient as the user gives it, g)

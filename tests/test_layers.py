@@ -15,7 +15,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # Imports point one way: a module may import only from lower layers, or from its own package.
 LAYERS = [
     {"_open", "_status"},
-    {"_run", "rules", "_fingerprint", "_cache", "schedules"},
+    {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
     {"_descent", "_feed", "_fields", "_compile"},
     {"_metric", "_textbook"},
     {"_search"},

@@ -11,6 +11,7 @@ from fastopt._open import (
     CHUNK,
     DUAL,
     SIZE,
+    frozen,
     fun,
     jac,
     real,
@@ -24,6 +25,11 @@ from fastopt._open import (
 def number(value):
     """A float from any real number; in compiled code anything else fails to type."""
     return float(value * 1.0)
+
+
+def on_frozen(x, *args):
+    """`fun` of arrays that it does not change, so that array expressions need no arrays."""
+    return fun(frozen(x), *frozen(args))
 
 
 def value_alone(shaped, g, data):

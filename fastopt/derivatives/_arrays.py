@@ -15,14 +15,10 @@ import numba
 import numpy as np
 from numba.core import types
 from numba.core.errors import TypingError
-from numba.core.typing.templates import (
-    AbstractTemplate,
-    infer_global,
-    signature,
-)
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, overload
 
-from fastopt.derivatives import _emit, _fusion
+from fastopt.derivatives import _emit, _folds, _fusion, _lazy
 from fastopt.derivatives._choices import choice, dual_of, is_none, new, some_dual
 from fastopt.derivatives._dual import JIT, DualArray
 from fastopt.derivatives._functions import FAST
@@ -237,6 +233,8 @@ class _Product(AbstractTemplate):
     original: Any = None
 
     def generic(self, args, kws):
+        if _lazy.waits(args) and len(args) == 2 and not kws:
+            return _folds.product_of(self.context, args)
         arrays = all(isinstance(a, types.Array) and a.ndim in (1, 2) for a in args)
         kind = dual_of(types.BaseTuple.from_types(args)) if arrays else None
         if kind is not None and len(args) == 2 and not kws:
@@ -249,7 +247,10 @@ class _Product(AbstractTemplate):
         return self.context.resolve_value_type(self.original).get_call_type(self.context, args, kws)
 
 
-def _lower_product(context, builder, sig, args, original=None):
+def lower_product(context, builder, sig, args, original=None):
+    if _lazy.waits(sig.args):
+        later = isinstance(sig.return_type, _lazy.Lazy)
+        return (_lazy.make if later else _folds.dot)(context, builder, sig, args)
     ours = _PRODUCTS[tuple(a.ndim for a in sig.args)] if some_dual(sig.args) else original
     kind, value = _emit.call(context, builder, ours, sig.args, args)
     return context.cast(builder, value, kind, sig.return_type)
@@ -280,7 +281,7 @@ CHOICES = {getattr(np, name): choice(getattr(np, name), ours) for name, ours in 
 CHOICES[np.linalg.norm] = choice(np.linalg.norm, _norm)
 for _original in (np.dot, np.vdot):
     _template = type(_original.__name__, (_Product,), {"original": staticmethod(_original)})
-    _lower = functools.partial(_lower_product, original=_original)
+    _lower = functools.partial(lower_product, original=_original)
     CHOICES[_original] = choice(_original, None, template=_template, lower=_lower)
 SUM, MEAN, DOT = (CHOICES[f] for f in (np.sum, np.mean, np.dot))
 MAX, ARGMAX = CHOICES[np.max], CHOICES[np.argmax]
@@ -294,4 +295,4 @@ _PRODUCTS = {
 }
 infer_global(operator.matmul)(type("matmul_of_duals", (_Product,), {"key": operator.matmul}))
 for _kinds in ((DualArray, DualArray), (DualArray, types.Array), (types.Array, DualArray)):
-    lower_builtin(operator.matmul, *_kinds)(_lower_product)
+    lower_builtin(operator.matmul, *_kinds)(lower_product)

@@ -10,8 +10,9 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin
 
-from fastopt.derivatives import _dual, _fusion
+from fastopt.derivatives import _dual, _folds, _fusion
 from fastopt.derivatives._dual import JIT, Dual, DualArray
+from fastopt.derivatives._lazy import waits
 
 
 def dual_of(kind):
@@ -27,7 +28,7 @@ def dual_of(kind):
 def new(context, like, shape):
     """A new array of the duals that `like` is, or holds; not filled."""
     sizes = list(shape) if isinstance(shape, types.BaseTuple) else [shape]
-    if not all(isinstance(size, types.Integer) for size in sizes):
+    if not all(isinstance(size, types.Integer) for size in sizes) or dual_of(like) is None:
         return None
     result = DualArray(dual_of(like), len(sizes), "C")
 
@@ -55,6 +56,8 @@ class Choice(AbstractTemplate):
 
     def generic(self, args, kws):
         kinds = [*args, *kws.values()]
+        if len(kinds) == 1 and waits(kinds) and self.key in _folds.FOLDS:
+            return _folds.signature_of(self.context, _folds.FOLDS[self.key], args)
         alone = len(kinds) == 1 and isinstance(kinds[0], DualArray)
         if alone and self.key in _fusion.REDUCTIONS:
             return signature(kinds[0].dtype, *args)
@@ -63,7 +66,8 @@ class Choice(AbstractTemplate):
 
 
 def some_dual(kinds):
-    return any(map(dual_of, kinds))
+    """Whether the functions here are needed: for duals, and for what NumPy would allocate."""
+    return any(map(dual_of, kinds)) or waits(kinds)
 
 
 def choice(original, ours, wanted=some_dual, template=Choice, lower=None):
@@ -80,6 +84,8 @@ def choice(original, ours, wanted=some_dual, template=Choice, lower=None):
     infer_global(stand_in, types.Function(chosen))
 
     def forward(context, builder, sig, args):
+        if len(args) == 1 and waits(sig.args) and stand_in in _folds.FOLDS:
+            return _folds.lower(_folds.FOLDS[stand_in], context, builder, sig, args)
         function = ours if wanted(sig.args) else original
         kind = context.typing_context.resolve_value_type(function)
         ready = context.get_function(kind, sig)

@@ -8,6 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.cpu import CPUContext
+from numba.core.typing.context import Context as CPUTyping
 
 from fastopt import elementary
 from fastopt.derivatives import _digamma, _dual, _rules
@@ -107,6 +108,10 @@ class Emitter:
         function = self.builder.module.declare_intrinsic("llvm.floor", [self.real])
         return Symbol(self, self.builder.call(function, [x.value]))
 
+    def rint(self, x):
+        function = self.builder.module.declare_intrinsic("llvm.rint", [self.real])
+        return Symbol(self, self.builder.call(function, [x.value]))
+
     def __getattr__(self, name):
         """The function called `name`: fast where there is one and it is wanted."""
         own = fast(self.context, name, self.kind.real) if self.kind.fast else None
@@ -143,12 +148,36 @@ def call(context, builder, function, kinds, values):
     kind = typing.resolve_value_type(function)
     sig = kind.get_call_type(typing, kinds, {})
     ready = context.get_function(kind, sig)
+    given = zip(values, map(types.unliteral, kinds), sig.args[: len(kinds)], strict=True)
     values = [
         value if isinstance(taken, types.Literal) else context.cast(builder, value, own, taken)
-        for value, own, taken in zip(values, map(types.unliteral, kinds), sig.args, strict=True)
+        for value, own, taken in given
     ]
+    left_out = sig.args[len(kinds) :]  # arguments with defaults
+    values += [ir.Constant(context.get_value_type(kind), None) for kind in left_out]
     context.add_linking_libs(getattr(ready, "libs", ()))
     return sig.return_type, ready(builder, values)
+
+
+def floats_of(context, kinds):
+    """The type of a function of numbers that a target does not know but by its rule."""
+    if isinstance(context, CPUTyping) or any(isinstance(k, types.Array) for k in kinds):
+        return None
+    kind = context.unify_types(*kinds)
+    return kind if isinstance(kind, types.Float) else None
+
+
+def of_numbers(context, builder, function, rule, real, kinds, values):
+    """Code for a function of numbers alone; NumPy's by its rule where it is not known otherwise."""
+    if isinstance(context, CPUContext) or rule is None or not isinstance(real, types.Float):
+        return call(context, builder, function, kinds, values)
+    m = Emitter(context, builder, _dual.Dual(real, 0))
+    pairs = zip(kinds, values, strict=True)
+    symbols = [Symbol(m, context.cast(builder, v, kind, real)) for kind, v in pairs]
+    found = rule(m, *symbols)
+    if isinstance(found, Truth):
+        return types.boolean, found.value
+    return real, m.constant(found[0] if isinstance(found, tuple) else found).value
 
 
 def apply(context, builder, rule, kind, sources, values):

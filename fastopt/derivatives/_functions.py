@@ -16,8 +16,25 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt.derivatives import _emit, _fusion, _rules
+from fastopt.derivatives import _emit, _fusion, _lazy, _rules
 from fastopt.derivatives._scalars import accepts, array_like, dual_in, lower_rule, lower_step
+
+
+def _trunc(m, x):
+    return m.where(x < 0.0, -m.floor(-x), m.floor(x))
+
+
+# NumPy's steps, by what every target has.
+STEPS: dict[str, Any] = {
+    "floor": lambda m, x: m.floor(x),
+    "ceil": lambda m, x: -m.floor(-x),
+    "trunc": _trunc,
+    "rint": lambda m, x: m.rint(x),
+    "sign": lambda m, x: m.where(x > 0.0, 1.0, m.where(x < 0.0, -1.0, x)),
+    "isnan": lambda m, x: x != x,
+    "isinf": lambda m, x: abs(x) == math.inf,
+    "isfinite": lambda m, x: abs(x) < math.inf,
+}
 
 
 class _Elementwise(AbstractTemplate):
@@ -29,6 +46,8 @@ class _Elementwise(AbstractTemplate):
         if kws or len(args) != self.key.nin:
             return None
         args = [types.unliteral(a) for a in args]
+        if _lazy.waits(args, self.context):
+            return _lazy.elementwise(self.context, self.key, args)
         scalar = self.element([a.dtype if isinstance(a, types.Array) else a for a in args])
         return scalar and signature(array_like(scalar, args) or scalar, *args)
 
@@ -42,7 +61,12 @@ def _ufunc(name, arity, element, lower):
     ufunc: Any = np.frompyfunc(stand_in, arity, 1)
     template = type(name, (_Elementwise,), {"key": ufunc, "element": element})
     infer_global(ufunc, types.Function(template))
-    lower_builtin(ufunc, types.VarArg(types.Any))(lower)
+
+    def now_or_later(context, builder, sig, args):
+        make = _lazy.make if isinstance(sig.return_type, _lazy.Lazy) else lower
+        return make(context, builder, sig, args)
+
+    lower_builtin(ufunc, types.VarArg(types.Any))(now_or_later)
     _fusion.UFUNCS.add(ufunc)
     return ufunc
 
@@ -50,19 +74,23 @@ def _ufunc(name, arity, element, lower):
 def _original(template, function, kinds):
     """What a function of Python or NumPy gives for these types."""
     context = template.context
-    return context.resolve_value_type(function).get_call_type(context, kinds, {}).return_type
+    found = context.resolve_value_type(function).get_call_type(context, kinds, {})
+    return found and found.return_type
 
 
 def _make(original, rule, fast):
     """Our ufunc for a function of math or NumPy; without a rule it is a step."""
     arity = rule.__code__.co_argcount - 1 if rule else getattr(original, "nin", 1)
     name = rule.__name__ if rule else original.__name__
-    chosen = lower_rule(rule) if rule else lower_step(original)
+    # On a GPU few of NumPy's functions of numbers are known.
+    text = (rule or STEPS.get(name)) if isinstance(original, np.ufunc) or rule else None
+    chosen = lower_rule(rule) if rule else lower_step(original, text)
 
     def element(self, kinds):
         dual = dual_in(kinds)
         if dual is None:
-            return _original(self, original, kinds)
+            own = _emit.floats_of(self.context, kinds) if original is np.clip else None
+            return own or _original(self, original, kinds)
         if not accepts(kinds):
             return None
         return dual if rule else _original(self, original, [dual.real] * len(kinds))
@@ -70,8 +98,9 @@ def _make(original, rule, fast):
     def lower(context, builder, sig, args):
         if dual_in(sig.args) is not None:
             return chosen(context, builder, sig, args)
-        own = fast and _emit.fast(context, name, sig.return_type)
-        kind, value = _emit.call(context, builder, own or original, sig.args, args)
+        function = (fast and _emit.fast(context, name, sig.return_type)) or original
+        real = sig.args[0] if sig.return_type == types.boolean else sig.return_type
+        kind, value = _emit.of_numbers(context, builder, function, text, real, sig.args, args)
         return context.cast(builder, value, kind, sig.return_type)
 
     return _ufunc(original.__name__, arity, element, lower)

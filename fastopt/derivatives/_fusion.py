@@ -19,6 +19,7 @@ from numba.np import arrayobj
 
 from fastopt.derivatives import _dual, _emit
 from fastopt.derivatives._dual import Dual, DualArray
+from fastopt.derivatives._lazy import waits
 from fastopt.derivatives._scalars import COMPARISONS, RULES, dual_in
 
 OPERATORS = {*RULES, *COMPARISONS, operator.floordiv}
@@ -79,7 +80,8 @@ class Fusion(Rewrite):
             key, args = getattr(self.typemap.get(expr.func.name), "typing_key", None), expr.args
         else:
             return None, []
-        return (key if dual_in([self.typemap[v.name] for v in args]) else None), args
+        kinds = [self.typemap[v.name] for v in args]
+        return (key if dual_in(kinds) and not waits(kinds) else None), args
 
     def grown(self, tree):
         """Numba's tree, with ours in the place of leaves."""

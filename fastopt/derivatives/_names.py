@@ -4,7 +4,15 @@ import functools
 
 import numpy as np
 
-from fastopt.derivatives import _arrays, _functions, _in_place, _methods, _scratch  # noqa: F401
+from fastopt.derivatives import (  # noqa: F401
+    _arrays,
+    _functions,
+    _in_place,
+    _methods,
+    _scratch,
+    _single,
+    _views,
+)
 
 
 def _refused(*args):
@@ -17,16 +25,21 @@ _REFUSED = (np.frombuffer, _TRICKS.as_strided, _TRICKS.sliding_window_view, np.i
 
 
 @functools.cache
-def meanings(dual, fast):
+def meanings(dual, fast, device=None):
     """``id(function) -> function``; `dual` is the type of dual that x holds, or None.
 
-    Keyed by identity: what a user's code holds need not be hashable.
+    Keyed by identity: what a user's code holds need not be hashable. `device` is the element
+    type on a device: Numba has less there, arrays are frozen (`_lazy`), so that functions of
+    numbers have meanings of their own, too, and numbers beside float32 stay in it.
     """
     table = _functions.FAST if fast else _functions.EXACT
-    if dual is None:
+    if dual is None and not device:
         table = table if fast else {}
     else:
-        table = {**table, **_arrays.CHOICES, **_scratch.scratch(dual)}
+        table = {**table, **_arrays.CHOICES, **(_scratch.scratch(dual) if dual else {})}
         table |= {np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
         table |= dict.fromkeys(_REFUSED, _refused)
+    if device is np.float32:
+        known = [*_functions.FAST, np.where, max, min, pow, float]
+        table |= {function: _single.single(table.get(function, function)) for function in known}
     return {id(original): ours for original, ours in table.items()}

@@ -15,8 +15,9 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt.derivatives import _dual, _emit, _rules
+from fastopt.derivatives import _dual, _emit, _lazy, _rules
 from fastopt.derivatives._dual import Dual, DualArray
+from fastopt.derivatives._lazy import Frozen, Lazy
 
 RULES = {getattr(operator, name): rule for name, rule in _rules.OPERATORS.items()}
 COMPARISONS = {
@@ -32,7 +33,7 @@ _REAL = (types.Integer, types.Float, types.Boolean)
 
 def dual_in(kinds) -> Any:
     """The type of dual among these types and the elements of these arrays; None without one."""
-    found = {k.dtype if isinstance(k, DualArray) else k for k in kinds}
+    found = {k.dtype if isinstance(k, DualArray | Lazy) else k for k in kinds}
     found = {k for k in found if isinstance(k, Dual)}
     return found.pop() if len(found) == 1 else None
 
@@ -53,9 +54,12 @@ def array_like(dtype, kinds):
 class Operator(AbstractTemplate):
     """The type of an operation with a dual."""
 
-    arrays = True
+    arrays = True  # whether it takes arrays
+    waits = True  # whether it takes frozen ones
 
     def generic(self, args, kws):
+        if self.waits and not kws and _lazy.waits(args, self.context):
+            return _lazy.elementwise(self.context, self.key, args)
         kind = dual_in(args)
         if kind is None or kws or not accepts(args):
             return None
@@ -99,12 +103,13 @@ def lower_rule(rule):
     return lower
 
 
-def lower_step(function):
+def lower_step(function, rule=None):
     """Lowering of a piecewise constant function: what it gives for the values."""
 
     def lower(context, builder, sig, args):
         real, values = _values(context, builder, sig, args)
-        kind, value = _emit.call(context, builder, function, [real] * len(args), values)
+        kinds = [real] * len(args)
+        kind, value = _emit.of_numbers(context, builder, function, rule, real, kinds, values)
         return context.cast(builder, value, kind, sig.return_type)
 
     return lower
@@ -125,6 +130,15 @@ def _values(context, builder, sig, args):
     return kind.real, [_dual.split(context, builder, kind, s, v)[0] for s, v in pairs]
 
 
+def _waiting(arity):
+    """What the arguments of an operation that waits can be."""
+    if arity == 1:
+        return [(Frozen,), (Lazy,)]
+    others = (Frozen, Lazy, types.Array, Dual, *_REAL)
+    pairs = {pair for a in (Frozen, Lazy) for b in others for pair in ((a, b), (b, a))}
+    return pairs | {(types.Array, Dual), (Dual, types.Array)}
+
+
 def _register(key, template, lower, arity, **members):
     infer_global(key)(type(f"{key.__name__}_of_duals", (template,), {"key": key, **members}))
     if arity == 1:
@@ -134,6 +148,9 @@ def _register(key, template, lower, arity, **members):
         for kind in _REAL:
             lower_builtin(key, Dual, kind)(lower)
             lower_builtin(key, kind, Dual)(lower)
+    if members.get("waits", True):
+        for kinds in _waiting(arity):
+            lower_builtin(key, *kinds)(_lazy.make)
 
 
 def _register_operator(key, template, lower, arity=2):
@@ -141,7 +158,7 @@ def _register_operator(key, template, lower, arity=2):
     _register(key, template, lower, arity)
     in_place = getattr(operator, f"i{key.__name__}", None)
     if in_place:
-        _register(in_place, template, lower, arity, arrays=False)
+        _register(in_place, template, lower, arity, arrays=False, waits=False)
 
 
 for _key, _rule in RULES.items():

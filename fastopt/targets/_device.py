@@ -80,6 +80,10 @@ class Device:
         kernel[threads // block, block, self.compute](*arguments)
         self.ended.record(self.compute)
 
+    def capability(self):
+        """The device's compute capability."""
+        return tuple(self.cuda.get_current_device().compute_capability)
+
     def multiprocessors(self):
         return getattr(self.cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
 

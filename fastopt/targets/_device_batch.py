@@ -34,7 +34,7 @@ from fastopt._status import NONFINITE, RUNNING
 
 cuda: Any = None  # bound by the target
 # Places in `control`.
-NEXT, READY, STOP, DONE = 0, 1, 2, 3
+NEXT, READY, STOP, ENDED, DONE = 0, 1, 2, 3, 4
 UNFIT = (NONFINITE, *FRESH[1:4], math.nan, *FRESH[5:])  # fun is not asked at such a start
 
 
@@ -77,6 +77,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     under_way[t] = at
     for i in range(LENGTH):
         saved[i] = point[i]
+    cuda.atomic.add(control, ENDED, 1)  # a thread in which something is wrong does not come here
 
 
 def recall(record):

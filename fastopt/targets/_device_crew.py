@@ -15,7 +15,7 @@ from fastopt import _fields
 from fastopt._feed import Given, Results
 from fastopt._status import NOT_RUN
 from fastopt.targets._columns import WARP
-from fastopt.targets._device_batch import DONE, NEXT, READY, STOP
+from fastopt.targets._device_batch import DONE, ENDED, NEXT, READY, STOP
 
 CHUNK = 32e6  # bytes copied at a time: some milliseconds
 SHARE = 0.8  # of the free memory that a batch may take
@@ -41,8 +41,6 @@ class Crew:
         Relative difference steps, or any array where none are taken.
     """
 
-    failure = None
-
     def __init__(self, device, kernel, layout, given, results, steps):
         self.device, self.kernel, self.results = device, kernel, results
         self.total, dtype, self.moving = results.status.size, given.x0.dtype, []
@@ -66,7 +64,7 @@ class Crew:
         self.blank = np.full(self.chunk, int(NOT_RUN), np.int32)
         self.sent = self.ended = self.fetched = 0  # chunks
         self.done = 0  # problems
-        self.rounds, self.flying = ROUNDS, False
+        self.rounds, self.flying, self.failure = ROUNDS, False, None
 
     def room(self, threads, layout, dtype):
         """State of the problems under way, and which they are: none."""
@@ -142,6 +140,7 @@ class Crew:
         control = self.control
         control[NEXT] = min(control[NEXT], control[READY])  # threads that found none count on
         control[READY] = min(self.sent * self.chunk, self.total)
+        control[ENDED] = 0
         self.device.copy_to(self.arguments[0], control)
         self.device.settle()
         self.flying = True
@@ -158,6 +157,11 @@ class Crew:
                 break
             self.control[DONE + slot] = 0
             self.ended += 1
+        if self.control[ENDED] < self.threads:
+            self.failure = RuntimeError(
+                "fun has failed on the GPU for one of the problems, by shapes that do not fit, say; "
+                "device='cpu' tells more"
+            )
         self.flying, left = False, self.control[DONE:].sum()
         self.done = min(self.ended * self.chunk, self.total) + int(left)
 

@@ -84,16 +84,9 @@ def prepared(given, device):
     return given._replace(args=tuple(map(argument, given.args)), **tables)
 
 
-def narrower(dtype):
+def narrow_to(dtype):
     """float32 loops must not meet float64 constants."""
-    if dtype != np.float32:
-        return None
-
-    def narrow(value):
-        with np.errstate(over="ignore"):
-            return np.float32(value)
-
-    return narrow
+    return np.float32 if dtype == np.float32 else None
 
 
 def typed(template, dtype):
@@ -147,7 +140,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
     if objective.method == "callable":
         bound["jac"] = target.user(objective.jac, dtype, None)
     bind_rate(kind_of(objective.schedule), bound, dtype, target)
-    return link(_device_batch.solve_many, bound, target.wrap, narrow=narrower(dtype)), layout
+    return link(_device_batch.solve_many, bound, target.wrap, narrow=narrow_to(dtype)), layout
 
 
 def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):

@@ -19,13 +19,14 @@ if importlib.util.find_spec("numba_cuda") is None:
 from numba import cuda, float32, float64
 
 from fastopt import _cache, derivatives
-from fastopt._compile import is_compiled, is_plain, link, unwrapped
+from fastopt._compile import link, unwrapped
 from fastopt.targets import (
     _device,
     _device_crew,
     _device_launch,
     _device_solver,
     _device_steps,
+    _device_users,
 )
 
 NAME = "cuda"
@@ -59,27 +60,52 @@ def gradient_function(fun, dtype, size):
     """A device function ``(x, g, (args, x)) -> f``: the value of `fun`, its gradient into g.
 
     The texts are those of the CPU (`fastopt.derivatives`); x and g have `size` components of
-    `dtype`, each with a partial derivative of its own, in registers.
+    `dtype`, each with a partial derivative of its own, in registers. Expressions of whole arrays
+    are computed element by element (`fastopt.derivatives._lazy`), in functions that write into no
+    array.
     """
-    fun = getattr(fun, "py_func", fun)
     if simulated():
         from fastopt.derivatives import _python
 
-        seeds = _python.SEEDS
-        user, dual, wrap = _python.function(fun), size, unwrapped
+        own = {**_python.SEEDS, "fun": _python.function(_device_users.plain(fun)), "DUAL": size}
     else:
-        from fastopt.derivatives import _dual, _duals, _names
+        from fastopt.derivatives import _dual, _duals
 
-        seeds, wrap = _duals.SEEDS, device_function
         dual = _dual.Dual(float32 if np.dtype(dtype) == np.float32 else float64, size)
-        own = {"follow": _users, "replace": _names.meanings(dual, True)}
-        user = link(fun, {}, wrap, top=wrap, **own)
-    bindings = {**seeds, "fun": user, "DUAL": dual, "CHUNK": size, "SIZE": size}
-    return link(derivatives.dual_value, bindings, wrap, top=wrap)
+        own = {**_duals.SEEDS, "fun": user_function(fun, dtype, dual), "DUAL": dual}
+    return _linked(derivatives.dual_value, {**own, "CHUNK": size, "SIZE": size})
 
 
-def _users(value):
-    return is_compiled(value) or is_plain(value)
+def value_function(fun, dtype=np.float64):
+    """A device function ``(x, g, (args, x)) -> f``: the value of `fun` alone; g is left alone."""
+    return _linked(derivatives.value_alone, {"fun": user_function(fun, dtype)})
+
+
+def _linked(text, bindings):
+    wrap = unwrapped if simulated() else device_function
+    return link(text, bindings, wrap, top=wrap)
+
+
+def user_function(fun, dtype, dual=None):
+    """The user's function for the device, called with duals of type `dual` or with numbers.
+
+    Where `dtype` is float32, nothing in it is float64 but what is given as such (arrays, numbers,
+    np.float64).
+    """
+    if simulated():
+        return _device_users.plain(fun)
+    if np.dtype(dtype) == np.float32:
+        _know_single()
+    return _device_users.linked(fun, np.dtype(dtype).type, dual, device_function)
+
+
+@functools.cache
+def _know_single():
+    """Teach numba-cuda, which has rewrites of its own, that of `_single`."""
+    from fastopt.derivatives import _single
+
+    rewrites: Any = importlib.import_module("numba.cuda.core.rewrites")
+    rewrites.register_rewrite("before-inference")(_single.rewrite(rewrites.Rewrite))
 
 
 def sweep(rule, uses, x, g, c, state, stream=None):
@@ -141,16 +167,11 @@ class Linker:
 
     def user(self, fun, dtype, dual):
         """A user's function; `dual` is the kind of duals that it gets, or None."""
-        fun = getattr(fun, "py_func", fun)
-        if self.simulated:
+        if self.simulated and dual:
             from fastopt.derivatives import _python
 
-            return _python.function(fun) if dual else fun
-        from fastopt.derivatives import _names
-
-        own = {"follow": _users, "replace": _names.meanings(dual, True)}
-        narrow = _device_solver.narrower(dtype)
-        return link(fun, {}, device_function, top=device_function, narrow=narrow, **own)
+            return _python.function(_device_users.plain(fun))
+        return user_function(fun, dtype, dual)
 
 
 class Kernel:

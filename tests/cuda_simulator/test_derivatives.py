@@ -11,6 +11,7 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 cuda = pytest.importorskip("fastopt.targets.cuda")
 
 NAMES = "rosenbrock powell_singular levy powers elementary special piecewise mixture decay".split()
+NAMES += "products statistics ufuncs huber_by_where hinge minima logistic kernel network".split()
 gradient = None  # bound below
 
 

@@ -1,0 +1,105 @@
+"""Device code run on the CPU, so that its numbers can be checked without a GPU.
+
+What numba-cuda gives to NVIDIA's compiler is LLVM code: here it is the same functions that would
+run on the device, turned into text that the host's LLVM takes (opaque pointers, the host's triple)
+and compiled for the CPU, with libm in the place of libdevice. What it shows is that the code which
+fastopt makes for the device is right; it shows nothing of NVIDIA's compiler, or of threads.
+"""
+
+import ctypes
+import ctypes.util
+import itertools
+import math
+import operator
+import re
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numba.cuda.compiler import compile_cuda
+
+LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
+INNER = r"(?:\{[^{}]*\}|\[\d+ x [^\[\]{}]*\]|<[^<>]*>|\bi\d+|\bdouble|\bfloat|\bptr)"
+POINTER = re.compile(INNER + r"(?: addrspace\(\d+\))?\*")
+NONE = -2  # the status of a function that returns None
+kept: list = []  # engines and callbacks, which code refers to
+
+
+def host_text(text):
+    """A module for NVIDIA's compiler as one for the host's."""
+    text = re.sub(r"^target (?:triple|datalayout).*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^!nvvm.*$", "", text, flags=re.MULTILINE)
+    while POINTER.search(text):
+        text = POINTER.sub("ptr", text)
+    text = re.sub(r"addrspacecast ptr (\S+) to ptr", r"bitcast ptr \1 to ptr", text)
+    return re.sub(r" addrspace\(\d+\)", "", text)
+
+
+# Functions of libdevice that libm does not have: the function, its result, its arguments.
+D, F, INT = ctypes.c_double, ctypes.c_float, ctypes.c_int32
+OTHERS = {
+    "isnand": (math.isnan, INT, D),
+    "isinfd": (math.isinf, INT, D),
+    "isnanf": (math.isnan, INT, F),
+    "isinff": (math.isinf, INT, F),
+    "powi": (operator.pow, D, D, INT),
+    "powif": (operator.pow, F, F, INT),
+    "fast_fdividef": (operator.truediv, F, F, F),
+}
+
+
+def supply(name):
+    """An address for a function of libdevice."""
+    plain = name.removeprefix("__nv_")
+    if plain not in OTHERS:
+        return ctypes.cast(getattr(LIBM, plain), ctypes.c_void_p).value
+    function, *kinds = OTHERS[plain]
+    kept.append(ctypes.CFUNCTYPE(*kinds)(function))
+    return ctypes.cast(kept[-1], ctypes.c_void_p).value
+
+
+def flat(value):
+    """An argument in the pieces in which device code takes it."""
+    if isinstance(value, np.ndarray):
+        sizes = map(ctypes.c_int64, (value.size, value.itemsize))
+        extent = map(ctypes.c_int64, (*value.shape, *value.strides))
+        return [
+            ctypes.c_void_p(),
+            ctypes.c_void_p(),
+            *sizes,
+            ctypes.c_void_p(value.ctypes.data),
+            *extent,
+        ]
+    if isinstance(value, tuple):
+        return list(itertools.chain.from_iterable(map(flat, value)))
+    if isinstance(value, np.float32):
+        return [ctypes.c_float(value)]
+    if isinstance(value, bool | int | np.integer):
+        return [ctypes.c_int64(value)]
+    return [ctypes.c_double(value)]
+
+
+def compiled(function, *kinds):
+    """A plain function that returns nothing, compiled for the device, to be called here."""
+    result = compile_cuda(function, numba.types.void, kinds, cc=(9, 0))
+    texts = list(map(host_text, result.library.llvm_strs))
+    for name in set(re.findall(r"__nv_\w+", "".join(texts))):
+        llvm.add_symbol(name, supply(name))
+    whole, *others = map(llvm.parse_assembly, texts)
+    for other in others:
+        whole.link_in(other)
+    whole.verify()
+    machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
+    engine = llvm.create_mcjit_compiler(whole, machine)
+    engine.finalize_object()
+    kept.append(engine)
+    address = engine.get_function_address(result.fndesc.llvm_func_name)
+
+    def call(*args):
+        pieces = flat(args)
+        room = ctypes.create_string_buffer(64)  # for the result: none
+        entry = ctypes.CFUNCTYPE(INT, ctypes.c_void_p, *map(type, pieces))(address)
+        status = entry(ctypes.addressof(room), *pieces)
+        assert status in (0, NONE), f"the device function gave up: {status}"
+
+    return call
