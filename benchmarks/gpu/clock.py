@@ -46,7 +46,7 @@ class Clock:
         return spread(times)
 
     def device(self, job, repeats=7, inner=10):
-        """Seconds of the device's between two events, around `inner` calls: work longer than calls."""
+        """Seconds of the device between two events, for work that takes longer than its calls."""
         if self.simulated:
             return self.wall(job, 1, 1)
         job()
@@ -61,7 +61,7 @@ class Clock:
         return spread(times)
 
     def queued(self, job, repeats=7, inner=200):
-        """The same for work shorter than calls: all wait behind a long kernel until they are sent."""
+        """The same for shorter work: behind a long kernel, all of it waits until it is sent."""
         if self.simulated:
             return self.wall(job, 1, 1)
         job()
