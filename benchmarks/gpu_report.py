@@ -154,7 +154,11 @@ class Runner:
         """The same in a process of its own, stopped after `limit` seconds."""
         command = [sys.executable, str(pathlib.Path(__file__).resolve()), "--part", part.name]
         command += ["--folder", str(self.how.folder), *["--quick"] * self.given.quick]
-        environment = {**os.environ, "NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS": "0"}
+        environment = {
+            **os.environ,
+            "NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS": "0",
+            "FASTOPT_CACHE_DIR": str(self.how.folder / "cache"),  # first calls compile
+        }
         if part.peer:
             python = os.environ.get("FASTOPT_PEERS_PYTHON", sys.executable)
             script = ROOT / "benchmarks" / "peers" / part.module

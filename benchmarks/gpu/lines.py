@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 
 
 class Lines:
@@ -14,6 +15,8 @@ class Lines:
         """`value` is a number, or times as `clock` gives them."""
         if isinstance(value, dict):
             value, more = value["median"], {**{k: value[k] for k in ("low", "high")}, **more}
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}")
         self.line(name=name, value=float(value), unit=unit, **more)
 
     def line(self, **what):

@@ -18,7 +18,7 @@ class How(NamedTuple):
     arrays: int = 200
     problems: int = 1_000_000
     lifetimes: int = 262_144
-    spectra: int = 20_000
+    spectra: int = 4_000
     mixed: int = 500_000
     tail: tuple = (20.0, 100.0, 100)  # iterations, times as many, one of so many problems
     sizes: tuple = (1_000, 1_000_000)
@@ -33,7 +33,7 @@ QUICK = How(
     elements=1_000_000,
     problems=20_000,
     lifetimes=5_000,
-    spectra=500,
+    spectra=100,
     mixed=20_000,
     sizes=(1_000,),
     evaluations=50,
