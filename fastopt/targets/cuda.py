@@ -66,7 +66,11 @@ def gradient_function(fun, dtype, size):
     if simulated():
         from fastopt.derivatives import _python
 
-        own = {**_python.SEEDS, "fun": _python.function(_device_users.plain(fun)), "DUAL": size}
+        own = {
+            **_python.SEEDS,
+            "fun": _python.function(_device_users.plain(fun), _device_users.is_users),
+            "DUAL": size,
+        }
     else:
         from fastopt.derivatives import _dual, _duals
 
@@ -92,7 +96,8 @@ def user_function(fun, dtype, dual=None):
     np.float64).
     """
     if simulated():
-        return _device_users.plain(fun)
+        users = {"follow": _device_users.is_users}
+        return link(_device_users.plain(fun), {}, unwrapped, **users)
     if np.dtype(dtype) == np.float32:
         _know_single()
     return _device_users.linked(fun, np.dtype(dtype).type, dual, device_function)
@@ -169,7 +174,7 @@ class Linker:
         if self.simulated and dual:
             from fastopt.derivatives import _python
 
-            return _python.function(_device_users.plain(fun))
+            return _python.function(_device_users.plain(fun), _device_users.is_users)
         return user_function(fun, dtype, dual)
 
 
@@ -211,7 +216,18 @@ def crew(batch, fun, jac, objective, rule, results):
     given = _device_solver.prepared(batch.given, device())
     steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1)
     steps = steps.astype(batch.given.x0.dtype)
-    return _device_crew.Crew(device(), kernel, layout, given, results, steps)
+    try:
+        return _device_crew.Crew(device(), kernel, layout, given, results, steps)
+    except MemoryError:
+        raise
+    except Exception as error:
+        from fastopt.derivatives import _explain_device
+
+        for function in (fun, jac) if callable(jac) else (fun,):
+            explained = _explain_device.explain_device(error, _device_users.plain(function))
+            if explained is not error:
+                raise explained from None
+        raise
 
 
 def team_kernel(rule, chosen, uses, dtype, bounded):
