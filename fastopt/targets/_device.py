@@ -84,6 +84,16 @@ class Device:
         """The device's compute capability."""
         return tuple(self.cuda.get_current_device().compute_capability)
 
+    def in_words(self):
+        """Which device this is."""
+        if self.simulated:
+            return "Numba's simulator"
+        name = self.cuda.get_current_device().name
+        name = name.decode() if isinstance(name, bytes) else name
+        version = ".".join(map(str, self.capability()))
+        memory = self.cuda.current_context().get_memory_info()[1] / 1e9
+        return f"{name}, {memory:,.0f} GB, compute capability {version}"
+
     def multiprocessors(self):
         return getattr(self.cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
 

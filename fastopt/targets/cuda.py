@@ -7,6 +7,7 @@ The only module that imports `cuda`; loaded when a device is asked for. numba-cu
 
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 from typing import Any
 
@@ -186,7 +187,8 @@ class Kernel:
         if digest and not simulated():
             from numba.cuda.dispatcher import _Kernel
 
-            self.compiled._cache = _cache.KernelCache(digest, _Kernel._rebuild)
+            key = f"{digest} {importlib.metadata.version('numba-cuda')}"
+            self.compiled._cache = _cache.KernelCache(key, _Kernel._rebuild)
 
     def __getitem__(self, how):
         return self.compiled[how]
