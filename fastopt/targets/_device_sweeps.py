@@ -78,6 +78,7 @@ def linked(text, rule, uses, dtype, module, wrap, simulated):
     own = _device_plain if simulated else _device_intrinsics
     width = own.LINE // dtype.itemsize
     rules = {**_slots.bindings(rule, uses), "real": dtype.type, "BOUNDED": False, "cast": own.cast}
+    rules.update(each=range, most=dtype.type)  # of what a thread has fetched, all is its own
     narrow = dtype.type if dtype.itemsize == 4 else None
     (fetch, bring_back), (fetch_one, bring_one_back) = (
         own.movers(size, tuple(uses)) for size in (width, 1)
