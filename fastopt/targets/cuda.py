@@ -9,6 +9,7 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import warnings
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,9 @@ class Kernel:
             self.compiled._cache = _cache.KernelCache(key, _Kernel._rebuild)
 
     def __getitem__(self, how):
-        return self.compiled[how]
+        with warnings.catch_warnings():  # of grids that are smaller than Numba would have them
+            warnings.simplefilter("ignore")
+            return self.compiled[how]
 
     def registers(self, *arguments):
         """Of a thread, with these arguments; compiles, or loads."""
@@ -207,9 +210,12 @@ def device():
     return _device.Device(cuda, simulated())
 
 
-def adopt(name, array):
-    """An array of anyone's on the device, as Numba's; one of the host's is copied there."""
-    return device().adopt(name, array)
+def adopt(name, array, wait=True):
+    """An array of anyone's on the device, as Numba's, after what its owner is doing to it.
+
+    One of the host's is copied there.
+    """
+    return device().adopt(name, array, wait)
 
 
 def crew(batch, fun, jac, objective, rule, results):
