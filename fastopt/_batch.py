@@ -41,7 +41,8 @@ def minimize_batch(
         What differs from problem to problem, with the problem as leading axis: one array, or a
         tuple of them. In the tuple, a list of arrays is a field of rows of unequal lengths. `fun`
         gets row b of each, a number or an array in C order. A `numpy.memmap` is read row by row;
-        rows of unequal lengths are copied, and brought to one dtype.
+        rows of unequal lengths are copied, and brought to one dtype. Arrays on a GPU (anything with
+        `__cuda_array_interface__` or DLPack) are used where they are, as are such `x0` and `args`.
     args : tuple, optional
         Further arguments, the same for all problems.
     method, jac, tol

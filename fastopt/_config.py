@@ -31,7 +31,7 @@ def show_config():
         "processor": f"{processor['name']}, {processor['simd']}",
         "threads": f"{processor['threads']} of {os.cpu_count()} processors",
         "cache": _cache.directory() or "off",
-        "cuda": _dispatch.why_not_cuda() or "available",
+        "cuda": _dispatch.cuda_in_words(),
     }
     for name, value in rows.items():
         print(f"{name:10} {value}")

@@ -49,7 +49,7 @@ class Functions:
     def number(self, f):
         if not is_elsewhere(f):
             return self.upload(np.full(1, float(f)))
-        f = self.adopt("what fun returns", f)
+        f = self.adopt("what fun returns", f, wait=False)
         if f.size != 1 or f.dtype.kind != "f":
             raise TypeError(
                 f"fun returns {f.dtype} of shape {f.shape}; it must return one real number"
@@ -60,7 +60,7 @@ class Functions:
         name = "the gradient that fun returns" if self.jac is True else "what jac returns"
         if not is_elsewhere(d):
             raise TypeError(f"{name} is a {type(d).__name__}; it must be an array on the device")
-        d = self.adopt(name, d)
+        d = self.adopt(name, d, wait=False)
         if d.size != self.size or d.dtype != self.dtype:
             raise TypeError(
                 f"{name} has {d.size:,} components of {d.dtype}; x has {self.size:,} of "
@@ -175,7 +175,7 @@ def build(fun, x0, args, rule, jac, bounds, tol, options, target):
             f"jac = {jac!r}; with x0 on the GPU it must be a function, or True where fun returns "
             "value and gradient, both on the GPU"
         )
-    ours = target.adopt("x0", x0)
+    ours = target.adopt("x0", x0, wait=False)
     if ours.dtype not in (np.float32, np.float64):
         raise TypeError(f"x0 has dtype {ours.dtype}; on the GPU float64 and float32 are accepted")
     if ours.size == 0:

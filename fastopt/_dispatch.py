@@ -75,3 +75,13 @@ def why_not_cuda():
     except ImportError as error:
         return f"{error}. Install it with: pip install 'fastopt[cuda]'."
     return cuda.missing()
+
+
+def cuda_in_words():
+    """The GPU that would be used, or why none is."""
+    problem = why_not_cuda()
+    if problem:
+        return problem
+    from fastopt.targets import cuda
+
+    return cuda.device().in_words()

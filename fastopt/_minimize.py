@@ -60,7 +60,11 @@ def minimize(
         With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}
-        Where to run. So far `minimize` works on the CPU.
+        Where to run: by default where x0 lives, host arrays on the CPU. With x0 on a GPU (Numba,
+        CuPy, PyTorch, ...), or "cuda", which copies x0 there, `fun` and `jac` take and return
+        arrays on the device (`fun` may return a number); `jac` must be a function, or True, and is
+        asked for at every point that `fun` is; neither may write to x. ``x, jac, x_last`` of the
+        result are arrays of x0's kind.
 
     Returns
     -------

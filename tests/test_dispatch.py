@@ -40,6 +40,62 @@ def test_device_arrays_are_not_dragged_to_the_cpu():
         _dispatch.target("cpu", np.zeros(2), OnDevice())
 
 
+@pytest.mark.parametrize("device", ["gpu", "CPU", "cuda:0"])
+def test_the_environment_is_checked_too(device, monkeypatch):
+    monkeypatch.setenv("FASTOPT_DEVICE", device)
+    with pytest.raises(ValueError, match=r"FASTOPT_DEVICE is .* auto, cpu or cuda"):
+        fastopt.minimize_batch(square, np.ones((2, 1)))
+    assert fastopt.minimize(square, [1.0]).device == "cpu"  # one problem of the host's stays here
+
+
+def test_the_environment_is_the_default_for_batches(monkeypatch):
+    for said, wanted in [("", "auto"), ("auto", "auto"), ("cpu", "cpu"), ("cuda", "cuda")]:
+        monkeypatch.setenv("FASTOPT_DEVICE", said)
+        assert _dispatch.requested("auto", variable=True) == wanted
+        assert _dispatch.requested("auto") == "auto"
+        assert _dispatch.requested("cpu", variable=True) == "cpu"
+
+
+class Gpu:
+    """As much of the target as is asked."""
+
+    def __init__(self, capability):
+        self.capability = lambda: capability
+
+    def device(self):
+        return self
+
+
+def test_which_batches_go_to_a_gpu(monkeypatch):
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+    from fastopt.targets import cuda
+
+    monkeypatch.setattr(_dispatch, "why_not_cuda", lambda: None)
+    many, numbers = _dispatch.PROBLEMS, _dispatch.NUMBERS
+    for capability, fast in [((9, 0), True), ((8, 9), False)]:
+        monkeypatch.setattr(cuda, "device", Gpu(capability).device)
+        assert _dispatch.gpu_for(many - 1, numbers, 8) is None
+        assert _dispatch.gpu_for(many, numbers - 1, 8) is None
+        assert (_dispatch.gpu_for(many, numbers, 8) is cuda) == fast
+        assert _dispatch.gpu_for(many, numbers, 4) is cuda
+    monkeypatch.setattr(_dispatch, "why_not_cuda", lambda: "no driver")
+    assert _dispatch.gpu_for(many, numbers, 4) is None
+
+
+def test_what_a_gpu_cannot_do_is_done_here(monkeypatch):
+    """By itself a batch goes to a GPU only where that works."""
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+    from fastopt.targets import cuda
+
+    def refuse(*args):
+        raise TypeError("fun cannot run on a GPU")
+
+    monkeypatch.setattr(_dispatch, "gpu_for", lambda *_: cuda)
+    monkeypatch.setattr(cuda, "crew", refuse)
+    res = fastopt.minimize_batch(lambda x, d: (x[0] - d) ** 2, [0.0], np.arange(3.0))
+    assert (res.device, res.message) == ("cpu", "3 of 3 problems converged.")
+
+
 SAY = """
 import fastopt, numpy as np
 from fastopt import _dispatch

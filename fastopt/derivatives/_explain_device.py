@@ -62,6 +62,10 @@ def explain_device(error, fun):
 def _result(text):
     """What is wrong with the result, which only our own code complains of."""
     found = re.search(r">>> (?:write_partials|value_of)\((\w+)", text)
+    if re.search(
+        r"Only accept returning of array[^(]*type\(CUDADispatcher\(<function on_frozen", text
+    ):
+        return "must return one real number; it returns an array"
     if not found:
         return None
     if "rray" in found[1]:

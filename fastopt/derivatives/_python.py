@@ -221,9 +221,8 @@ def _scalar(result):
 SEEDS = {"seeded": seeded, "value_of": value_of, "write_partials": write_partials}
 
 
-def function(fun):
-    """`fun` over functions that know duals, and with it the plain functions it calls."""
+def function(fun, follow=_compile.is_plain):
+    """`fun` over functions that know duals, and with it the functions it calls: the plain ones."""
     if not isinstance(fun, types.FunctionType):
         return fun
-    follow = _compile.is_plain
     return _compile.link(fun, {}, _compile.unwrapped, follow=follow, replace=meanings())

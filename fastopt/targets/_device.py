@@ -84,6 +84,16 @@ class Device:
         """The device's compute capability."""
         return tuple(self.cuda.get_current_device().compute_capability)
 
+    def in_words(self):
+        """Which device this is."""
+        if self.simulated:
+            return "Numba's simulator"
+        name = self.cuda.get_current_device().name
+        name = name.decode() if isinstance(name, bytes) else name
+        version = ".".join(map(str, self.capability()))
+        memory = self.cuda.current_context().get_memory_info()[1] / 1e9
+        return f"{name}, {memory:,.0f} GB, compute capability {version}"
+
     def multiprocessors(self):
         return getattr(self.cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
 
@@ -102,16 +112,21 @@ class Device:
         """Bytes of free memory."""
         return self.cuda.current_context().get_memory_info()[0]
 
-    def adopt(self, name, array):
-        """An array of anyone's on the device, as Numba's; one of the host's is copied there."""
+    def adopt(self, name, array, wait):
+        """An array of anyone's on the device, as Numba's; one of the host's is copied there.
+
+        Where it is not used in the stream of its owner, we `wait` for all that is under way.
+        """
         if not is_elsewhere(array):
             array = self.upload(np.asarray(array))
             self.settle()
         elif not self.simulated:
+            if wait:
+                self.cuda.synchronize()
             if not hasattr(array, "__cuda_array_interface__"):
                 array = Shown(_device_arrays.view(array, name), array)
             try:
-                array = self.cuda.as_cuda_array(array)
+                array = self.cuda.as_cuda_array(array, sync=False)
             except RuntimeError as error:  # of a tensor that is part of a graph
                 raise TypeError(
                     f"{name} refuses to be read: {error}; pass {name}.detach()"

@@ -103,7 +103,9 @@ class Crew:
 
     def send(self):
         """Copy the next chunk to the device, where there is room; whether there was."""
-        if self.sent == self.chunks or self.sent - self.fetched == self.slots:
+        if self.sent == self.chunks:
+            return False
+        if self.sent - self.fetched == self.slots and not self.fetch():
             return False
         first, last = self.cut(self.sent)
         at = self.sent % self.slots * self.chunk
@@ -159,8 +161,8 @@ class Crew:
             self.ended += 1
         if self.control[ENDED] < self.threads:
             self.failure = RuntimeError(
-                "fun has failed on the GPU for one of the problems, by shapes that do not fit, say; "
-                "device='cpu' tells more"
+                "fun has failed on the GPU for one of the problems, by shapes that do not fit, "
+                "say; device='cpu' tells more"
             )
         self.flying, left = False, self.control[DONE:].sum()
         self.done = min(self.ended * self.chunk, self.total) + int(left)

@@ -70,7 +70,7 @@ def prepared(given, device):
         if isinstance(value, tuple):
             return tuple(map(argument, value))
         if is_elsewhere(value):
-            return device.adopt("args", value)
+            return device.adopt("args", value, wait=True)
         if isinstance(value, np.ndarray):
             return device.upload(value)
         return dtype.type(value) if type(value) is float else value  # Python's are of any type

@@ -7,6 +7,7 @@ The only module that imports `cuda`; loaded when a device is asked for. numba-cu
 
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import warnings
 from typing import Any
@@ -67,7 +68,11 @@ def gradient_function(fun, dtype, size):
     if simulated():
         from fastopt.derivatives import _python
 
-        own = {**_python.SEEDS, "fun": _python.function(_device_users.plain(fun)), "DUAL": size}
+        own = {
+            **_python.SEEDS,
+            "fun": _python.function(_device_users.plain(fun), _device_users.is_users),
+            "DUAL": size,
+        }
     else:
         from fastopt.derivatives import _dual, _duals
 
@@ -93,7 +98,8 @@ def user_function(fun, dtype, dual=None):
     np.float64).
     """
     if simulated():
-        return _device_users.plain(fun)
+        users = {"follow": _device_users.is_users}
+        return link(_device_users.plain(fun), {}, unwrapped, **users)
     if np.dtype(dtype) == np.float32:
         _know_single()
     return _device_users.linked(fun, np.dtype(dtype).type, dual, device_function)
@@ -170,7 +176,7 @@ class Linker:
         if self.simulated and dual:
             from fastopt.derivatives import _python
 
-            return _python.function(_device_users.plain(fun))
+            return _python.function(_device_users.plain(fun), _device_users.is_users)
         return user_function(fun, dtype, dual)
 
 
@@ -179,18 +185,15 @@ class Kernel:
 
     def __init__(self, text, digest=None):
         self.compiled: Any = cuda.jit(text)
-        self.configured = functools.lru_cache(128)(self.configured)
         if digest and not simulated():
             from numba.cuda.dispatcher import _Kernel
 
-            self.compiled._cache = _cache.KernelCache(digest, _Kernel._rebuild)
+            key = f"{digest} {importlib.metadata.version('numba-cuda')}"
+            self.compiled._cache = _cache.KernelCache(key, _Kernel._rebuild)
 
     def __getitem__(self, how):
-        return self.configured(how)
-
-    def configured(self, how):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Grid size")  # a small problem takes few blocks
+        with warnings.catch_warnings():  # of grids that are smaller than Numba would have them
+            warnings.simplefilter("ignore")
             return self.compiled[how]
 
     def registers(self, *arguments):
@@ -207,9 +210,12 @@ def device():
     return _device.Device(cuda, simulated())
 
 
-def adopt(name, array):
-    """An array of anyone's on the device, as Numba's; one of the host's is copied there."""
-    return device().adopt(name, array)
+def adopt(name, array, wait=True):
+    """An array of anyone's on the device, as Numba's, after what its owner is doing to it.
+
+    One of the host's is copied there.
+    """
+    return device().adopt(name, array, wait)
 
 
 def crew(batch, fun, jac, objective, rule, results):
@@ -218,7 +224,18 @@ def crew(batch, fun, jac, objective, rule, results):
     given = _device_solver.prepared(batch.given, device())
     steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1)
     steps = steps.astype(batch.given.x0.dtype)
-    return _device_crew.Crew(device(), kernel, layout, given, results, steps)
+    try:
+        return _device_crew.Crew(device(), kernel, layout, given, results, steps)
+    except MemoryError:
+        raise
+    except Exception as error:
+        from fastopt.derivatives import _explain_device
+
+        for function in (fun, jac) if callable(jac) else (fun,):
+            explained = _explain_device.explain_device(error, _device_users.plain(function))
+            if explained is not error:
+                raise explained from None
+        raise
 
 
 def team_kernel(rule, chosen, uses, dtype, bounded):

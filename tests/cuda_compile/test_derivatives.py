@@ -17,6 +17,7 @@ from derivative_cases_arrays import A, B, T, Y
 from numba.core.errors import NumbaError
 
 from fastopt._compile import link
+from fastopt._narrow import narrowed
 from fastopt.targets import cuda
 
 # What a device has no memory for: arrays to be written into, lists; sums along an axis, which are
@@ -29,7 +30,11 @@ ANGLES = [r"cvt\.rn\.f64\.s64", r"mul\.f64 .*0d3BF921FB54442D19", r"cvt\.rn\.f32
 # and numba-cuda rounds to an integer by way of float64.
 ROUND = [r"cvt\.f64\.f32", r"cvt\.rni\.s64\.f64"]
 CONSTANTS = dict.fromkeys(("ackley", "griewank", "levy", "elementary", "fibonacci"), ANGLES)
-CONSTANTS |= {"special": ANGLES, "roundings": ROUND}
+# It raises integers to powers so, too; and np.std divides by a number of elements.
+POWER = [r"cvt\.rn\.f64\.s64", r"cvt\.rzi\.s64\.f64"]
+COUNT = [r"mov\.f64", r"cvt\.f64\.f32", r"cvt\.rn\.f64\.s64", r"div\.rn\.f64", r"cvt\.rn\.f32\.f64"]
+CONSTANTS |= {"special": ANGLES, "roundings": ROUND, "roots": ANGLES, "series": POWER}
+CONSTANTS |= {"constant": COUNT}
 ERRORS = (NumbaError, NotImplementedError)  # what Numba raises where it cannot compile
 gradient = None  # bound below
 
@@ -90,8 +95,8 @@ def one(x, f, g, args):
 
 
 def narrow(args, dtype):
-    wide = np.float64
-    return tuple(a.astype(dtype) if getattr(a, "dtype", None) == wide else a for a in args)
+    """As minimize_batch passes them, and arrays in the element type."""
+    return narrowed(args, dtype) if dtype == np.float32 else args
 
 
 def ptx_of(case, dtype, function=None):

@@ -24,17 +24,8 @@ def scratch(x, t):
     return a[0] + s
 
 
-def whole_arrays(x, t):
-    return np.sum((x - 1.0) ** 2)  # here
-
-
-def temporary(x, t):
-    r = x - t  # here
-    return r[0]
-
-
-def product(x, t):
-    return x[0] + np.dot(x, x)  # here
+def along_an_axis(x, t):
+    return np.sum(np.sum(np.outer(x, t), axis=0) ** 2)  # here
 
 
 def guarded(x, t):
@@ -110,9 +101,7 @@ def by_helper(x, t):
 
 REASONS = {
     scratch: "np.zeros makes a new array",
-    whole_arrays: "the operation on arrays (x - 1.0) ** 2 makes a new array",
-    temporary: "the operation on arrays x - t makes a new array",
-    product: "np.dot is not available",
+    along_an_axis: "np.sum",
     guarded: "try and except are not possible",
     listed: "the list makes a new array",
     comprehended: "the list comprehension makes a new array",

@@ -1,0 +1,70 @@
+"""Kernels on disk: what one process has compiled, another loads; damage is a miss."""
+
+import types
+
+import pytest
+
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+import numba
+import numba.cuda
+from assembler import CC, hopper  # noqa: F401
+from numba.cuda import dispatcher
+from numba.cuda.cudadrv import devices
+
+from fastopt import _cache
+from fastopt.targets import cuda
+
+VECTOR = (numba.float64[::1],)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A cache of its own, and a device that is not there."""
+    context = types.SimpleNamespace(device=types.SimpleNamespace(compute_capability=CC))
+    monkeypatch.setattr(devices, "get_context", lambda *_: context)
+    monkeypatch.setenv("FASTOPT_CACHE_DIR", str(tmp_path / "cache"))
+    _cache.directory.cache_clear()
+    yield tmp_path / "cache"
+    _cache.directory.cache_clear()
+
+
+def twice(x):
+    i = numba.cuda.grid(1)
+    if i < x.size:
+        x[i] *= 2.0
+
+
+def compiled():
+    kernel = numba.cuda.jit(twice)
+    made = dispatcher._Kernel(kernel.py_func, VECTOR, **kernel.targetoptions)
+    made._codelibrary.get_cubin()
+    return kernel, made
+
+
+def test_a_kernel_comes_back(folder):
+    kernel, made = compiled()
+    cache = _cache.KernelCache("1", dispatcher._Kernel._rebuild)
+    assert cache.load_overload(VECTOR, kernel.targetctx) is None
+    cache.save_overload(VECTOR, made)
+    (file,) = folder.iterdir()
+    again = cache.load_overload(VECTOR, kernel.targetctx)
+    assert again.entry_name == made.entry_name
+    assert again.signature == made.signature
+    assert again._codelibrary.get_cubin().code == made._codelibrary.get_cubin().code
+    assert _cache.KernelCache("2", None).load_overload(VECTOR, kernel.targetctx) is None
+    file.write_bytes(file.read_bytes()[:-1])
+    assert cache.load_overload(VECTOR, kernel.targetctx) is None
+
+
+def test_other_devices_have_code_of_their_own(folder, monkeypatch):
+    kernel, made = compiled()
+    cache = _cache.KernelCache("1", dispatcher._Kernel._rebuild)
+    cache.save_overload(VECTOR, made)
+    other = types.SimpleNamespace(device=types.SimpleNamespace(compute_capability=(8, 0)))
+    monkeypatch.setattr(devices, "get_context", lambda *_: other)
+    assert cache.load_overload(VECTOR, kernel.targetctx) is None
+
+
+def test_the_target_s_kernels_have_it():
+    assert isinstance(cuda.Kernel(twice, "digest").compiled._cache, _cache.KernelCache)
+    assert not isinstance(cuda.Kernel(twice).compiled._cache, _cache.KernelCache)
