@@ -13,6 +13,13 @@ FASTOPT_PEERS_PYTHON names. fastopt itself need not be installed. Each part runs
 own with a time limit, one after the other: what fails in one is said in the report, and the others
 go on. Work on the device is timed by its events, what a user waits for by the clock.
 
+On a machine without a network, carry wheels of what it lacks of numba, numba-cuda, cuda-core,
+cuda-bindings, cuda-pathfinder and scipy, and of the CUDA libraries that a toolkit there does not
+have (nvidia-nvvm, nvidia-nvjitlink, nvidia-cuda-nvrtc, nvidia-cuda-runtime; all of one CUDA
+version, of the driver's major version), unpack them with ``pip install --no-index --no-deps
+--target``, and put that folder and this repository on PYTHONPATH. With a toolkit, CUDA_HOME tells
+numba-cuda where it is. The tests run as ``python -m pytest -n0 -m gpu tests/gpu``.
+
 Writes ``benchmarks/results/gpu-<device>-<date>.json`` and ``.md`` (after every part, so that what
 was measured before an interruption remains). Without a GPU it says what is missing, and the exit
 status is 1. In Numba's simulator (``NUMBA_ENABLE_CUDASIM=1 ... --quick``) every path of the code is

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from importlib import metadata
 
 import numba
@@ -65,6 +66,10 @@ def run(lines, how):
 
         _, version = driver.cuDriverGetVersion()
         found["driver"] = f"CUDA {version // 1000}.{version % 1000 // 10}"
+    with lines.attempt("what nvidia-smi says"):
+        command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        found["driver"] = f"{said.stdout.split()[0]}, {found.get('driver', '')}"
     with lines.attempt("the runtime's version"):
         found["runtime"] = ".".join(map(str, cuda.runtime.get_version()))
     lines.line(machine=found)
