@@ -144,7 +144,7 @@ def callback_of(callback):
 def require_memory(batch):
     """Raise before the results are allocated where they cannot fit."""
     n = math.prod(batch.shape)
-    needed = batch.problems * (3 * n * batch.given.x0.itemsize + 7 * 8)
+    needed = batch.problems * (3 * n * batch.given.x0.dtype.itemsize + 7 * 8)
     there = available()
     if needed > there:
         raise MemoryError(

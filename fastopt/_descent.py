@@ -29,7 +29,7 @@ def loop(run, moving, still, shaped, state, limits, options, schedule, data, unt
     """Go on until the problem ends or so many iterations or evaluations are done."""
     while run.status == RUNNING and run.nit < until[0] and run.nfev < until[1]:
         run = propose(run, moving, still, state, limits, options, schedule)
-        f = value(shaped, moving[-2], data)
+        f = 1.0 * value(shaped, moving[-2], data)  # of float64, as the scalars of a run are
         run = judge(run, f, moving, still, shaped, limits, data)
     return run
 

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from fastopt import _result
+from fastopt._fields import is_elsewhere
 
 
 def start_point(x0):
@@ -49,7 +50,7 @@ def boxes_of(bounds, x, shape):
     """(low, high) with a row for each problem, or one for all, or None; x has such rows."""
     if bounds is None:
         return None
-    sides = []
+    x, sides = x.copy_to_host() if is_elsewhere(x) else x, []
     if hasattr(bounds, "lb"):
         sides = [_real("bounds", side) for side in (bounds.lb, bounds.ub)]
     elif hasattr(bounds, "__array__") and np.ndim(bounds) == len(shape) + 2:

@@ -449,3 +449,18 @@ def test_a_forked_child_works():
         finally:
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_float32_objective_with_a_given_rate():
+    """Its value is float32 where nothing in it widens; the loop's own scalars are float64."""
+
+    def fun(x, c):
+        total = 0.0
+        for i in range(c.size):
+            total += (x[i] - c[i]) * (x[i] - c[i])
+        return total
+
+    c, options = np.ones((2, 3), np.float32), {"learning_rate": 0.1, "maxiter": 5}
+    res = fastopt.minimize_batch(fun, np.zeros(3, np.float32), c, options=options)
+    assert res.x.dtype == np.float32
+    assert set(res.status) == {1}

@@ -1,0 +1,197 @@
+"""What fastopt does on this machine's GPU, beside a copy's rate, its CPU and its peers: a report.
+
+Usage::
+
+    python benchmarks/gpu_report.py                 # under 8 minutes
+    python benchmarks/gpu_report.py --minutes 3     # parts are dropped from the end, by name
+    python benchmarks/gpu_report.py --quick         # small sizes: does all of it run here?
+    python benchmarks/gpu_report.py --only sweeps,torch
+
+It needs numba, numba-cuda (with the CUDA wheels: ``numba-cuda[cu13]``), numpy and scipy, and uses
+what is there of PyTorch, JAX (with CUDA), optax, jaxopt and CuPy, in this Python or in the one that
+FASTOPT_PEERS_PYTHON names. fastopt itself need not be installed. Each part runs in a process of its
+own with a time limit, one after the other: what fails in one is said in the report, and the others
+go on. Work on the device is timed by its events, what a user waits for by the clock.
+
+Writes ``benchmarks/results/gpu-<device>-<date>.json`` and ``.md`` (after every part, so that what
+was measured before an interruption remains). Without a GPU it says what is missing, and the exit
+status is 1. In Numba's simulator (``NUMBA_ENABLE_CUDASIM=1 ... --quick``) every path of the code is
+taken at tiny sizes, and the figures are no measurements.
+"""
+
+import argparse
+import contextlib
+import datetime
+import io
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[0] = str(ROOT)  # not this folder, whose modules are benchmarks.something
+
+from benchmarks.gpu import lines as said  # noqa: E402
+from benchmarks.gpu import plan, table  # noqa: E402
+
+LEAST = 15.0  # seconds without which no part is begun
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--minutes", type=float, default=7.0, help="for all parts together")
+    parser.add_argument("--quick", action="store_true", help="small sizes")
+    parser.add_argument("--only", default="", help="names of parts, with commas between them")
+    parser.add_argument("--output", type=pathlib.Path, default=RESULTS, help="folder")
+    parser.add_argument("--here", action="store_true", help="our own parts in this process")
+    parser.add_argument("--part", help="run this one alone and print its lines")
+    parser.add_argument("--folder", type=pathlib.Path, help="with the parts' data")
+    return parser.parse_args()
+
+
+def main():
+    given = arguments()
+    missing = why_not()
+    if missing:
+        print(f"No report: {missing}", file=sys.stderr)
+        return 1
+    simulated = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+    how = plan.SIMULATED if simulated else plan.QUICK if given.quick else plan.How()
+    if given.part:
+        plan.run(given.part, said.Lines(given.part), how._replace(folder=given.folder))
+        return 0
+    with tempfile.TemporaryDirectory(dir=fast_disk()) as folder:
+        runner = Runner(given, how._replace(folder=pathlib.Path(folder)), simulated)
+        return runner.run()
+
+
+def why_not():
+    """What keeps the report from being made, in a sentence."""
+    try:
+        from fastopt import _dispatch
+    except ImportError as error:
+        return f"{error}; numba, numba-cuda, numpy and scipy are needed."
+    return _dispatch.why_not_cuda()
+
+
+def fast_disk():
+    """Memory, where there is enough of it for the data of a million fits."""
+    with contextlib.suppress(OSError, AttributeError):
+        room = os.statvfs("/dev/shm")
+        if room.f_bavail * room.f_frsize > 4e9:
+            return "/dev/shm"
+    return None
+
+
+class Runner:
+    """The parts in turn, within the time that there is."""
+
+    def __init__(self, given, how, simulated):
+        self.given, self.how, self.simulated = given, how, simulated
+        self.ends = time.monotonic() + 60.0 * given.minutes
+        self.report = {"figures": [], "errors": [], "notes": [], "machine": {}, "seconds": {}}
+        self.report |= {"date": datetime.date.today().isoformat(), "quick": given.quick}
+        self.report |= {"simulator": simulated}
+
+    def run(self):
+        only = [name for name in self.given.only.split(",") if name]
+        for name in {*only} - {part.name for part in plan.PARTS}:
+            self.note(f"there is no part called {name}")
+        self.part(plan.ours("machine", "The machine", "machine.run", 60))
+        if not self.report["machine"]:
+            print(f"No report: {'; '.join(self.report['errors'])}", file=sys.stderr)
+            return 1
+        self.part(plan.ours("data", "Data", "data.data", 90))
+        for part in plan.PARTS:
+            if not only or part.name in only:
+                self.part(part)
+            self.write()
+        print(self.write())
+        return 0
+
+    def note(self, text):
+        self.report["notes"].append(text)
+
+    def part(self, part):
+        left = self.ends - time.monotonic()
+        if left < LEAST:
+            self.note(f"{part.name}: dropped, the {self.given.minutes:g} minutes are over")
+            return
+        print(f"{part.title} ...", file=sys.stderr, flush=True)
+        began, limit = time.monotonic(), min(part.limit, left)
+        if self.given.here and not part.peer:
+            text, trouble = self.inside(part)
+        else:
+            text, trouble = self.outside(part, limit)
+        self.report["seconds"][part.name] = round(time.monotonic() - began, 1)
+        if trouble:
+            self.report["errors"].append(f"{part.name}: {trouble}")
+        for line in said.parse(text):
+            if "machine" in line:
+                self.report["machine"] = line["machine"]
+            elif "error" in line:
+                self.report["errors"].append(f"{part.name}: {line['error']}")
+            elif "skipped" in line:
+                self.note(f"{part.name}: {line['skipped']}")
+            else:
+                self.report["figures"].append({**line, "part": part.name})
+
+    def inside(self, part):
+        """What a part prints, run in this process, and what went wrong."""
+        out = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(out):
+                plan.run(part.name, said.Lines(part.name), self.how)
+        except Exception as error:
+            return out.getvalue(), f"{type(error).__name__}: {error}"
+        return out.getvalue(), ""
+
+    def outside(self, part, limit):
+        """The same in a process of its own, stopped after `limit` seconds."""
+        command = [sys.executable, str(pathlib.Path(__file__).resolve()), "--part", part.name]
+        command += ["--folder", str(self.how.folder), *["--quick"] * self.given.quick]
+        environment = {
+            **os.environ,
+            "NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS": "0",
+            "FASTOPT_CACHE_DIR": str(self.how.folder / "cache"),  # first calls compile
+        }
+        if part.peer:
+            python = os.environ.get("FASTOPT_PEERS_PYTHON", sys.executable)
+            script = ROOT / "benchmarks" / "peers" / part.module
+            sizes = (self.how.folder, self.how.elements, self.how.problems)
+            command = [python, str(script), *map(str, sizes), f"{0.9 * limit:.0f}"]
+        log = self.how.folder / "errors.txt"
+        with open(log, "w") as errors, open(self.how.folder / "out.txt", "w") as out:
+            try:
+                code = subprocess.run(
+                    *(command,), stdout=out, stderr=errors, env=environment, timeout=limit
+                ).returncode
+                trouble = f"exit status {code}: {last(log)}" if code else ""
+            except subprocess.TimeoutExpired:
+                trouble = f"stopped after {limit:.0f} s"
+            except OSError as error:
+                trouble = str(error)
+        return (self.how.folder / "out.txt").read_text(errors="replace"), trouble
+
+    def write(self):
+        """The report as far as it goes; the path of its table."""
+        device = str(self.report["machine"].get("device", "unknown"))
+        slug = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+        quick = "-quick" if self.given.quick and not self.simulated else ""
+        self.given.output.mkdir(parents=True, exist_ok=True)
+        path = self.given.output / f"gpu-{slug}{quick}-{self.report['date']}"
+        return table.write(self.report, path)
+
+
+def last(file):
+    """The end of what a process said before it died."""
+    rows = file.read_text(errors="replace").strip().splitlines()
+    return " | ".join(rows[-3:])[-600:] or "it said nothing"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
