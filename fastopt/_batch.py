@@ -99,10 +99,11 @@ def minimize_batch(
     ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
     """
     rule = _options.find_rule(method)
-    device = _dispatch.requested(device, variable=workers is None)
+    said, device = device, _dispatch.requested(device, variable=workers is None)
+    asked = "FASTOPT_DEVICE=cuda" if device != said else "device='cuda'"
     shared = args if isinstance(args, tuple) else (args,)
     fields = data if isinstance(data, tuple) else (data,)
-    target = _dispatch.target(device, x0, *fields, *shared)
+    target = _dispatch.target(device, x0, *fields, *shared, asked=asked)
     if target.NAME == "cuda" and workers is not None:
         raise ValueError("workers are the CPU's; with device='cuda' leave them out")
     batch = _batch_inputs.read(rule, x0, data, args, bounds, tol, options, target.adopt)

@@ -4,6 +4,7 @@ For Numba's CUDA simulator, which runs a kernel's text thread by thread.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,14 @@ def _row(field, b):
     return plain(field)[b]
 
 
-def plain(array):
+def plain(array) -> Any:
     """The simulator's arrays wrap NumPy's, which users' functions get."""
+    if isinstance(array, tuple):
+        return tuple(map(plain, array))
     array = getattr(array, "_item", array)
     return getattr(array, "_ary", array)
+
+
+def with_numpy(function):
+    """A user's function that gets NumPy's arrays."""
+    return lambda *args: function(*map(plain, args))

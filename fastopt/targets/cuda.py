@@ -25,6 +25,7 @@ from fastopt.targets import (
     _device,
     _device_crew,
     _device_launch,
+    _device_plain_batch,
     _device_solver,
     _device_steps,
     _device_users,
@@ -99,7 +100,8 @@ def user_function(fun, dtype, dual=None):
     """
     if simulated():
         users = {"follow": _device_users.is_users}
-        return link(_device_users.plain(fun), {}, unwrapped, **users)
+        own = link(_device_users.plain(fun), {}, unwrapped, **users)
+        return _device_plain_batch.with_numpy(own)
     if np.dtype(dtype) == np.float32:
         _know_single()
     return _device_users.linked(fun, np.dtype(dtype).type, dual, device_function)
@@ -176,7 +178,8 @@ class Linker:
         if self.simulated and dual:
             from fastopt.derivatives import _python
 
-            return _python.function(_device_users.plain(fun), _device_users.is_users)
+            own = _python.function(_device_users.plain(fun), _device_users.is_users)
+            return _device_plain_batch.with_numpy(own)
         return user_function(fun, dtype, dual)
 
 
