@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from fastopt import _batch_inputs, _dispatch, _local, _objective, _options, _spread
+from fastopt import _batch_inputs, _dispatch, _fields, _local, _objective, _options, _spread
 from fastopt._run import Failed
 from fastopt._status import NOT_RUN
 
@@ -153,5 +153,7 @@ def start_where_not_run(batch, results):
     """Problems that have not run keep their start."""
     left = results.status == NOT_RUN
     if left.any():
-        start = np.broadcast_to(batch.given.x0, results.x.shape)[left]
+        x0 = batch.given.x0
+        x0 = x0.copy_to_host() if _fields.is_elsewhere(x0) else x0
+        start = np.broadcast_to(x0, results.x.shape)[left]
         results.x[left] = results.x_last[left] = start

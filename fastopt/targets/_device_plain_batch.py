@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.targets._columns import WRONG_LENGTH
+
 
 def bindings(layout, shape):
     """For `_device_batch.solve_many`."""
@@ -17,6 +19,7 @@ def bindings(layout, shape):
         "local": lambda real, _: np.zeros(size, real),
         "shaped_as": lambda point: point.reshape(shape),
         "cast": cast,
+        "require_length": require_length,
         "named": named,
         "rows": rows,
     }
@@ -24,6 +27,11 @@ def bindings(layout, shape):
 
 def cast(cls, real, values):
     return cls(*(real(values[i]) for i in range(len(cls._fields))))
+
+
+def require_length(items, count):
+    if not isinstance(items, tuple) or len(items) != count:
+        raise ValueError(WRONG_LENGTH)
 
 
 def named(template, table, row):

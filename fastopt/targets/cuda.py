@@ -22,6 +22,7 @@ from numba import cuda, float32, float64
 from fastopt import _cache, derivatives
 from fastopt._compile import link, unwrapped
 from fastopt.targets import (
+    _columns,
     _device,
     _device_crew,
     _device_launch,
@@ -234,6 +235,8 @@ def crew(batch, fun, jac, objective, rule, results):
     except Exception as error:
         from fastopt.derivatives import _explain_device
 
+        if _columns.WRONG_LENGTH in str(error):
+            raise ValueError(_columns.WRONG_LENGTH) from None
         for function in (fun, jac) if callable(jac) else (fun,):
             explained = _explain_device.explain_device(error, _device_users.plain(function))
             if explained is not error:

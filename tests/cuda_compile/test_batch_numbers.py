@@ -61,6 +61,9 @@ class Host:
     def threads(self, registers, problems):
         return THREADS
 
+    def reserved(self, each):
+        return 0
+
     def free(self):
         return 1e12
 
@@ -72,10 +75,13 @@ class Emulated:
     """A kernel that is compiled for the device, and runs here."""
 
     def __init__(self, text, digest=None):
-        self.text, self.run = text, None
+        self.text, self.run, self.runs = text, None, {}
 
     def registers(self, *arguments):
-        self.run = self.run or emulate.compiled(self.text, *map(numba.typeof, arguments))
+        kinds = tuple(map(numba.typeof, arguments))
+        if kinds not in self.runs:
+            self.runs[kinds] = emulate.compiled(self.text, *kinds)
+        self.run = self.runs[kinds]
         return 128
 
 
@@ -164,9 +170,9 @@ def test_bounds():
 
 
 def test_the_textbook():
-    """No decision depends on the last bits here."""
+    """No decision depends on the last bits here; they grow, some thousandfold in 40 steps."""
     options = {"learning_rate": 0.02, "maxiter": np.arange(1, 41)}
-    res = agree(loop, np.ones(3), decays(40), options=options, tolerance=1e-10)
+    res = agree(loop, np.ones(3), decays(40), options=options, tolerance=1e-7)
     np.testing.assert_array_equal(res.nit, np.arange(1, 41))
 
 
@@ -182,7 +188,7 @@ def test_many_parameters():
 
 
 def test_a_matrix_of_parameters():
-    agree(table, np.full((2, 2), 0.5), decays(5), tolerance=1e-4)
+    agree(table, np.full((5, 2, 2), 0.5), decays(5), tol=1e-4, tolerance=1e-2)
 
 
 def test_differences():
