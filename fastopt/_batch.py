@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from fastopt import _batch_inputs, _dispatch, _local, _objective, _options, _spread
+from fastopt import _batch_inputs, _dispatch, _fields, _local, _objective, _options, _spread
 from fastopt._run import Failed
 from fastopt._status import NOT_RUN
 
@@ -99,10 +99,11 @@ def minimize_batch(
     ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
     """
     rule = _options.find_rule(method)
-    device = _dispatch.requested(device, variable=workers is None)
+    said, device = device, _dispatch.requested(device, variable=workers is None)
+    asked = "FASTOPT_DEVICE=cuda" if device != said else "device='cuda'"
     shared = args if isinstance(args, tuple) else (args,)
     fields = data if isinstance(data, tuple) else (data,)
-    target = _dispatch.target(device, x0, *fields, *shared)
+    target = _dispatch.target(device, x0, *fields, *shared, asked=asked)
     if target.NAME == "cuda" and workers is not None:
         raise ValueError("workers are the CPU's; with device='cuda' leave them out")
     batch = _batch_inputs.read(rule, x0, data, args, bounds, tol, options, target.adopt)
@@ -152,5 +153,7 @@ def start_where_not_run(batch, results):
     """Problems that have not run keep their start."""
     left = results.status == NOT_RUN
     if left.any():
-        start = np.broadcast_to(batch.given.x0, results.x.shape)[left]
+        x0 = batch.given.x0
+        x0 = x0.copy_to_host() if _fields.is_elsewhere(x0) else x0
+        start = np.broadcast_to(x0, results.x.shape)[left]
         results.x[left] = results.x_last[left] = start

@@ -32,6 +32,7 @@ def show_config():
         "threads": f"{processor['threads']} of {os.cpu_count()} processors",
         "cache": _cache.directory() or "off",
         "cuda": _dispatch.cuda_in_words(),
+        "batches": f"device='auto' means {_dispatch.requested('auto', variable=True)!r}",
     }
     for name, value in rows.items():
         print(f"{name:10} {value}")

@@ -1,10 +1,13 @@
 """One problem whose x lives on a device, and whose objective is called from Python."""
 
+import contextlib
+import functools
+
 import numpy as np
 
 from fastopt import _compile, _options, _result, rules
 from fastopt._fields import is_elsewhere
-from fastopt._inputs import inside, sides_of
+from fastopt._inputs import inside, sides_of, start_point
 from fastopt._objective import name_of
 from fastopt._problem import Problem
 from fastopt._run import Run
@@ -48,7 +51,7 @@ class Functions:
 
     def number(self, f):
         if not is_elsewhere(f):
-            return self.upload(np.full(1, float(f)))
+            return self.upload(np.full(1, float(f)))  # in the stream that the kernel runs in
         f = self.adopt("what fun returns", f, wait=False)
         if f.size != 1 or f.dtype.kind != "f":
             raise TypeError(
@@ -95,6 +98,7 @@ class DeviceProblem(Problem):
         x, g, best_x, best_g = (make(n, dtype) for _ in range(4))
         for array in (x, best_x):
             array.copy_to_device(x0, stream=stream)
+        best_g.copy_to_device(np.full(n, np.nan, dtype), stream=stream)
         self.best_f = send(np.full(1, np.nan))
         self.moving, self.still = (g, x), (*(box or (x, x)), best_x, best_g, self.best_f)
         if auto:
@@ -113,11 +117,10 @@ class DeviceProblem(Problem):
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.rules = chosen.limits, chosen.rule, schedule
         self.chosen, self.objective, self.before, self.reason = chosen, objective, 0, None
-        self.proposed = False
         device.settle()
 
     def launch(self, f, d):
-        """One round of `go_on`."""
+        """Propose a point, where d is empty, or judge it."""
         how = self.blocks, self.threads, self.stream, 8 * (WORDS + BLOCK)
         arrays = *self.records, self.moving, self.still, self.state
         self.kernel[how](*arrays, self.rules, f, d, self.partials, self.arrived)
@@ -125,11 +128,22 @@ class DeviceProblem(Problem):
 
     def call(self, until):
         """One evaluation; its scalars come to the host, in one copy."""
-        if not self.proposed:
+        with self.alone():
             self.launch(self.best_f, self.x[:0])
-            self.proposed = True
-        self.launch(*self.objective.evaluate(self.point))
-        self.device.copy_from(self.records[0], self.record, self.stream)
+        f, d = self.objective.evaluate(self.point)
+        with self.alone():
+            self.launch(f, d)
+            self.device.copy_from(self.records[0], self.record, self.stream)
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Blocks that wait for each other must all be on the device: one such kernel at a time."""
+        if self.blocks == 1:
+            yield
+            return
+        with self.device.lock:
+            yield
+            self.stream.synchronize()
 
     def iterate(self):
         """A copy of x for the callback."""
@@ -138,9 +152,12 @@ class DeviceProblem(Problem):
         return self.objective.wrap(copy)
 
     def interrupted(self):
-        """Ctrl-C inside fun: x still is the last point that has a value, but in the textbook."""
+        """Ctrl-C inside fun: the last point has no value. In the textbook that is x itself."""
         if self.chosen.schedule is not None:
             self.x.copy_to_device(self.still[2], stream=self.stream)
+            best_f = np.empty(1)
+            self.device.copy_from(self.best_f, best_f, self.stream)
+            self.record[4] = best_f[0]
 
     def result(self, status):
         run = Run(*self.record.tolist())
@@ -175,7 +192,7 @@ def build(fun, x0, args, rule, jac, bounds, tol, options, target):
             f"jac = {jac!r}; with x0 on the GPU it must be a function, or True where fun returns "
             "value and gradient, both on the GPU"
         )
-    ours = target.adopt("x0", x0, wait=False)
+    ours = target.adopt("x0", x0 if is_elsewhere(x0) else start_point(x0), wait=False)
     if ours.dtype not in (np.float32, np.float64):
         raise TypeError(f"x0 has dtype {ours.dtype}; on the GPU float64 and float32 are accepted")
     if ours.size == 0:
@@ -192,8 +209,9 @@ def build(fun, x0, args, rule, jac, bounds, tol, options, target):
         box = tuple(map(device.upload, inside(low, high, start)))
     uses, dtype = rules.uses(rule, chosen.rule), np.dtype(ours.dtype)
     kernel = target.team_kernel(rule, chosen, uses, dtype, box is not None)
+    upload = functools.partial(device.upload, stream=stream)
     functions = Functions(
-        *(fun, jac, args, device.like(x0, shape), target.adopt, ours.size, dtype, device.upload)
+        *(fun, jac, args, device.like(x0, shape), target.adopt, ours.size, dtype, upload)
     )
     flat = ours.reshape(ours.size)
     return DeviceProblem(device, stream, kernel, flat, box, chosen, uses, functions)

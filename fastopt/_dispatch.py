@@ -33,8 +33,8 @@ def requested(device, variable=False):
     return device
 
 
-def target(device, *arrays):
-    """The module of the target for these arrays.
+def target(device, *arrays, asked="device='cuda'"):
+    """The module of the target for these arrays; errors say who `asked` for CUDA.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def target(device, *arrays):
     if device == "cuda" or on_device:
         problem = why_not_cuda()
         if problem:
-            raise RuntimeError(f"device='cuda' cannot be used: {problem}")
+            raise RuntimeError(f"{asked} cannot be used: {problem}")
         from fastopt.targets import cuda
 
         return cuda

@@ -35,7 +35,10 @@ def _field(name, value, adopt):
     if isinstance(value, Ragged):
         return value
     if is_elsewhere(value):
-        return adopt(name, value)
+        array = adopt(name, value)
+        if array.ndim == 0:
+            raise ValueError(f"{name} is one number; it must be an array with a row a problem")
+        return array
     if hasattr(value, "__array__") and not np.ma.isMaskedArray(value):  # a Series, say
         value = np.asarray(value)
     listed = isinstance(value, list) and (not value or any(hasattr(r, "__len__") for r in value))
@@ -71,6 +74,8 @@ def _plain(name, value):
 
 
 def _ragged(name, items):
+    if any(map(is_elsewhere, items)):
+        raise TypeError(f"{name} is a list of arrays on a device; give host arrays, or one array")
     rows = [_plain(f"{name}[{b}]", item) for b, item in enumerate(items)]
     if not rows:
         return Ragged(np.empty(0), np.empty(0, np.int64), (np.empty(0, np.int64),))

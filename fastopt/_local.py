@@ -53,10 +53,20 @@ def crew(batch, first, rule, target, threads, results):
 def device_crew(batch, fun, jac, rule, target, results):
     """The crew of a device at work on a batch, and the objective's name for its derivatives."""
     x0, _, rows = batch.example
-    args = *rows, *(a for a in batch.given.args if not is_elsewhere(a))
-    objective = build(fun, jac, args, batch.chosen, x0)
-    if not any(map(is_elsewhere, batch.given.args)):
-        check(batch, fun, objective)
+    # Of arguments on the device only the kinds and shapes are looked at: none is copied.
+    shown = (np.zeros(a.shape, a.dtype) if is_elsewhere(a) else a for a in batch.given.args)
+    batch_here = batch._replace(given=batch.given._replace(args=tuple(shown)))
+    objective = build(fun, jac, (*rows, *batch_here.given.args), batch.chosen, x0)
+    if objective.method == "cs":
+        raise ValueError(
+            "jac='cs' does not run on a GPU; use None (exact derivatives) or '3-point'"
+        )
+    if objective.method in ("callable", "fun") and x0.ndim > 1:
+        raise ValueError(
+            f"x has {x0.ndim} axes, and on a GPU a given gradient is a tuple of numbers; leave jac "
+            "out, or flatten x"
+        )
+    check(batch_here, fun, objective)
     return target.crew(batch, fun, jac, objective, rule, results)
 
 
@@ -69,7 +79,7 @@ def gpu_crew(batch, fun, jac, rule, results):
         return None
     try:
         return device_crew(batch, fun, jac, rule, target, results)
-    except (TypeError, ValueError, MemoryError):  # the CPU says what is wrong with it, if anything
+    except Exception:  # the CPU says what is wrong with it, if anything
         return None
 
 

@@ -93,7 +93,7 @@ def write_partials(context, dual, g, first, size):
         lanes = _dual.separate(builder, dual, _dual.unpack(builder, dual, args[0])[1])
         for j, lane in enumerate(lanes):
             index = builder.add(args[2], args[2].type(j))
-            pointer = builder.gep(array.data, [index])
+            pointer = place_of(context, builder, sig.args[1], array, index)
             if 0 < known <= dual.size:  # all in one pass
                 if j < known:
                     builder.store(lane, pointer)
@@ -103,3 +103,11 @@ def write_partials(context, dual, g, first, size):
         return context.get_dummy_value()
 
     return types.void(dual, g, types.intp, size), codegen
+
+
+def place_of(context, builder, kind, array, i):
+    """A pointer to element i of a vector; on a device those of a thread lie apart."""
+    if kind.layout == "C":
+        return builder.gep(array.data, [i])
+    shape, strides = (cgutils.unpack_tuple(builder, t) for t in (array.shape, array.strides))
+    return cgutils.get_item_pointer2(context, builder, array.data, shape, strides, "A", [i])

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
@@ -17,6 +18,7 @@ from fastopt._run import Run
 from fastopt.targets._intrinsics import _array
 
 WARP = 32
+WRONG_LENGTH = "the gradient must be a tuple of as many numbers as x0 has components"
 SCALARS = len(Run._fields) + 1  # of a problem under way: its `Run`, and f of the best point
 
 
@@ -146,6 +148,14 @@ def local_array(shape):
         return kind(real, other), codegen
 
     return local
+
+
+@intrinsic(prefer_literal=True)
+def require_length(context, items, count):
+    """An error of the compiler where a tuple has another length."""
+    if not isinstance(items, types.BaseTuple) or len(items) != count.literal_value:
+        raise TypingError(WRONG_LENGTH)
+    return types.void(items, count), lambda context, *rest: context.get_dummy_value()
 
 
 def reshaped(shape):

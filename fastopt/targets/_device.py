@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Device:
         self.cuda, self.simulated = cuda, simulated
         self.copied = {"to": 0, "from": 0, "copies": 0}
         self.compute, self.copies = cuda.stream(), cuda.stream()
-        self.ended = cuda.event()
+        self.ended, self.lock = cuda.event(), threading.RLock()
 
     def empty(self, shape, dtype):
         return self.cuda.device_array(shape, dtype)
@@ -50,18 +51,17 @@ class Device:
         self.copied[direction] += array.nbytes
         self.copied["copies"] += 1
 
-    def upload(self, host):
+    def upload(self, host, stream=None):
         """A copy on the device."""
-        host = np.ascontiguousarray(host)
-        if host.size == 0:  # nothing to copy, and no memory of no bytes
-            host = np.zeros([max(1, length) for length in host.shape], host.dtype)
+        host = np.asarray(host, order="C")
         there = self.empty(host.shape, host.dtype)
-        self.copy_to(there, host)
+        self.copy_to(there, host, stream)
         return there
 
-    def copy_to(self, there, host):
-        self.count("to", host)
-        there.copy_to_device(host, stream=self.copies)
+    def copy_to(self, there, host, stream=None):
+        if host.size:
+            self.count("to", host)
+            there.copy_to_device(host, stream=self.copies if stream is None else stream)
 
     def copy_from(self, there, host, stream=None):
         """Bring an array to the host, after what a stream has to do before; and wait for it."""
@@ -75,8 +75,9 @@ class Device:
         self.copies.synchronize()
 
     def launch(self, kernel, threads, *arguments):
-        """Begin it: few threads in small blocks, so that all multiprocessors have some."""
-        block = WARP if threads < BLOCK * self.multiprocessors() else BLOCK
+        """Begin it, with as many threads as `threads` says."""
+        block = self.block(threads)
+        assert threads % block == 0
         kernel[threads // block, block, self.compute](*arguments)
         self.ended.record(self.compute)
 
@@ -106,7 +107,16 @@ class Device:
         """How many threads fit on the device at a time, or are enough: whole warps."""
         each = min(RESIDENT, REGISTERS // (-(-registers // 8) * 8)) // BLOCK * BLOCK
         fit = self.multiprocessors() * max(BLOCK, each)
-        return fit if problems >= fit else -(-problems // WARP) * WARP
+        block = self.block(problems)
+        return min(fit, -(-problems // block) * block)
+
+    def block(self, threads):
+        """Threads of a block: few go in small ones, so that all multiprocessors have some."""
+        return WARP if threads < BLOCK * self.multiprocessors() else BLOCK
+
+    def reserved(self, each):
+        """Bytes that the driver sets aside where a thread has so many in memory of its own."""
+        return self.multiprocessors() * RESIDENT * each
 
     def free(self):
         """Bytes of free memory."""
@@ -115,7 +125,8 @@ class Device:
     def adopt(self, name, array, wait):
         """An array of anyone's on the device, as Numba's; one of the host's is copied there.
 
-        Where it is not used in the stream of its owner, we `wait` for all that is under way.
+        Where it is not used in the stream of its owner, we `wait` for all that is under way;
+        else for the stream that it names, if it does.
         """
         if not is_elsewhere(array):
             array = self.upload(np.asarray(array))
@@ -126,7 +137,7 @@ class Device:
             if not hasattr(array, "__cuda_array_interface__"):
                 array = Shown(_device_arrays.view(array, name), array)
             try:
-                array = self.cuda.as_cuda_array(array, sync=False)
+                array = self.cuda.as_cuda_array(array)
             except RuntimeError as error:  # of a tensor that is part of a graph
                 raise TypeError(
                     f"{name} refuses to be read: {error}; pass {name}.detach()"
@@ -160,6 +171,8 @@ class Device:
     def allocating(self, wanted):
         """A clear error where the memory does not suffice; what was allocated is freed."""
         try:
+            if wanted > self.free():
+                raise MemoryError
             yield
         except Exception as error:
             if "OUT_OF_MEMORY" not in str(error) and not isinstance(error, MemoryError):

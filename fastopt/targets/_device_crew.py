@@ -16,6 +16,7 @@ from fastopt._feed import Given, Results
 from fastopt._status import NOT_RUN
 from fastopt.targets._columns import WARP
 from fastopt.targets._device_batch import DONE, ENDED, NEXT, READY, STOP
+from fastopt.targets._device_solver import PARTIALS, UNROLL
 
 CHUNK = 32e6  # bytes copied at a time: some milliseconds
 SHARE = 0.8  # of the free memory that a batch may take
@@ -49,6 +50,8 @@ class Crew:
         per_row += (3 * n + 2) * dtype.itemsize + 16
         most = device.threads(1, self.total)
         fixed += most * (layout.rows * dtype.itemsize + 8)
+        if n > UNROLL:  # x as duals does not stay in registers
+            fixed += device.reserved((PARTIALS + 2) * n * dtype.itemsize)
         free = device.free() * SHARE - fixed
         self.chunk, self.slots = ring(self.total, per_row, free, whole)
         size = self.chunk * self.slots

@@ -4,8 +4,11 @@ For Numba's CUDA simulator, which runs a kernel's text thread by thread.
 """
 
 import math
+from typing import Any
 
 import numpy as np
+
+from fastopt.targets._columns import WRONG_LENGTH
 
 
 def bindings(layout, shape):
@@ -16,6 +19,7 @@ def bindings(layout, shape):
         "local": lambda real, _: np.zeros(size, real),
         "shaped_as": lambda point: point.reshape(shape),
         "cast": cast,
+        "require_length": require_length,
         "named": named,
         "rows": rows,
     }
@@ -23,6 +27,11 @@ def bindings(layout, shape):
 
 def cast(cls, real, values):
     return cls(*(real(values[i]) for i in range(len(cls._fields))))
+
+
+def require_length(items, count):
+    if not isinstance(items, tuple) or len(items) != count:
+        raise ValueError(WRONG_LENGTH)
 
 
 def named(template, table, row):
@@ -42,7 +51,14 @@ def _row(field, b):
     return plain(field)[b]
 
 
-def plain(array):
+def plain(array) -> Any:
     """The simulator's arrays wrap NumPy's, which users' functions get."""
+    if isinstance(array, tuple):
+        return tuple(map(plain, array))
     array = getattr(array, "_item", array)
     return getattr(array, "_ary", array)
+
+
+def with_numpy(function):
+    """A user's function that gets NumPy's arrays."""
+    return lambda *args: function(*map(plain, args))

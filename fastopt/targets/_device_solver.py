@@ -13,6 +13,8 @@ from fastopt import _search, _textbook, derivatives, rules, schedules
 from fastopt._compile import link
 from fastopt._fields import is_elsewhere
 from fastopt._fingerprint import digest_of
+from fastopt._open import LENGTH
+from fastopt._run import Limits
 from fastopt.rules import _slots
 from fastopt.targets import (
     _columns,
@@ -41,6 +43,7 @@ class Objective(NamedTuple):
     schedule: Any
 
 
+require_length: Any = None  # bound with the rest: (tuple, length), an error where they differ
 _kernels: dict = {}  # digest -> kernel, layout, and what must stay alive
 
 
@@ -68,19 +71,19 @@ def prepared(given, device):
 
     def argument(value):
         if isinstance(value, tuple):
-            return tuple(map(argument, value))
+            items = map(argument, value)
+            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
         if is_elsewhere(value):
             return device.adopt("args", value, wait=True)
         if isinstance(value, np.ndarray):
-            return device.upload(value)
+            return device.upload(value) if value.ndim else value[()]
         return dtype.type(value) if type(value) is float else value  # Python's are of any type
 
-    def table(both):
-        # One by one, float32 counts no further than 2^24.
-        numbers = np.minimum(both[1], 2.0**24) if dtype == np.float32 else both[1]
-        return numbers.astype(dtype)
-
-    tables = {name: table(getattr(given, name)) for name in ("limits", "options", "schedule")}
+    names = ("limits", "options", "schedule")
+    tables = {name: getattr(given, name)[1].astype(dtype) for name in names}
+    if dtype == np.float32:  # which counts one by one no further
+        counts = [Limits._fields.index(name) for name in ("maxiter", "maxfev")]
+        tables["limits"][:, counts] = np.minimum(tables["limits"][:, counts], 2.0**24)
     return given._replace(args=tuple(map(argument, given.args)), **tables)
 
 
@@ -188,6 +191,7 @@ def compiled_bindings(layout, shape):
         "arrays": layout.compiled(),
         "local": _columns.local_array((math.prod(shape),)),
         "cast": _intrinsics.cast,
+        "require_length": _columns.require_length,
         "named": _rows.named,
         "rows": _rows.rows,
     }
@@ -208,8 +212,9 @@ def bind_rate(kind, bound, dtype, target):
 
 
 def write(d, g):
-    """A gradient that is a tuple of numbers; nothing can be raised on a device."""
-    for i in range(len(g)):
+    """A gradient that is a tuple of numbers, as many as x has, which the compiler checks."""
+    require_length(d, LENGTH)
+    for i in range(LENGTH):
         g[i] = d[i]
 
 

@@ -13,7 +13,6 @@ from numba.extending import intrinsic
 
 from fastopt._open import cast, judge, propose
 from fastopt._run import Run
-from fastopt._status import RUNNING
 from fastopt.targets._columns import _made
 from fastopt.targets._intrinsics import _array
 
@@ -30,7 +29,7 @@ BLOCK = 256  # threads; a power of two
 
 
 def go_on(record, left, moving, still, state, rules, f, d, partials, arrived):
-    """Take the value f and the gradient d at the proposed point, if there is one; propose the next.
+    """Propose a point; or, where there is a gradient d, judge it by that and the value f.
 
     The scalars are read from `record` and `left` in another array, since a block may begin late.
     """
@@ -41,7 +40,7 @@ def go_on(record, left, moving, still, state, rules, f, d, partials, arrived):
         for i in share(g.size):
             g[i] = d[i]
         run = judge(run, f[0] * double(1.0), moving, still, moving[-1], limits, ())
-    if run.status == RUNNING:
+    else:
         run = propose(run, moving, still, state, limits, options, schedule)
     if cuda.grid(1) == 0:
         for i in range(len(run)):

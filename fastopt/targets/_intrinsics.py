@@ -7,6 +7,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
+from fastopt.derivatives._seeds import place_of
+
 
 @intrinsic
 def cast(context, cls, real: Any, values):
@@ -21,7 +23,8 @@ def cast(context, cls, real: Any, values):
         for i in range(fields):
             if isinstance(source, types.Array):
                 array = _array(context, builder, source, value)
-                pointer = builder.gep(array.data, [context.get_constant(types.intp, i)])
+                at = context.get_constant(types.intp, i)
+                pointer = place_of(context, builder, source, array, at)
                 items.append((builder.load(pointer), source.dtype))
             else:
                 items.append((builder.extract_value(value, i), source[i]))
@@ -41,11 +44,10 @@ def fetch(context, arrays, size):
     def codegen(context, builder, signature, args):
         copies = []
         for k, kind in enumerate(kinds):
+            source = _array(context, builder, kind, builder.extract_value(args[0], k))
             item = context.get_data_type(kind.dtype)
             data = cgutils.alloca_once(builder, item, size=n)
-            for i in range(n):
-                source = _pointer(context, builder, arrays[k], args[0], k, i)
-                builder.store(builder.load(source), builder.gep(data, [i32(i)]))
+            _copy(builder, source.data, data, n)
             width = context.get_constant(types.intp, context.get_abi_sizeof(item))
             shape = cgutils.pack_array(builder, [context.get_constant(types.intp, n)])
             copy = _array(context, builder, kind)
@@ -62,30 +64,21 @@ def bring_back(context, sources, targets, size):
     """Write arrays of `size` elements back to where they were fetched from."""
 
     def codegen(context, builder, signature, args):
-        for k in range(len(targets)):
-            for i in range(size.literal_value):
-                source, target = (
-                    _pointer(context, builder, kinds[k], value, k, i)
-                    for kinds, value in zip((sources, targets), args[:2], strict=True)
-                )
-                builder.store(builder.load(source), target)
+        for k, kind in enumerate(targets):
+            source, target = (
+                _array(context, builder, kind, builder.extract_value(both, k)).data
+                for both in args[:2]
+            )
+            _copy(builder, source, target, size.literal_value)
         return context.get_dummy_value()
 
     return types.void(sources, targets, size), codegen
 
 
-def i32(i):
-    return ir.Constant(ir.IntType(32), i)
-
-
-def _pointer(context, builder, kind, arrays, k, i):
-    """Where element i of array k of a tuple lies."""
-    array = _array(context, builder, kind, builder.extract_value(arrays, k))
-    if kind.layout == "C":
-        return builder.gep(array.data, [i32(i)])
-    strides = cgutils.unpack_tuple(builder, array.strides)
-    shape, at = cgutils.unpack_tuple(builder, array.shape), [strides[0].type(i)]
-    return cgutils.get_item_pointer2(context, builder, array.data, shape, strides, "A", at)
+def _copy(builder, source, target, n):
+    for i in range(n):
+        at = [ir.Constant(ir.IntType(32), i)]
+        builder.store(builder.load(builder.gep(source, at)), builder.gep(target, at))
 
 
 def _array(context, builder, kind, value=None):

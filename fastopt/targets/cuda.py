@@ -22,9 +22,11 @@ from numba import cuda, float32, float64
 from fastopt import _cache, derivatives
 from fastopt._compile import link, unwrapped
 from fastopt.targets import (
+    _columns,
     _device,
     _device_crew,
     _device_launch,
+    _device_plain_batch,
     _device_solver,
     _device_steps,
     _device_users,
@@ -99,7 +101,8 @@ def user_function(fun, dtype, dual=None):
     """
     if simulated():
         users = {"follow": _device_users.is_users}
-        return link(_device_users.plain(fun), {}, unwrapped, **users)
+        own = link(_device_users.plain(fun), {}, unwrapped, **users)
+        return _device_plain_batch.with_numpy(own)
     if np.dtype(dtype) == np.float32:
         _know_single()
     return _device_users.linked(fun, np.dtype(dtype).type, dual, device_function)
@@ -176,7 +179,8 @@ class Linker:
         if self.simulated and dual:
             from fastopt.derivatives import _python
 
-            return _python.function(_device_users.plain(fun), _device_users.is_users)
+            own = _python.function(_device_users.plain(fun), _device_users.is_users)
+            return _device_plain_batch.with_numpy(own)
         return user_function(fun, dtype, dual)
 
 
@@ -231,6 +235,8 @@ def crew(batch, fun, jac, objective, rule, results):
     except Exception as error:
         from fastopt.derivatives import _explain_device
 
+        if _columns.WRONG_LENGTH in str(error):
+            raise ValueError(_columns.WRONG_LENGTH) from None
         for function in (fun, jac) if callable(jac) else (fun,):
             explained = _explain_device.explain_device(error, _device_users.plain(function))
             if explained is not error:

@@ -3,7 +3,8 @@
 What numba-cuda gives to NVIDIA's compiler is LLVM code: here it is the same functions that would
 run on the device, turned into text that the host's LLVM takes (opaque pointers, the host's triple)
 and compiled for the CPU, with libm in the place of libdevice. What it shows is that the code which
-fastopt makes for the device is right; it shows nothing of NVIDIA's compiler, or of threads.
+fastopt makes for the device is right; it shows nothing of NVIDIA's compiler, and threads run one
+after the other.
 """
 
 import ctypes
@@ -32,7 +33,7 @@ def host_text(text):
     while POINTER.search(text):
         text = POINTER.sub("ptr", text)
     text = re.sub(r"addrspacecast ptr (\S+) to ptr", r"bitcast ptr \1 to ptr", text)
-    return re.sub(r" addrspace\(\d+\)", "", text)
+    return re.sub(r" addrspace\(\d+\)", "", text).replace("llvm.nvvm.", "nvvm.")
 
 
 # Functions of libdevice that libm does not have: the function, its result, its arguments.
@@ -40,12 +41,25 @@ D, F, INT = ctypes.c_double, ctypes.c_float, ctypes.c_int32
 OTHERS = {
     "isnand": (math.isnan, INT, D),
     "isinfd": (math.isinf, INT, D),
+    "isfinited": (math.isfinite, INT, D),
+    "finitef": (math.isfinite, INT, F),
     "isnanf": (math.isnan, INT, F),
     "isinff": (math.isinf, INT, F),
     "powi": (operator.pow, D, D, INT),
     "powif": (operator.pow, F, F, INT),
     "fast_fdividef": (operator.truediv, F, F, F),
 }
+
+
+# Which thread of which block runs, and how many there are: what the special registers say.
+PLACE = {"tid.x": 0, "ntid.x": 1, "ctaid.x": 0, "nctaid.x": 1}
+
+
+def special(name):
+    """An address for the function that reads a special register."""
+    register = name.removeprefix("nvvm.read.ptx.sreg.")
+    kept.append(ctypes.CFUNCTYPE(INT)(lambda: PLACE[register]))
+    return ctypes.cast(kept[-1], ctypes.c_void_p).value
 
 
 def supply(name):
@@ -85,6 +99,8 @@ def compiled(function, *kinds):
     texts = list(map(host_text, result.library.llvm_strs))
     for name in set(re.findall(r"__nv_\w+", "".join(texts))):
         llvm.add_symbol(name, supply(name))
+    for name in set(re.findall(r"nvvm\.read\.ptx\.sreg\.[\w.]+", "".join(texts))):
+        llvm.add_symbol(name, special(name))
     whole, *others = map(llvm.parse_assembly, texts)
     for other in others:
         whole.link_in(other)

@@ -218,7 +218,9 @@ def test_workers_are_the_cpu_s():
 def test_threads_fill_the_device(registers, problems, monkeypatch):
     """Whole warps, blocks that fit, no more than there are problems."""
     monkeypatch.setattr(_device.Device, "multiprocessors", lambda self: 132)
-    threads = cuda.device().threads(registers, problems)
+    device = cuda.device()
+    threads = device.threads(registers, problems)
+    assert threads % device.block(threads) == 0
     most = 132 * min(2048, 65536 // (-(-registers // 8) * 8)) // 128 * 128
     assert threads % 32 == 0
     assert threads <= max(most, 132 * 128)

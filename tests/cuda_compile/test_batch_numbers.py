@@ -1,0 +1,233 @@
+"""Whole batches by the code for the device, run on the CPU, thread after thread (`emulate`).
+
+All else is what runs on a GPU: the front door, the ring of chunks, the launches and what is read
+off them. Against the same batch on the CPU.
+"""
+
+import contextlib
+import math
+
+import numpy as np
+import pytest
+
+import fastopt
+from fastopt import _dispatch
+
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+import emulate
+import numba
+from assembler import hopper  # noqa: F401
+
+from fastopt.targets import _device_crew, _device_solver, cuda
+
+THREADS = 32
+KERNELS: dict = {}  # compiled once for all tests
+T = np.linspace(0.0, 4.0, 12)
+
+
+class Host:
+    """What `_device.Device` does, with memory of the host's."""
+
+    copies = compute = None
+
+    def __init__(self):
+        self.launches = 0
+
+    def empty(self, shape, dtype):
+        return np.full(shape, 77, dtype)  # whatever lay there before
+
+    def upload(self, host):
+        return np.array(host)
+
+    def copy_to(self, there, host):
+        there[...] = host
+
+    def copy_from(self, there, host, stream=None):
+        host[...] = there
+
+    def settle(self):
+        pass
+
+    def busy(self):
+        return self.launches % 2 == 0  # so that copies go on beside, or not
+
+    def launch(self, kernel, threads, *arguments):
+        self.launches += 1
+        emulate.PLACE.update({"ntid.x": threads})
+        for t in range(threads):
+            emulate.PLACE.update({"tid.x": t})
+            kernel.run(*arguments)
+
+    def threads(self, registers, problems):
+        return THREADS
+
+    def reserved(self, each):
+        return 0
+
+    def free(self):
+        return 1e12
+
+    def allocating(self, wanted):
+        return contextlib.nullcontext()
+
+
+class Emulated:
+    """A kernel that is compiled for the device, and runs here."""
+
+    def __init__(self, text, digest=None):
+        self.text, self.run, self.runs = text, None, {}
+
+    def registers(self, *arguments):
+        kinds = tuple(map(numba.typeof, arguments))
+        if kinds not in self.runs:
+            self.runs[kinds] = emulate.compiled(self.text, *kinds)
+        self.run = self.runs[kinds]
+        return 128
+
+
+@pytest.fixture(autouse=True)
+def host(monkeypatch):
+    host = Host()
+    monkeypatch.setattr(cuda, "device", lambda: host)
+    monkeypatch.setattr(cuda, "Kernel", Emulated)
+    monkeypatch.setattr(_dispatch, "why_not_cuda", lambda: None)
+    monkeypatch.setattr(_device_solver, "_kernels", KERNELS)
+    monkeypatch.setattr(_device_crew, "CHUNK", 3000.0)
+    return host
+
+
+def loop(p, y, t):
+    total = 0.0
+    for i in range(y.size):
+        r = p[0] * math.exp(-p[1] * t[i]) + p[2] - y[i]
+        total += r * r
+    return total
+
+
+def whole(p, y, t):
+    return np.sum((p[0] * np.exp(-p[1] * t) + p[2] - y) ** 2)
+
+
+def peaks(p, y, t):
+    """Three peaks on a line: eleven parameters, in two passes of partial derivatives."""
+    total = 0.0
+    for i in range(y.size):
+        r = p[9] + p[10] * t[i] - y[i]
+        for k in range(3):
+            z = (t[i] - p[3 * k + 1]) / p[3 * k + 2]
+            r += p[3 * k] * math.exp(-z * z)
+        total += r * r
+    return total
+
+
+def bowl(p, centre):
+    """Seventy parameters: more than are unrolled."""
+    total = 0.0
+    for i in range(p.size):
+        d = (p[i] - centre) * (1.0 + 0.01 * i)
+        total += d * d
+    return total
+
+
+def table(p, y, t):
+    """A matrix of parameters."""
+    total = 0.1 * (p[1, 0] - p[1, 1]) ** 2
+    for i in range(y.size):
+        r = p[0, 0] + p[0, 1] * t[i] + 0.1 * p[1, 0] * p[1, 1] - y[i]
+        total += r * r
+    return total
+
+
+def decays(problems, dtype=np.float64):
+    rng = np.random.default_rng(3)
+    true = rng.uniform([1.0, 0.5, 0.0], [3.0, 2.0, 1.0], (problems, 3))
+    y = true[:, :1] * np.exp(-true[:, 1:2] * T) + true[:, 2:]
+    return (y + 0.03 * rng.normal(size=y.shape)).astype(dtype)
+
+
+def agree(fun, x0, data, args=(T,), tolerance=1e-6, **given):
+    """Both contract multiply-adds, not alike: the same minima, by about the same way."""
+    ours = fastopt.minimize_batch(fun, x0, data, args, device="cuda", **given)
+    theirs = fastopt.minimize_batch(fun, x0, data, args, device="cpu", **given)
+    assert ours.device == "cuda"
+    np.testing.assert_array_equal(ours.success, theirs.success)
+    np.testing.assert_allclose(ours.x, theirs.x, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(ours.fun, theirs.fun, rtol=tolerance, atol=tolerance**2)
+    assert abs(ours.nfev.sum() - theirs.nfev.sum()) <= 0.1 * theirs.nfev.sum()
+    return ours
+
+
+@pytest.mark.parametrize("fun", [loop, whole])
+def test_decays(fun, host):
+    res = agree(fun, np.ones(3), decays(150))
+    assert res.success.all()
+    assert host.launches > 2
+
+
+def test_bounds():
+    bounds = [(0.0, 2.5), (0.6, 3.0), (0.1, None)]
+    agree(loop, np.ones(3), decays(40), method="adagrad", bounds=bounds)
+
+
+def test_the_textbook():
+    """No decision depends on the last bits here; they grow, some thousandfold in 40 steps."""
+    options = {"learning_rate": 0.02, "maxiter": np.arange(1, 41)}
+    res = agree(loop, np.ones(3), decays(40), options=options, tolerance=1e-7)
+    np.testing.assert_array_equal(res.nit, np.arange(1, 41))
+
+
+def test_float32():
+    agree(loop, np.ones(3, np.float32), decays(60, np.float32), (T.astype("f4"),), tolerance=2e-3)
+
+
+def test_many_parameters():
+    start = np.array([1.0, 1.0, 0.5, 1.0, 2.0, 0.5, 1.0, 3.0, 0.5, 0.0, 0.0])
+    y = np.array([[peaks(start + 0.1 * k, np.zeros(1), t[None]) ** 0.5 for t in T] for k in (1, 2)])
+    agree(peaks, start, y, options={"maxfev": 40}, tolerance=1e-2)
+    agree(bowl, np.zeros(70), np.arange(1.0, 5.0), ())
+
+
+def test_a_matrix_of_parameters():
+    agree(table, np.full((5, 2, 2), 0.5), decays(5), tol=1e-4, tolerance=1e-2)
+
+
+def test_differences():
+    agree(loop, np.ones(3), decays(8), jac="2-point", tol=1e-4, tolerance=1e-4)
+
+
+def test_unequal_rows():
+    y = decays(30)
+    sizes = 6 + np.arange(30) % 7
+    data = [row[:n] for row, n in zip(y, sizes, strict=True)], [T[:n] for n in sizes]
+    agree(loop, np.ones(3), data, ())
+
+
+@pytest.mark.parametrize("slots", [2, 3])
+def test_a_window_that_moves_on(slots, monkeypatch):
+    """More problems than fit the memory, some a hundred times as long as others."""
+    options = {"learning_rate": 1e-3, "maxiter": np.where(np.arange(157) % 13 == 0, 500, 5)}
+    given = {"options": options, "device": "cuda"}
+    at_once = fastopt.minimize_batch(loop, np.ones(3), decays(157), (T,), **given)
+    monkeypatch.setattr(_device_crew, "ring", lambda *_: (20, slots))
+    counts = []
+    parts = fastopt.minimize_batch(
+        loop, np.ones(3), decays(157), (T,), callback=lambda *c: counts.append(c), **given
+    )
+    for name in ("x", "fun", "jac", "x_last", "fun_last", "nit", "nfev", "njev", "status"):
+        np.testing.assert_array_equal(parts[name], at_once[name], err_msg=name)
+    np.testing.assert_array_equal(parts.nit, options["maxiter"])
+    assert counts == sorted(counts)
+    assert counts[-1] == (157, 157)
+
+
+def test_a_launch_ends_anywhere(monkeypatch):
+    """However many evaluations a launch has, the bits are the same."""
+    results = []
+    for rounds in (1, 3, 1000):
+        monkeypatch.setattr(_device_crew, "ROUNDS", rounds)
+        monkeypatch.setattr(_device_crew, "LAUNCH", 1e-9)
+        monkeypatch.setattr(_device_crew, "BRIEF", 1e-9)
+        results.append(fastopt.minimize_batch(loop, np.ones(3), decays(40), (T,), device="cuda"))
+    for other in results[1:]:
+        np.testing.assert_array_equal(other.x, results[0].x)
+        np.testing.assert_array_equal(other.nfev, results[0].nfev)
