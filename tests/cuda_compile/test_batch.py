@@ -109,8 +109,10 @@ def test_real_objectives(name, dtype, tmp_path, record_property):
     check(ptx_of(fun, (n,), dtype), tmp_path, dtype, BUDGET[name, dtype], record_property)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rate", [None, 0.1], ids=["auto", "textbook"])
+WAYS = [(None, "float64"), (None, "float32"), (0.1, "float32")]
+
+
+@pytest.mark.parametrize(("rate", "dtype"), WAYS, ids=["auto", "auto32", "textbook32"])
 @pytest.mark.parametrize("method", fastopt.methods())
 def test_every_rule(method, rate, dtype, tmp_path, record_property):
     ptx = ptx_of(decay, (3,), dtype, method, rate, bounded=True)

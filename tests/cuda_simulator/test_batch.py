@@ -63,11 +63,14 @@ def agree(fun, x0, data, args=(T,), tolerance=1e-12, **given):
 
 @pytest.mark.parametrize("method", fastopt.methods())
 def test_every_rule(method):
-    """At the floor of rounding the last digits decide; so only as far as gtol = 1e-3."""
-    agree(line, X0, Y[:2], method=method, tol=1e-3, tolerance=1e-9)
+    """Against the solution of the normal equations: nothing has to be compiled for the CPU."""
+    res = fastopt.minimize_batch(line, X0, Y[:2], (T,), method=method, device="cuda", tol=1e-4)
+    wanted = np.linalg.lstsq(np.stack([np.ones(4), T], 1), Y[:2].T, rcond=None)[0].T
+    assert res.success.all()
+    np.testing.assert_allclose(res.x, wanted, atol=1e-4)
 
 
-@pytest.mark.parametrize("method", ["rmsprop", "adadelta", "nadam"])
+@pytest.mark.parametrize("method", ["rmsprop", "nadam"])
 def test_the_textbook(method):
     agree(line, X0, Y[:2], method=method, options={"learning_rate": 0.05, "maxiter": 4})
 
@@ -83,8 +86,6 @@ def test_float32():
 
 GIVEN = {
     "2-point": (line, {"jac": "2-point", "tol": 1e-3, "tolerance": 1e-6}),
-    "3-point": (line, {"jac": "3-point", "tol": 1e-3, "tolerance": 1e-6}),
-    "jac": (line, {"jac": line_jac, "tol": 1e-3}),
     "fun": (line_both, {"jac": True, "tol": 1e-3}),
     "bounds": (line, {"bounds": [(0.0, 2.0), (-0.2, 0.5)], "tol": 1e-3}),
     "options": (

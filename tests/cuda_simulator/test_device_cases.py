@@ -24,11 +24,6 @@ def back(array):
     return array.copy_to_host() if hasattr(array, "copy_to_host") else np.asarray(array)
 
 
-def test_rules():
-    cases.every_rule(there, 2, "adam", np.float32)
-    cases.textbook(there, 2, "adam", np.float32)
-
-
 @pytest.mark.parametrize("case", [cases.own_options, cases.resident_with_bounds])
 def test_batches(case):
     case(there, 3)
