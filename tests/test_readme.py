@@ -53,6 +53,14 @@ def test_defaults_in_words():
     assert f"{int(limits.maxfev):,}" in TEXT
 
 
+def test_files_exist():
+    """Those that the text or a command names."""
+    named = re.findall(r"\b(?:benchmarks|examples|tests|fastopt)/[\w/]+(?:\.\w+)?", TEXT)
+    assert len(set(named)) > 5
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
 def test_pictures_exist():
     for path in re.findall(r"!\[.*?\]\((.*?)\)", TEXT):
         assert (ROOT / path).is_file()

@@ -189,6 +189,7 @@ class Kernel:
 
     def __init__(self, text, digest=None):
         self.compiled: Any = cuda.jit(text)
+        self.configured: dict = {}
         if digest and not simulated():
             from numba.cuda.dispatcher import _Kernel
 
@@ -196,9 +197,15 @@ class Kernel:
             self.compiled._cache = _cache.KernelCache(key, _Kernel._rebuild)
 
     def __getitem__(self, how):
-        with warnings.catch_warnings():  # of grids that are smaller than Numba would have them
-            warnings.simplefilter("ignore")
+        if simulated():
             return self.compiled[how]
+        if how not in self.configured:
+            if len(self.configured) > 64:
+                self.configured.clear()
+            with warnings.catch_warnings():  # of grids that are smaller than Numba would have them
+                warnings.simplefilter("ignore")
+                self.configured[how] = self.compiled[how]
+        return self.configured[how]
 
     def registers(self, *arguments):
         """Of a thread, with these arguments; compiles, or loads."""
