@@ -1,6 +1,8 @@
-"""CUDA: sweeps as kernels. The solve loop on a device is still to come.
+"""CUDA: sweeps over device arrays, batches with a thread a problem, one problem on a whole device.
 
-The only module that imports `cuda`; loaded when a device is asked for. numba-cuda provides it.
+The only module that imports `cuda`, which numba-cuda provides; loaded when a device is asked for.
+The texts of the kernels and what drives them are in the `_device_*` modules, and get from here what
+of CUDA they need.
 """
 # numba-cuda's types know neither cuda.grid(1) nor kernel[blocks, threads]:
 # pyright: reportCallIssue=false, reportIndexIssue=false
