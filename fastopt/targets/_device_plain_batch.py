@@ -54,7 +54,8 @@ def _row(field, b):
 def plain(array) -> Any:
     """The simulator's arrays wrap NumPy's, which users' functions get."""
     if isinstance(array, tuple):
-        return tuple(map(plain, array))
+        items = map(plain, array)
+        return type(array)(*items) if hasattr(array, "_fields") else tuple(items)
     array = getattr(array, "_item", array)
     return getattr(array, "_ary", array)
 

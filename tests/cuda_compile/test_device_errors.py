@@ -170,3 +170,14 @@ def test_wrong_results(function, message):
 def test_other_errors_stay():
     error = RuntimeError("no memory left on the device")
     assert explain_device(error, part) is error
+
+
+def asserting(x, t):
+    assert x[0] > 0.0
+    return x[0]
+
+
+def test_what_could_raise_is_refused():
+    """Nobody could be told, and the problem would never end."""
+    with pytest.raises(TypeError, match="asserting cannot run on a GPU: it raises or asserts in"):
+        cuda.user_function(asserting, np.float64)
