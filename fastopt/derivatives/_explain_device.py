@@ -149,7 +149,7 @@ def _what(error, text, code, line):
     name = re.search(r"name '(\w+)' is not defined", text)
     if name:
         return f"the name {name[1]!r} is not defined"
-    if "recursion" in text:
+    if re.search("(?:runaway|unsupported) recursion", text):
         return "recursion is not possible on a GPU"
     for kind, (what, sentence) in _CONSTRUCTS.items():
         if any(isinstance(n, kind) for n in nodes):
