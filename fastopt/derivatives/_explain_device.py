@@ -162,7 +162,9 @@ def _what(error, text, code, line):
     match = [c for c in called if c.rpartition(".")[2] in said]
     if match and match[0].rpartition(".")[2] in _MAKERS:
         return _MEMORY.format(match[0])
-    if match or (called and isinstance(error, KeyError)):  # of a table of implementations
+    # KeyErrors are of a table of implementations; where CPU code has been compiled as well, Numba
+    # goes round in circles for some functions of NumPy, until Python's stack is full.
+    if match or (called and isinstance(error, KeyError | RecursionError)):
         return _NONE.format((match or called)[0])
     arrays = [n for n in nodes if isinstance(n, ast.BinOp | ast.UnaryOp | ast.Compare)]
     if arrays and (re.search(_ALLOCATING, text) or not said or said & _OPERATORS):
