@@ -1,7 +1,6 @@
 """The batch kernel compiled to machine code for sm_90 (Hopper), without a GPU."""
 
 import functools
-import math
 import re
 
 import numpy as np
@@ -17,6 +16,7 @@ import numba.cuda
 from assembler import CC, assemble, hopper  # noqa: F401
 from numba import types
 
+from benchmarks.gpu.jobs import decay, peaks, photons
 from fastopt.targets import _device_solver, cuda
 
 DTYPES = ("float64", "float32")
@@ -24,37 +24,6 @@ DTYPES = ("float64", "float32")
 # have 20 parameters, and stay without spills, 256 threads at a time.
 BUDGET = {("decay", "float64"): 128, ("decay", "float32"): 80, ("photons", "float64"): 128}
 BUDGET |= {("photons", "float32"): 88, ("peaks", "float64"): 255, ("peaks", "float32"): 168}
-
-
-def decay(p, y, t):
-    """An exponential decay on a background, by least squares."""
-    total = 0.0
-    for i in range(y.size):
-        r = p[0] * math.exp(-p[1] * t[i]) + p[2] - y[i]
-        total += r * r
-    return total
-
-
-def photons(p, counts, t):
-    """The same, by Poisson likelihood, of counted photons."""
-    total = 0.0
-    for i in range(counts.size):
-        rate = p[0] * math.exp(-t[i] / p[1]) + p[2]
-        total += rate - counts[i] * math.log(rate)
-    return total
-
-
-def peaks(p, y, t):
-    """Six Gaussian peaks on a line, 20 parameters."""
-    total = 0.0
-    for i in range(y.size):
-        model = p[18] + p[19] * t[i]
-        for k in range(6):
-            z = (t[i] - p[3 * k + 1]) / p[3 * k + 2]
-            model += p[3 * k] * math.exp(-z * z)
-        r = model - y[i]
-        total += r * r
-    return total
 
 
 OBJECTIVES = {"decay": (decay, 3), "photons": (photons, 3), "peaks": (peaks, 20)}

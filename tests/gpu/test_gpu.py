@@ -11,14 +11,6 @@ pytestmark = pytest.mark.gpu
 ULPS = {np.float64: 8, np.float32: 16}
 
 
-@pytest.fixture(scope="module")
-def cuda():
-    problem = _dispatch.why_not_cuda()
-    if problem:
-        pytest.skip(problem)
-    return pytest.importorskip("numba.cuda")
-
-
 def on_device(cuda):
     """A sweep that takes host arrays and works on copies of them on the device."""
     target = _dispatch.target("cuda")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import _dispatch
 
 pytestmark = pytest.mark.gpu
 DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
@@ -18,11 +17,8 @@ MANY = 1_000
 
 
 @pytest.fixture(scope="module")
-def there():
-    problem = _dispatch.why_not_cuda()
-    if problem:
-        pytest.skip(problem)
-    return pytest.importorskip("numba.cuda").to_device
+def there(cuda):
+    return cuda.to_device
 
 
 @pytest.fixture(scope="module")

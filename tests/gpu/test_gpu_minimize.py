@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import _dispatch
 
 pytestmark = pytest.mark.gpu
 DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
@@ -16,13 +15,9 @@ LIBRARIES = pytest.mark.parametrize("library", ["numba", "cupy", "torch"], indir
 
 
 @pytest.fixture
-def library(request):
+def library(request, cuda):
     """How arrays get to the device and back."""
-    problem = _dispatch.why_not_cuda()
-    if problem:
-        pytest.skip(problem)
     if request.param == "numba":
-        cuda = pytest.importorskip("numba.cuda")
         return cuda.to_device, lambda a: a.copy_to_host()
     module = pytest.importorskip(request.param)
     if request.param == "cupy":

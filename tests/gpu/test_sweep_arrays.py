@@ -15,14 +15,6 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float6
 
 
 @pytest.fixture(scope="module")
-def cuda():
-    problem = _dispatch.why_not_cuda()
-    if problem:
-        pytest.skip(problem)
-    return pytest.importorskip("numba.cuda")
-
-
-@pytest.fixture(scope="module")
 def target(cuda):
     return _dispatch.target("cuda")
 
