@@ -100,10 +100,8 @@ def minimize_batch(
     """
     rule = _options.find_rule(method)
     said, device = device, _dispatch.requested(device, variable=workers is None)
-    asked = "FASTOPT_DEVICE=cuda" if device != said else "device='cuda'"
-    shared = args if isinstance(args, tuple) else (args,)
-    fields = data if isinstance(data, tuple) else (data,)
-    target = _dispatch.target(device, x0, *fields, *shared, asked=asked)
+    asked = f"FASTOPT_DEVICE={device}" if device != said else None
+    target = _dispatch.target(device, *_fields.leaves((x0, data, args)), asked=asked)
     if target.NAME == "cuda" and workers is not None:
         raise ValueError("workers are the CPU's; with device='cuda' leave them out")
     batch = _batch_inputs.read(rule, x0, data, args, bounds, tol, options, target.adopt)

@@ -48,7 +48,7 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None):
     tables = _tables.tables(chosen, columns)
     args = args if isinstance(args, tuple) else (args,)
     for k, value in enumerate(args):
-        if not _fields.is_elsewhere(value):
+        if not any(map(_fields.is_elsewhere, _fields.leaves(value))):
             kind_of(f"args[{k}]", value)
     low, high = box or (starts, starts)
     given = Given(starts, low, high, fields, args, *tables)

@@ -11,6 +11,7 @@ from fastopt._inputs import inside, sides_of, start_point
 from fastopt._objective import name_of
 from fastopt._problem import Problem
 from fastopt._run import Run
+from fastopt.derivatives import _plain
 from fastopt.targets._device_team import BLOCK, WORDS
 
 ALONE = 16_384  # elements up to which one block does all: it need not wait for others
@@ -43,15 +44,12 @@ class Functions:
     def evaluate(self, x):
         """The value as an array of one element, and the gradient, flat."""
         f = self.fun(x, *self.args)
-        if self.jac is True:
-            f, d = f
-        else:
-            d = self.jac(x, *self.args)
+        f, d = _plain.pair(f) if self.jac is True else (f, self.jac(x, *self.args))
         return self.number(f), self.vector(d)
 
     def number(self, f):
         if not is_elsewhere(f):
-            return self.upload(np.full(1, float(f)))  # in the stream that the kernel runs in
+            return self.upload(np.full(1, _plain.scalar(f)))  # in the kernel's own stream
         f = self.adopt("what fun returns", f, wait=False)
         if f.size != 1 or f.dtype.kind != "f":
             raise TypeError(
@@ -91,7 +89,17 @@ class DeviceProblem(Problem):
     """
 
     def __init__(self, device, stream, kernel, x0, box, chosen, uses, objective):
-        self.device, self.stream, self.kernel = device, stream, kernel
+        wanted = (9 + 2 * chosen.maxcor + sum(uses)) * x0.size * np.dtype(x0.dtype).itemsize
+        with device.allocating(wanted, "the problem", "a smaller options['maxcor'] needs less"):
+            self.allocate(device, stream, x0, box, chosen, uses)
+        self.kernel, self.objective, self.point = kernel, objective, objective.wrap(self.moving[-1])
+        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+        self.rules = chosen.limits, chosen.rule, schedule
+        self.chosen, self.before, self.reason = chosen, 0, None
+
+    def allocate(self, device, stream, x0, box, chosen, uses):
+        """Arrays on the device, as `Problem` has them."""
+        self.device, self.stream = device, stream
         n, dtype, auto = x0.size, np.dtype(x0.dtype), chosen.schedule is None
         pairs = 2 * chosen.maxcor if auto else 0
         make, send = device.empty, device.upload
@@ -107,16 +115,13 @@ class DeviceProblem(Problem):
             block, along = make((max(1, pairs), n), dtype), make(max(1, pairs), np.float64)
             self.still += (scale, block[:pairs], along)
         self.state = tuple(make(n, dtype) if used else x for used in uses)
-        self.x, self.point = x, objective.wrap(self.moving[-1])
+        self.x = x
         self.blocks = 1 if n <= ALONE else device.multiprocessors()
         self.threads = min(BLOCK, 1 << (n - 1).bit_length())  # a power of two
         self.partials = send(np.zeros((64 + 8 * pairs) * -(-self.blocks // 16) * 16))
         self.arrived = send(np.zeros(1, np.int64))
         self.record = np.array(Run(), float)
         self.records = [send(self.record), send(self.record)]
-        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
-        self.rules = chosen.limits, chosen.rule, schedule
-        self.chosen, self.objective, self.before, self.reason = chosen, objective, 0, None
         device.settle()
 
     def launch(self, f, d):

@@ -33,8 +33,8 @@ def requested(device, variable=False):
     return device
 
 
-def target(device, *arrays, asked="device='cuda'"):
-    """The module of the target for these arrays; errors say who `asked` for CUDA.
+def target(device, *arrays, asked=None):
+    """The module of the target for these arrays; errors say how the device was `asked` for.
 
     Raises
     ------
@@ -44,9 +44,10 @@ def target(device, *arrays, asked="device='cuda'"):
         Where CUDA is asked for and cannot be used; the sentence says what is missing.
     """
     requested(device)
+    asked = asked or f"device={device if device != 'auto' else 'cuda'!r}"
     on_device = any(map(is_elsewhere, arrays))
     if device == "cpu" and on_device:
-        raise ValueError("device='cpu' was given an array that lives on a GPU; copy it first")
+        raise ValueError(f"{asked} was given an array that lives on a GPU; copy it first")
     if device == "cuda" or on_device:
         problem = why_not_cuda()
         if problem:

@@ -99,6 +99,15 @@ def is_elsewhere(value):
     return hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] in CUDA
 
 
+def leaves(value):
+    """What is in nested tuples."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
 def count(field):
     """Number of problems."""
     return len(field.starts) if isinstance(field, Ragged) else len(field)

@@ -22,12 +22,12 @@ def first_problem(batch, fun, jac, rule, target):
     return compiled_problem(fun, jac, args, rule, x0, box(batch), batch.chosen, target)
 
 
-def check(batch, fun, objective):
-    """What compiled code would not notice."""
+def check(batch, fun, objective, strict=False):
+    """What compiled code would not notice; `strict` as in `check_indices`."""
     x0, sides, rows = batch.example
     args = *rows, *batch.given.args
     if np.isfinite(x0).all():  # else that problem alone fails
-        check_indices(fun, objective, x0, args, " in one of the problems")
+        check_indices(fun, objective, x0, args, " in one of the problems", strict)
     if objective.method == "cs":
         check_complex_step(fun, args, x0, sides)
 
@@ -51,11 +51,9 @@ def crew(batch, first, rule, target, threads, results):
 
 
 def device_crew(batch, fun, jac, rule, target, results):
-    """The crew of a device at work on a batch, and the objective's name for its derivatives."""
+    """The crew of a device at work on a batch."""
     x0, _, rows = batch.example
-    # Of arguments on the device only the kinds and shapes are looked at: none is copied.
-    shown = (np.zeros(a.shape, a.dtype) if is_elsewhere(a) else a for a in batch.given.args)
-    batch_here = batch._replace(given=batch.given._replace(args=tuple(shown)))
+    batch_here = batch._replace(given=batch.given._replace(args=shown(batch.given.args)))
     objective = build(fun, jac, (*rows, *batch_here.given.args), batch.chosen, x0)
     if objective.method == "cs":
         raise ValueError(
@@ -66,8 +64,16 @@ def device_crew(batch, fun, jac, rule, target, results):
             f"x has {x0.ndim} axes, and on a GPU a given gradient is a tuple of numbers; leave jac "
             "out, or flatten x"
         )
-    check(batch_here, fun, objective)
+    check(batch_here, fun, objective, strict=True)
     return target.crew(batch, fun, jac, objective, rule, results)
+
+
+def shown(value):
+    """Arguments, zeros in the place of arrays on a device: kinds and shapes without a copy."""
+    if isinstance(value, tuple):
+        items = map(shown, value)
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return np.zeros(value.shape, value.dtype) if is_elsewhere(value) else value
 
 
 def gpu_crew(batch, fun, jac, rule, results):

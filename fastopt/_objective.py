@@ -171,14 +171,16 @@ def _difference_data(x, steps, power, method):
     return steps, z.reshape(-1), z
 
 
-def check_indices(fun, objective, x, args, where=""):
+def check_indices(fun, objective, x, args, where="", strict=False):
     """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
 
     Numba reads on beyond an array, so that a problem with too few parameters or data would converge
     to something. Once for integers and shapes such as these: an evaluation, and a second or less to
-    compile it. It changes nothing: a function that writes to its arguments is left alone.
+    compile it. It changes nothing: a function that writes to its arguments is left alone. What
+    `fun` raises, for shapes that do not fit, say, passes through where the check is `strict`: on a
+    device nothing can be raised.
     """
-    shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args)
+    shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
     if objective.counted or shapes in _indices_checked:
         return
     method = objective.method
@@ -195,8 +197,9 @@ def check_indices(fun, objective, x, args, where=""):
             f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "
             f"{', '.join(str(np.shape(a)) for a in args) or 'none'}{where}"
         ) from None
-    except Exception:  # it writes to them, or the solve meets the same
-        pass
+    except Exception as error:  # it writes to them, or the solve meets the same
+        if strict and not type(error).__module__.startswith("numba"):
+            raise
     if len(_indices_checked) < 10_000:
         _indices_checked.add(shapes)
 

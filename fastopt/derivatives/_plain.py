@@ -53,14 +53,19 @@ def function_with_gradient(fun):
     """`fun` that returns (value, gradient), as ``jac=True`` promises."""
 
     def both(x, *args):
-        result = fun(x.copy(), *args)
-        if not isinstance(result, tuple | list) or len(result) != 2:
-            raise TypeError(
-                f"with jac=True fun must return (value, gradient), not {describe_pair(result)}"
-            )
-        return scalar(result[0]), checked(result[1], x)
+        value, gradient = pair(fun(x.copy(), *args))
+        return scalar(value), checked(gradient, x)
 
     return both
+
+
+def pair(result):
+    """The value and the gradient that `fun` returned."""
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise TypeError(
+            f"with jac=True fun must return (value, gradient), not {describe_pair(result)}"
+        )
+    return result
 
 
 def describe_pair(result):

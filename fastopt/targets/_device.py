@@ -168,7 +168,7 @@ class Device:
         return show
 
     @contextlib.contextmanager
-    def allocating(self, wanted):
+    def allocating(self, wanted, what, advice):
         """A clear error where the memory does not suffice; what was allocated is freed."""
         try:
             if wanted > self.free():
@@ -178,7 +178,6 @@ class Device:
             if "OUT_OF_MEMORY" not in str(error) and not isinstance(error, MemoryError):
                 raise
             raise MemoryError(
-                f"the batch takes {wanted / 1e9:,.1f} GB on the GPU, and {self.free() / 1e9:,.1f} "
-                "GB are free; solve it in parts, give host arrays, which are copied as they are "
-                "needed, or use device='cpu'"
+                f"{what} takes {wanted / 1e9:,.1f} GB on the GPU, and {self.free() / 1e9:,.1f} GB "
+                f"are free; {advice}, or use device='cpu'"
             ) from None

@@ -55,7 +55,8 @@ class Crew:
         free = device.free() * SHARE - fixed
         self.chunk, self.slots = ring(self.total, per_row, free, whole)
         size = self.chunk * self.slots
-        with device.allocating(fixed + per_row * size):
+        advice = "solve it in parts, give host arrays, which are copied as they are needed"
+        with device.allocating(fixed + per_row * size, "the batch", advice):
             there = mapped(given, functools.partial(self.place, size))
             out = results_on(device, size, n, dtype)
             self.control = np.zeros(DONE + self.slots, np.int64)

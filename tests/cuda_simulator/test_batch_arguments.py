@@ -79,3 +79,26 @@ def test_starts_on_the_device_with_bounds():
     res = solve(bowl, x0, numba_cuda.to_device(Y), bounds=[(0.0, 1.5), (0.1, 1.0)], tol=1e-3)
     assert (res.x[:, 0] <= 1.5).all()
     assert (res.x[:, 1] >= 0.1).all()
+
+
+def test_what_fun_raises_for_shapes_is_said_before_anything_runs():
+    """On a device nothing can be raised: the one example on the CPU finds it."""
+    with pytest.raises(ValueError, match="shape|broadcast|reshape"):
+        solve(lambda p, y, t: np.sum((p[0] * t - y) ** 2), data=np.ones((3, 4)), args=(np.ones(5),))
+
+
+def test_arrays_of_a_device_inside_of_tuples():
+    there = numba_cuda.to_device(np.array([2.0, 5.0]))
+    res = fastopt.minimize_batch(
+        lambda p, y, a: bowl(p, y) + a[0] * a[1][1], X0, Y, ((2.0, there),), options={"maxiter": 1}
+    )
+    assert res.device == "cuda"
+    np.testing.assert_allclose(res.fun, [bowl(x, y) + 10.0 for x, y in zip(res.x, Y, strict=True)])
+
+
+def test_who_asked_for_the_cpu_is_said(monkeypatch):
+    monkeypatch.setenv("FASTOPT_DEVICE", "cpu")
+    with pytest.raises(
+        ValueError, match="FASTOPT_DEVICE=cpu was given an array that lives on a GPU"
+    ):
+        fastopt.minimize_batch(bowl, X0, numba_cuda.to_device(Y))
