@@ -3,8 +3,8 @@
 What numba-cuda gives to NVIDIA's compiler is LLVM code: here it is the same functions that would
 run on the device, turned into text that the host's LLVM takes (opaque pointers, the host's triple)
 and compiled for the CPU, with libm in the place of libdevice. What it shows is that the code which
-fastopt makes for the device is right; it shows nothing of NVIDIA's compiler, and threads run one
-after the other.
+fastopt makes for the device is right; it shows nothing of NVIDIA's compiler, or of its caches.
+Threads are called one after the other, or each from a thread of Python's.
 """
 
 import ctypes
@@ -13,15 +13,19 @@ import itertools
 import math
 import operator
 import re
+import threading
 
 import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.cuda.compiler import compile_cuda
 
+llvm.initialize_native_target()
+llvm.initialize_native_asmprinter()
 LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
 INNER = r"(?:\{[^{}]*\}|\[\d+ x [^\[\]{}]*\]|<[^<>]*>|\bi\d+|\bdouble|\bfloat|\bptr)"
 POINTER = re.compile(INNER + r"(?: addrspace\(\d+\))?\*")
+SHARED = 1 << 16  # bytes of shared memory
 NONE = -2  # the status of a function that returns None
 kept: list = []  # engines and callbacks, which code refers to
 
@@ -33,7 +37,13 @@ def host_text(text):
     while POINTER.search(text):
         text = POINTER.sub("ptr", text)
     text = re.sub(r"addrspacecast ptr (\S+) to ptr", r"bitcast ptr \1 to ptr", text)
-    return re.sub(r" addrspace\(\d+\)", "", text).replace("llvm.nvvm.", "nvvm.")
+    text = re.sub(r" addrspace\(\d+\)", "", text).replace("llvm.nvvm.", "nvvm.")
+    text = re.sub(r"call i32 asm .*%dynamic_smem_size.*$", f"add i32 0, {SHARED}", text, flags=re.M)
+    # A block's dynamic shared memory is one, by whatever name it is asked for.
+    text, found = re.subn(r'^@"_cudapy_smem_\d+" = .*$', "", text, flags=re.MULTILINE)
+    text = re.sub(r"_cudapy_smem_\d+", "shared", text)
+    shared = f'\n@"shared" = linkonce_odr global [{SHARED} x i8] zeroinitializer, align 16\n'
+    return text + (shared if found else "")
 
 
 # Functions of libdevice that libm does not have: the function, its result, its arguments.
@@ -51,15 +61,38 @@ OTHERS = {
 }
 
 
-# Which thread of which block runs, and how many there are: what the special registers say.
-PLACE = {"tid.x": 0, "ntid.x": 1, "ctaid.x": 0, "nctaid.x": 1}
+class Place(threading.local):
+    """Which thread of which block the calling one is: what special registers say, and barriers."""
+
+    def __init__(self):
+        self.registers, self.barrier = {}, None
+
+    def take(self, thread, threads, block=0, blocks=1, barrier=None):
+        at = {"tid": thread, "ntid": threads, "ctaid": block, "nctaid": blocks}
+        self.registers, self.barrier = at, barrier
+
+    def read(self, register):
+        name, axis = register.split(".")
+        return self.registers[name] if axis == "x" else int(name.startswith("n"))
+
+    def wait(self):
+        if self.barrier:
+            self.barrier.wait()
+
+
+PLACE = Place()
 
 
 def special(name):
-    """An address for the function that reads a special register."""
+    """An address for what the hardware does: special registers, barriers, fences."""
     register = name.removeprefix("nvvm.read.ptx.sreg.")
-    kept.append(ctypes.CFUNCTYPE(INT)(lambda: PLACE[register]))
-    return ctypes.cast(kept[-1], ctypes.c_void_p).value
+    if register != name:
+        function = ctypes.CFUNCTYPE(INT)(lambda: PLACE.read(register))
+    else:
+        act = {"nvvm.barrier0": PLACE.wait, "nvvm.membar.gl": lambda: None}[name]
+        function = ctypes.CFUNCTYPE(None)(act)
+    kept.append(function)
+    return ctypes.cast(function, ctypes.c_void_p).value
 
 
 def supply(name):
@@ -94,12 +127,15 @@ def flat(value):
 
 
 def compiled(function, *kinds):
-    """A plain function that returns nothing, compiled for the device, to be called here."""
+    """A plain function that returns nothing, compiled for the device, to be called here.
+
+    It has shared memory of its own: as many copies are needed as blocks run at a time.
+    """
     result = compile_cuda(function, numba.types.void, kinds, cc=(9, 0))
     texts = list(map(host_text, result.library.llvm_strs))
     for name in set(re.findall(r"__nv_\w+", "".join(texts))):
         llvm.add_symbol(name, supply(name))
-    for name in set(re.findall(r"nvvm\.read\.ptx\.sreg\.[\w.]+", "".join(texts))):
+    for name in set(re.findall(r"nvvm\.[\w.]+", "".join(texts))):
         llvm.add_symbol(name, special(name))
     whole, *others = map(llvm.parse_assembly, texts)
     for other in others:

@@ -54,9 +54,8 @@ class Host:
 
     def launch(self, kernel, threads, *arguments):
         self.launches += 1
-        emulate.PLACE.update({"ntid.x": threads})
         for t in range(threads):
-            emulate.PLACE.update({"tid.x": t})
+            emulate.PLACE.take(t, threads)
             kernel.run(*arguments)
 
     def threads(self, registers, problems):

@@ -83,7 +83,7 @@ def test_starts_on_the_device_with_bounds():
 
 def test_what_fun_raises_for_shapes_is_said_before_anything_runs():
     """On a device nothing can be raised: the one example on the CPU finds it."""
-    with pytest.raises(ValueError, match="shape|broadcast|reshape"):
+    with pytest.raises(ValueError, match=r"shape|broadcast"):
         solve(lambda p, y, t: np.sum((p[0] * t - y) ** 2), data=np.ones((3, 4)), args=(np.ones(5),))
 
 

@@ -1,0 +1,169 @@
+"""One problem on the whole device, by the code for the device, run on the CPU (`emulate`).
+
+Threads of a block are threads of Python's that meet at barriers; every block has a copy of the
+code, and with it shared memory of its own. Against the same problem on the CPU.
+"""
+
+import contextlib
+import threading
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen, rosen_der
+
+import fastopt
+from fastopt import _device_problem, _dispatch
+
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+import emulate
+import numba
+from assembler import hopper  # noqa: F401
+from test_batch_numbers import Host
+
+from fastopt.targets import _device_solver, cuda
+
+BLOCKS, THREADS = 2, 2
+KERNELS: dict = {}  # compiled once for all tests
+
+
+class There:
+    """An array of the host's that is said to live on a device."""
+
+    def __init__(self, array):
+        self.array = np.asarray(array)
+
+    def __getattr__(self, name):
+        if name in ("size", "shape", "dtype", "ndim"):
+            return getattr(self.array, name)
+        raise AttributeError(name)
+
+    def __getitem__(self, at):
+        return There(self.array[at])
+
+    def reshape(self, *shape):
+        return There(self.array.reshape(*shape))
+
+    def copy_to_host(self):
+        return self.array.copy()
+
+    def copy_to_device(self, source, stream=None):
+        self.array[...] = plain(source)
+
+
+def plain(value):
+    """The arrays themselves, in nested tuples too."""
+    if isinstance(value, tuple):
+        items = map(plain, value)
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return value.array if isinstance(value, There) else value
+
+
+class Team(Host):
+    """A device with a few multiprocessors, each for one block."""
+
+    def empty(self, shape, dtype):
+        return There(np.full(shape, 77, dtype))
+
+    def upload(self, host, stream=None):
+        return There(np.array(host))
+
+    def copy_from(self, there, host, stream=None):
+        host[...] = plain(there)
+
+    def adopt(self, name, array, wait):
+        return array if isinstance(array, There) else There(array)
+
+    def multiprocessors(self):
+        return BLOCKS
+
+    def stream_of(self, array):
+        return None
+
+    def like(self, array, shape):
+        return lambda ours: ours.reshape(shape)
+
+
+class Emulated:
+    """A kernel, launched with a thread of Python's for each of its own."""
+
+    def __init__(self, text, digest=None):
+        self.text, self.copies = text, {}
+
+    def __getitem__(self, how):
+        blocks, threads, _, _ = how
+
+        def launch(*arguments):
+            arguments = plain(arguments)
+            kinds = tuple(map(numba.typeof, arguments))
+            if kinds not in self.copies:
+                copies = [emulate.compiled(self.text, *kinds) for _ in range(BLOCKS)]
+                self.copies[kinds] = copies
+            run(self.copies[kinds][:blocks], threads, arguments)
+
+        return launch
+
+
+def run(copies, threads, arguments):
+    failures = []
+
+    def thread(block, t, barrier):
+        emulate.PLACE.take(t, threads, block, len(copies), barrier)
+        try:
+            copies[block](*arguments)
+        except BaseException as error:
+            failures.append(error)
+            barrier.abort()
+
+    crew = []
+    for block in range(len(copies)):
+        barrier = threading.Barrier(threads, timeout=60)
+        crew += [threading.Thread(target=thread, args=(block, t, barrier)) for t in range(threads)]
+    for one in crew:
+        one.start()
+    for one in crew:
+        one.join()
+    assert not failures, failures
+
+
+@pytest.fixture(autouse=True)
+def team(monkeypatch):
+    device = Team()
+    monkeypatch.setattr(cuda, "device", lambda: device)
+    monkeypatch.setattr(cuda, "Kernel", Emulated)
+    monkeypatch.setattr(_dispatch, "why_not_cuda", lambda: None)
+    monkeypatch.setattr(_device_solver, "_kernels", KERNELS)
+    monkeypatch.setattr(_device_problem, "BLOCK", THREADS)
+    alone = contextlib.nullcontext  # launches here are over when they return
+    monkeypatch.setattr(_device_problem.DeviceProblem, "alone", lambda self: alone())
+    return device
+
+
+def there(function):
+    return lambda x: There(function(plain(x)))
+
+
+START = np.array([-0.2, 0.5, 0.5, 0.3, 0.7])  # more than there are threads
+GIVEN = {
+    "auto": {"tol": 1e-2},
+    "bounds": {"bounds": [(-2.0, 0.6)] * 5, "method": "adagrad", "tol": 1e-2},
+    "textbook": {"options": {"learning_rate": 0.01, "maxiter": 30, "gtol": 1e-9}},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"), [("auto", BLOCKS), ("bounds", 1), ("textbook", 1), ("textbook", BLOCKS)]
+)
+def test_one_problem(name, blocks, monkeypatch):
+    """Sums are added up in another order; the textbook has none that matters."""
+    monkeypatch.setattr(_device_problem, "ALONE", 100 if blocks == 1 else 0)
+    given = GIVEN[name]
+    start = np.clip(START, -2.0, 0.6) if "bounds" in given else START
+    ours = fastopt.minimize(there(rosen), There(start), jac=there(rosen_der), **given)
+    theirs = fastopt.minimize(rosen, start, jac=rosen_der, **given)
+    assert ours.device == "cuda"
+    assert ours.status == theirs.status
+    assert abs(ours.nfev - theirs.nfev) <= 0.2 * theirs.nfev
+    tolerance = 1e-12 if name == "textbook" else 1e-3
+    for field in ("x", "x_last"):
+        np.testing.assert_allclose(plain(ours[field]), theirs[field], atol=tolerance)
+    np.testing.assert_allclose(ours.fun, theirs.fun, atol=tolerance)
