@@ -64,7 +64,7 @@ def minimize(
         CuPy, PyTorch, ...), or "cuda", which copies x0 there, `fun` and `jac` take and return
         arrays on the device (`fun` may return a number); `jac` must be a function, or True, and is
         asked for at every point that `fun` is; neither may write to x. ``x, jac, x_last`` of the
-        result are arrays of x0's kind.
+        result are CuPy's or PyTorch's arrays where x0 is, else Numba's.
 
     Returns
     -------

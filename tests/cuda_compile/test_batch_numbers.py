@@ -35,7 +35,8 @@ class Host:
         self.launches = 0
 
     def empty(self, shape, dtype):
-        return np.full(shape, 77, dtype)  # whatever lay there before
+        """What lay there before: NaN, which spreads where it is read."""
+        return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 77, dtype)
 
     def upload(self, host):
         return np.array(host)
@@ -210,6 +211,16 @@ def test_a_window_that_moves_on(slots, monkeypatch):
     np.testing.assert_array_equal(parts.nit, options["maxiter"])
     assert counts == sorted(counts)
     assert counts[-1] == (157, 157)
+
+
+def test_a_thread_that_fails_is_noticed(host, monkeypatch):
+    """Its problem would never end."""
+    launch = Host.launch
+    monkeypatch.setattr(
+        Host, "launch", lambda self, kernel, threads, *a: launch(self, kernel, 31, *a)
+    )
+    with pytest.raises(RuntimeError, match="fun has failed on the GPU for one of the problems"):
+        fastopt.minimize_batch(loop, np.ones(3), decays(40), (T,), device="cuda")
 
 
 def test_a_launch_ends_anywhere(monkeypatch):

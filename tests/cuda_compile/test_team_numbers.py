@@ -62,7 +62,7 @@ class Team(Host):
     """A device with a few multiprocessors, each for one block."""
 
     def empty(self, shape, dtype):
-        return There(np.full(shape, 77, dtype))
+        return There(super().empty(shape, dtype))
 
     def upload(self, host, stream=None):
         return There(np.array(host))
