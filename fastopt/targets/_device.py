@@ -9,7 +9,7 @@ import numpy as np
 
 from fastopt._fields import is_elsewhere
 from fastopt.targets import _device_arrays
-from fastopt.targets._columns import WARP
+from fastopt.targets._device_layout import WARP
 
 BLOCK = 128  # threads that start and end together
 REGISTERS = 65_536  # of a multiprocessor

@@ -14,8 +14,8 @@ import numpy as np
 from fastopt import _fields
 from fastopt._feed import Given, Results
 from fastopt._status import NOT_RUN
-from fastopt.targets._columns import WARP
 from fastopt.targets._device_batch import DONE, ENDED, NEXT, READY, STOP
+from fastopt.targets._device_layout import WARP
 from fastopt.targets._device_solver import PARTIALS, UNROLL
 
 CHUNK = 32e6  # bytes copied at a time: some milliseconds
@@ -35,7 +35,7 @@ class Crew:
     kernel : callable
         `_device_batch.solve_many`, compiled: ``kernel[blocks, threads, stream]``, and
         ``kernel.registers(*arguments)``.
-    layout : `_columns.Layout`
+    layout : `_device_layout.Layout`
     given, results
         See `fastopt._feed`. Arrays of `given` may live on the host or on the device.
     steps : ndarray

@@ -1,4 +1,4 @@
-"""Stand-ins in plain Python for what `_columns` and `_rows` make for the compiler.
+"""Stand-ins in plain Python for what `_device_layout` and `_rows` make for the compiler.
 
 For Numba's CUDA simulator, which runs a kernel's text thread by thread.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.targets._columns import WRONG_LENGTH
+from fastopt.targets._device_layout import WRONG_LENGTH
 
 
 def bindings(layout, shape):

@@ -17,8 +17,8 @@ from fastopt._open import LENGTH
 from fastopt._run import Limits
 from fastopt.rules import _slots
 from fastopt.targets import (
-    _columns,
     _device_batch,
+    _device_layout,
     _device_plain_batch,
     _device_team,
     _intrinsics,
@@ -106,7 +106,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
     `target` links: see `fastopt.targets.cuda.Linker`.
     """
     n, auto = math.prod(shape), chosen.schedule is None
-    layout = _columns.Layout(auto, bounded, uses, n, 2 * chosen.maxcor if auto else 0)
+    layout = _device_layout.Layout(auto, bounded, uses, n, 2 * chosen.maxcor if auto else 0)
     value, gradient, _ = derivatives.METHODS[objective.method]
     bound = {
         **_slots.bindings(rule, uses),
@@ -138,7 +138,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         if partials == n:
             bound["gradient"] = derivatives.already
         if n > UNROLL and not target.simulated:
-            bound["scratch"] = _columns.local_array(((partials + 1) * n,))
+            bound["scratch"] = _device_layout.local_array(((partials + 1) * n,))
     bound["fun"] = target.user(objective.fun, dtype, dual)
     if objective.method == "callable":
         bound["jac"] = target.user(objective.jac, dtype, None)
@@ -189,13 +189,13 @@ def compiled_bindings(layout, shape):
     """What needs Numba's compiler."""
     bound = {
         "arrays": layout.compiled(),
-        "local": _columns.local_array((math.prod(shape),)),
+        "local": _device_layout.local_array((math.prod(shape),)),
         "cast": _intrinsics.cast,
-        "require_length": _columns.require_length,
+        "require_length": _device_layout.require_length,
         "named": _rows.named,
         "rows": _rows.rows,
     }
-    return bound if len(shape) == 1 else {**bound, "shaped_as": _columns.reshaped(shape)}
+    return bound if len(shape) == 1 else {**bound, "shaped_as": _device_layout.reshaped(shape)}
 
 
 def kind_of(schedule):

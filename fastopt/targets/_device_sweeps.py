@@ -9,7 +9,7 @@ from fastopt import _descent
 from fastopt._compile import link
 from fastopt._open import real
 from fastopt.rules import _slots
-from fastopt.targets import _device_intrinsics, _device_plain
+from fastopt.targets import _device_intrinsics, _device_plain_sweeps
 
 # Bound below, to what the target, the rule and the width of an access make of them.
 cuda: Any = None
@@ -75,7 +75,7 @@ KINDS = {f.__name__: f for f in (together, strided, several)}
 
 def linked(text, rule, uses, dtype, module, wrap, simulated):
     """One of these texts, undecorated, with all of its arithmetic in the element type."""
-    own = _device_plain if simulated else _device_intrinsics
+    own = _device_plain_sweeps if simulated else _device_intrinsics
     width = own.LINE // dtype.itemsize
     rules = {**_slots.bindings(rule, uses), "real": dtype.type, "BOUNDED": False, "cast": own.cast}
     rules.update(each=range, most=dtype.type)  # of what a thread has fetched, all is its own

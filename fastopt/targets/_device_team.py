@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from fastopt._open import cast, judge, propose
 from fastopt._run import Run
-from fastopt.targets._columns import _made
+from fastopt.targets._device_layout import _made
 from fastopt.targets._intrinsics import _array
 
 # Bound by the target.

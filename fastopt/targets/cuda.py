@@ -24,10 +24,10 @@ from numba import cuda, float32, float64
 from fastopt import _cache, derivatives
 from fastopt._compile import link, unwrapped
 from fastopt.targets import (
-    _columns,
     _device,
     _device_crew,
     _device_launch,
+    _device_layout,
     _device_plain_batch,
     _device_solver,
     _device_steps,
@@ -244,8 +244,8 @@ def crew(batch, fun, jac, objective, rule, results):
     except Exception as error:
         from fastopt.derivatives import _explain_device
 
-        if _columns.WRONG_LENGTH in str(error):
-            raise ValueError(_columns.WRONG_LENGTH) from None
+        if _device_layout.WRONG_LENGTH in str(error):
+            raise ValueError(_device_layout.WRONG_LENGTH) from None
         for function in (fun, jac) if callable(jac) else (fun,):
             explained = _explain_device.explain_device(error, _device_users.plain(function))
             if explained is not error:
