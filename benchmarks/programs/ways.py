@@ -4,9 +4,9 @@ import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import batch
 import jax
 import numpy as np
+import turns
 
 ALL, EACH = "vmap", "map"  # or a number: a sequential map over vmaps of so many
 BATCHES = (ALL, EACH, 100, 1_000)
@@ -21,21 +21,22 @@ def over(one, size):
     return jax.jit(lambda y: jax.lax.map(one, y, **several))
 
 
-def fastest(one, y, batches=BATCHES, repeats=8):
-    """Seconds, answers and the way taken; each way is compiled and run once before it is timed."""
+def fastest(one, y, batches=BATCHES):
+    """The job of the fastest way, and which one it is; (ALL,) leaves no choice."""
+    if batches == (ALL,):
+        return job(over(one, ALL), y, 1), {"way": ALL}
     jobs = {(size, 1): job(over(one, size), y, 1) for size in batches}
-    trial = {way: batch.quartile(run, 3) for way, run in jobs.items()}
+    trial = {way: turns.quickest(run) for way, run in jobs.items()}
     # XLA runs a map's small operations on one thread: parts of the batch, a thread each, may help.
     # Not with larger ones: two calls of optimistix' LevenbergMarquardt then wait for each other for
     # ever (seen with jaxlib 0.10.2, vmaps of 1,000 and of all, with asynchronous calls or without).
     size = min((s for s in batches if s in THREADED), key=lambda s: trial[s, 1])
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     jobs[size, cores] = job(over(one, size), y, cores)
-    trial[size, cores] = batch.quartile(jobs[size, cores], 3)
+    trial[size, cores] = turns.quickest(jobs[size, cores])
     way = min(trial, key=trial.get)
-    seconds = batch.quartile(jobs[way], repeats)
-    tried = {f"{size} x {parts}": round(value, 4) for (size, parts), value in trial.items()}
-    return seconds, jobs[way](), {"batch": way[0], "parts": way[1], "tried": tried}
+    name = f"vmaps of {way[0]} in a map" if isinstance(way[0], int) else way[0]
+    return jobs[way], {"way": f"{name}, {way[1]} threads" if way[1] > 1 else name}
 
 
 def job(compiled, y, parts):

@@ -1,0 +1,193 @@
+"""Contests: the same work by us, by peers and at the limit, in turn, each in its own process.
+
+Everyone prepares (compiles, warms up, shows what its work comes to), then waits. In each round
+everyone runs alone for a moment; what counts is the median of its calls. So whatever else the
+machine does meets all of them, and a ratio is that of one round.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import numpy as np
+
+PROGRAMS = pathlib.Path(__file__).parent / "programs"
+OWN = "fastopt", "NumPy", "SciPy"  # what runs in this Python, by the first words of its name
+PATIENCE = 600  # seconds for one answer
+
+
+class Absent(Exception):
+    """A peer that is not installed; the text says which."""
+
+
+class Different(Exception):
+    """A peer whose work comes to something else; the text says how far."""
+
+
+@dataclasses.dataclass
+class Figures:
+    """A contestant's seconds for the whole work, a median a round, and what to know about it."""
+
+    name: str
+    seconds: list = dataclasses.field(default_factory=list)
+    about: dict = dataclasses.field(default_factory=dict)
+    reason: str = ""  # why there are none
+
+    @property
+    def median(self):
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self):
+        return spread(self.seconds)
+
+    def over(self, other):
+        """The ratio to another's seconds, round by round."""
+        return [a / b for a, b in zip(self.seconds, other.seconds, strict=True)]
+
+
+def spread(values):
+    """Half the distance between the quartiles, relative to the median."""
+    low, middle, high = np.percentile(values, (25, 50, 75))
+    return (high - low) / 2 / middle
+
+
+def command(entry, folder):
+    """How to start an entry's program: arguments, environment, and where its answer goes."""
+    answer = pathlib.Path(folder, "answer.npy")
+    python, path = sys.executable, os.pathsep.join(p for p in sys.path if p)
+    environment = {**os.environ, "PYTHONPATH": path}
+    if not entry.name.startswith(OWN) and os.environ.get("FASTOPT_PEERS_PYTHON"):
+        python, environment = os.environ["FASTOPT_PEERS_PYTHON"], dict(os.environ)
+    words = [python, PROGRAMS / entry.program, entry.job, f"{folder}/data.npz", answer]
+    return [str(word) for word in words], environment, answer
+
+
+def failed(entry, text):
+    """The exception for a program that ended early, from what it wrote."""
+    last = (text.strip().splitlines() or ["it was stopped"])[-1]
+    if last.startswith(("ModuleNotFoundError", "ImportError")):
+        return Absent(f"{entry.name}: {last.partition(': ')[2]}")
+    return RuntimeError(f"{entry.program} {entry.job}: {last}")
+
+
+class Contestant:
+    """A program that waits in a process of its own for its turns."""
+
+    def __init__(self, entry, folder):
+        words, environment, answer = command(entry, folder)
+        self.entry = entry
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.errors}
+        self.process = subprocess.Popen(words, text=True, env=environment, **pipes)
+        self.about = self.read()
+        self.part = self.about.pop("part", 1.0)
+        self.answer = np.load(answer)
+
+    def read(self):
+        """The next line of JSON; a program that keeps silent for too long is stopped."""
+        timer = threading.Timer(PATIENCE, self.process.kill)
+        timer.start()
+        while (line := self.process.stdout.readline()) and not line.startswith(("{", "[")):
+            pass  # a library's own words
+        timer.cancel()
+        if line:
+            return json.loads(line)
+        self.close()
+        self.errors.seek(0)
+        raise failed(self.entry, self.errors.read())
+
+    def turn(self, least):
+        """Median seconds of the whole work, from calls of `least` seconds together."""
+        self.process.stdin.write(f"{least}\n")
+        self.process.stdin.flush()
+        return statistics.median(self.read()) / self.part
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Whole:
+    """A program whose turn is a whole process."""
+
+    def __init__(self, entry, folder):
+        self.entry, (self.words, self.environment, answer) = entry, command(entry, folder)
+        self.about = json.loads(self.run().splitlines()[-1])
+        self.answer = np.load(answer)
+
+    def run(self):
+        ended = subprocess.run(
+            self.words,
+            capture_output=True,
+            check=False,
+            text=True,
+            env=self.environment,
+            timeout=PATIENCE,
+        )
+        if ended.returncode:
+            raise failed(self.entry, ended.stderr)
+        return ended.stdout
+
+    def turn(self, least):
+        begin = time.perf_counter()
+        self.run()
+        return time.perf_counter() - begin
+
+    def close(self):
+        pass
+
+
+class Limit:
+    """Hand-written C, which runs in a process of its own every time."""
+
+    def __init__(self, measure):
+        self.measure, self.about = measure, {"version": "C"}
+
+    def turn(self, least):
+        return self.measure()
+
+    def close(self):
+        pass
+
+
+def hold(work, names=None, rounds=7, least=0.2):
+    """Figures of every entry of a work (or of the named ones), ours first, the limit second.
+
+    Raises `Different` where a contestant's answer is not ours; those that are not installed have
+    a reason instead of seconds.
+    """
+    kind = Whole if work.whole else Contestant
+    entries = [e for e in work.entries if names is None or e.name in names]
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(f"{folder}/data.npz", **work.data())
+        figures, running = {}, {}
+        try:
+            for entry in entries:
+                figures[entry.name] = found = Figures(entry.name)
+                try:
+                    running[entry.name] = one = kind(entry, folder)
+                except Absent as reason:
+                    found.reason = str(reason)
+                    continue
+                found.about = one.about
+                if wrong := work.differs(one.answer):
+                    raise Different(f"{work.name}, {entry.name}: {wrong}")
+            if work.limit and (names is None or "limit" in names):
+                figures["limit"] = Figures("limit", about={"version": "C"})
+                running["limit"] = Limit(work.limit)
+            for _ in range(rounds):
+                for name, one in running.items():
+                    figures[name].seconds.append(one.turn(least))
+        finally:
+            for one in running.values():
+                one.close()
+    return figures

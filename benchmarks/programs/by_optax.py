@@ -1,0 +1,95 @@
+"""Optax's part in the contests, compiled by XLA, with buffers donated."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import turns
+import ways
+
+jax.config.update("jax_enable_x64", True)
+
+VERSION = f"optax {optax.__version__}, jax {jax.__version__}"
+RULES = {
+    "rmsprop": functools.partial(optax.rmsprop, decay=0.9, eps=1e-8, eps_in_sqrt=True),
+    "adagrad": functools.partial(optax.adagrad, initial_accumulator_value=0.0, eps=1e-8),
+    "adam": functools.partial(optax.adam, eps=1e-8),
+}
+
+
+def sweep(method, data):
+    """A step over an array, compiled, x and the state given away to be overwritten."""
+    rule, g = RULES[method](1e-3), jnp.asarray(data["g"])
+
+    @functools.partial(jax.jit, donate_argnums=(0, 1))
+    def step(x, state, g):
+        updates, state = rule.update(g, state, x)
+        return optax.apply_updates(x, updates), state
+
+    kept = jnp.array(data["x"]), rule.init(jnp.asarray(data["x"]))
+
+    def run():
+        nonlocal kept
+        kept = jax.block_until_ready(step(*kept, g))
+
+    for _ in range(int(data["steps"])):
+        run()
+    return run, np.array(kept[0]), {"version": VERSION}
+
+
+def descend(gradient, x0, rule, iterations):
+    def step(_, carry):
+        x, state = carry
+        updates, state = rule.update(gradient(x), state)
+        return optax.apply_updates(x, updates), state
+
+    return jax.lax.fori_loop(0, iterations, step, (x0, rule.init(x0)))[0]
+
+
+def iterations(data):
+    """Iterations on the Rosenbrock function in one compiled loop, the gradient by hand."""
+
+    def gradient(x):
+        a, b = x[1] - x[0] * x[0], 1.0 - x[0]
+        return jnp.stack((-400.0 * x[0] * a - 2.0 * b, 200.0 * a))
+
+    call = jax.jit(lambda x, n: descend(gradient, x, RULES["rmsprop"](1e-4), n))
+    x0, n = jnp.asarray(data["x0"]), int(data["iterations"])
+    found = np.array(call(x0, int(data["some"])))
+    return lambda: jax.block_until_ready(call(x0, n)), found, {"version": VERSION}
+
+
+def fixed(kind, vmap, data):
+    """500 iterations of RMSProp on each fit, its gradient by jax.grad or by hand."""
+    points, start, rule = jnp.asarray(data["t"]), jnp.ones(3), RULES["rmsprop"](0.01)
+
+    def misfit(p, y):
+        return jnp.sum((p[0] * jnp.exp(-p[1] * points) + p[2] - y) ** 2)
+
+    def by_hand(p, y):
+        e = jnp.exp(-p[1] * points)
+        r = p[0] * e + p[2] - y
+        return 2 * jnp.stack([jnp.sum(r * e), -p[0] * jnp.sum(r * points * e), jnp.sum(r)])
+
+    gradient = jax.grad(misfit) if kind == "grad" else by_hand
+
+    def fit(y, iterations=500):
+        return descend(lambda p: gradient(p, y), start, rule, iterations)
+
+    found = jax.jit(jax.vmap(lambda y: fit(y, int(data["some"]))))(data["y"])
+    job, way = ways.fastest(fit, data["y"], (ways.ALL,) if vmap else ways.BATCHES)
+    return job, np.array(found), {"version": VERSION, **way}
+
+
+if __name__ == "__main__":
+    turns.take_part(
+        {
+            **{method: functools.partial(sweep, method) for method in RULES},
+            "iterations": iterations,
+            "fixed, vmap": functools.partial(fixed, "grad", True),
+            "fixed, fastest way": functools.partial(fixed, "grad", False),
+            "fixed, by hand": functools.partial(fixed, "by hand", False),
+        }
+    )

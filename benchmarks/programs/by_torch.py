@@ -1,0 +1,69 @@
+"""PyTorch on the CPU in the contests: its optimizers by foreach and, where it can, fused."""
+
+import functools
+
+import torch
+import turns
+
+VERSION = f"torch {torch.__version__}"
+torch.set_default_dtype(torch.float64)
+
+SETTINGS = {
+    "rmsprop": (torch.optim.RMSprop, {"lr": 1e-3, "alpha": 0.9, "eps": 1e-8}),
+    "adagrad": (torch.optim.Adagrad, {"lr": 1e-3, "eps": 1e-8}),
+    "adam": (torch.optim.Adam, {"lr": 1e-3, "eps": 1e-8}),
+}
+
+
+def sweep(method, how, data):
+    """A step over an array; `how` is "foreach" or "fused"."""
+    make, settings = SETTINGS[method]
+    x = torch.nn.Parameter(torch.from_numpy(data["x"]).clone())
+    x.grad = torch.from_numpy(data["g"])
+    optimizer = make([x], **settings, **{how: True})
+    for _ in range(int(data["steps"])):
+        optimizer.step()
+    found = x.detach().numpy().copy()
+    return optimizer.step, found, {"version": VERSION, "threads": torch.get_num_threads()}
+
+
+def iterations(data):
+    """A hundredth of the iterations on the Rosenbrock function, its gradient by hand."""
+
+    def run(iterations=int(data["iterations"]) // 100):
+        x = torch.nn.Parameter(torch.from_numpy(data["x0"]).clone())
+        optimizer = torch.optim.RMSprop([x], lr=1e-4, alpha=0.9, eps=1e-8)
+        for _ in range(iterations):
+            with torch.no_grad():
+                a, b = x[1] - x[0] * x[0], 1.0 - x[0]
+                x.grad = torch.stack((-400.0 * x[0] * a - 2.0 * b, 200.0 * a))
+            optimizer.step()
+        return x.detach().numpy()
+
+    return run, run(int(data["some"])), {"version": VERSION, "part": 0.01}
+
+
+def fixed(data):
+    """500 iterations of RMSProp on all fits at once, derived by autograd; a tenth of them."""
+    t, y = torch.from_numpy(data["t"]), torch.from_numpy(data["y"])
+
+    def run(iterations):
+        x = torch.nn.Parameter(torch.ones(len(y), 3))
+        optimizer = torch.optim.RMSprop([x], lr=0.01, alpha=0.9, eps=1e-8)
+        for _ in range(iterations):
+            optimizer.zero_grad()
+            r = x[:, :1] * torch.exp(-x[:, 1:2] * t) + x[:, 2:] - y
+            (r * r).sum().backward()
+            optimizer.step()
+        return x.detach().numpy()
+
+    return lambda: run(50), run(int(data["some"])), {"version": VERSION, "part": 0.1}
+
+
+if __name__ == "__main__":
+    sweeps = {
+        f"{method}, {how}": functools.partial(sweep, method, how)
+        for method in SETTINGS
+        for how in ("foreach", "fused")
+    }
+    turns.take_part({**sweeps, "iterations": iterations, "fixed": fixed})

@@ -1,0 +1,120 @@
+"""fastopt's own part in the contests."""
+
+import functools
+import importlib.util
+import pathlib
+import sys
+
+import numba
+import numpy as np
+import turns
+
+import fastopt
+from fastopt import rules
+
+# This suite's modules, by file: its folder on the path would put another fastopt before the one
+# that is measured.
+FOLDER = pathlib.Path(__file__).parents[1]
+spec = importlib.util.spec_from_file_location(
+    "benchmarks", FOLDER / "__init__.py", submodule_search_locations=[str(FOLDER)]
+)
+sys.modules["benchmarks"] = importlib.util.module_from_spec(spec)
+
+from benchmarks import batch, derivatives, work  # noqa: E402
+
+ABOUT = {"version": f"fastopt {fastopt.__version__}"}
+THREADS = numba.get_num_threads()
+
+
+def sweep(method, data):
+    """A step over an array; the answer is x after five."""
+    job = work.Sweep(method, data["x"].size, data["x"].dtype)
+    job.x[:], job.g[:] = data["x"], data["g"]
+    for s in job.state:
+        if s is not job.x:
+            s[:] = 0.0
+    options, t = rules.options_class(job.rule)(), 0
+
+    def step():
+        nonlocal t
+        if method == "adam":  # its corrections change
+            t += 1
+            job.c[:] = job.rule.coefficients(options, 1e-3, float(t), 1.0)[0]
+        job()
+
+    for _ in range(int(data["steps"])):
+        step()
+    return step, job.x.copy(), ABOUT
+
+
+def iterations(data):
+    """Textbook iterations on the Rosenbrock function."""
+
+    def run(iterations=int(data["iterations"])):
+        options = {"learning_rate": 1e-4, "maxiter": iterations}
+        return fastopt.minimize(work.rosenbrock, data["x0"], jac=True, options=options)
+
+    return run, run(int(data["some"])).x_last, ABOUT
+
+
+@numba.njit
+def valley(x):
+    """The Rosenbrock function of many pairs, value and gradient."""
+    f, g = 0.0, np.empty_like(x)
+    for i in range(0, x.size, 2):
+        a, b = x[i + 1] - x[i] * x[i], 1.0 - x[i]
+        f += 100.0 * a * a + b * b
+        g[i], g[i + 1] = -400.0 * x[i] * a - 2.0 * b, 200.0 * a
+    return f, g
+
+
+def solve(data):
+    """From a start to a gradient of 1e-5, nothing tuned."""
+    x0 = data["x0"]
+    fun = work.rosenbrock if x0.size == 2 else valley
+
+    def run():
+        return fastopt.minimize(fun, x0, jac=True, tol=1e-5)
+
+    return run, run().x, ABOUT
+
+
+def gradient(data):
+    """Value and gradient of every decay fit."""
+    fits, job = derivatives.Fits(), derivatives.compiled(derivatives.by_array, True)
+    fits.x, fits.t, fits.y = data["x"], data["t"], data["y"]
+    pool = derivatives.ThreadPoolExecutor(THREADS)
+    run = functools.partial(fits.run, job, pool, THREADS)
+    run()
+    return run, fits.g, ABOUT
+
+
+def to_gtol(fun, data):
+    run = functools.partial(batch.solve, data["t"], data["y"], fun=fun)
+    return run, run().x, ABOUT
+
+
+def fixed(fun, data):
+    """500 iterations of RMSProp; the answer is where some iterations lead."""
+    options = {**batch.FIXED, "maxiter": int(data["some"])}
+    found = batch.solve(data["t"], data["y"], options, "rmsprop", fun=fun).x_last
+    run = functools.partial(batch.fixed, data["t"], data["y"], fun=fun)
+    run()
+    return run, found, ABOUT
+
+
+if __name__ == "__main__":
+    turns.take_part(
+        {
+            "rmsprop": functools.partial(sweep, "rmsprop"),
+            "adagrad": functools.partial(sweep, "adagrad"),
+            "adam": functools.partial(sweep, "adam"),
+            "iterations": iterations,
+            "solve": solve,
+            "gradient": gradient,
+            "to gtol": functools.partial(to_gtol, batch.misfit),
+            "to gtol, fastmath": functools.partial(to_gtol, batch.free),
+            "fixed": functools.partial(fixed, batch.misfit),
+            "fixed, fastmath": functools.partial(fixed, batch.free),
+        }
+    )
