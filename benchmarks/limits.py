@@ -2,28 +2,64 @@
 
 import functools
 import pathlib
+import platform
 import shutil
 import subprocess
 import tempfile
 
+import numba
+
 FOLDER = pathlib.Path(__file__).parent
+FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp"]
+if platform.machine().lower() in ("x86_64", "amd64"):
+    FLAGS.append("-mprefer-vector-width=512")
 
 
 @functools.cache
 def program(name="limits"):
-    """Path of the compiled program, or None where there is no C compiler."""
+    """Path of the compiled program, or None where there is no C compiler that knows OpenMP."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
     path = pathlib.Path(tempfile.mkdtemp(prefix="limits-")) / name
-    flags = ["-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-fopenmp"]
-    subprocess.run(
-        [compiler, *flags, str(FOLDER / f"{name}.c"), "-o", str(path), "-lm"], check=True
-    )
-    return path
+    command = [compiler, *FLAGS, str(FOLDER / f"{name}.c"), "-o", str(path), "-lm"]
+    return path if subprocess.run(command, check=False).returncode == 0 else None
+
+
+def needed():
+    """For `setup`: not available without a C compiler."""
+    if program() is None:
+        raise NotImplementedError("no C compiler that knows OpenMP")
+
+
+def _run(name, *words):
+    """Seconds by job name."""
+    command = [program(name), *map(str, words)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {job: float(seconds) for job, seconds, _ in map(str.split, lines.splitlines())}
+
+
+def stream(dtype, slots, n, threads):
+    """Seconds of an in-place pass over n elements: 3 + 2 * slots words an element, no root."""
+    return _run("limits", "stream", dtype, slots, n, threads)["stream"]
+
+
+def rosenbrock():
+    """Seconds of an iteration of RMSProp on the Rosenbrock function, its gradient only."""
+    return _run("limits", "rosenbrock")["rosenbrock"]
+
+
+def fits():
+    """Seconds of 10,000 decay fits: "fits_fixed", 500 iterations, and "fits_auto", to 1e-6."""
+    return _run("limits_fits")
 
 
 def measure(name="limits"):
-    """Seconds by job name: the streams per pass, rosenbrock per iteration, fits for all of them."""
-    lines = subprocess.run([program(name)], check=True, capture_output=True, text=True).stdout
-    return {name: float(time) for name, time, _ in map(str.split, lines.splitlines())}
+    """What `targets` and `batch_targets` ask for."""
+    if name == "limits_fits":
+        return fits()
+    two = {
+        f"stream_f{b}": stream(f"float{b}", 1, 20_000_000, numba.get_num_threads())
+        for b in (32, 64)
+    }
+    return {**two, "rosenbrock": rosenbrock()}
