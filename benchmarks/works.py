@@ -57,7 +57,8 @@ def stepped(method, x, g):
 
 def sweep(method, size, dtype):
     """A step over arrays; where epsilon stands differs among peers, and matters at tiny g only."""
-    n = SIZES[size]
+    n, slots = SIZES[size], 2 if method == "adam" else 1
+    threads = THREADS if n >= 1_000_000 else 1  # to wake others takes longer than the work
 
     def differs(answer):
         x, g = (arrays(n, dtype)[name][:100_000].astype(float) for name in ("x", "g"))
@@ -79,7 +80,7 @@ def sweep(method, size, dtype):
         functools.partial(arrays, n, dtype),
         differs,
         tuple(entries),
-        functools.partial(limits.stream, dtype, 2 if method == "adam" else 1, n, THREADS),
+        functools.partial(limits.stream, dtype, slots, n, threads),
     )
 
 
