@@ -100,9 +100,10 @@ class Contestant:
         timer.cancel()
         if line:
             return json.loads(line)
-        self.close()
         self.errors.seek(0)
-        raise failed(self.entry, self.errors.read())
+        error = failed(self.entry, self.errors.read())
+        self.close()
+        raise error
 
     def turn(self, least):
         """Median seconds of the whole work, from calls of `least` seconds together."""
@@ -111,9 +112,8 @@ class Contestant:
         return statistics.median(self.read()) / self.part
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
+        with self.process, self.errors:  # closes what they read and wrote, and waits
+            self.process.stdin.close()
 
 
 class Whole:
