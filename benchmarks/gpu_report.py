@@ -41,8 +41,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # not this folder, whose modules are benchmarks.something
 
-from benchmarks.gpu import lines as said  # noqa: E402
-from benchmarks.gpu import plan, table  # noqa: E402
+from benchmarks.gpu_parts import lines as said  # noqa: E402
+from benchmarks.gpu_parts import plan, table  # noqa: E402
 
 LEAST = 15.0  # seconds without which no part is begun
 RESULTS = ROOT / "benchmarks" / "results"

@@ -16,7 +16,7 @@ import numba.cuda
 from assembler import CC, assemble, hopper  # noqa: F401
 from numba import types
 
-from benchmarks.gpu.jobs import decay, peaks, photons
+from benchmarks.gpu_parts.jobs import decay, peaks, photons
 from fastopt.targets import _device_solver, cuda
 
 DTYPES = ("float64", "float32")

@@ -18,7 +18,7 @@ import emulate
 import numba
 from assembler import hopper  # noqa: F401
 
-from benchmarks.gpu.jobs import decay as loop
+from benchmarks.gpu_parts.jobs import decay as loop
 from fastopt.targets import _device_crew, _device_solver, cuda
 
 THREADS = 32

@@ -118,5 +118,5 @@ def run(name, lines, how):
         machine.run(lines, how)
         return
     (part,) = (p for p in PARTS if p.name == name)
-    module = importlib.import_module(f"benchmarks.gpu.{part.module}")
+    module = importlib.import_module(f"benchmarks.gpu_parts.{part.module}")
     getattr(module, part.function)(lines, how, *part.arguments)
