@@ -1,15 +1,10 @@
-"""Derived gradients against those written by hand, by differences, and by JAX.
+"""Derived gradients against those written by hand.
 
 The decay fit: three parameters, 64 points, 10,000 problems; each job computes the value and the
 gradient of every problem once, through the functions that the solve loop calls.
 """
 
 import itertools
-import os
-import pathlib
-import subprocess
-import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
@@ -96,17 +91,6 @@ class Fits:
         return seconds / PROBLEMS * 1e9
 
 
-def jax_nanoseconds(fits):
-    """The same by JAX, on the threads it takes, in its own process; None without JAX."""
-    python = os.environ.get("FASTOPT_PEERS_PYTHON", sys.executable)
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "fits.npz"
-        np.savez(file, x=fits.x, t=fits.t, y=fits.y, g=fits.g)
-        script = pathlib.Path(__file__).parent / "peers" / "jax_decay.py"
-        run = subprocess.run([python, script, file], capture_output=True, text=True, check=False)
-    return float(run.stdout.split()[0]) / PROBLEMS * 1e9 if run.returncode == 0 else None
-
-
 JOBS = {
     "loop": (by_loop, True, {}),
     "array": (by_array, True, {}),
@@ -129,20 +113,3 @@ class TrackDecay:
 
     def track_evaluation(self, name):
         return self.fits.nanoseconds(self.job)
-
-
-class TrackOverJax:
-    """The derived gradients' time over JAX's, all threads."""
-
-    unit = "times JAX"
-
-    def setup(self):
-        self.fits, self.job = Fits(), compiled(by_array, True)
-        self.fits.run(self.job)
-
-    def track_over_jax(self):
-        ours = self.fits.nanoseconds(self.job, numba.get_num_threads())
-        theirs = jax_nanoseconds(self.fits)
-        if theirs is None:
-            raise NotImplementedError("JAX is not installed")
-        return ours / theirs

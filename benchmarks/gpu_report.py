@@ -168,7 +168,7 @@ class Runner:
         }
         if part.peer:
             python = os.environ.get("FASTOPT_PEERS_PYTHON", sys.executable)
-            script = ROOT / "benchmarks" / "peers" / part.module
+            script = ROOT / "benchmarks" / "programs" / part.module
             sizes = (self.how.folder, self.how.elements, self.how.problems)
             command = [python, str(script), *map(str, sizes), f"{0.9 * limit:.0f}"]
         log = self.how.folder / "errors.txt"
