@@ -4,7 +4,7 @@ Usage::
 
     python -m benchmarks.compare A B                  # B against A, everything
     python -m benchmarks.compare A B -b REGEX         # part of it; may be given again
-    python -m benchmarks.compare A B --rounds 5 --factor 1.1 --all
+    python -m benchmarks.compare A B --rounds 5 --factor 1.1
 
 Both commits are measured in each of some rounds, A B B A A B, and medians over rounds are compared.
 What then differs by more than the factor is measured again, in twice as many rounds, and only these
@@ -43,7 +43,7 @@ def main():
             print(f"Measured again: {len(doubtful)} of {len(medians)}")
             exactly = [f"^{re.escape(name)}$" for name in doubtful]
             medians |= measure(exactly, 2 * known.rounds)
-        return measure.table(medians, known)
+        return measure.table(medians, known.factor, known.all)
 
 
 def differ(before, after, factor):
@@ -92,8 +92,8 @@ class Measure:
                 if value is None or not math.isnan(value):  # nan: n/a, or not asked for
                     yield name, value
 
-    def table(self, medians, known):
-        """Print asv's table; 1 where something got worse."""
+    def table(self, medians, factor, everything):
+        """Print asv's table of what has changed; 1 where something got worse."""
         from asv.commands.compare import Compare, unroll_result
 
         def rows(which):
@@ -102,17 +102,21 @@ class Measure:
                 values = [medians.get(name, (math.nan, math.nan))[which] for name in names]
                 yield key, params, values, None, None, None, self.machine, "present"
 
-        worse, better = Compare.print_table(
+        worse, _ = Compare.print_table(
             self.conf,
             *self.pair,
-            known.factor,
+            factor,
             split=False,
             resultset_1=rows(0),
             resultset_2=rows(1),
-            only_changed=not known.all,
+            only_changed=not everything,
             sort="ratio",
         )
-        print("Something got worse." if worse else "Better." if better else "Nothing has changed.")
+        ratios = [b / a for a, b in medians.values() if a and b and not differ(a, b, factor)]
+        if ratios:
+            between = f"{min(ratios):.2f} and {max(ratios):.2f}"
+            print(f"Not changed: {len(ratios)}, ratios between {between}")
+        print("Something got worse" if worse else "Nothing got worse")
         return int(worse)
 
 
