@@ -6,17 +6,17 @@ Usage::
     python -m benchmarks.compare A B -b REGEX         # part of it; may be given again
     python -m benchmarks.compare A B --rounds 5 --factor 1.1
 
-Both commits are measured in each of some rounds, A B B A A B, and medians over rounds are compared.
-What then differs by more than the factor is measured again, in twice as many rounds, and only these
-count: other work on the machine does not disturb the same benchmark twice. The table and its marks
-are those of `asv compare`; the exit status is 1 when something got worse or fails.
+Both commits are measured in each of some rounds, A B B A A B, and what a quarter of the rounds stay
+below is compared: other work on the machine only adds. Where this differs by half of what counts as
+a change, it is measured again, in twice as many rounds, and only these count: the same benchmark is
+not disturbed twice. The table and its marks are those of `asv compare`; the exit status is 1 when
+something got worse or fails.
 """
 
 import argparse
 import math
 import os
 import re
-import statistics
 import sys
 import tempfile
 
@@ -37,13 +37,14 @@ def main():
     run.warn_of_changes()
     with tempfile.TemporaryDirectory(prefix="fastopt-compare-") as folder:
         measure = Measure(pair, folder)
-        medians = measure(known.bench, known.rounds)
-        doubtful = [name for name, values in medians.items() if differ(*values, known.factor)]
+        found = measure(known.bench, known.rounds)
+        half = known.factor**0.5
+        doubtful = [name for name, values in found.items() if differ(*values, half)]
         if doubtful:
-            print(f"Measured again: {len(doubtful)} of {len(medians)}")
+            print(f"Measured again: {len(doubtful)} of {len(found)}")
             exactly = [f"^{re.escape(name)}$" for name in doubtful]
-            medians |= measure(exactly, 2 * known.rounds)
-        return measure.table(medians, known.factor, known.all)
+            found |= measure(exactly, 2 * known.rounds)
+        return measure.table(found, known.factor, known.all)
 
 
 def differ(before, after, factor):
@@ -66,7 +67,7 @@ class Measure:
         self.conf, self.params = Config.load(str(run.CONFIG)), {}
 
     def __call__(self, bench, rounds):
-        """Medians of both commits over so many rounds, by name with parameters."""
+        """Values of both commits after so many rounds, by name with parameters."""
         values = [{}, {}]
         for k in range(rounds):
             for which in (0, 1) if k % 2 == 0 else (1, 0):
@@ -74,7 +75,7 @@ class Measure:
                 for name, value in self.once(self.pair[which], bench):
                     values[which].setdefault(name, []).append(value)
         both = values[0].keys() & values[1].keys()
-        return {name: (median(values[0][name]), median(values[1][name])) for name in both}
+        return {name: (quartile(values[0][name]), quartile(values[1][name])) for name in both}
 
     def once(self, commit, bench):
         """Pairs of name and value, after one run of asv."""
@@ -92,14 +93,14 @@ class Measure:
                 if value is None or not math.isnan(value):  # nan: n/a, or not asked for
                     yield name, value
 
-    def table(self, medians, factor, everything):
+    def table(self, found, factor, everything):
         """Print asv's table of what has changed; 1 where something got worse."""
         from asv.commands.compare import Compare, unroll_result
 
         def rows(which):
             for key, params in self.params.items():
                 names = [name for name, _ in unroll_result(key, params, None)]
-                values = [medians.get(name, (math.nan, math.nan))[which] for name in names]
+                values = [found.get(name, (math.nan, math.nan))[which] for name in names]
                 yield key, params, values, None, None, None, self.machine, "present"
 
         worse, _ = Compare.print_table(
@@ -112,7 +113,7 @@ class Measure:
             only_changed=not everything,
             sort="ratio",
         )
-        ratios = [b / a for a, b in medians.values() if a and b and not differ(a, b, factor)]
+        ratios = [b / a for a, b in found.values() if a and b and not differ(a, b, factor)]
         if ratios:
             between = f"{min(ratios):.2f} and {max(ratios):.2f}"
             print(f"Not changed: {len(ratios)}, ratios between {between}")
@@ -120,10 +121,10 @@ class Measure:
         return int(worse)
 
 
-def median(values):
+def quartile(values):
     """That of the rounds that did not fail; None where all did."""
-    numbers = [value for value in values if value is not None]
-    return statistics.median(numbers) if numbers else None
+    numbers = sorted(value for value in values if value is not None)
+    return numbers[(len(numbers) - 1) // 4] if numbers else None
 
 
 if __name__ == "__main__":
