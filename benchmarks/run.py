@@ -4,7 +4,8 @@ Usage::
 
     python -m benchmarks.run                       # the present commit, everything
     python -m benchmarks.run --quick -b minimize   # what `asv run` takes is passed on
-    python -m benchmarks.run --commits A,B,C       # others, with the present benchmarks
+    python -m benchmarks.run --commits A,B,C       # others, by the present benchmarks
+    python -m benchmarks.run --history             # what benchmarks/history.py shows
 
 What is measured is the fastopt that is committed; the benchmarks are those of this checkout.
 Results are added to .asv/results, the site is written to .asv/html.
@@ -25,8 +26,15 @@ CONFIG = ROOT / "benchmarks" / "asv.conf.json"
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.partition("::")[2].partition("\n\nWhat")[0])
     parser.add_argument("--commits", default="HEAD", help="names of commits, with commas between")
+    parser.add_argument("--history", action="store_true", help="its commits, and the present one")
     known, rest = parser.parse_known_args()
-    commits = newest_first(known.commits.split(","))
+    commits = known.commits.split(",")
+    if known.history:
+        from .history import ENDS, MATTER
+
+        commits += ENDS
+        rest += [word for pattern in MATTER for word in ("-b", pattern)]
+    commits = newest_first(commits)
     warn_of_changes()
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(commits))
