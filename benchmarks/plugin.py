@@ -38,10 +38,7 @@ class Present(Environment):
     def matches(cls, python):
         return False  # it is asked for by its name
 
-    def check_presence(self):
-        return False
-
-    def _setup(self):
+    def create(self):
         """Nothing is to be built."""
 
     def install_project(self, conf, repo, commit_hash):
@@ -57,9 +54,10 @@ class Present(Environment):
         self.installed_commit_hash = commit_hash
 
     def run(self, args, **kwargs):
-        env = {**(kwargs.pop("env", None) or os.environ), **self._global_env_vars}
-        folder = str(Path(self._path, self.installed_commit_hash))
-        env |= {"ASV_PYTHONPATH": folder, "PYTHONPATH": folder}  # for it, for processes of its own
+        folder = Path(self._path, self.installed_commit_hash)
+        assert (folder / "fastopt").exists(), folder  # or another fastopt would be measured
+        paths = {"ASV_PYTHONPATH": str(folder), "PYTHONPATH": str(folder)}  # processes of its own
+        env = {**(kwargs.pop("env", None) or os.environ), **self._global_env_vars, **paths}
         return util.check_output([sys.executable, *args], env=env, **kwargs)
 
 

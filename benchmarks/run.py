@@ -12,7 +12,6 @@ Results are added to .asv/results, the site is written to .asv/html.
 """
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -63,10 +62,12 @@ def warn_of_changes():
 
 def machine():
     """Name of this machine in asv's results: its processor and cores; asv is told about it."""
-    from asv.util import get_cpu_info
+    from asv.machine import Machine
 
-    name = re.sub(r"\W+", "-", f"{get_cpu_info()} {os.cpu_count()} cores").strip("-")
-    asv("machine", "--yes", "--machine", name, stdout=subprocess.DEVNULL)
+    about = Machine.get_defaults()
+    name = re.sub(r"\W+", "-", f"{about['cpu']} {about['num_cpu']} cores").strip("-")
+    words = [f"--{field}={value}" for field, value in {**about, "machine": name}.items()]
+    asv("machine", *words, stdout=subprocess.DEVNULL)
     return name
 
 
