@@ -113,13 +113,15 @@ def text(commits, rows, about):
 
 
 def plain(name):
-    """`minimize.TrackCall.track_call('one', 'two')` as minimize.TrackCall: one, two."""
+    """`minimize.TrackCall.track_call('one', 'two')` as minimize.TrackCall.track_call: one, two."""
     function, _, params = name.partition("(")
-    return function.rpartition(".")[0] + (": " + params[:-1].replace("'", "") if params else "")
+    return function + (": " + params[:-1].replace("'", "") if params else "")
 
 
 def shown(value):
-    return f"{value:.3g}" if math.isfinite(value) else "n/a"
+    if not math.isfinite(value):
+        return "n/a"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def changes(commits, rows):

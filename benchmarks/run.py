@@ -12,6 +12,7 @@ Results are added to .asv/results, the site is written to .asv/html.
 """
 
 import argparse
+import platform
 import re
 import subprocess
 import sys
@@ -62,12 +63,11 @@ def warn_of_changes():
 
 def machine():
     """Name of this machine in asv's results: its processor and cores; asv is told about it."""
-    from asv.machine import Machine
+    from asv.machine import Machine, MachineCollection
 
     about = Machine.get_defaults()
     name = re.sub(r"\W+", "-", f"{about['cpu']} {about['num_cpu']} cores").strip("-")
-    words = [f"--{field}={value}" for field, value in {**about, "machine": name}.items()]
-    asv("machine", *words, stdout=subprocess.DEVNULL)
+    MachineCollection.save(name, {**about, "machine": name, "os": platform.system()})
     return name
 
 
