@@ -1,4 +1,8 @@
-"""Batches of small fits: time a fit, over the limit, over two processes, and with a heavy tail."""
+"""Batches: nanoseconds a problem on real examples and on decay fits, and ratios over their limits.
+
+The limit of the decay fits is hand-written C (limits_fits.c) on as many threads. The limit of
+threads is the time of one divided by their number, that of a mixed batch its work divided by them.
+"""
 
 import subprocess
 import sys
@@ -10,7 +14,7 @@ import numpy as np
 import fastopt
 
 from . import fits, limits
-from .work import median
+from .work import clock, from_folder, median, over
 
 PROBLEMS, START = 10_000, np.ones(3)
 AUTO = {"gtol": 1e-6}
@@ -29,6 +33,12 @@ def free(p, y, t):
     for i in range(len(t)):
         s += (p[0] * np.exp(-p[1] * t[i]) + p[2] - y[i]) ** 2
     return s
+
+
+def batches():
+    """Not available before there were batches."""
+    if not hasattr(fastopt, "minimize_batch"):
+        raise NotImplementedError("no minimize_batch")
 
 
 def solve(t, y, options=AUTO, method="adagrad", workers=None, fun=misfit):
@@ -75,48 +85,222 @@ def processes(count):
     return sum(float(process.communicate()[0]) for process in running)
 
 
-class TrackFits:
-    """Nanoseconds a fit, on all threads."""
+def lifetimes():
+    """Poisson fits of decays in the 128 x 128 pixels of an image."""
+    example = from_folder("examples", "lifetime_image")
+    counts = example.simulate(example.truth(128))
+    return len(counts), lambda: example.fit(counts)
 
-    params = ("to gtol 1e-6", "500 iterations")
-    param_names = ("job",)
+
+def growth():
+    """Growth curves of 50 chicks, a hundred times over; ragged data, bounds."""
+    example = from_folder("examples", "growth_curves")
+    _, days, grams = example.load()
+    return 100 * len(days), lambda: example.fit(100 * days, 100 * grams)
+
+
+def bootstrap():
+    """Refits of twelve people's drug concentrations, a thousand each."""
+    example = from_folder("examples", "pharmacokinetics")
+    dose, t, conc = example.load()
+    first = example.fit(example.START, dose, t, conc, np.ones_like(conc))
+    return 1_000 * len(dose), lambda: example.bootstrap("fractional", 1_000, first, dose, t, conc)
+
+
+def nist():
+    """NIST's eight sets from their nearer starts, by AdaGrad, one after the other."""
+    example = from_folder("examples", "nist")
+    sets = [
+        (example.misfit(model), data.starts[1], (data.x, data.y))
+        for data, model in ((example.load(name), m) for name, m in example.MODELS.items())
+    ]
+    options = {"maxfev": 200_000}
+
+    def every():
+        for problem in sets:
+            fastopt.minimize(*problem, method="adagrad", options=options)
+
+    return len(sets), every
+
+
+EXAMPLES = {"lifetimes": lifetimes, "growth": growth, "bootstrap": bootstrap, "nist": nist}
+
+
+class TrackExamples:
+    """Nanoseconds a problem of the examples' own batches, on all threads."""
+
+    params = tuple(EXAMPLES)
+    param_names = ("example",)
     unit = "ns"
+    timeout = 300
 
-    def setup(self, job):
+    def setup(self, example):
+        batches()
+        self.problems, self.job = EXAMPLES[example]()
+        self.job()
+
+    def track_problem(self, example):
+        return median(self.job, 5) / self.problems * 1e9
+
+
+class Fits:
+    """Decay fits of three parameters to 64 points, on all threads."""
+
+    params = (("to gtol 1e-6", "500 iterations"), ("sums in order", "fastmath"))
+    param_names = ("job", "objective")
+    timeout = 120
+
+    def setup(self, job, objective):
+        batches()
         self.t, self.y = fits.make(PROBLEMS)
         self.job = solve if job.startswith("to") else fixed
-        self.job(self.t, self.y)
+        self.fun = misfit if objective == "sums in order" else free
+        self.run()
 
-    def track_fit(self, job):
-        return median(lambda: self.job(self.t, self.y), 5) / PROBLEMS * 1e9
+    def run(self):
+        self.job(self.t, self.y, fun=self.fun)
 
 
-class TrackLimit(TrackFits):
-    """The same over hand-written C on as many threads."""
+class TrackFits(Fits):
+    """Nanoseconds a decay fit of three parameters to 64 points, on all threads."""
+
+    unit = "ns"
+
+    def track_fit(self, job, objective):
+        return median(self.run, 5) / PROBLEMS * 1e9
+
+
+class TrackOverLimit(Fits):
+    """The same over hand-written C, whose sums are in any order; 1 is perfect."""
 
     unit = "times the limit"
 
-    def setup(self, job):
-        if limits.program() is None:
-            raise NotImplementedError("no C compiler")
-        super().setup(job)
+    def setup(self, job, objective):
+        limits.needed()
+        super().setup(job, objective)
 
-    track_fit = None
-
-    def track_over_limit(self, job):
+    def track_over_limit(self, job, objective):
         name = "fits_auto" if self.job is solve else "fits_fixed"
-        ours = median(lambda: self.job(self.t, self.y), 5)
-        return ours / limits.measure("limits_fits")[name]
+        return over(lambda: median(self.run, 3), lambda: limits.fits()[name], 3)
+
+
+class TrackBatches:
+    """A decay fit in batches of several sizes: nanoseconds, and over one in a batch of 10,000."""
+
+    params = (100, 1_000, 10_000, 100_000, 1_000_000)
+    param_names = ("problems",)
+    timeout = 120
+
+    def setup(self, problems):
+        batches()
+        self.t, self.y = fits.make(max(problems, PROBLEMS))
+        self.seconds(PROBLEMS)
+
+    def seconds(self, problems):
+        """Of a fit."""
+        several = range(max(1, PROBLEMS // problems))
+        seconds = clock(lambda: [solve(self.t, self.y[:problems]) for _ in several])
+        return seconds / len(several) / problems
+
+    def track_fit(self, problems):
+        return median(lambda: solve(self.t, self.y[:problems]), 3) / problems * 1e9
+
+    track_fit.unit = "ns"
+
+    def track_over_ten_thousand(self, problems):
+        return over(lambda: self.seconds(problems), lambda: self.seconds(PROBLEMS))
+
+    track_over_ten_thousand.unit = "times one of 10,000"
+
+
+def chain(x, a):
+    """The chained Rosenbrock function, whose steepness differs between problems."""
+    s = 0.0
+    for i in range(x.size - 1):
+        s += a * (x[i + 1] - x[i] * x[i]) ** 2 + (1.0 - x[i]) ** 2
+    return s
+
+
+def chain_by_hand(x, a):
+    s, g = 0.0, np.zeros(x.size)
+    for i in range(x.size - 1):
+        u, v = x[i + 1] - x[i] * x[i], 1.0 - x[i]
+        s += a * u * u + v * v
+        g[i] -= 4.0 * a * u * x[i] + 2.0 * v
+        g[i + 1] += 2.0 * a * u
+    return s, g
+
+
+class TrackParameters:
+    """300 iterations of 2,000 problems of n parameters: nanoseconds an iteration and parameter.
+
+    Derived gradients take n partial derivatives through each of n - 1 terms: over gradients by hand
+    they may grow with n.
+    """
+
+    params = (2, 3, 8, 16, 32)
+    param_names = ("n",)
+    timeout = 120
+
+    def setup(self, n):
+        batches()
+        self.x0, self.a = np.full(n, 0.5), np.linspace(1.0, 10.0, 2_000)
+        self.derived()
+        self.by_hand()
+
+    def run(self, fun, jac):
+        options = {"learning_rate": 1e-3, "maxiter": 300}
+        fastopt.minimize_batch(fun, self.x0, self.a, jac=jac, options=options)
+
+    def derived(self):
+        self.run(chain, None)
+
+    def by_hand(self):
+        self.run(chain_by_hand, True)
+
+    def track_iteration(self, n):
+        return median(self.derived, 5) / (300 * self.a.size * n) * 1e9
+
+    track_iteration.unit = "ns"
+
+    def track_over_by_hand(self, n):
+        return over(lambda: clock(self.derived), lambda: clock(self.by_hand))
+
+    track_over_by_hand.unit = "times one by hand"
+
+
+class TrackThreads:
+    """Time of so many threads times their number over that of one; 1 is perfect."""
+
+    params = (2, 4, 8, 16)
+    param_names = ("threads",)
+    unit = "times the work"
+
+    def setup(self, threads):
+        batches()
+        if threads > numba.get_num_threads():
+            raise NotImplementedError(f"fewer than {threads} processors")
+        self.t, self.y = fits.make(PROBLEMS)
+        self.options = AUTO
+        self.seconds(1)
+
+    def seconds(self, threads):
+        return clock(lambda: solve(self.t, self.y, self.options, workers=threads))
+
+    def track_work(self, threads):
+        return over(lambda: self.seconds(threads), lambda: self.seconds(1), 9) * threads
 
 
 class TrackTail:
-    """All threads' time over the single thread's divided by their number; 1 is perfect."""
+    """The same on all threads where 1 % of the problems take a thousand times as long."""
 
     params = ("first", "last", "spread")
     param_names = ("heavy problems",)
     unit = "times the work"
+    timeout = 120
 
     def setup(self, place):
+        batches()
         self.t, self.y = fits.make(PROBLEMS)
         self.options, self.threads = tail(place=place), numba.get_num_threads()
         if self.threads < 2:
@@ -124,28 +308,10 @@ class TrackTail:
         self.seconds(1)
 
     def seconds(self, workers):
-        begin = time.perf_counter()
-        solve(self.t, self.y, self.options, "rmsprop", workers)
-        return time.perf_counter() - begin
+        return clock(lambda: solve(self.t, self.y, self.options, "rmsprop", workers))
 
     def track_balance(self, place):
-        ratios = [self.seconds(None) / self.seconds(1) * self.threads for _ in range(5)]
-        return sorted(ratios)[2]
-
-
-class TrackBatches:
-    """Nanoseconds a fit in batches of several sizes: the cost is linear."""
-
-    params = (1_000, 10_000, 100_000)
-    param_names = ("problems",)
-    unit = "ns"
-
-    def setup(self, problems):
-        self.t, self.y = fits.make(problems)
-        solve(self.t, self.y)
-
-    def track_fit(self, problems):
-        return median(lambda: solve(self.t, self.y), 5) / problems * 1e9
+        return over(lambda: self.seconds(None), lambda: self.seconds(1)) * self.threads
 
 
 if __name__ == "__main__":

@@ -1,55 +1,128 @@
-"""The solve loop: nanoseconds an iteration, and times over the hand-written loop."""
+"""`minimize`: nanoseconds an iteration, over the hand-written loop, and microseconds a call.
 
+The limit is the loop of limits.c: RMSProp on the 2-D Rosenbrock function by hand, everything in
+registers, its gradient only; it runs in a process of its own. "interpreted" is a plain Python
+function, of whose iterations most is the interpreter's time for fun and the loop around it.
+"""
+
+import numba
 import numpy as np
 
 import fastopt
 
 from . import limits
-from .work import ITERATIONS, iterate, median, rosenbrock
+from .work import ITERATIONS, METHODS, iterate, known, median, over, per_call, rosenbrock
+
+HOW = ("compiled", "interpreted")
+START = np.tile([-1.2, 1.0], 15)
 
 
-class TrackIteration:
-    """Textbook iterations on the 2-D Rosenbrock function, value and analytic gradient compiled."""
-
-    params = ("adadelta", "adagrad", "adam", "adamax", "nadam", "rmsprop", "sgd")
-    param_names = ("method",)
-
-    def setup(self, method):
-        iterate(method)
-
-    def track_iteration(self, method):
-        return median(lambda: iterate(method)) / ITERATIONS * 1e9
-
-    track_iteration.unit = "ns"
+@numba.njit
+def value(x):
+    """The same function, for a derived gradient."""
+    return 100.0 * (x[1] - x[0] * x[0]) ** 2 + (1.0 - x[0]) ** 2
 
 
-class TrackLimit:
-    """RMSProp's iteration over the loop of limits.c, which computes the gradient only."""
+@numba.njit
+def chained(x):
+    """Value and gradient of the chained Rosenbrock function, which takes some 230 iterations."""
+    f, g = 0.0, np.zeros(x.size)
+    for i in range(x.size - 1):
+        a, b = x[i + 1] - x[i] * x[i], 1.0 - x[i]
+        f += 100.0 * a * a + b * b
+        g[i] -= 400.0 * a * x[i] + 2.0 * b
+        g[i + 1] += 200.0 * a
+    return f, g
 
+
+def plain(x):
+    """The same by NumPy."""
+    a, b = x[1:] - x[:-1] ** 2, 1.0 - x[:-1]
+    g = np.zeros(x.size)
+    g[:-1] = -400.0 * a * x[:-1] - 2.0 * b
+    g[1:] += 200.0 * a
+    return np.sum(100.0 * a * a + b * b), g
+
+
+class TrackFixed:
+    """Nanoseconds an iteration with a given rate, 2-D Rosenbrock function, gradient by hand."""
+
+    params = (METHODS, HOW)
+    param_names = ("method", "fun")
+    unit = "ns"
+
+    def setup(self, method, how):
+        known(method)
+        compiled = how == "compiled"
+        self.fun = rosenbrock if compiled else rosenbrock.py_func
+        self.iterations = ITERATIONS if compiled else 1_000
+        self.run(method)
+
+    def run(self, method):
+        return iterate(method, self.fun, self.iterations)
+
+    def track_iteration(self, method, how):
+        return median(lambda: self.run(method)) / self.iterations * 1e9
+
+
+class TrackAuto:
+    """Nanoseconds an iteration of a whole solve, nothing tuned, 30 parameters, gradient by hand."""
+
+    params = (METHODS, HOW)
+    param_names = ("method", "fun")
+    unit = "ns"
+
+    def setup(self, method, how):
+        known(method)
+        self.fun = chained if how == "compiled" else plain
+        self.iterations = self.solve(method).nit
+
+    def solve(self, method):
+        return fastopt.minimize(self.fun, START, jac=True, method=method)
+
+    def track_iteration(self, method, how):
+        return median(lambda: self.solve(method)) / self.iterations * 1e9
+
+
+class TrackOverLimit:
+    """RMSProp's iteration over that of the hand-written loop; 1 is perfect."""
+
+    params = ("by hand", "derived")
+    param_names = ("gradient",)
     unit = "times the limit"
 
-    def setup(self):
-        if limits.program() is None:
-            raise NotImplementedError("no C compiler")
-        iterate()
+    def setup(self, gradient):
+        limits.needed()
+        self.how = {"fun": rosenbrock, "jac": True}
+        if gradient == "derived":
+            self.how = {"fun": value, "jac": None}
+        self.run()
 
-    def track_over_limit(self):
-        return median(iterate) / ITERATIONS / limits.measure()["rosenbrock"]
+    def run(self):
+        iterate(**self.how)
+
+    def track_over_limit(self, gradient):
+        return over(lambda: median(self.run, 5) / ITERATIONS, limits.rosenbrock)
 
 
-class TimeSolve:
-    """Seconds for a whole solve of the Rosenbrock function, nothing tuned."""
+class TrackCall:
+    """Microseconds of a call: a whole solve of a tiny problem, and a single iteration.
 
-    params = ("adagrad", "rmsprop")
-    param_names = ("method",)
+    The 2-D Rosenbrock function, gradient by hand; most of it is what a call costs.
+    """
 
-    def setup(self, method):
+    params = (("whole solve", "one iteration"), HOW)
+    param_names = ("job", "fun")
+    unit = "µs"
+
+    def setup(self, job, how):
+        self.fun = rosenbrock if how == "compiled" else rosenbrock.py_func
+        self.options = {} if job == "whole solve" else {"maxiter": 1}
         self.x0 = np.array([-1.2, 1.0])
-        self.time_compiled(method)
-        self.time_plain(method)
+        self.solve()
 
-    def time_compiled(self, method):
-        fastopt.minimize(rosenbrock, self.x0, jac=True, method=method)
+    def solve(self):
+        return fastopt.minimize(self.fun, self.x0, jac=True, options=self.options)
 
-    def time_plain(self, method):
-        fastopt.minimize(rosenbrock.py_func, self.x0, jac=True, method=method)
+    def track_call(self, job, how):
+        return per_call(self.solve, 1e-2) * 1e6
