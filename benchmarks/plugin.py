@@ -1,0 +1,80 @@
+"""What asv is taught here: an environment for the fastopt of any commit, and a site without a CDN.
+
+asv.conf.json names this module. The environment type `present` is this Python with its packages;
+instead of being built and installed, a commit's fastopt is taken out of git into a folder that
+stands first on the path. So two commits differ in nothing else, and changing over costs nothing.
+"""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from importlib import metadata
+from pathlib import Path
+
+from asv import util
+from asv.environment import Environment
+from asv.publishing import OutputPublisher
+
+SCRIPTS = Path(__file__).parent / "www"
+
+
+class Present(Environment):
+    """The Python that runs asv, with the fastopt of a commit."""
+
+    tool_name = "present"
+    matches_python_fallback = False
+    installed_commit_hash = None
+
+    def __init__(self, conf, python, requirements, tagged_env_vars):
+        versions = {name: metadata.version(name) for name in ("numba", "numpy")}
+        self._python, self._requirements = python, {**requirements, **versions}
+        super().__init__(conf, python, self._requirements, tagged_env_vars)
+
+    @classmethod
+    def matches(cls, python):
+        return False  # it is asked for by its name
+
+    def create(self):
+        """Nothing is to be built."""
+
+    def install_project(self, conf, repo, commit_hash):
+        folder = Path(self._path, commit_hash)
+        if not folder.exists():
+            command = ["git", "-C", conf.repo, "archive", commit_hash, "fastopt"]
+            files = subprocess.run(command, check=True, capture_output=True).stdout
+            part = folder.with_suffix(f".{os.getpid()}")
+            with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+                archive.extractall(part, filter="data")
+            part.rename(folder)
+        self._set_commit_hash(commit_hash)
+        self.installed_commit_hash = commit_hash
+
+    def run(self, args, **kwargs):
+        folder = Path(self._path, self.installed_commit_hash)
+        assert (folder / "fastopt").exists(), folder  # or another fastopt would be measured
+        paths = {"ASV_PYTHONPATH": str(folder), "PYTHONPATH": str(folder)}  # processes of its own
+        env = {**(kwargs.pop("env", None) or os.environ), **self._global_env_vars, **paths}
+        return util.check_output([sys.executable, *args], env=env, **kwargs)
+
+
+class Offline(OutputPublisher):
+    """Puts the scripts that asv's page loads from the internet beside it."""
+
+    @classmethod
+    def publish(cls, conf, repo, benchmarks, graphs, revisions):
+        page = Path(conf.html_dir, "index.html")
+        page.write_text(re.sub(r'"https:[^"]*/([^"/]+\.(?:js|css))"[^>]*', local, page.read_text()))
+        shutil.copytree(SCRIPTS, conf.html_dir, dirs_exist_ok=True)
+
+
+def local(link):
+    """The attributes of a script or style sheet, naming our copy where there is one."""
+    name = link[1]
+    for file in (name, name.replace(".min.", ".")):
+        if (SCRIPTS / file).exists():
+            return f'"{file}"'
+    return link[0]

@@ -1,0 +1,104 @@
+"""The site that asv makes of the benchmarks, as a person sees it: in a browser, no internet."""
+
+import functools
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
+)
+QUIET = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
+    --disable-background-networking --disable-component-update --virtual-time-budget=8000
+    --window-size=1280,800 --dump-dom""".split()
+GRAPHS = {  # a benchmark, what of it is measured, the unit on its axis
+    "minimize.TrackIteration.track_iteration": ("'rmsprop'", "ns"),
+    "minimize.TimeSolve.time_plain": ("'rmsprop'", "seconds"),
+    "sweeps.TimeKernel.time_call": ("'rmsprop', 'float32'", "seconds"),
+}
+
+
+def history():
+    """The present commit and the one before it, if there is a repository with both."""
+    command = ["git", "-C", ROOT, "rev-parse", "HEAD", "HEAD~1"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    return run.stdout.split() if run.returncode == 0 else None
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Address of the site of a quick run on two commits."""
+    conf = json.loads((ROOT / "benchmarks" / "asv.conf.json").read_text())
+    conf |= {"repo": str(ROOT), "benchmark_dir": str(ROOT / "benchmarks")}
+    conf |= {name: str(tmp_path / name) for name in ("env_dir", "results_dir", "html_dir")}
+    conf["plugins"] = [".benchmarks.plugin"]
+    (tmp_path / "asv.conf.json").write_text(json.dumps(conf))
+    (tmp_path / "commits").write_text("\n".join(history()))
+    (tmp_path / ".asv-machine.json").write_text('{"here": {"machine": "here"}, "version": 1}')
+    chosen = [f"-b{re.escape(name)}.*{params}" for name, (params, _) in GRAPHS.items()]
+    run = ["run", "--quick", "--machine=here", f"HASHFILE:{tmp_path / 'commits'}", *chosen]
+    for command in (run, ["publish"]):
+        command = [sys.executable, "-m", "asv", *command, "--config", tmp_path / "asv.conf.json"]
+        env = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+        out = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+        assert out.returncode == 0, out.stdout + out.stderr
+    handler = functools.partial(Silent, directory=tmp_path / "html_dir")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/index.html"
+        server.shutdown()
+
+
+class Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+def look(address, picture, profile):
+    """What the page says when its scripts have run, and a picture of it."""
+    command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", f"--screenshot={picture}", address]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return out.stdout
+
+
+def drawn(picture, left, right):
+    """How many pixels in those columns are coloured, and how many dark."""
+    from matplotlib.image import imread
+
+    pixels = imread(picture)[60:700, left:right, :3]
+    spread = pixels.max(axis=2) - pixels.min(axis=2)
+    return int((spread > 0.3).sum()), int((pixels.max(axis=2) < 0.5).sum())
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
+@pytest.mark.skipif(not history(), reason="no git repository with two commits")
+def test_grid_and_graphs(site, tmp_path):
+    """Kept where FASTOPT_SCREENSHOTS says: the pictures."""
+    folder = pathlib.Path(os.environ.get("FASTOPT_SCREENSHOTS", tmp_path))
+    grid = look(f"{site}#/", folder / "grid.png", tmp_path / "profile")
+    assert 'src="http' not in grid  # nor could it be loaded here
+    for name in GRAPHS:
+        module, _, function = name.partition(".")
+        assert re.search(rf"<h1[^>]*>{module}</h1>", grid)
+        assert f">{function}<" in grid
+    assert grid.count("<canvas") >= len(GRAPHS)
+    coloured, dark = drawn(folder / "grid.png", 0, 1250)
+    assert coloured > 500
+    assert dark > 500
+    for name, (_, unit) in GRAPHS.items():
+        page = look(f"{site}#{name}", folder / f"{name}.png", tmp_path / "profile")
+        assert re.search(rf'id="title"[^>]*>\s*{re.escape(name)}', page)
+        assert len(re.findall(r'class="flot-tick-label[^>]*>[\d.]+', page)) > 1
+        assert drawn(folder / f"{name}.png", 262, 1236)[0] > 100  # a line or a point
+        assert drawn(folder / f"{name}.png", 218, 234)[1] > 5  # on a canvas too: the axis' unit
+        index = json.loads((tmp_path / "html_dir" / "index.json").read_text())
+        assert index["benchmarks"][name]["unit"] == unit
