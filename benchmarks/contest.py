@@ -18,6 +18,8 @@ import time
 
 import numpy as np
 
+from .work import environment as surroundings
+
 PROGRAMS = pathlib.Path(__file__).parent / "programs"
 OWN = "fastopt", "NumPy", "SciPy"  # what runs in this Python, by the first words of its name
 PATIENCE = 600  # seconds for one answer
@@ -62,8 +64,7 @@ def spread(values):
 def command(entry, folder):
     """How to start an entry's program: arguments, environment, and where its answer goes."""
     answer = pathlib.Path(folder, "answer.npy")
-    python, path = sys.executable, os.pathsep.join(p for p in sys.path if p)
-    environment = {**os.environ, "PYTHONPATH": path}
+    python, environment = sys.executable, surroundings()
     if not entry.name.startswith(OWN) and os.environ.get("FASTOPT_PEERS_PYTHON"):
         python, environment = os.environ["FASTOPT_PEERS_PYTHON"], dict(os.environ)
     words = [python, PROGRAMS / entry.program, entry.job, f"{folder}/data.npz", answer]

@@ -7,8 +7,6 @@ import shutil
 import subprocess
 import tempfile
 
-import numba
-
 FOLDER = pathlib.Path(__file__).parent
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp"]
 if platform.machine().lower() in ("x86_64", "amd64"):
@@ -52,14 +50,3 @@ def rosenbrock():
 def fits():
     """Seconds of 10,000 decay fits: "fits_fixed", 500 iterations, and "fits_auto", to 1e-6."""
     return _run("limits_fits")
-
-
-def measure(name="limits"):
-    """What `targets` and `batch_targets` ask for."""
-    if name == "limits_fits":
-        return fits()
-    two = {
-        f"stream_f{b}": stream(f"float{b}", 1, 20_000_000, numba.get_num_threads())
-        for b in (32, 64)
-    }
-    return {**two, "rosenbrock": rosenbrock()}

@@ -1,11 +1,17 @@
-"""Start-up, as whole processes: import, and the first minimisation with a cold and a warm cache."""
+"""Start-up, as whole processes: import, and the first minimisation with a cold and a warm cache.
 
-import os
+The limit of an import is `import numba`, that of a warm first call a process that makes one Numba
+call out of its cache (and has scipy.optimize, whose results minimize returns), that of a cold one
+such a process without a cache: it compiles one function of three lines.
+"""
+
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
+
+from .work import clock, environment, over
 
 OBJECTIVE = """
 import numba, numpy as np
@@ -23,10 +29,16 @@ PROGRAMS = {
     "numba and scipy.optimize, one cached call": OBJECTIVE.format(options="(cache=True)")
     + "import scipy.optimize\nboth(np.array([-1.2, 1.0]))",
 }
+FIRST, NUMBAS = "minimize", "numba and scipy.optimize, one cached call"
+JOBS = {  # program, cache, and the program that is its limit
+    "import": ("import fastopt", "warm", "import numba"),
+    "first call, warm cache": (FIRST, "warm", NUMBAS),
+    "first call, cold cache": (FIRST, "cold", NUMBAS),
+}
 
 
 class Processes:
-    """Runs the programs with a cache directory of their own."""
+    """Runs the programs with cache directories of their own."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fastopt-startup-"))
@@ -36,35 +48,58 @@ class Processes:
             self.files[name].write_text(text)
 
     def seconds(self, name, cache="warm"):
-        path = os.pathsep.join(p for p in sys.path if p)
-        env = {**os.environ, "FASTOPT_CACHE_DIR": str(self.folder / cache), "PYTHONPATH": path}
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, str(self.files[name])], check=True, env=env)
-        return time.perf_counter() - begin
+        """Of a process; a cache called "cold" is emptied first."""
+        folder = self.folder / cache
+        if cache == "cold":
+            shutil.rmtree(folder, ignore_errors=True)
+        caches = {"FASTOPT_CACHE_DIR": folder, "NUMBA_CACHE_DIR": folder / "numba"}
+        env = environment(**{name: str(path) for name, path in caches.items()})
+        command = [sys.executable, str(self.files[name])]
+        return clock(lambda: subprocess.run(command, check=True, env=env))
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class TrackProcess:
-    """Seconds of a whole process, caches warm."""
+class Startup:
+    """Each process once, which fills the caches."""
 
-    params = tuple(PROGRAMS)
-    param_names = ("program",)
+    params = tuple(JOBS)
+    param_names = ("process",)
+    timeout = 180
+
+    def setup(self, job):
+        self.processes = Processes()
+        self.program, self.cache, self.limit = JOBS[job]
+        self.ours()
+        self.theirs()
+
+    def teardown(self, job):
+        self.processes.remove()
+
+    def ours(self):
+        return self.processes.seconds(self.program, self.cache)
+
+    def theirs(self):
+        return self.processes.seconds(self.limit, self.cache)
+
+    def rounds(self):
+        return 3 if self.cache == "cold" else 7
+
+
+class TrackSeconds(Startup):
+    """Seconds of a whole process, the best of a few: other work on a host only adds."""
+
     unit = "seconds"
 
-    def setup(self, program):
-        self.processes = Processes()
-        self.processes.seconds(program)
-
-    def track_warm(self, program):
-        return min(self.processes.seconds(program) for _ in range(5))
+    def track_process(self, job):
+        return min(self.ours() for _ in range(self.rounds()))
 
 
-class TrackCold:
-    """Seconds of a process that has to compile its minimisation."""
+class TrackOverNumba(Startup):
+    """The same over Numba's process, in turn."""
 
-    unit = "seconds"
+    unit = "times Numba's process"
 
-    def setup(self):
-        self.processes = Processes()
-
-    def track_cold(self):
-        return min(self.processes.seconds("minimize", f"cold-{k}") for k in range(3))
+    def track_over_numba(self, job):
+        return over(self.ours, self.theirs, self.rounds())

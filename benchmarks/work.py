@@ -1,6 +1,7 @@
 """What several benchmarks share: clocks, sweeps, an objective, the examples."""
 
 import importlib
+import os
 import pathlib
 import statistics
 import sys
@@ -71,6 +72,12 @@ def from_folder(folder, name):
         return importlib.import_module(name)
     except ImportError as error:
         raise NotImplementedError(f"{folder}/{name}.py: {error}") from error
+
+
+def environment(**more):
+    """Of a process that finds the modules that this one finds, and the benchmarks."""
+    path = [*filter(None, sys.path), str(ROOT)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), **more}
 
 
 def staggered(count, n, dtype):

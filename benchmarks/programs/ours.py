@@ -1,26 +1,14 @@
 """fastopt's own part in the contests."""
 
 import functools
-import importlib.util
-import pathlib
-import sys
 
 import numba
 import numpy as np
 import turns
 
 import fastopt
+from benchmarks import batch, derivatives, work
 from fastopt import rules
-
-# This suite's modules, by file: its folder on the path would put another fastopt before the one
-# that is measured.
-FOLDER = pathlib.Path(__file__).parents[1]
-spec = importlib.util.spec_from_file_location(
-    "benchmarks", FOLDER / "__init__.py", submodule_search_locations=[str(FOLDER)]
-)
-sys.modules["benchmarks"] = importlib.util.module_from_spec(spec)
-
-from benchmarks import batch, derivatives, work  # noqa: E402
 
 ABOUT = {"version": f"fastopt {fastopt.__version__}"}
 THREADS = numba.get_num_threads()

@@ -1,0 +1,123 @@
+"""Peak memory, each job in a process of its own, over what it cannot do without; 1 is perfect.
+
+Of an import that is Numba's; of a job its inputs and outputs, and the process is counted from the
+moment before the inputs are made, all being compiled. asv's own `peakmem_` would count the whole
+suite's imports and the compiler.
+
+    python -m benchmarks.memory JOB         # prints bytes at the peak, of inputs and outputs
+"""
+
+import contextlib
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+import fastopt
+
+from . import batch, fits
+from .minimize import chained
+from .work import Sweep, environment
+
+STATUS = pathlib.Path("/proc/self/status")
+IMPORT = "import {}; print(open('/proc/self/status').read())"
+
+
+def kilobytes(text, name):
+    """VmHWM, the peak, or VmRSS, the present value, of a process's status."""
+    return int(text.partition(f"{name}:")[2].split()[0])
+
+
+def sweep(n):
+    """One step of RMSProp over n float32, in place."""
+    step = Sweep("rmsprop", n, "float32")
+    step()
+    return (step.x, step.g, *step.state)
+
+
+def minimize(n, **options):
+    """Twenty iterations of a problem of n parameters, which computes its own gradient."""
+    x0 = np.tile([-1.2, 1.0], n // 2)
+    found = fastopt.minimize(chained, x0, jac=True, options={"maxiter": 20, **options})
+    return (x0, *found.values())
+
+
+def fixed(n):
+    return minimize(n, learning_rate=1e-4)
+
+
+def decays(n):
+    """So many decay fits of 64 points."""
+    t, y = fits.make(n)
+    return (y, *batch.solve(t, y).values())
+
+
+JOBS = {
+    "sweep over 20,000,000": (sweep, 20_000_000),
+    "minimize, 1,000,000 parameters": (minimize, 1_000_000),
+    "minimize, 1,000,000 parameters, a given rate": (fixed, 1_000_000),
+    "minimize_batch, 100,000 fits": (decays, 100_000),
+    "minimize_batch, 1,000,000 fits": (decays, 1_000_000),
+}
+
+
+def here(name):
+    """Bytes at the peak of a job, done in this process, and those of its inputs and outputs."""
+    job, n = JOBS[name]
+    job(10)  # compiles
+    with contextlib.suppress(OSError):
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = kilobytes(STATUS.read_text(), "VmRSS")
+    arrays = {id(a): a for a in job(n) if isinstance(a, np.ndarray)}
+    peak = kilobytes(STATUS.read_text(), "VmHWM")
+    return {"peak": 1024 * (peak - before), "own": sum(a.nbytes for a in arrays.values())}
+
+
+def process(*command):
+    """What a process of this Python prints."""
+    how = {"check": True, "capture_output": True, "text": True, "env": environment()}
+    return subprocess.run([sys.executable, *command], **how).stdout
+
+
+class Memory:
+    timeout = 120
+
+    def setup(self, *of):
+        if not STATUS.exists():
+            raise NotImplementedError("no /proc/self/status to read the peak from")
+
+
+class TrackImport(Memory):
+    """Peak of a process that imports fastopt over that of one that imports Numba."""
+
+    unit = "times Numba's"
+
+    def track_import(self):
+        ours, numbas = (
+            kilobytes(process("-c", IMPORT.format(name)), "VmHWM") for name in ("fastopt", "numba")
+        )
+        return ours / numbas
+
+
+class TrackPeak(Memory):
+    """Peak of a job over the bytes of its inputs and outputs."""
+
+    params = tuple(JOBS)
+    param_names = ("job",)
+    unit = "times inputs and outputs"
+
+    def setup(self, job):
+        super().setup()
+        if "batch" in job:
+            batch.batches()
+        process("-m", "benchmarks.memory", job)  # compiles for the next process
+
+    def track_peak(self, job):
+        found = json.loads(process("-m", "benchmarks.memory", job))
+        return found["peak"] / found["own"]
+
+
+if __name__ == "__main__":
+    print(json.dumps(here(sys.argv[1])))
