@@ -18,7 +18,8 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
 )
 QUIET = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
-    --disable-background-networking --disable-component-update --virtual-time-budget=8000 --dump-dom""".split()
+    --disable-background-networking --disable-component-update --virtual-time-budget=8000
+    --dump-dom""".split()
 GRAPHS = {  # a benchmark, what of it is measured, the unit on its axis
     "minimize.TrackFixed.track_iteration": ("'rmsprop', 'interpreted'", "ns"),
     "minimize.TrackCall.track_call": ("'one iteration', 'interpreted'", "µs"),
