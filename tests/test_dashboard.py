@@ -20,10 +20,18 @@ CHROMIUM = next(
 QUIET = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
     --disable-background-networking --disable-component-update --virtual-time-budget=8000
     --dump-dom""".split()
-GRAPHS = {  # a benchmark, what of it is measured, the unit on its axis
-    "minimize.TrackFixed.track_iteration": ("'rmsprop', 'interpreted'", "ns"),
-    "minimize.TrackCall.track_call": ("'one iteration', 'interpreted'", "µs"),
-    "sweeps.TrackCall.track_call": ("'rmsprop', 'float32'", "ns"),
+GRAPHS = {  # a benchmark, what of it is measured and shown, the unit on its axis
+    "minimize.TrackFixed.track_iteration": (
+        "'rmsprop', 'interpreted'",
+        "p-fun='interpreted'",
+        "ns",
+    ),
+    "minimize.TrackCall.track_call": (
+        "'one iteration', 'interpreted'",
+        "p-fun='interpreted'",
+        "µs",
+    ),
+    "sweeps.TrackCall.track_call": ("'rmsprop', 'float32'", "p-dtype='float32'", "ns"),
 }
 
 
@@ -44,7 +52,7 @@ def site(tmp_path):
     (tmp_path / "asv.conf.json").write_text(json.dumps(conf))
     (tmp_path / "commits").write_text("\n".join(history()))
     (tmp_path / ".asv-machine.json").write_text('{"here": {"machine": "here"}, "version": 1}')
-    chosen = [f"-b{re.escape(name)}.*{params}" for name, (params, _) in GRAPHS.items()]
+    chosen = [f"-b{re.escape(name)}.*{params}" for name, (params, *_) in GRAPHS.items()]
     run = ["run", "--quick", "--machine=here", f"HASHFILE:{tmp_path / 'commits'}", *chosen]
     for command in (run, ["publish"]):
         command = [sys.executable, "-m", "asv", *command, "--config", tmp_path / "asv.conf.json"]
@@ -72,13 +80,13 @@ def look(address, picture, profile, height=800):
     return out.stdout
 
 
-def drawn(picture, left, right):
-    """How many pixels in those columns are coloured, and how many dark."""
+def drawn(picture, rows, columns):
+    """How many pixels in that part are coloured or dark: not paper, and not the light grid."""
     from matplotlib.image import imread
 
-    pixels = imread(picture)[60:, left:right, :3]
-    spread = pixels.max(axis=2) - pixels.min(axis=2)
-    return int((spread > 0.3).sum()), int((pixels.max(axis=2) < 0.5).sum())
+    pixels = imread(picture)[slice(*rows), slice(*columns), :3]
+    most, least = pixels.max(axis=2), pixels.min(axis=2)
+    return int(((most - least > 0.3) | (most < 0.6)).sum())
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
@@ -93,13 +101,13 @@ def test_grid_and_graphs(site, tmp_path):
         assert re.search(rf"<h1[^>]*>{module}</h1>", grid)
         assert f">{function}<" in grid
     assert grid.count("<canvas") >= len(GRAPHS)
-    coloured, dark = drawn(folder / "grid.png", 0, 1250)
-    assert min(coloured, dark) > 500
-    for name, (_, unit) in GRAPHS.items():
-        page = look(f"{site}#{name}", folder / f"{name}.png", tmp_path / "profile")
+    assert drawn(folder / "grid.png", (60, None), (0, 1250)) > 1000
+    for name, (_, shown, unit) in GRAPHS.items():
+        page = look(f"{site}#{name}?{shown}", folder / f"{name}.png", tmp_path / "profile")
         assert re.search(rf'id="title"[^>]*>\s*{re.escape(name)}', page)
         assert len(re.findall(r'class="flot-tick-label[^>]*>[\d.]+', page)) > 1
-        assert drawn(folder / f"{name}.png", 262, 1236)[0] > 100  # a line or a point
-        assert drawn(folder / f"{name}.png", 218, 234)[1] > 5  # on a canvas too: the axis' unit
+        inside, unit_of_axis = ((125, 655), (500, 1230)), ((125, 655), (218, 234))
+        assert drawn(folder / f"{name}.png", *inside) > 100  # right of the legend: the line
+        assert drawn(folder / f"{name}.png", *unit_of_axis) > 5  # on a canvas, too
         index = json.loads((tmp_path / "html_dir" / "index.json").read_text())
         assert index["benchmarks"][name]["unit"] == unit
