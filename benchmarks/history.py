@@ -29,9 +29,10 @@ ENDS = {  # the last commits of pieces of work
     "6edf3c6": "CUDA",
 }
 MATTER = (  # regular expressions, of names with parameters
-    r"^minimize\..*\('(adagrad|rmsprop)'",
-    r"^minimize\.(TrackOverLimit|TrackCall)",
-    r"^batch\.(TrackFits|TrackLimit)",
+    r"^minimize\.TrackAuto\..*'(adagrad|rmsprop)'",
+    r"^minimize\.(TrackOverLimit|TrackCall)\.",
+    r"^sweeps\.TrackOverStream\..*'rmsprop', '\w+', (1000|10000000), 'serial'",
+    r"^batch\.TrackOverLimit\.",
     r"^startup\.",
 )
 CHANGED = 1.15  # what is worth a word; asv.conf.json's threshold

@@ -21,9 +21,9 @@ QUIET = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run -
     --disable-background-networking --disable-component-update --virtual-time-budget=8000
     --window-size=1280,800 --dump-dom""".split()
 GRAPHS = {  # a benchmark, what of it is measured, the unit on its axis
-    "minimize.TrackIteration.track_iteration": ("'rmsprop'", "ns"),
-    "minimize.TimeSolve.time_plain": ("'rmsprop'", "seconds"),
-    "sweeps.TimeKernel.time_call": ("'rmsprop', 'float32'", "seconds"),
+    "minimize.TrackFixed.track_iteration": ("'rmsprop', 'interpreted'", "ns"),
+    "minimize.TrackCall.track_call": ("'one iteration', 'interpreted'", "µs"),
+    "sweeps.TrackCall.track_call": ("'rmsprop', 'float32'", "ns"),
 }
 
 
