@@ -14,7 +14,7 @@ POINTS = 64
 
 
 def make(problems):
-    """Times t (64,) and data y (problems, 64): the numbers that `make_fits` of limits_fits.c draws."""
+    """Times t (64,) and data y (problems, 64): as `make_fits` of limits_fits.c draws them."""
     t = 4.0 * np.arange(POINTS) / (POINTS - 1)
     y = np.empty((problems, POINTS))
     compiled()(t, y)
