@@ -19,7 +19,7 @@ CHROMIUM = next(
 )
 QUIET = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
     --disable-background-networking --disable-component-update --virtual-time-budget=8000
-    --window-size=1280,800 --dump-dom""".split()
+    --dump-dom""".split()
 GRAPHS = {  # a benchmark, what of it is measured, the unit on its axis
     "minimize.TrackFixed.track_iteration": ("'rmsprop', 'interpreted'", "ns"),
     "minimize.TrackCall.track_call": ("'one iteration', 'interpreted'", "µs"),
@@ -63,9 +63,11 @@ class Silent(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def look(address, picture, profile):
+def look(address, picture, profile, height=800):
     """What the page says when its scripts have run, and a picture of it."""
-    command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", f"--screenshot={picture}", address]
+    size = f"--window-size=1280,{height}"
+    command = [CHROMIUM, *QUIET, size, f"--user-data-dir={profile}", f"--screenshot={picture}"]
+    command.append(address)
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return out.stdout
 
@@ -74,7 +76,7 @@ def drawn(picture, left, right):
     """How many pixels in those columns are coloured, and how many dark."""
     from matplotlib.image import imread
 
-    pixels = imread(picture)[60:700, left:right, :3]
+    pixels = imread(picture)[60:, left:right, :3]
     spread = pixels.max(axis=2) - pixels.min(axis=2)
     return int((spread > 0.3).sum()), int((pixels.max(axis=2) < 0.5).sum())
 
@@ -84,7 +86,7 @@ def drawn(picture, left, right):
 def test_grid_and_graphs(site, tmp_path):
     """Kept where FASTOPT_SCREENSHOTS says: the pictures."""
     folder = pathlib.Path(os.environ.get("FASTOPT_SCREENSHOTS", tmp_path))
-    grid = look(f"{site}#/", folder / "grid.png", tmp_path / "profile")
+    grid = look(f"{site}#/", folder / "grid.png", tmp_path / "profile", 3000)  # drawn once in sight
     assert 'src="http' not in grid  # nor could it be loaded here
     for name in GRAPHS:
         module, _, function = name.partition(".")
@@ -92,8 +94,7 @@ def test_grid_and_graphs(site, tmp_path):
         assert f">{function}<" in grid
     assert grid.count("<canvas") >= len(GRAPHS)
     coloured, dark = drawn(folder / "grid.png", 0, 1250)
-    assert coloured > 500
-    assert dark > 500
+    assert min(coloured, dark) > 500
     for name, (_, unit) in GRAPHS.items():
         page = look(f"{site}#{name}", folder / f"{name}.png", tmp_path / "profile")
         assert re.search(rf'id="title"[^>]*>\s*{re.escape(name)}', page)
