@@ -4,10 +4,6 @@ The limit of the decay fits is hand-written C (limits_fits.c) on as many threads
 threads is the time of one divided by their number, that of a mixed batch its work divided by them.
 """
 
-import subprocess
-import sys
-import time
-
 import numba
 import numpy as np
 
@@ -19,7 +15,6 @@ from .work import clock, from_folder, median, over
 PROBLEMS, START = 10_000, np.ones(3)
 AUTO = {"gtol": 1e-6}
 FIXED = {"learning_rate": 0.01, "maxiter": 500}
-SECONDS = 3.0  # that throughput is counted for
 
 
 def misfit(p, y, t):
@@ -63,26 +58,6 @@ def tail(problems=PROBLEMS, place="last"):
     }
     iterations[at[place]] *= 1000
     return {**FIXED, "maxiter": iterations}
-
-
-def throughput(workers, t, y, begin=None):
-    """Fits a second, counted for a while, from the moment `begin` on."""
-    solve(t, y, workers=workers)
-    while begin and time.time() < begin:
-        pass
-    start, rounds = time.perf_counter(), 0
-    while time.perf_counter() - start < SECONDS:
-        solve(t, y, workers=workers)
-        rounds += 1
-    return rounds * len(y) / (time.perf_counter() - start)
-
-
-def processes(count):
-    """Fits a second of so many processes side by side, each with one thread and fits of its own."""
-    begin = time.time() + 10.0
-    command = [sys.executable, "-m", "benchmarks.batch", str(begin)]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
-    return sum(float(process.communicate()[0]) for process in running)
 
 
 def lifetimes():
@@ -312,7 +287,3 @@ class TrackTail:
 
     def track_balance(self, place):
         return over(lambda: self.seconds(None), lambda: self.seconds(1)) * self.threads
-
-
-if __name__ == "__main__":
-    print(throughput(1, *fits.make(PROBLEMS), float(sys.argv[1])))

@@ -14,7 +14,7 @@ POINTS = 64
 
 
 def make(problems):
-    """Times t (64,) and data y (problems, 64): the numbers that `make_fits` of limits.c draws."""
+    """Times t (64,) and data y (problems, 64): as `make_fits` of limits_fits.c draws them."""
     t = 4.0 * np.arange(POINTS) / (POINTS - 1)
     y = np.empty((problems, POINTS))
     compiled()(t, y)
@@ -28,7 +28,7 @@ def compiled():
 
 
 def fill(t, y):
-    """Draw y as limits.c does; xorshift64 is one chain, so the problems are drawn in turn."""
+    """Draw y as limits_fits.c does; xorshift64 is one chain, so the problems are drawn in turn."""
     u, q = np.uint64(88172645463325252), np.empty(3 + t.size)
     for b in range(len(y)):
         for j in range(q.size):

@@ -1,13 +1,15 @@
-"""The limits of this machine: hand-written C, compiled once and run in a process of its own."""
+"""The limits of this machine: hand-written C, each job in a process of its own."""
 
 import functools
+import hashlib
+import os
 import pathlib
 import platform
 import shutil
 import subprocess
-import tempfile
 
-FOLDER = pathlib.Path(__file__).parent
+FOLDER = pathlib.Path(__file__).resolve().parent
+KEPT = FOLDER.parent / ".asv" / "limits"
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp"]
 if platform.machine().lower() in ("x86_64", "amd64"):
     FLAGS.append("-mprefer-vector-width=512")
@@ -15,13 +17,24 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 
 @functools.cache
 def program(name="limits"):
-    """Path of the compiled program, or None where there is no C compiler that knows OpenMP."""
+    """Path of the compiled program, or None where there is no C compiler that knows OpenMP.
+
+    It is kept beside asv's results, under a name that says what it was made from and for whom.
+    """
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
-    path = pathlib.Path(tempfile.mkdtemp(prefix="limits-")) / name
-    command = [compiler, *FLAGS, str(FOLDER / f"{name}.c"), "-o", str(path), "-lm"]
-    return path if subprocess.run(command, check=False).returncode == 0 else None
+    source = FOLDER / f"{name}.c"
+    made_from = source.read_text(), compiler, FLAGS, platform.node()
+    path = KEPT / f"{name}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}"
+    if not path.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        command = [compiler, *FLAGS, str(source), "-o", str(part), "-lm"]
+        if subprocess.run(command, check=False).returncode:
+            return None
+        part.replace(path)
+    return path
 
 
 def needed():

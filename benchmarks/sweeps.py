@@ -2,11 +2,11 @@
 
 The limit is the stream of limits.c: a pass that reads and writes as many arrays, 3 words an element
 and 2 more for each array of state, on as many threads, in a process of its own. It has no root and
-no division, which cost more than the traffic of arrays that lie in the caches. "serial" is one
-thread, "parallel" what fastopt takes by itself, where it takes several.
+no division, which cost more than the traffic of arrays that lie in the caches.
 """
 
 import functools
+import math
 import os
 
 import numba
@@ -25,55 +25,51 @@ def memory():
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-class Steps:
-    """A step for each combination, those that make no sense here left out."""
+class TrackSerial:
+    """A step on one thread: nanoseconds an element, and time over the limit's; 1 is perfect.
 
-    params = (METHODS, DTYPES, SIZES, ("serial", "parallel"))
-    param_names = ("method", "dtype", "n", "threads")
+    Of small arrays it is mostly what a call costs.
+    """
+
+    params = (METHODS, DTYPES, SIZES)
+    param_names = ("method", "dtype", "n")
     timeout = 120
+    threads = 1
 
-    def setup(self, method, dtype, n, threads):
-        parallel = threads == "parallel"
-        self.threads = numba.get_num_threads() if parallel else 1
-        if parallel and (self.threads < 2 or n < 1_000_000):
-            raise NotImplementedError("one thread is used")
+    def setup(self, method, dtype, n):
         if 2 * 5 * n * np.dtype(dtype).itemsize > memory() // 2:  # ours and the limit's
             raise NotImplementedError("not enough memory")
         self.sweep = Sweep(method, n, dtype)
 
-    def step(self):
-        self.sweep(None if self.threads > 1 else 1)
-
     def seconds(self):
         """Of a step."""
-        if self.sweep.x.size < LARGE:
-            return per_call(self.step)
-        return median(self.step, 3)
+        step = functools.partial(self.sweep, self.threads)
+        return per_call(step) if self.sweep.x.size < LARGE else median(step, 3)
 
-
-class TrackElement(Steps):
-    """Nanoseconds an element; of small arrays, mostly what a call costs."""
-
-    unit = "ns"
-
-    def track_element(self, method, dtype, n, threads):
+    def track_element(self, method, dtype, n):
         return self.seconds() / n * 1e9
 
+    track_element.unit = "ns"
 
-class TrackOverStream(Steps):
-    """Time over the streaming limit's; 1 is perfect."""
+    def track_over_stream(self, method, dtype, n):
+        if limits.program() is None:
+            return math.nan
+        threads = self.threads or numba.get_num_threads()
+        return over(self.seconds, lambda: limits.stream(dtype, self.sweep.slots, n, threads), 3)
 
-    unit = "times the limit"
+    track_over_stream.unit = "times the limit"
 
-    def setup(self, method, dtype, n, threads):
-        limits.needed()
-        super().setup(method, dtype, n, threads)
 
-    def track_over_stream(self, method, dtype, n, threads):
-        def stream():
-            return limits.stream(dtype, self.sweep.slots, n, self.threads)
+class TrackParallel(TrackSerial):
+    """The same on the threads that fastopt takes by itself, over the limit on all."""
 
-        return over(self.seconds, stream, 3)
+    params = (METHODS, DTYPES, SIZES[-3:])
+    threads = None
+
+    def setup(self, method, dtype, n):
+        if numba.get_num_threads() < 2:
+            raise NotImplementedError("one processor only")
+        super().setup(method, dtype, n)
 
 
 class TrackCall:
