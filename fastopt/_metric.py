@@ -23,6 +23,7 @@ from fastopt._open import (
     total,
     update,
 )
+from fastopt._run import INF
 
 
 def held(x, g, low, high):
@@ -45,11 +46,11 @@ def measure(x, g, w, scale, c, state, norm, low, high):
             w[i] = 0.0
 
 
-def bend(g, p, w, pairs, along, kept):
+def bend(g, p, w, pairs, along, kept, flat):
     """Direction p = H g by the two-loop recursion, H an approximate inverse Hessian.
 
     H is built from the pairs of moves s and changes y of the gradient, on the components that no
-    bound holds, from the metric times the s'y / y'Wy of the last pair.
+    bound holds, from the metric times the s'y / y'Wy of the last pair; `flat`: from no metric.
     """
     rows = pairs.shape[0] // 2
     count, size = min(int(kept), rows), 0.0
@@ -63,7 +64,7 @@ def bend(g, p, w, pairs, along, kept):
             if not BOUNDED or w[i] > 0.0:
                 sy += s * y
                 sp += s * p[i]
-                yy += y * y * w[i]
+                yy += y * y * (real(1.0) if flat else w[i])
         sy, sp, yy = total(sy), total(sp), total(yy)
         inverse = 1.0 / sy if sy > 0.0 else 0.0
         if size == 0.0:
@@ -74,7 +75,7 @@ def bend(g, p, w, pairs, along, kept):
             p[i] -= a * pairs[k + 1, i]
     size = real(size)
     for i in each(SIZE or g.size):
-        p[i] *= size * w[i]
+        p[i] *= size if flat else size * w[i]  # p is zero where a bound holds x
     for ahead in range(count, 0, -1):
         k = 2 * ((int(kept) - ahead) % rows)
         yp = 0.0
@@ -97,9 +98,9 @@ def descend(x, g, p, low, high):
     return total(slope)
 
 
-def direct(x, g, p, w, pairs, along, kept, step, low, high):
+def direct(x, g, p, w, pairs, along, kept, step, flat, low, high):
     """Direction p and the slope of f along it."""
-    if kept > 0.0 and bend(g, p, w, pairs, along, kept):
+    if kept > 0.0 and bend(g, p, w, pairs, along, kept, flat):
         slope = descend(x, g, p, low, high)
         if slope < 0.0:
             return slope
@@ -120,11 +121,13 @@ def trial(x, p, fraction, new, low, high):
 
 
 def accept(x, g, new, new_g, w, scale, pairs, kept):
-    """Move to the new point; s's in the metric, s'y, and the largest s itself and by its scale.
+    """Move to the new point; s's in the metric, s'y, how much better than none the metric explains
+    this move, from -1 to 1, and the largest s itself and by its scale.
 
     A component that has outgrown its scale takes its size for it: x0 may start near zero.
     """
     ss, sy, moved, shift, rows = 0.0, 0.0, 0.0, 0.0, pairs.shape[0] // 2
+    yy, flat_ss, flat_yy = 0.0, 0.0, 0.0
     k = 2 * (int(kept) % rows) if rows > 0 else -1
     for i in each(SIZE or x.size):
         s, y = new[i] - x[i], new_g[i] - g[i]
@@ -132,12 +135,18 @@ def accept(x, g, new, new_g, w, scale, pairs, kept):
             pairs[k, i], pairs[k + 1, i] = s, y
         if w[i] > 0.0:
             ss += s * s / w[i]
+            yy += y * y * w[i]
+            flat_ss += s * s
+            flat_yy += y * y
         sy += s * y
         moved, shift = max(moved, abs(s)), max(shift, abs(s) / scale[i])
         scale[i] = max(scale[i], abs(new[i]))
         x[i] = new[i]
         g[i] = new_g[i]
-    return total(ss), total(sy), most(moved), most(shift)
+    ss, yy = total(ss), total(yy)
+    ratio = total(flat_ss) / ss * (total(flat_yy) / yy) if ss > 0.0 and yy > 0.0 else 1.0
+    better = (ratio - 1.0) / (ratio + 1.0) if ratio < INF else 1.0
+    return ss, total(sy), better, most(moved), most(shift)
 
 
 def begin(x, g, f, w, scale, state, low, high):
