@@ -2,7 +2,7 @@
 
 The rule gives the metric: the diagonal that it divides the gradient by. In this metric the last
 few moves and what they did to the gradient make the direction (limited-memory BFGS: Nocedal 1980,
-Liu and Nocedal 1989), and a nonmonotone search takes the step (Grippo, Lampariello and Lucidi 1986;
+Liu and Nocedal 1989), or without it where that has explained the moves better, and a nonmonotone search takes the step (Grippo, Lampariello and Lucidi 1986;
 Zhang and Hager 2004). Without such pairs it is the spectral projected gradient method of Birgin,
 Martinez and Raydan (2000, SPG2), with the step of Barzilai and Borwein (1988).
 """
@@ -44,7 +44,7 @@ def propose(run, moving, still, state, limits, options, schedule):
             norm = begin(x, g, f, w, scale, state, low, high)
         c, carry = coefficients(options, 1.0, INF, carry)
         measure(x, g, w, scale, c, state, norm, low, high)
-        slope = direct(x, g, p, w, pairs, along, kept, step, worth < 0.0, low, high)
+        slope, worth = direct(x, g, p, w, pairs, along, kept, step, worth, low, high)
         fraction = 1.0
     moved = 1.0 if trial(x, p, fraction, new, low, high) else 0.0
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
