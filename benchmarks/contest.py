@@ -160,11 +160,11 @@ class Limit:
         pass
 
 
-def hold(work, names=None, rounds=7, least=0.2):
+def hold(work, names=None, rounds=7, least=0.2, strict=True):
     """Figures of every entry of a work (or of the named ones), ours first, the limit second.
 
-    Raises `Different` where a contestant's answer is not ours; those that are not installed have
-    a reason instead of seconds.
+    Raises `Different` where an answer is not what it must be, if `strict`; contestants that are not
+    installed have a reason instead of seconds, and so have then those that did other work.
     """
     kind = Whole if work.whole else Contestant
     entries = [e for e in work.entries if names is None or e.name in names]
@@ -181,7 +181,10 @@ def hold(work, names=None, rounds=7, least=0.2):
                     continue
                 found.about = one.about
                 if wrong := work.differs(one.answer):
-                    raise Different(f"{work.name}, {entry.name}: {wrong}")
+                    found.reason = f"{work.name}, {entry.name}: {wrong}"
+                    running.pop(entry.name).close()
+                    if strict:
+                        raise Different(found.reason)
             if work.limit and (names is None or "limit" in names):
                 figures["limit"] = Figures("limit", about={"version": "C"})
                 running["limit"] = Limit(work.limit)

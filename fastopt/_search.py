@@ -1,10 +1,11 @@
 """The loop that finds the step by itself: what `learning_rate="auto"` stands for.
 
-The rule gives the metric: the diagonal that it divides the gradient by. In this metric the last
-few moves and what they did to the gradient make the direction (limited-memory BFGS: Nocedal 1980,
-Liu and Nocedal 1989), or without it where that has explained the moves better, and a nonmonotone search takes the step (Grippo, Lampariello and Lucidi 1986;
-Zhang and Hager 2004). Without such pairs it is the spectral projected gradient method of Birgin,
-Martinez and Raydan (2000, SPG2), with the step of Barzilai and Borwein (1988).
+The rule gives the metric: the diagonal that it divides the gradient by. In this metric the last few
+moves and what they did to the gradient make the direction (limited-memory BFGS: Nocedal 1980, Liu
+and Nocedal 1989), or without it where that has explained the moves better, and a nonmonotone search
+takes the step (Grippo, Lampariello and Lucidi 1986; Zhang and Hager 2004). Without such pairs it is
+the spectral projected gradient method of Birgin, Martinez and Raydan (2000, SPG2), with the step of
+Barzilai and Borwein (1988).
 """
 
 import math
