@@ -2,9 +2,13 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 import hypothesis
+
+# What is started in the background may ignore Ctrl-C, and then no test of it would ever end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The processes of the tests share two cores: BLAS would wait for its own threads most of the time
 # (SciPy's L-BFGS-B takes a hundred times as long then). It reads this when NumPy is imported.
