@@ -23,9 +23,6 @@ from fastopt._open import (
     total,
     update,
 )
-from fastopt._run import INF
-
-ASIDE = 1e-6  # cos² that a direction must have to the metric's own
 
 
 def held(x, g, low, high):
@@ -48,11 +45,11 @@ def measure(x, g, w, scale, c, state, norm, low, high):
             w[i] = 0.0
 
 
-def bend(g, p, w, pairs, along, kept, flat):
+def bend(g, p, w, pairs, along, kept):
     """Direction p = H g by the two-loop recursion, H an approximate inverse Hessian.
 
     H is built from the pairs of moves s and changes y of the gradient, on the components that no
-    bound holds, from the metric times the s'y / y'Wy of the last pair; `flat`: from no metric.
+    bound holds, from the metric times the s'y / y'Wy of the last pair.
     """
     rows = pairs.shape[0] // 2
     count, size = min(int(kept), rows), 0.0
@@ -66,18 +63,18 @@ def bend(g, p, w, pairs, along, kept, flat):
             if not BOUNDED or w[i] > 0.0:
                 sy += s * y
                 sp += s * p[i]
-                yy += y * y if flat else y * (y * w[i])
-        sy, sp = total(sy), total(sp)
+                yy += y * y * w[i]
+        sy, sp, yy = total(sy), total(sp), total(yy)
         inverse = 1.0 / sy if sy > 0.0 else 0.0
-        if size == 0.0 and sy > 0.0:
-            size = sy / total(yy)
+        if size == 0.0:
+            size = sy / yy if sy > 0.0 else 0.0
         along[k], along[k + 1] = sp * inverse, inverse
         a = real(sp * inverse)
         for i in each(SIZE or g.size):
             p[i] -= a * pairs[k + 1, i]
     size = real(size)
     for i in each(SIZE or g.size):
-        p[i] *= size if flat else size * w[i]  # p is zero where a bound holds x
+        p[i] *= size * w[i]
     for ahead in range(count, 0, -1):
         k = 2 * ((int(kept) - ahead) % rows)
         yp = 0.0
@@ -100,33 +97,15 @@ def descend(x, g, p, low, high):
     return total(slope)
 
 
-def fair(g, p, w, slope):
-    """Whether p is not all but at right angles to the metric's own direction.
-
-    In too unequal units a direction without the metric moves some components only, for ever: its
-    own moves confirm it.
-    """
-    gg, pp = 0.0, 0.0
-    for i in each(SIZE or g.size):
-        if w[i] > 0.0:
-            gg += g[i] * (g[i] * w[i])
-            pp += p[i] * (p[i] / w[i])
-    gg, pp = total(gg), total(pp)
-    return gg > 0.0 and pp > 0.0 and slope / gg * (slope / pp) > ASIDE
-
-
-def direct(x, g, p, w, pairs, along, kept, step, worth, low, high):
-    """Direction p, the slope of f along it, and the metric's worth: 1 where none would not do."""
-    while kept > 0.0 and bend(g, p, w, pairs, along, kept, worth < 0.0):
+def direct(x, g, p, w, pairs, along, kept, step, low, high):
+    """Direction p and the slope of f along it."""
+    if kept > 0.0 and bend(g, p, w, pairs, along, kept):
         slope = descend(x, g, p, low, high)
-        if slope < 0.0 and (worth >= 0.0 or fair(g, p, w, slope)):
-            return slope, worth
-        if worth >= 0.0:
-            break
-        worth = 1.0
+        if slope < 0.0:
+            return slope
     for i in each(SIZE or x.size):  # the metric's own direction always descends
         p[i] = real(step) * w[i] * g[i]
-    return descend(x, g, p, low, high), worth
+    return descend(x, g, p, low, high)
 
 
 def trial(x, p, fraction, new, low, high):
@@ -141,15 +120,11 @@ def trial(x, p, fraction, new, low, high):
 
 
 def accept(x, g, new, new_g, w, scale, pairs, kept):
-    """Move to the new point.
+    """Move to the new point; s's in the metric, s'y, and the largest s itself and by its scale.
 
-    What comes back is s's in the metric, s'y, how much better than none the metric explains this
-    move, from -1 to 1, and the largest s itself and by its scale. A metric explains a move by the
-    cos² that it sees between s and Wy. A component that has outgrown its scale takes its size for
-    it: x0 may start near zero.
+    A component that has outgrown its scale takes its size for it: x0 may start near zero.
     """
     ss, sy, moved, shift, rows = 0.0, 0.0, 0.0, 0.0, pairs.shape[0] // 2
-    yy, flat_ss, flat_yy = 0.0, 0.0, 0.0
     k = 2 * (int(kept) % rows) if rows > 0 else -1
     for i in each(SIZE or x.size):
         s, y = new[i] - x[i], new_g[i] - g[i]
@@ -157,18 +132,12 @@ def accept(x, g, new, new_g, w, scale, pairs, kept):
             pairs[k, i], pairs[k + 1, i] = s, y
         if w[i] > 0.0:
             ss += s * s / w[i]
-            yy += y * (y * w[i])
-            flat_ss += s * s
-            flat_yy += y * y
         sy += s * y
         moved, shift = max(moved, abs(s)), max(shift, abs(s) / scale[i])
         scale[i] = max(scale[i], abs(new[i]))
         x[i] = new[i]
         g[i] = new_g[i]
-    ss, yy = total(ss), total(yy)
-    ratio = total(flat_ss) / ss * (total(flat_yy) / yy) if ss > 0.0 and yy > 0.0 else 1.0
-    better = (ratio - 1.0) / (ratio + 1.0) if 0.0 < ratio < INF else 1.0
-    return ss, total(sy), better, most(moved), most(shift)
+    return total(ss), total(sy), most(moved), most(shift)
 
 
 def begin(x, g, f, w, scale, state, low, high):

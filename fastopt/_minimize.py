@@ -83,11 +83,10 @@ def minimize(
     With ``learning_rate="auto"`` the rule gives a diagonal metric; limited-memory BFGS in it (Liu
     and Nocedal 1989) gives the direction and a projected nonmonotone search the step (Birgin,
     Martinez and Raydan 2000). The rule sees gradients in units of the first one and of x's own
-    sizes. Where its metric explains the moves so far worse than none would, the direction is built
-    without it. The iterates do not depend on the units of f, nor, unless x0 is zero, on a unit that
-    all of x has; on those of single components they may. `gtol` is absolute. `rho` is 0.99 there
-    unless given, `eps` 1e-30 or, where it is added to the root, 1e-15. An explicit learning rate
-    gives exactly the published rule.
+    sizes, so that the iterates depend neither on the units of f nor, unless x0 is zero, on those
+    of x; `gtol` does, being absolute. `rho` is 0.99 there unless given, `eps` 1e-30 or,
+    where it is added to the root, 1e-15. An explicit learning rate gives exactly the published
+    rule.
 
     Examples
     --------

@@ -37,7 +37,6 @@ class Run(NamedTuple):
     fraction: float = 0.0  # of the direction that the next trial takes; 0: a new direction first
     first_gnorm: float = INF
     kept: float = 0.0  # pairs of moves and changes of the gradient, ever
-    worth: float = 0.0  # of the metric, by the moves so far: from -1, worse than none, to 1
 
 
 class Limits(NamedTuple):

@@ -1,11 +1,10 @@
 """The loop that finds the step by itself: what `learning_rate="auto"` stands for.
 
-The rule gives the metric: the diagonal that it divides the gradient by. In this metric the last few
-moves and what they did to the gradient make the direction (limited-memory BFGS: Nocedal 1980, Liu
-and Nocedal 1989), or without it where that has explained the moves better, and a nonmonotone search
-takes the step (Grippo, Lampariello and Lucidi 1986; Zhang and Hager 2004). Without such pairs it is
-the spectral projected gradient method of Birgin, Martinez and Raydan (2000, SPG2), with the step of
-Barzilai and Borwein (1988).
+The rule gives the metric: the diagonal that it divides the gradient by. In this metric the last
+few moves and what they did to the gradient make the direction (limited-memory BFGS: Nocedal 1980,
+Liu and Nocedal 1989), and a nonmonotone search takes the step (Grippo, Lampariello and Lucidi 1986;
+Zhang and Hager 2004). Without such pairs it is the spectral projected gradient method of Birgin,
+Martinez and Raydan (2000, SPG2), with the step of Barzilai and Borwein (1988).
 """
 
 import math
@@ -18,7 +17,6 @@ from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUN
 
 ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
 MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
-RECENT = 0.9  # of past moves in the metric's worth
 PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
 SMALL = 1e-5  # of the first gradient: what rounding may leave of it
 
@@ -37,7 +35,7 @@ def propose(run, moving, still, state, limits, options, schedule):
     """The next point to evaluate the objective at, on the present direction or on a new one."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_gnorm, kept, worth = run[19:23]
+    fraction, first_gnorm, kept = run[19:22]
     x, g, p, w, _, new = moving
     low, high, _, _, _, scale, pairs, along = still
     if nfev > 0.0 and fraction == 0.0:
@@ -45,19 +43,19 @@ def propose(run, moving, still, state, limits, options, schedule):
             norm = begin(x, g, f, w, scale, state, low, high)
         c, carry = coefficients(options, 1.0, INF, carry)
         measure(x, g, w, scale, c, state, norm, low, high)
-        slope, worth = direct(x, g, p, w, pairs, along, kept, step, worth, low, high)
+        slope = direct(x, g, p, w, pairs, along, kept, step, low, high)
         fraction = 1.0
     moved = 1.0 if trial(x, p, fraction, new, low, high) else 0.0
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_gnorm, kept, worth)
+    return Run(*shared, *own, fraction, first_gnorm, kept)
 
 
 def judge(run, f_new, moving, still, shaped, limits, data):
     """What follows from the value at the proposed point: a step, a shorter trial, or the end."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_gnorm, kept, worth = run[19:23]
+    fraction, first_gnorm, kept = run[19:22]
     x, g, _, w, new_g, new = moving
     low, high, best_x, best_g, best_f, scale, pairs, _ = still
     asked = limits.ftol > EPS_2_3
@@ -73,13 +71,12 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         gnorm_new = steepness(new, new_g, low, high)
         good = math.isfinite(f_new) and math.isfinite(gnorm_new)
     if good:
-        ss, sy, better, change, shift = accept(x, g, new, new_g, w, scale, pairs, kept)
+        ss, sy, change, shift = accept(x, g, new, new_g, w, scale, pairs, kept)
         f, gnorm = f_new, gnorm_new
         if first:
             reference, mark, first_gnorm = f, f, gnorm
         else:
             nit += 1.0
-            worth = RECENT * worth + (1.0 - RECENT) * better
             step = ss / sy if sy > 0.0 else 4.0 * step
             step = min(max(step, 1.0 / HUGE), HUGE)
             if pairs.size > 0 and sy > -EPS * fraction * slope:
@@ -126,7 +123,7 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         copy(best_g, g)
         f = reference = best_f[0]
         gnorm, weight, stalled, fraction = least, 1.0, 0.0, 0.0
-        norm, step, kept, worth = 0.0, FIRST, 0.0, 0.0
+        norm, step, kept = 0.0, FIRST, 0.0
         sloping = steep(x, g, f, scale, low, high)
         if (left and lowest < returned - slack) or (sloping and returned == INF):
             status = RUNNING
@@ -141,4 +138,4 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         status = MAXFEV
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_gnorm, kept, worth)
+    return Run(*shared, *own, fraction, first_gnorm, kept)

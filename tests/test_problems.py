@@ -106,19 +106,6 @@ def test_ten_thousand_variables(method):
     assert_allclose(res.x, 1.0, atol=1e-3)
 
 
-@pytest.mark.parametrize("method", ["rmsprop", "adagrad", "sgd"])
-def test_a_large_random_start(method):
-    """A metric of thousands of random gradients and sizes is worse than none: 5,000 evaluations."""
-    fun, jac = compiled(rosenbrock), compiled(rosenbrock_jac)
-    x0 = np.random.default_rng(5).uniform(-1.5, 1.5, 4_000)
-    options = {"gtol": 1e-5, "maxfev": 600}
-    res = fastopt.minimize(
-        lambda x: fun(x), x0, jac=lambda x: jac(x), method=method, options=options
-    )
-    assert res.status == 0, res.message
-    assert_allclose(res.x, 1.0, atol=1e-4)
-
-
 @pytest.mark.parametrize("name", ["Rosenbrock", "Brown-Dennis", "Chebyquad"])
 def test_compiled_loops_solve_them_too(name):
     problem = next(p for p in CLASSICAL if p.name == name)
