@@ -55,7 +55,7 @@ def test_defaults_in_words():
 
 def test_files_exist():
     """Those that the text or a command names."""
-    named = re.findall(r"\b(?:benchmarks|examples|tests|fastopt)/[\w/]+(?:\.\w+)?", TEXT)
+    named = re.findall(r"\b(?:benchmarks|examples|tests|fastopt)/[\w/-]+(?:\.\w+)?", TEXT)
     assert len(set(named)) > 5
     for path in named:
         assert (ROOT / path).exists(), path
