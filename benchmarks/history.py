@@ -31,7 +31,7 @@ ENDS = {  # the last commits of pieces of work
 MATTER = (  # regular expressions, of names with parameters
     r"^minimize\.TrackAuto\..*'(adagrad|rmsprop)'",
     r"^minimize\.(TrackOverLimit|TrackCall)\.",
-    r"^sweeps\.TrackOverStream\..*'rmsprop', '\w+', (1000|10000000), 'serial'",
+    r"^sweeps\.TrackSerial\.track_over_stream\('rmsprop', '\w+', (1000|10000000)\)",
     r"^batch\.TrackOverLimit\.",
     r"^startup\.",
 )

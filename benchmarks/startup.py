@@ -66,7 +66,7 @@ class Startup:
 
     params = tuple(JOBS)
     param_names = ("process",)
-    timeout = 180
+    timeout = 300
 
     def setup(self, job):
         self.processes = Processes()

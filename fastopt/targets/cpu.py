@@ -18,7 +18,7 @@ NAME = "cpu"
 __all__ = ["Crew", "compiled_solver", "kernel", "plain_solver", "sweep"]
 
 # Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
-# elements of RMSProp on. Measured (benchmarks/sweeps.py, TimeThreads): at 400,000 they lose
+# elements of RMSProp on. Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 they lose
 # (138 against 126 us), at 1,000,000 they win (248 against 310).
 PARALLEL_FROM = 5_000_000
 # Up to this many parameters the solve loop is compiled for their number and works on copies in
