@@ -256,11 +256,10 @@ class TrackThreads:
         if threads > numba.get_num_threads():
             raise NotImplementedError(f"fewer than {threads} processors")
         self.t, self.y = fits.make(PROBLEMS)
-        self.options = AUTO
         self.seconds(1)
 
     def seconds(self, threads):
-        return clock(lambda: solve(self.t, self.y, self.options, workers=threads))
+        return clock(lambda: solve(self.t, self.y, workers=threads))
 
     def track_work(self, threads):
         return over(lambda: self.seconds(threads), lambda: self.seconds(1), 9) * threads

@@ -38,6 +38,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="fastopt-compare-") as folder:
         measure = Measure(pair, folder)
         found = measure(known.bench, known.rounds)
+        if not found:
+            sys.exit("No benchmark of that name was measured at both commits")
         half = known.factor**0.5
         doubtful = [name for name, values in found.items() if differ(*values, half)]
         if doubtful:

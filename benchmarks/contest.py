@@ -18,6 +18,7 @@ import time
 
 import numpy as np
 
+from . import limits
 from .work import environment as surroundings
 
 PROGRAMS = pathlib.Path(__file__).parent / "programs"
@@ -163,8 +164,9 @@ class Limit:
 def hold(work, names=None, rounds=7, least=0.2, strict=True):
     """Figures of every entry of a work (or of the named ones), ours first, the limit second.
 
-    Raises `Different` where an answer is not what it must be, if `strict`; contestants that are not
-    installed have a reason instead of seconds, and so have then those that did other work.
+    Raises `Different` where an answer is not what it must be: ours, or any if `strict`. Contestants
+    that are not installed have a reason instead of seconds, and so have then those that did other
+    work, and the limit where it cannot be compiled.
     """
     kind = Whole if work.whole else Contestant
     entries = [e for e in work.entries if names is None or e.name in names]
@@ -183,11 +185,14 @@ def hold(work, names=None, rounds=7, least=0.2, strict=True):
                 if wrong := work.differs(one.answer):
                     found.reason = f"{work.name}, {entry.name}: {wrong}"
                     running.pop(entry.name).close()
-                    if strict:
+                    if strict or entry is work.entries[0]:
                         raise Different(found.reason)
             if work.limit and (names is None or "limit" in names):
-                figures["limit"] = Figures("limit", about={"version": "C"})
-                running["limit"] = Limit(work.limit)
+                figures["limit"] = found = Figures("limit", about={"version": "C"})
+                if limits.program() is None:
+                    found.reason = "no C compiler that knows OpenMP"
+                else:
+                    running["limit"] = Limit(work.limit)
             for _ in range(rounds):
                 for name, one in running.items():
                     figures[name].seconds.append(one.turn(least))

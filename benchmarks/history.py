@@ -20,12 +20,10 @@ from . import run
 RESULTS = run.ROOT / ".asv" / "results"
 FOLDER = run.ROOT / "benchmarks" / "results"
 ENDS = {  # the last commits of pieces of work
-    "757ce6a": "first minimize",
     "8acd392": "core",
     "0296b08": "exact derivatives",
     "e7861bd": "batches",
     "6e2544d": "L-BFGS in the metric",
-    "c7dd727": "search revised",
     "6edf3c6": "CUDA",
 }
 MATTER = (  # regular expressions, of names with parameters

@@ -3,9 +3,10 @@
 Usage::
 
     python -m benchmarks.report                       # a quarter of an hour
-    python -m benchmarks.report --only "fits" --rounds 3 --write .
+    python -m benchmarks.report --only fits --rounds 3
 
-writes ``benchmarks/results/<processor>-<date>.md`` and a picture of the same name. Peers are taken
+writes ``benchmarks/results/<processor>-<date>.md`` and a picture of the same name; a part is only
+printed, unless ``--write FOLDER`` says where the files go. Peers are taken
 from this Python (`pip install '.[peers]'`), or from the one that FASTOPT_PEERS_PYTHON names.
 """
 
@@ -24,7 +25,9 @@ import scipy
 
 import fastopt
 
-from . import bars, contest, limits, singles
+from . import bars, contest, singles
+from .gpu_parts.machine import processor
+from .history import shown as number
 from .works import WORKS
 
 FOLDER = pathlib.Path(__file__).parent / "results"
@@ -35,14 +38,6 @@ without compilation; ± is half the distance between the quartiles. Ratios are t
 "C" is written by hand for this one job (`benchmarks/limits.c`, `limits_fits.c`). JAX's solvers are
 run in the fastest of several ways (vmap, map, parts in threads), and by vmap alone where said.
 """
-
-
-def processor():
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def commit():
@@ -62,7 +57,7 @@ def shown(seconds):
 def measured(values):
     """A ratio with its spread."""
     middle = statistics.median(values)
-    return f"{middle:.3g} ± {contest.spread(values):.0%}".replace("%", " %")
+    return f"{number(middle)} ± {contest.spread(values):.0%}".replace("%", " %")
 
 
 def table(work, figures):
@@ -87,7 +82,7 @@ def glance(results):
     rows.append("|---|---|---|---|---|")
     for name, figures in results.items():
         ours = figures[WORKS[name].entries[0].name]
-        limit = figures.get("limit")
+        limit = next((f for n, f in figures.items() if n == "limit" and f.seconds), None)
         peers = [f for f in figures.values() if f.seconds and f.about["version"] not in ("C", MINE)]
         best = min(peers, key=lambda f: f.median, default=None)
         cells = [
@@ -120,23 +115,26 @@ def main():
     parser = argparse.ArgumentParser(description="Measure fastopt, its peers and the limits.")
     parser.add_argument("--only", default="", help="works whose name has this in it")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--write", type=pathlib.Path, default=FOLDER, help="folder of the report")
+    parser.add_argument("--write", type=pathlib.Path, help="folder of the report")
     given = parser.parse_args()
+    chosen = {name: work for name, work in WORKS.items() if given.only in name}
+    if not chosen:
+        parser.error(f"--only {given.only!r} is in no name of a work: {', '.join(WORKS)}")
+    folder = given.write or (None if given.only else FOLDER)
     date, results = datetime.date.today().isoformat(), {}
-    if limits.program() is None:
-        print("no C compiler: the limits cannot be measured")
-    for name, work in WORKS.items():
-        if given.only in name:
-            results[name] = contest.hold(work, rounds=given.rounds, strict=False)
-            print(table(work, results[name]), flush=True)
+    for name, work in chosen.items():
+        results[name] = contest.hold(work, rounds=given.rounds, strict=False)
+        print(table(work, results[name]), flush=True)
+    if folder is None:
+        return
     text = [*head(given.rounds, date), glance(results)]
     text += [table(WORKS[name], figures) for name, figures in results.items()]
     text += [] if given.only else singles.section()
     name = re.sub(r"[^a-z0-9]+", "-", processor().lower()).strip("-") + f"-{date}"
-    given.write.mkdir(parents=True, exist_ok=True)
-    (given.write / f"{name}.md").write_text("\n".join(text), encoding="utf-8")
-    bars.draw(results, MINE, given.write / f"{name}.png")
-    print(f"written: {given.write / name}.md and .png")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text("\n".join(text), encoding="utf-8")
+    bars.draw(results, MINE, folder / f"{name}.png")
+    print(f"written: {folder / name}.md and .png")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,10 @@ def main():
 
 def git(*arguments):
     command = ["git", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(command, check=False, capture_output=True, text=True)
+    if out.returncode:
+        sys.exit(out.stderr.strip())
+    return out.stdout
 
 
 def newest_first(commits):

@@ -3,19 +3,25 @@
 import statistics
 
 from . import batch, contest, derivatives, memory, minimize, startup, sweeps
+from .history import shown
 
 REPEATS = 3
-FIGURES = (
-    ("call of a compiled sweep, 1,000 float32", sweeps.TrackCall, [("rmsprop", "float32")]),
-    ("RMSProp iteration, 2-D Rosenbrock", minimize.TrackOverLimit, [("by hand",), ("derived",)]),
-    ("`minimize`, 2-D Rosenbrock", minimize.TrackCall, [("whole solve", "compiled")]),
-    ("derived gradient of a decay fit", derivatives.TrackOverByHand, None),
-    ("a problem of an example's batch", batch.TrackExamples, None),
-    ("a fit in a batch of", batch.TrackBatches, [(100,), (1_000,), (100_000,), (1_000_000,)]),
-    ("a batch on threads", batch.TrackThreads, [(2,)]),
-    ("1 % of the problems take 1,000 times as long, they come", batch.TrackTail, None),
-    ("process", startup.TrackOverNumba, None),
-    ("peak memory", memory.TrackPeak, None),
+FIGURES = (  # what it is, the class, what of it is measured, for which parameters (None: all)
+    ("sweep, a call of 1,000", sweeps.TrackCall, "track_call", [("rmsprop", "float32")]),
+    ("RMSProp iteration, 2-D", minimize.TrackOverLimit, "track_over_limit", None),
+    ("`minimize`, 2-D", minimize.TrackCall, "track_call", [("whole solve", "compiled")]),
+    ("gradient of a decay fit", derivatives.TrackOverByHand, "track_over_by_hand", None),
+    ("a problem of an example's batch", batch.TrackExamples, "track_problem", None),
+    ("a fit in a batch of", batch.TrackBatches, "track_over_ten_thousand", None),
+    ("a batch on threads", batch.TrackThreads, "track_work", [(2,)]),
+    (
+        "1 % of the problems take 1,000 times as long, they come",
+        batch.TrackTail,
+        "track_balance",
+        None,
+    ),
+    ("process", startup.TrackOverNumba, "track_over_numba", None),
+    ("peak memory", memory.TrackPeak, "track_peak", None),
 )
 
 
@@ -31,25 +37,18 @@ def values(kind, params, name):
         getattr(benchmark, "teardown", lambda *_: None)(*params)
 
 
-def of(kind, wanted):
-    """The combinations of parameters to show, and the last of the class's measurements."""
-    name = [n for n in dir(kind) if n.startswith("track_")][-1]
-    return wanted or [(p,) for p in kind.params], name
-
-
 def section():
     """A Markdown table."""
     rows = ["## Others, without a peer\n", "| | median | ± | |", "|---|---|---|---|"]
-    for title, kind, wanted in FIGURES:
-        combinations, name = of(kind, wanted)
+    for title, kind, name, wanted in FIGURES:
         unit = getattr(getattr(kind, name), "unit", None) or kind.unit
-        for params in combinations:
+        for params in wanted or [(p,) for p in kind.params]:
             found = values(kind, params, name)
             if found is None:
                 continue
             said = ", ".join(f"{p:,}" if isinstance(p, int) else str(p) for p in params)
             spread = f"{contest.spread(found):.0%}".replace("%", " %")
-            value = f"{statistics.median(found):.3g}"
+            value = shown(statistics.median(found))
             rows.append(f"| {title}: {said} | {value} | {spread} | {unit} |")
             print(rows[-1], flush=True)
     return ["\n".join(rows) + "\n"]

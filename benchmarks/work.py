@@ -129,6 +129,17 @@ def rosenbrock(x):
     return 100.0 * a * a + (1.0 - x[0]) ** 2, (-400.0 * x[0] * a - 2.0 * (1.0 - x[0]), 200.0 * a)
 
 
+@numba.njit
+def valley(x):
+    """The Rosenbrock function of many pairs, value and gradient."""
+    f, g = 0.0, np.empty_like(x)
+    for i in range(0, x.size, 2):
+        a, b = x[i + 1] - x[i] * x[i], 1.0 - x[i]
+        f += 100.0 * a * a + b * b
+        g[i], g[i + 1] = -400.0 * x[i] * a - 2.0 * b, 200.0 * a
+    return f, g
+
+
 ITERATIONS = 300_000
 
 

@@ -97,6 +97,16 @@ def test_a_kernel_slowed_down_by_30_percent(home, monkeypatch, capsys):
     assert re.search(r"\| ! .*failed.*minimize.TrackCall", capsys.readouterr().out)
 
 
+def test_what_cannot_be_compared_is_said(home, monkeypatch):
+    with pytest.raises(SystemExit, match="No benchmark of that name"):
+        compared(monkeypatch, home, lambda k: {})
+
+
+def test_a_commit_that_does_not_exist_is_named():
+    with pytest.raises(SystemExit, match="no-such-commit"):
+        run.git("rev-parse", "no-such-commit^{commit}")
+
+
 def results(folder, commits, values):
     """Write asv's results: of each commit, those of both parameters of one benchmark."""
     key = "minimize.TrackCall.track_call"
@@ -130,8 +140,8 @@ def test_history(tmp_path):
 
 
 def test_commits_of_the_history_exist():
-    known = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], check=False).returncode == 0
-    if not known or subprocess.run(["git", "-C", ROOT, "cat-file", "-e", "757ce6a"]).returncode:
+    oldest = ["git", "-C", ROOT, "cat-file", "-e", next(iter(history.ENDS))]
+    if subprocess.run(oldest, check=False, capture_output=True).returncode:
         pytest.skip("no git repository with the whole history")
     assert len(run.newest_first(list(history.ENDS))) == len(history.ENDS) >= 5
 

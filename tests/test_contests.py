@@ -88,6 +88,30 @@ def test_a_silent_program_is_stopped(work, monkeypatch):
         contest.hold(work("squares"), rounds=1)
 
 
+def test_no_limit_without_a_compiler(work, monkeypatch):
+    monkeypatch.setattr(contest.limits, "program", lambda: None)
+    figures = contest.hold(work("squares", limit=lambda: 0.01), rounds=1, least=0.0)
+    assert figures["limit"].reason == "no C compiler that knows OpenMP"
+    assert not figures["limit"].seconds
+
+
+def test_ours_must_be_right_at_any_rate(work):
+    with pytest.raises(contest.Different, match="it is no square"):
+        contest.hold(work("cubes", "squares"), rounds=1, strict=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["rmsprop over 1,000 float32", "iterations", "solve, 2 parameters"]
+)
+def test_real_programs_do_the_same_work(name):
+    """fastopt's, NumPy's and SciPy's; other peers are not installed with the tests."""
+    work = works.WORKS[name]
+    own = [e.name for e in work.entries if e.name.startswith(contest.OWN)]
+    assert len(own) > 1
+    figures = contest.hold(work, own, rounds=1, least=0.0)
+    assert all(f.seconds[0] > 0.0 for f in figures.values())
+
+
 def test_whole_processes(work, tmp_path):
     file = tmp_path / "whole.py"
     file.write_text(
@@ -137,6 +161,20 @@ def test_tables():
     assert "| **fastopt** | 2.00 s | 25 % |  |" in text
     assert "| torch | 4.00 s | 25 % | 2 ± 0 % | torch |" in text
     assert "| optax | n/a | | | optax: no |" in text
+
+
+def test_a_glance_without_a_limit_or_a_peer():
+    found = {"fastopt": figures(fastopt=[1.0])["fastopt"]}
+    found["limit"] = contest.Figures("limit", about={"version": "C"}, reason="no C compiler")
+    text = report.glance({"iterations": found})
+    assert "| 1.00 s |  | none installed |  |" in text
+
+
+def test_a_misspelt_work_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["report", "--only", "fist"])
+    with pytest.raises(SystemExit):
+        report.main()
+    assert "'fist' is in no name of a work: rmsprop over" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import os
 # L-BFGS-B's matrices are 20 by 20 at most: threads of BLAS for them only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numba
 import numpy as np
 import scipy
 import turns
 from scipy.optimize import curve_fit, leastsq, minimize
+
+from benchmarks import work
 
 ABOUT = {"version": f"SciPy {scipy.__version__}"}
 # The loosest, in half powers of ten, that leave 99.9 % of the gradients below 1e-6.
@@ -86,23 +87,12 @@ def fits(name, data):
     return job, np.array(job()), {**ABOUT, "part": 0.1}
 
 
-def pairs(x):
-    """The Rosenbrock function of pairs, value and gradient."""
-    f, g = 0.0, np.empty_like(x)
-    for i in range(0, x.size, 2):
-        a, b = x[i + 1] - x[i] * x[i], 1.0 - x[i]
-        f += 100.0 * a * a + b * b
-        g[i], g[i + 1] = -400.0 * x[i] * a - 2.0 * b, 200.0 * a
-    return f, g
-
-
 def solve(method, data):
     """From a start to a gradient of 1e-5, value and gradient compiled."""
-    fun = numba.njit(pairs)
     options = {"gtol": 1e-5, "maxiter": 10_000, **({"ftol": 0} if method == "L-BFGS-B" else {})}
 
     def job():
-        return minimize(fun, data["x0"], method=method, jac=True, options=options)
+        return minimize(work.valley, data["x0"], method=method, jac=True, options=options)
 
     return job, job().x, ABOUT
 

@@ -5,7 +5,7 @@ import functools
 import torch
 import turns
 
-VERSION = f"torch {torch.__version__}"
+VERSION = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
 torch.set_default_dtype(torch.float64)
 
 SETTINGS = {
@@ -24,7 +24,7 @@ def sweep(method, how, data):
     for _ in range(int(data["steps"])):
         optimizer.step()
     found = x.detach().numpy().copy()
-    return optimizer.step, found, {"version": VERSION, "threads": torch.get_num_threads()}
+    return optimizer.step, found, {"version": VERSION}
 
 
 def iterations(data):

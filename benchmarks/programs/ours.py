@@ -3,7 +3,6 @@
 import functools
 
 import numba
-import numpy as np
 import turns
 
 import fastopt
@@ -45,21 +44,10 @@ def iterations(data):
     return run, run(int(data["some"])).x_last, ABOUT
 
 
-@numba.njit
-def valley(x):
-    """The Rosenbrock function of many pairs, value and gradient."""
-    f, g = 0.0, np.empty_like(x)
-    for i in range(0, x.size, 2):
-        a, b = x[i + 1] - x[i] * x[i], 1.0 - x[i]
-        f += 100.0 * a * a + b * b
-        g[i], g[i + 1] = -400.0 * x[i] * a - 2.0 * b, 200.0 * a
-    return f, g
-
-
 def solve(data):
     """From a start to a gradient of 1e-5, nothing tuned."""
     x0 = data["x0"]
-    fun = work.rosenbrock if x0.size == 2 else valley
+    fun = work.rosenbrock if x0.size == 2 else work.valley
 
     def run():
         return fastopt.minimize(fun, x0, jac=True, tol=1e-5)
