@@ -4,7 +4,16 @@ import warnings
 
 import numpy as np
 
-from fastopt import _batch_inputs, _dispatch, _fields, _local, _objective, _options, _spread
+from fastopt import (
+    _batch_checkpoint,
+    _batch_inputs,
+    _dispatch,
+    _fields,
+    _local,
+    _objective,
+    _options,
+    _spread,
+)
 from fastopt._run import Failed
 from fastopt._status import NOT_RUN
 
@@ -108,13 +117,17 @@ def minimize_batch(
     callback = _batch_inputs.callback_of(callback)
     threads, executor = _batch_inputs.workers_of(workers)
     _batch_inputs.require_memory(batch)
-    fun, jac = _objective.for_batch(fun, jac)
     results, trouble, cut, name = _local.empty(batch), "", "", target.NAME
+    kept = None
+    if batch.chosen.checkpoint and batch.problems:
+        _dispatch.require_cpu(target, "checkpoint")
+        kept = _batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
+    fun, jac = _objective.for_batch(fun, jac)
     if batch.problems:
         crew = None
         if target.NAME == "cuda":
             crew = _local.device_crew(batch, fun, jac, rule, target, results)
-        elif device == "auto" and workers is None:
+        elif device == "auto" and workers is None and not kept:
             crew = _local.gpu_crew(batch, fun, jac, rule, results)
             name = "cuda" if crew else name
         if crew is None:
@@ -122,15 +135,18 @@ def minimize_batch(
             _local.check(batch, fun, first.objective)
             if executor is None:
                 threads = 1 if _objective.is_parallel(fun) else threads
-                crew = _local.crew(batch, first, rule, target, threads, results)
+                begun = kept.begun if kept else ()
+                crew = _local.crew(batch, first, rule, target, threads, results, begun)
             else:
                 task = _spread.task_of(fun, jac, rule, batch.given.args)
                 crew = _spread.Spread(batch, task, executor, results)
         try:
-            cut = _local.drive(crew, batch, callback)
+            cut = _local.drive(crew, batch, callback, kept)
         except Failed as failed:
             failed.error.add_note(f"fun was called for problem {failed.problem} of the batch")
             raise failed.error from None
+        if kept:
+            kept.write(crew, last=True)
         start_where_not_run(batch, results)
         trouble = getattr(crew, "trouble", "")
     from fastopt import _batch_result  # late: it imports scipy.optimize, which takes long

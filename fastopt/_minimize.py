@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from fastopt import _dispatch, _objective, _options
+from fastopt import _checkpoint, _dispatch, _objective, _options, _tables
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
 
@@ -107,6 +107,8 @@ def minimize(
     target: Any = _dispatch.target(device, x0)
     args = args if isinstance(args, tuple) else (args,)
     if target.NAME == "cuda":
+        if (options or {}).get("checkpoint"):
+            _dispatch.require_cpu(target, "checkpoint")
         from fastopt import _device_problem
 
         given = fun, x0, args, rule, jac, bounds, tol, options
@@ -115,11 +117,17 @@ def minimize(
     x0 = start_point(x0)
     chosen = _options.parse(rule, options, tol, x0.dtype)
     box = box_of(bounds, x0)
+    checkpoint = None
+    if chosen.checkpoint:
+        decisive = "minimize", rule, fun, jac, x0, box, (), args, chosen, _tables.tables(chosen, {})
+        checkpoint = _checkpoint.Checkpoint(chosen.checkpoint, _checkpoint.problem_of(*decisive))
     problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
     if problem.objective.compiled:
         _objective.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
+    if checkpoint:
+        problem.keep(checkpoint)
     return problem.run(callback_of(callback))
 
 
