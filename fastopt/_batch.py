@@ -67,7 +67,9 @@ def minimize_batch(
         As for `minimize`. `learning_rate` (a number), `maxiter`, `maxfev`, `gtol`, `ftol`, `xtol`
         and the numbers of the rule (`rho`, `eps`, ...) may be arrays with a value for each problem.
         ``maxtime`` is for the whole batch; ``disp`` shows a progress bar. A number that decides
-        about the rule (`momentum`) must be zero for all problems or for none.
+        about the rule (`momentum`) must be zero for all problems or for none. ``checkpoint``, the
+        path of a file, keeps what is finished, beside it in ``path + ".rows"``, and the state of
+        what is under way: the same call goes on from there, on any number of workers.
     device : {"auto", "cpu", "cuda"}
         Where to run: by default where the arrays live; host arrays on the CPU, and on a GPU where
         the batch is large (100,000 problems and 20 million numbers of data or more) and `fun` can

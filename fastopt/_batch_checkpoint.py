@@ -62,9 +62,7 @@ class BatchCheckpoint:
         finished = np.flatnonzero((self.results.status < MAXTIME) & ~self.written)
         if not last:
             crew.start()
-        waited = (
-            time.perf_counter() - began
-        )  # the rows must be written some time: no reason to wait
+        waited = time.perf_counter() - began  # rows must be written some time: they do not count
         try:
             self.append(finished)
             self.file.write(waited, size=self.size, check=self.check, begun=begun)

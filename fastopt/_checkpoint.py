@@ -21,20 +21,19 @@ def problem_of(call, rule, fun, jac, x0, box, data, args, chosen, tables):
     options = {}
     for template, table in tables:
         columns = zip(getattr(template, "_fields", ()), table.T, strict=True)
-        options |= {name: float(c[0]) if len(c) == 1 else c for name, c in columns}
+        options |= {name: float(c[0]) if (c == c[0]).all() else c for name, c in columns}
     rate = chosen.schedule or "auto"
-    if hasattr(rate, "_fields"):  # a schedule of ours: its numbers are in the tables
-        options["learning_rate"], rate = options.pop("rate"), type(rate).__name__
+    ours = hasattr(rate, "_fields")  # the numbers of a schedule of ours are in the tables
+    options["learning_rate"] = options.pop("rate") if ours else rate
     options |= {"finite_diff_rel_step": chosen.steps, "maxcor": chosen.maxcor}
     options |= {"fast_math_functions": chosen.fast}
+    named = {"call": call, "method": rule.__name__.rpartition(".")[2]}
+    named |= {"fun": fun, "jac": jac, "x0": x0, "bounds": box}
+    named |= {f"data[{k}]": field for k, field in enumerate(data)}
+    named |= {f"args[{k}]": value for k, value in enumerate(args)}
     free = FREE if call == "minimize" else ()
-    return identity(
-        **{"call": call, "method": rule.__name__.rpartition(".")[2], "learning_rate": rate},
-        **{"fun": fun, "jac": jac, "x0": x0, "bounds": box},
-        **{f"data[{k}]": field for k, field in enumerate(data)},
-        **{f"args[{k}]": value for k, value in enumerate(args)},
-        **{f"options[{name!r}]": v for name, v in options.items() if name not in free},
-    )
+    named |= {f"options[{name!r}]": v for name, v in options.items() if name not in free}
+    return identity({**named, "schedule": type(rate).__name__ if ours else None})
 
 
 class Checkpoint:
@@ -43,6 +42,7 @@ class Checkpoint:
     Parameters
     ----------
     path : str
+        Absolute.
     problem : dict
         From `problem_of`.
 
@@ -61,11 +61,10 @@ class Checkpoint:
 
     def __init__(self, path, problem):
         self.path, self.problem, self.next = path, problem, time.perf_counter() + EVERY
-        there = os.path.realpath(path)
-        for part in glob.glob(f"{glob.escape(there)}.*.part"):
-            os.unlink(part)  # of a run that was killed while it wrote
         self.found = self.read() if os.path.exists(path) else None
-        with tempfile.TemporaryFile(dir=os.path.dirname(there)):
+        for part in glob.glob(f"{glob.escape(path)}.*.part"):
+            os.unlink(part)  # of a run that was killed while it wrote
+        with tempfile.TemporaryFile(dir=os.path.dirname(path)):
             pass  # it can be written there: better said now than later
 
     def read(self):

@@ -7,15 +7,15 @@ import types
 
 import numpy as np
 
-from fastopt._fingerprint import Unhashable, _root, _Walk
+from fastopt._fingerprint import Unhashable, Walk, root_of
 
 WHOLE = 16_000_000  # bytes up to which all of an array counts; of larger ones as much, in PIECES
 PIECES = 256  # spread evenly
 SHORT = 40  # characters of a value that is shown as it is
 
 
-def identity(**named):
-    """A text for each of the values, and for what each function among them reads, by name.
+def identity(named):
+    """A text for each value in a dict, and for what each function among them reads, by name.
 
     Numbers and strings stand for themselves. Of functions their code counts, and all that it reads:
     constants, globals, closure values, other functions; of what belongs to an installed package its
@@ -44,12 +44,12 @@ def differences(there, here):
     return ", ".join(words)
 
 
-class _Content(_Walk):
+class _Content(Walk):
     """The walk of `_fingerprint`, over whatever functions there are."""
 
     def __init__(self, function):
         super().__init__()
-        self.own = _root(function)
+        self.own = root_of(function)
         self.parts = {}  # what functions read, by name
 
     def read(self, getter, name):
@@ -92,6 +92,8 @@ class _Content(_Walk):
     def add_instance(self, value):
         kind = value if isinstance(value, type) else type(value)
         self.put("instance", kind.__module__, kind.__qualname__)
+        if isinstance(vars(kind).get("__call__"), types.FunctionType):
+            self.add(vars(kind)["__call__"])
         if hasattr(value, "__array__") and not hasattr(value, "__cuda_array_interface__"):
             self.add(np.asarray(value))
             return
@@ -112,4 +114,4 @@ class _Content(_Walk):
 
 
 def _version(value):
-    return getattr(sys.modules.get(_root(value)), "__version__", "")
+    return getattr(sys.modules.get(root_of(value)), "__version__", "")

@@ -55,8 +55,10 @@ def minimize(
         ``ftol`` (relative change of f), ``xtol`` (relative change of x), ``disp``,
         ``maxcor`` (with "auto": pairs of moves that the direction is made of, 5; 0: none),
         ``finite_diff_rel_step``, ``fast_math_functions`` (True: exp, log, sin, ... of compiled
-        objectives are fastopt's vectorisable ones), and the options of the rule itself
-        (``help(fastopt.adam)``).
+        objectives are fastopt's vectorisable ones), ``checkpoint`` (the path of a file that the
+        state is written to about once a second: the same call goes on from there after it was cut
+        short or killed, with the same bits; `maxtime` counts anew), and the options of the rule
+        itself (``help(fastopt.adam)``).
         With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}

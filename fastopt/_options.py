@@ -48,7 +48,7 @@ class Options(NamedTuple):
     steps: Any  # finite_diff_rel_step or None
     fast: bool  # fast_math_functions
     maxcor: int  # pairs kept, with "auto"
-    checkpoint: str | None  # the file
+    checkpoint: str | None  # absolute path of the file
 
 
 COMMON = (
@@ -194,7 +194,7 @@ def _path(name, value):
         return None
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
     if path:
-        return str(path)
+        return os.path.realpath(path)
     raise TypeError(f"{name} must be the path of a file, not {value!r}")
 
 

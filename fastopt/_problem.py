@@ -18,6 +18,9 @@ SLICE = 0.05  # seconds of compiled work between looks at the clock, the callbac
 class Problem:
     """The arrays and the compiled loop of one problem."""
 
+    checkpoint: Any = None
+    entered = 0.0  # evaluations when the loop was last called
+
     def __init__(self, rule, x0, box, chosen, objective, target):
         dtype, n = x0.dtype, x0.size
         uses = rules.uses(rule, chosen.rule)
@@ -45,8 +48,6 @@ class Problem:
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
         self.chosen, self.objective, self.before = chosen, objective, 0
-        self.entered = 0.0  # evaluations when the loop was last called
-        self.checkpoint: Any = None
         # Why `fun` could not be compiled for duals, where Python runs it.
         self.reason: Exception | None = None
 
