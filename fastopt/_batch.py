@@ -120,9 +120,10 @@ def minimize_batch(
     threads, executor = _batch_inputs.workers_of(workers)
     _batch_inputs.require_memory(batch)
     results, trouble, cut, name = _local.empty(batch), "", "", target.NAME
+    if name == "cuda":
+        _options.no_checkpoint_on_gpu(batch.chosen)
     kept = None
     if batch.chosen.checkpoint and batch.problems:
-        _dispatch.require_cpu(target, "checkpoint")
         kept = _batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
     fun, jac = _objective.for_batch(fun, jac)
     if batch.problems:

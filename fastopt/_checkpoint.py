@@ -10,7 +10,8 @@ from fastopt._identity import differences, identity
 from fastopt._run import Run
 from fastopt._save import load, save
 
-VERSION = 1, *Run._fields  # of what stands in the file
+# Of what stands in the file. Where `Problem.arrays` change, count up.
+VERSION = 1, *Run._fields
 EVERY = 1.0  # seconds between two writes, at least
 SHARE = 0.01  # of a run's time that they may take: where one is dear, the next is later
 FREE = "maxiter", "maxfev"  # what may change while one problem waits: it goes on as if all along

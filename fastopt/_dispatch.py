@@ -60,11 +60,6 @@ def target(device, *arrays, asked=None):
     return cpu
 
 
-def require_cpu(target, option):
-    if target.NAME != "cpu":
-        raise ValueError(f"options[{option!r}] works on the CPU only; with a GPU leave it out")
-
-
 def gpu_for(problems, numbers, itemsize):
     """The CUDA target, where a batch of host arrays is worth its while and it can be used."""
     if problems < PROBLEMS or numbers < NUMBERS or why_not_cuda():

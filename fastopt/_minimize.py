@@ -109,8 +109,6 @@ def minimize(
     target: Any = _dispatch.target(device, x0)
     args = args if isinstance(args, tuple) else (args,)
     if target.NAME == "cuda":
-        if (options or {}).get("checkpoint"):
-            _dispatch.require_cpu(target, "checkpoint")
         from fastopt import _device_problem
 
         given = fun, x0, args, rule, jac, bounds, tol, options

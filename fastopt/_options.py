@@ -141,6 +141,11 @@ def _complete(rule, given, dtype):
     )
 
 
+def no_checkpoint_on_gpu(chosen):
+    if chosen.checkpoint:
+        raise ValueError("options['checkpoint'] works on the CPU only; on a GPU leave it out")
+
+
 def least_eps(kind):
     """What keeps zero from dividing with "auto": 1e-15 for the root, 1e-30 where it stands inside.
 

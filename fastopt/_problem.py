@@ -19,7 +19,7 @@ class Problem:
     """The arrays and the compiled loop of one problem."""
 
     checkpoint: Any = None
-    entered = 0.0  # evaluations when the loop was last called
+    counted = 0.0  # evaluations before the loop was last called
 
     def __init__(self, rule, x0, box, chosen, objective, target):
         dtype, n = x0.dtype, x0.size
@@ -95,7 +95,7 @@ class Problem:
         except KeyboardInterrupt:
             status = INTERRUPTED
             # Within an evaluation, where it may come to Python, the state is that of no iteration.
-            whole = self.objective.compiled and self.record[2] > self.entered
+            whole = self.objective.compiled and self.record[2] > self.counted
             self.interrupted()
         finally:
             progress.close()
@@ -122,7 +122,7 @@ class Problem:
         compiled = self.objective.compiled
         budget, nit = 1.0, record[1]
         while True:
-            self.entered, entered = record[2], time.perf_counter()
+            self.counted, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf
             try:
                 self.call((until_nit, record[2] + budget))
@@ -144,7 +144,7 @@ class Problem:
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
             if compiled:
-                speed = (run.nfev - self.entered) / max(now - entered, 1e-7)
+                speed = (run.nfev - self.counted) / max(now - entered, 1e-7)
                 left = self.chosen.maxtime - (now - began)
                 budget = max(1.0, min(SLICE * speed, 1000.0 * budget, left * speed))
 
