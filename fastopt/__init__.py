@@ -6,16 +6,19 @@ from fastopt._config import show_config
 from fastopt._gradients import compare_grad, value_and_grad
 from fastopt._minimize import minimize
 from fastopt._multistart import multistart
+from fastopt._save import load, save
 from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop and its like)
 from fastopt.rules import methods
 
 __version__ = "0.1.0"
 __all__ = [
     "compare_grad",
+    "load",
     "methods",
     "minimize",
     "minimize_batch",
     "multistart",
+    "save",
     "schedules",
     "show_config",
     "value_and_grad",

@@ -4,7 +4,16 @@ import warnings
 
 import numpy as np
 
-from fastopt import _batch_inputs, _dispatch, _fields, _local, _objective, _options, _spread
+from fastopt import (
+    _batch_checkpoint,
+    _batch_inputs,
+    _dispatch,
+    _fields,
+    _local,
+    _objective,
+    _options,
+    _spread,
+)
 from fastopt._run import Failed
 from fastopt._status import NOT_RUN
 
@@ -58,7 +67,9 @@ def minimize_batch(
         As for `minimize`. `learning_rate` (a number), `maxiter`, `maxfev`, `gtol`, `ftol`, `xtol`
         and the numbers of the rule (`rho`, `eps`, ...) may be arrays with a value for each problem.
         ``maxtime`` is for the whole batch; ``disp`` shows a progress bar. A number that decides
-        about the rule (`momentum`) must be zero for all problems or for none.
+        about the rule (`momentum`) must be zero for all problems or for none. ``checkpoint``, the
+        path of a file, keeps what is finished, beside it in ``path + ".rows"``, and the state of
+        what is under way: the same call goes on from there, on any number of workers.
     device : {"auto", "cpu", "cuda"}
         Where to run: by default where the arrays live; host arrays on the CPU, and on a GPU where
         the batch is large (100,000 problems and 20 million numbers of data or more) and `fun` can
@@ -108,13 +119,18 @@ def minimize_batch(
     callback = _batch_inputs.callback_of(callback)
     threads, executor = _batch_inputs.workers_of(workers)
     _batch_inputs.require_memory(batch)
-    fun, jac = _objective.for_batch(fun, jac)
     results, trouble, cut, name = _local.empty(batch), "", "", target.NAME
+    if name == "cuda":
+        _options.no_checkpoint_on_gpu(batch.chosen)
+    kept = None
+    if batch.chosen.checkpoint and batch.problems:
+        kept = _batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
+    fun, jac = _objective.for_batch(fun, jac)
     if batch.problems:
         crew = None
         if target.NAME == "cuda":
             crew = _local.device_crew(batch, fun, jac, rule, target, results)
-        elif device == "auto" and workers is None:
+        elif device == "auto" and workers is None and not kept:
             crew = _local.gpu_crew(batch, fun, jac, rule, results)
             name = "cuda" if crew else name
         if crew is None:
@@ -122,15 +138,18 @@ def minimize_batch(
             _local.check(batch, fun, first.objective)
             if executor is None:
                 threads = 1 if _objective.is_parallel(fun) else threads
-                crew = _local.crew(batch, first, rule, target, threads, results)
+                begun = kept.begun if kept else ()
+                crew = _local.crew(batch, first, rule, target, threads, results, begun)
             else:
                 task = _spread.task_of(fun, jac, rule, batch.given.args)
                 crew = _spread.Spread(batch, task, executor, results)
         try:
-            cut = _local.drive(crew, batch, callback)
+            cut = _local.drive(crew, batch, callback, kept)
         except Failed as failed:
             failed.error.add_note(f"fun was called for problem {failed.problem} of the batch")
             raise failed.error from None
+        if kept:
+            kept.write(crew, last=True)
         start_where_not_run(batch, results)
         trouble = getattr(crew, "trouble", "")
     from fastopt import _batch_result  # late: it imports scipy.optimize, which takes long

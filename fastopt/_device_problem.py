@@ -203,6 +203,7 @@ def build(fun, x0, args, rule, jac, bounds, tol, options, target):
     if ours.size == 0:
         raise ValueError("x0 is empty; it needs at least one component")
     chosen = _options.parse(rule, options, tol, np.dtype(ours.dtype))
+    _options.no_checkpoint_on_gpu(chosen)
     device, shape = target.device(), ours.shape or (1,)
     stream = device.stream_of(x0)
     box = None

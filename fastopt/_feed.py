@@ -28,7 +28,7 @@ class Work(NamedTuple):
     still: Any
     shaped: Any
     state: Any
-    at: Any  # the problem under way, for messages
+    at: Any  # the problem under way; -1: none
 
 
 class Given(NamedTuple):
@@ -95,7 +95,10 @@ def put(b, status, work, results):
 
 
 def one(b, entry, control, budget, work, given, rest, rooms):
-    """Solve problem b, or stop when told to: its status, and the evaluations 50 ms are good for."""
+    """Go on with problem b to its end, or until told to stop.
+
+    Returns its status, and the evaluations that 50 ms are good for.
+    """
     limits = named(given.limits[0], given.limits[1], row_of(given.limits[1], b))
     options = named(given.options[0], given.options[1], row_of(given.options[1], b))
     schedule = named(given.schedule[0], given.schedule[1], row_of(given.schedule[1], b))
@@ -113,25 +116,32 @@ def one(b, entry, control, budget, work, given, rest, rooms):
         budget = 2.0 * budget if control[TICK] == tick else max(1.0, 0.5 * budget)
 
 
-def feed(entry, control, share, work, given, rest, rooms, results):
-    """Take problems from the shared counter until there are none left."""
-    problems, budget = results.status.size, 1.0
+def feed(todo, entry, control, share, work, given, rest, rooms, results):
+    """Finish the problem under way, if there is one; take others while there are any to do."""
+    budget, next_, last = 1.0, 0, 0
+    first = -1 if work.at[0] >= 0 else 0  # last - first: taken, and not yet counted as done
     while control[STOP] == 0:
-        take = max(1, min(MOST, (problems - control[NEXT]) // share))
-        first = add(control, NEXT, take)
-        last = min(first + take, problems)
-        for b in range(first, last):
-            if control[STOP] != 0:
-                return
-            work.at[0] = b
-            if prepare(b, work, given):
-                status, budget = one(b, entry, control, budget, work, given, rest, rooms)
-            else:
-                status, work.record[4] = NONFINITE, math.nan  # fun is not asked there
-            put(b, status, work, results)
-        if first >= problems:
+        finite = True
+        if work.at[0] < 0:
+            if next_ == last:
+                add(control, DONE, last - first)
+                take = max(1, min(MOST, (todo.size - control[NEXT]) // share))
+                first = next_ = add(control, NEXT, take)
+                last = min(first + take, todo.size)
+                if first >= last:
+                    return
+            work.at[0] = todo[next_]
+            next_ += 1
+            finite = prepare(work.at[0], work, given)
+        b = work.at[0]
+        if finite:
+            status, budget = one(b, entry, control, budget, work, given, rest, rooms)
+        else:
+            status, work.record[4] = NONFINITE, math.nan  # fun is not asked there
+        put(b, status, work, results)
+        if finite and work.record[0] == RUNNING:
             return
-        add(control, DONE, last - first)
+        work.at[0] = -1
 
 
 FRESH = tuple(Run())

@@ -41,7 +41,7 @@ def of(function):
     known = _memo.get(id(function))
     if known and known[0] is function and all(read(name) is v for read, name, v in known[2]):
         return known[1]
-    walk = _Walk()
+    walk = Walk()
     digest = walk.digest(_package_digest(), function)
     if not walk.volatile:
         while len(_memo) >= 256:
@@ -73,17 +73,17 @@ def is_library(module):
     return standard or module.__name__.partition(".")[0] in _LIBRARIES
 
 
-def _root(value):
+def root_of(value):
     return (getattr(value, "__module__", None) or "").partition(".")[0]
 
 
 def is_named(value):
     """Whether a function or class is a library's, so that its name says what it is."""
-    if _root(value) in _LIBRARIES:
+    if root_of(value) in _LIBRARIES:
         return True
     module = sys.modules.get(getattr(value, "__module__", None) or "builtins")
     plain = isinstance(value, types.FunctionType)
-    return not plain and module is not None and _root(value) != "__main__" and is_library(module)
+    return not plain and module is not None and root_of(value) != "__main__" and is_library(module)
 
 
 def _contents(cell, _name):
@@ -93,7 +93,7 @@ def _contents(cell, _name):
         raise Unhashable("a closure variable that is not set yet") from None
 
 
-class _Walk:
+class Walk:
     def __init__(self):
         self.seen = {}  # id -> number, for cycles
         self.walked = set()  # (module, names) whose attributes have been read
@@ -153,7 +153,7 @@ class _Walk:
         elif isinstance(value, types.ModuleType):
             self.put("module", value.__name__, getattr(value, "__version__", ""))
         elif isinstance(value, _NAMED) and is_named(value):
-            version = getattr(sys.modules.get(_root(value)), "__version__", "")
+            version = getattr(sys.modules.get(root_of(value)), "__version__", "")
             name = getattr(value, "__qualname__", repr(value))
             self.put("named", getattr(value, "__module__", ""), name, version)
         elif isinstance(value, numba_types.Type):

@@ -38,8 +38,8 @@ def box(batch):
     return sides and tuple(side.copy() for side in sides)
 
 
-def crew(batch, first, rule, target, threads, results):
-    """The target's crew at work on a batch."""
+def crew(batch, first, rule, target, threads, results, begun=()):
+    """The target's crew at work on a batch, some problems of which have `begun`."""
     x0, own = batch.example.x0, [first]
     given = batch.given
     for array in (given.x0, given.low, given.high):
@@ -47,7 +47,7 @@ def crew(batch, first, rule, target, threads, results):
     for _ in range(min(threads, batch.problems) - 1):
         objective = first.objective.again()
         own.append(Problem(rule, x0, box(batch), batch.chosen, objective, target))
-    return target.Crew(own, batch.example.box is not None, given, results)
+    return target.Crew(own, batch.example.box is not None, given, results, begun)
 
 
 def device_crew(batch, fun, jac, rule, target, results):
@@ -89,7 +89,7 @@ def gpu_crew(batch, fun, jac, rule, results):
         return None
 
 
-def drive(crew, batch, callback):
+def drive(crew, batch, callback, checkpoint=None):
     """Wait for a crew, looking at the clock, the callback and Ctrl-C; how that was cut short."""
     began, counter = time.perf_counter(), None
     try:
@@ -108,6 +108,8 @@ def drive(crew, batch, callback):
             if left <= 0.0:
                 crew.stop(MAXTIME)
                 return "Stopped after maxtime seconds."
+            if checkpoint and checkpoint.is_due():
+                checkpoint.write(crew)
     except BaseException as error:
         crew.stop(INTERRUPTED)
         if not isinstance(error, KeyboardInterrupt):

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from fastopt import _dispatch, _objective, _options
+from fastopt import _checkpoint, _dispatch, _objective, _options, _tables
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
 
@@ -55,8 +55,10 @@ def minimize(
         ``ftol`` (relative change of f), ``xtol`` (relative change of x), ``disp``,
         ``maxcor`` (with "auto": pairs of moves that the direction is made of, 5; 0: none),
         ``finite_diff_rel_step``, ``fast_math_functions`` (True: exp, log, sin, ... of compiled
-        objectives are fastopt's vectorisable ones), and the options of the rule itself
-        (``help(fastopt.adam)``).
+        objectives are fastopt's vectorisable ones), ``checkpoint`` (the path of a file that the
+        state is written to about once a second: the same call goes on from there after it was cut
+        short or killed, with the same bits; `maxtime` counts anew), and the options of the rule
+        itself (``help(fastopt.adam)``).
         With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}
@@ -115,11 +117,17 @@ def minimize(
     x0 = start_point(x0)
     chosen = _options.parse(rule, options, tol, x0.dtype)
     box = box_of(bounds, x0)
+    checkpoint = None
+    if chosen.checkpoint:
+        decisive = "minimize", rule, fun, jac, x0, box, (), args, chosen, _tables.tables(chosen, {})
+        checkpoint = _checkpoint.Checkpoint(chosen.checkpoint, _checkpoint.problem_of(*decisive))
     problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
     if problem.objective.compiled:
         _objective.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
+    if checkpoint:
+        problem.keep(checkpoint)
     return problem.run(callback_of(callback))
 
 

@@ -4,6 +4,7 @@ import difflib
 import functools
 import math
 import numbers
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ class Options(NamedTuple):
     steps: Any  # finite_diff_rel_step or None
     fast: bool  # fast_math_functions
     maxcor: int  # pairs kept, with "auto"
+    checkpoint: str | None  # absolute path of the file
 
 
 COMMON = (
@@ -61,6 +63,7 @@ COMMON = (
     "finite_diff_rel_step",
     "fast_math_functions",
     "maxcor",
+    "checkpoint",
 )
 
 
@@ -134,7 +137,13 @@ def _complete(rule, given, dtype):
         steps=None if steps is None else _steps(steps),
         fast=_switch("fast_math_functions", given.get("fast_math_functions", True)),
         maxcor=_count("maxcor", given.get("maxcor", MAXCOR)),
+        checkpoint=_path("checkpoint", given.get("checkpoint")),
     )
+
+
+def no_checkpoint_on_gpu(chosen):
+    if chosen.checkpoint:
+        raise ValueError("options['checkpoint'] works on the CPU only; on a GPU leave it out")
 
 
 def least_eps(kind):
@@ -183,6 +192,15 @@ def _count(name, value):
     if number(name, value, 0.0, 1000.0) % 1.0:
         raise ValueError(f"{name} = {value!r}; it must be a whole number")
     return int(value)
+
+
+def _path(name, value):
+    if value is None:
+        return None
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
+    if path:
+        return os.path.realpath(path)
+    raise TypeError(f"{name} must be the path of a file, not {value!r}")
 
 
 def _switch(name, value):

@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from fastopt import _result, rules
 from fastopt._objective import name_of
 from fastopt._progress import Progress, report
 from fastopt._run import Run
-from fastopt._status import INTERRUPTED, MAXTIME, RUNNING, STOPPED
+from fastopt._status import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 
 SLICE = 0.05  # seconds of compiled work between looks at the clock, the callback and Ctrl-C
 
@@ -17,20 +18,23 @@ SLICE = 0.05  # seconds of compiled work between looks at the clock, the callbac
 class Problem:
     """The arrays and the compiled loop of one problem."""
 
+    checkpoint: Any = None
+    counted = 0.0  # evaluations before the loop was last called
+
     def __init__(self, rule, x0, box, chosen, objective, target):
         dtype, n = x0.dtype, x0.size
         uses = rules.uses(rule, chosen.rule)
         auto = chosen.schedule is None
         pairs = 2 * chosen.maxcor if auto else 0
         count = 4 + 5 * auto + sum(uses)
-        block = apart((pairs + count) * n, dtype).reshape(pairs + count, n)
+        self.arrays = block = apart((pairs + count) * n, dtype).reshape(pairs + count, n)
         rows = iter(block[pairs:])
         x, g, best_x, best_g = (next(rows) for _ in range(4))
         x[:] = best_x[:] = x0.reshape(-1)
         best_g[:] = math.nan
         low, high = box or (x, x)
         run = len(Run._fields)
-        scalars = apart(run + 1 + pairs, float)
+        self.scalars = scalars = apart(run + 1 + pairs, float)
         self.record, best_f, along = scalars[:run], scalars[run : run + 1], scalars[run + 1 :]
         self.record[:], best_f[0] = Run(), math.nan
         self.moving, self.still = (g, x), (low, high, best_x, best_g, best_f)
@@ -60,15 +64,43 @@ class Problem:
         arrays = self.record, self.moving, self.still, self.shaped, self.state
         return (*arrays, *self.fixed, until)
 
+    def keep(self, checkpoint):
+        """Begin at the state in a checkpoint, and write to it from now on."""
+        self.checkpoint = checkpoint
+        if checkpoint.found:
+            self.restore(**checkpoint.found)
+        status, nit, nfev = self.record[:3]
+        limits = self.chosen.limits
+        if status in (MAXITER, MAXFEV) and nit < limits.maxiter and nfev < limits.maxfev:
+            self.record[0] = RUNNING  # a limit was raised
+
+    def snapshot(self):
+        """All that the loop goes on with."""
+        return {"arrays": self.arrays, "scalars": self.scalars}
+
+    def restore(self, arrays, scalars):
+        self.arrays[:], self.scalars[:] = arrays, scalars
+
+    def write(self):
+        try:
+            self.checkpoint.write(**self.snapshot())
+        except OSError as error:
+            self.checkpoint.failed(error)
+
     def run(self, callback):
         progress = Progress(self.chosen.disp, self.chosen.limits)
         try:
             status = self.drive(callback, progress)
+            whole = True
         except KeyboardInterrupt:
             status = INTERRUPTED
+            # Within an evaluation, where it may come to Python, the state is that of no iteration.
+            whole = self.objective.compiled and self.record[2] > self.counted
             self.interrupted()
         finally:
             progress.close()
+        if self.checkpoint and whole:
+            self.write()
         result = self.result(status)
         if self.chosen.disp:
             report(result)
@@ -88,9 +120,9 @@ class Problem:
         record, began = self.record, time.perf_counter()
         # A plain objective comes back after each evaluation: Ctrl-C finds everything counted.
         compiled = self.objective.compiled
-        budget, nit = 1.0, 0.0
+        budget, nit = 1.0, record[1]
         while True:
-            nfev, entered = record[2], time.perf_counter()
+            self.counted, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf
             try:
                 self.call((until_nit, record[2] + budget))
@@ -109,8 +141,10 @@ class Problem:
                 return run.status
             if now - began > self.chosen.maxtime:
                 return MAXTIME
+            if self.checkpoint and self.checkpoint.is_due():
+                self.write()
             if compiled:
-                speed = (run.nfev - nfev) / max(now - entered, 1e-7)
+                speed = (run.nfev - self.counted) / max(now - entered, 1e-7)
                 left = self.chosen.maxtime - (now - began)
                 budget = max(1.0, min(SLICE * speed, 1000.0 * budget, left * speed))
 

@@ -8,10 +8,12 @@ import tempfile
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
+import numpy as np
+
 from fastopt import _fields, _local, rules
 from fastopt._compile import dumps, loads, thread_limit
 from fastopt._run import Failed
-from fastopt._status import MAXTIME, STOPPED
+from fastopt._status import MAXTIME, NOT_RUN, STOPPED
 
 PARTS = 8  # for each place at which work is done, so that none of them is idle for long
 LARGEST = 32e6  # bytes sent with one part
@@ -35,11 +37,12 @@ class Spread:
         self.batch, self.task, self.executor, self.results = batch, task, executor, results
         places = places_of(executor)
         size = min(math.ceil(batch.problems / (PARTS * places)), int(LARGEST // weight(batch)))
-        self.cuts = iter(range(0, batch.problems, max(1, size)))
         self.size, self.most = max(1, size), 2 * places
+        firsts, left = range(0, batch.problems, self.size), results.status == NOT_RUN
+        self.cuts = iter([first for first in firsts if left[first : first + self.size].any()])
         self.threads = max(1, thread_limit() // places) if is_here(executor) else 1
         self.until = time.time() + batch.chosen.maxtime
-        self.futures, self.done, self.failure, self.trouble = {}, 0, None, ""
+        self.futures, self.failure, self.trouble = {}, None, ""
         # What has begun cannot be taken back: workers on this machine look whether this is there.
         self.flag = new_file() if is_here(executor) else None
 
@@ -98,7 +101,18 @@ class Spread:
             return
         for mine, theirs in zip(self.results, arrays, strict=True):
             mine[first:last] = theirs
-        self.done += last - first
+
+    @property
+    def done(self):
+        """Number of problems solved."""
+        return int(np.count_nonzero(self.results.status != NOT_RUN))
+
+    def start(self):
+        """Go on after `pause`, for which nothing has stopped."""
+
+    def pause(self):
+        """No state of parts under way: they begin again after a crash."""
+        return []
 
     def stop(self, status):
         """Take back what has not begun, and what has on this machine, as far as it is done.

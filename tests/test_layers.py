@@ -14,16 +14,17 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Imports point one way: a module may import only from lower layers, or from its own package.
 LAYERS = [
-    {"_open", "_status"},
+    {"_open", "_status", "_save"},
     {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
-    {"_descent", "_feed", "_fields", "_compile"},
+    {"_descent", "_feed", "_fields", "_compile", "_identity"},
+    {"_checkpoint"},
     {"_metric", "_textbook"},
     {"_search"},
     {"elementary"},
     {"derivatives"},
     {"targets"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
-    {"_inputs", "_problem", "_tables", "_batch_result"},
+    {"_inputs", "_problem", "_tables", "_batch_result", "_batch_checkpoint"},
     {"_device_problem"},
     {"_minimize", "_optimizers", "_config", "_batch_inputs"},
     {"_scipy", "_gradients", "_local"},

@@ -1,0 +1,193 @@
+"""`save` and `load`: nested containers of arrays in one file, written whole or not at all."""
+
+import contextlib
+import json
+import os
+import re
+import threading
+import zipfile
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+HEADER = "fastopt"  # the entry that describes the others, as JSON
+EXPECTED = "a .npz file that fastopt.save has written"
+PLAIN = bool, int, float, str, type(None)
+KINDS = "biufcSUmM"  # of arrays: those that need no pickle
+
+
+def save(path, /, **items):
+    """Save arrays, numbers and strings, in dicts, lists and tuples, to one ``.npz`` file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, under just this name. It is replaced at once, when all is written: a crash on the
+        way leaves the old one whole.
+    **items
+        What to save, by name: numbers, strings, booleans, None, arrays, and dicts, lists and tuples
+        of them, nested as you like. Arrays of other libraries (PyTorch, CuPy, JAX, Numba's on a
+        device) are saved as NumPy's.
+
+    Raises
+    ------
+    TypeError
+        For anything else (no pickle is written), naming it.
+    OSError
+        Where the file cannot be written.
+
+    See Also
+    --------
+    load : the reverse.
+
+    Notes
+    -----
+    `numpy.load` reads the file too: each array stands there under its path, ``params/weights`` say.
+    Of processes that save to one file at a time the last one wins.
+
+    Examples
+    --------
+    >>> import fastopt, numpy as np, pathlib, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name) / "state.npz"
+    >>> fastopt.save(path, params={"weights": np.ones((2, 3)), "bias": 0.5}, epoch=7)
+    >>> state = fastopt.load(path)
+    >>> state["epoch"], state["params"]["bias"], state["params"]["weights"].shape
+    (7, 0.5, (2, 3))
+    >>> folder.cleanup()
+    """
+    arrays = {}
+    header = {"format": FORMAT, "items": _described("", items, arrays)}
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in {HEADER: np.array(json.dumps(header)), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
+
+
+def load(path):
+    """Load what `save` has written.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    dict
+        The items by name, as they were given to `save`: arrays as NumPy's, with their shapes and
+        dtypes; numbers to the last bit; dicts, lists and tuples as such.
+
+    Raises
+    ------
+    ValueError
+        Where this is another kind of file, of a later format, or damaged.
+    OSError
+        Where there is none, or it cannot be read.
+
+    Examples
+    --------
+    >>> import fastopt, tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+    ...     fastopt.save(file.name, moments=[0.25, 0.5], rule=("adam", 3))
+    ...     fastopt.load(file.name)
+    {'moments': [0.25, 0.5], 'rule': ('adam', 3)}
+    """
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if bad := archive.testzip():
+                    raise ValueError(f"its entry {bad} is damaged")
+                header = json.loads(_entry(archive, HEADER).item())
+                if header["format"] == FORMAT:
+                    return _restored(header["items"], archive)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever the readers make of other bytes
+            reason = f"{type(error).__name__}: {error}".removeprefix("ValueError: ")
+            raise ValueError(f"{os.fspath(path)} is not {EXPECTED} ({reason})") from error
+    raise ValueError(
+        f"{os.fspath(path)} has format {header['format']}; this version of fastopt reads format "
+        f"{FORMAT}"
+    )
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A file to write to, beside `path`, which it replaces in the end."""
+    path = os.path.realpath(path)
+    part = f"{path}.{os.getpid()}-{threading.get_ident()}.part"
+    try:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def _described(name, value, arrays):
+    """A value in JSON, its arrays put into `arrays` by names that say where they stand."""
+    if type(value) in PLAIN:
+        return value
+    if isinstance(value, dict):
+        pairs = []
+        for key, item in value.items():
+            if type(key) not in PLAIN:
+                raise TypeError(f"{name} has the key {key!r}; strings and numbers can be saved")
+            pairs.append([key, _described(_joined(name, key), item, arrays)])
+        return {"dict": pairs}
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        items = [_described(_joined(name, k), item, arrays) for k, item in enumerate(value)]
+        return {"list" if isinstance(value, list) else "tuple": items}
+    array = _array(name, value)
+    entry = re.sub(r"[^\w.\-/]", "_", name)[:200]
+    while entry in arrays or entry == HEADER:
+        entry += "_"
+    arrays[entry] = array
+    return {"number" if isinstance(value, np.generic) else "array": entry}
+
+
+def _joined(name, key):
+    return f"{name}/{key}" if name else str(key)
+
+
+def _array(name, value):
+    """An array of any library as one of NumPy's."""
+    array = None
+    if hasattr(value, "__cuda_array_interface__") or hasattr(value, "detach"):
+        for move in ("detach", "cpu", "copy_to_host", "get"):  # PyTorch, PyTorch, Numba, CuPy
+            value = getattr(value, move)() if hasattr(value, move) else value
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+    if array is None or array.dtype.kind not in KINDS or np.ma.isMaskedArray(value):
+        kind = f"an array of {array.dtype}" if array is not None else f"a {type(value).__name__}"
+        kind = "a masked array" if np.ma.isMaskedArray(value) else kind
+        raise TypeError(
+            f"{name} is {kind}; numbers, strings, None and arrays of them can be saved, in dicts, "
+            "lists and tuples (of a named tuple, its _asdict())"
+        )
+    return array
+
+
+def _entry(archive, name):
+    with archive.open(f"{name}.npy") as entry:
+        return np.lib.format.read_array(entry, allow_pickle=False)
+
+
+def _restored(value, archive) -> Any:
+    """The reverse of `_described`."""
+    if not isinstance(value, dict):
+        return value
+    ((kind, inside),) = value.items()
+    if kind == "dict":
+        return {key: _restored(item, archive) for key, item in inside}
+    if kind == "list":
+        return [_restored(item, archive) for item in inside]
+    if kind == "tuple":
+        return tuple(_restored(item, archive) for item in inside)
+    array = _entry(archive, inside)
+    return array[()] if kind == "number" else array
