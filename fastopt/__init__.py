@@ -7,6 +7,7 @@ from fastopt._gradients import compare_grad, value_and_grad
 from fastopt._minimize import minimize
 from fastopt._multistart import multistart
 from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop and its like)
+from fastopt._stochastic import minimize_stochastic
 from fastopt.rules import methods
 
 __version__ = "0.1.0"
@@ -15,6 +16,7 @@ __all__ = [
     "methods",
     "minimize",
     "minimize_batch",
+    "minimize_stochastic",
     "multistart",
     "schedules",
     "show_config",

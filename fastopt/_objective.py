@@ -171,7 +171,7 @@ def _difference_data(x, steps, power, method):
     return steps, z.reshape(-1), z
 
 
-def check_indices(fun, objective, x, args, where="", strict=False):
+def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
 
     Numba reads on beyond an array, so that a problem with too few parameters or data would converge
@@ -191,7 +191,8 @@ def check_indices(fun, objective, x, args, where="", strict=False):
     key, lasting = (method == "fun", x.ndim == 1, digest), not isinstance(digest, int)
     once = _compile.jit(value, bindings, key, lasting, True)
     try:
-        once(x.copy(), np.empty(x.size, x.dtype), (_each(_read_only, _itself, args),))
+        args_then = *written, *_each(_read_only, _itself, args)
+        once(x.copy(), np.empty(x.size, x.dtype), (args_then,))
     except IndexError:
         raise IndexError(
             f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "

@@ -2,6 +2,7 @@
 named tuples from tables, a shared counter, and compiled code called by its address.
 """
 
+import functools
 from typing import Any
 
 from numba.core import cgutils, types
@@ -169,23 +170,21 @@ def _row(context, builder, field, kind, value, room, b):
         return context.unpack_value(builder, field.dtype, first)
     if field.layout == "C":
         return _view(context, builder, kind, first, shape[1:])
-    target: Any = _array(context, builder, kind, room)
+    to = _array(context, builder, kind, room).data
+    _copy_row(context, builder, array, shape, strides, b, to)
+    return room
+
+
+def _copy_row(context, builder, array, shape, strides, b, to):
+    """Row b of an array of any strides, its elements side by side from `to` on."""
+    done = cgutils.alloca_once_value(builder, b.type(0))
     with cgutils.loop_nest(builder, shape[1:], b.type) as at:
-        source = cgutils.get_item_pointer2(
+        place = cgutils.get_item_pointer2(
             context, builder, array.data, shape, strides, "A", [b, *at]
         )
-        lies = cgutils.unpack_tuple(builder, target.shape)
-        place = cgutils.get_item_pointer2(
-            context,
-            builder,
-            target.data,
-            lies,
-            cgutils.unpack_tuple(builder, target.strides),
-            "C",
-            at,
-        )
-        builder.store(builder.load(source), place)
-    return room
+        k = builder.load(done)
+        builder.store(builder.load(place), builder.gep(to, [k]))
+        builder.store(builder.add(k, k.type(1)), done)
 
 
 def _ragged_row(context, builder, field, kind, value, room, b):
@@ -200,3 +199,39 @@ def _ragged_row(context, builder, field, kind, value, room, b):
     ]
     data = _array(context, builder, field[0], flat).data
     return _view(context, builder, kind, builder.gep(data, [first]), sizes)
+
+
+@intrinsic
+def gather(context, fields, rooms, order, first, last):
+    """Copies of the rows at places `first` to `last` of the order, side by side in `rooms`."""
+    kinds = [types.Array(room.dtype, room.ndim, "C") for room in rooms]
+
+    def codegen(context, builder, signature, values):
+        index = _array(context, builder, order, values[2]).data
+        begin, count = values[3], builder.sub(values[4], values[3])
+        items = []
+        for k, (field, kind) in enumerate(zip(parts(fields), kinds, strict=True)):
+            source: Any = _array(context, builder, field, builder.extract_value(values[0], k))
+            target: Any = _array(context, builder, kind, builder.extract_value(values[1], k))
+            shape, strides = (
+                cgutils.unpack_tuple(builder, t) for t in (source.shape, source.strides)
+            )
+            size = functools.reduce(builder.mul, shape[1:], begin.type(1))
+            with cgutils.for_range(builder, count) as loop:
+                place = builder.load(builder.gep(index, [builder.add(begin, loop.index)]))
+                b = context.cast(builder, place, order.dtype, types.intp)
+                to = builder.gep(target.data, [builder.mul(loop.index, size)])
+                zeros = [b.type(0)] * (field.ndim - 1)
+                if field.layout == "C":
+                    at = [b, *zeros]
+                    row = cgutils.get_item_pointer2(
+                        context, builder, source.data, shape, strides, "C", at
+                    )
+                    width = context.get_abi_sizeof(context.get_data_type(field.dtype))
+                    cgutils.raw_memcpy(builder, to, row, size, width)
+                else:
+                    _copy_row(context, builder, source, shape, strides, b, to)
+            items.append(_view(context, builder, kind, target.data, [count, *shape[1:]]))
+        return context.make_tuple(builder, types.Tuple(kinds), items)
+
+    return types.Tuple(kinds)(fields, rooms, order, types.intp, types.intp), codegen
