@@ -21,6 +21,10 @@ from fastopt._open import (
 )
 from fastopt._status import NONFINITE, RUNNING
 
+# Rows that memory is asked for ahead of time: without, a pass over 20 MB in random order takes
+# three times as long.
+AHEAD = 16
+
 
 class Pass(NamedTuple):
     """All scalars that a run carries from call to call."""
@@ -46,7 +50,7 @@ class Plan(NamedTuple):
 
     batch: int  # rows in a mini-batch
     shuffle: bool
-    key: int  # of the epoch's random numbers
+    key: Any  # of the epoch's random numbers
     decay: float  # of weights
     average: bool
 
@@ -61,7 +65,9 @@ def advance(record, points, part, state, options, schedule, data, plan, steps):
     while status == RUNNING and row < n and nit < until:
         first, last = int(row), min(int(row) + plan.batch, n)
         if plan.shuffle:
-            draw(part.order, first, last, plan.key)
+            ahead = max(AHEAD, plan.batch)
+            begin = min(first + ahead, n) if first else 0
+            draw(part.order, begin, min(last + ahead, n), plan.key)
         f = mean_and_gradient(x, shaped, g, shaped_g, own, part, first, last, data)
         if f - f != 0.0 or not all_finite(g):
             status = NONFINITE

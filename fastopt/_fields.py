@@ -24,8 +24,8 @@ def fields_of(data, adopt=None, name="data", unit="problem"):
     """
     if isinstance(data, list):
         raise TypeError(
-            f"{name} is a list; give an array with a row for each {unit}, or a tuple of such arrays "
-            "(a list of arrays inside the tuple is a field of rows of unequal lengths)"
+            f"{name} is a list; give an array with a row for each {unit}, or a tuple of such "
+            "arrays (a list of arrays inside the tuple is a field of rows of unequal lengths)"
         )
     fields = () if data is None else data if isinstance(data, tuple) else (data,)
     return tuple(_field(f"{name}[{k}]", field, adopt) for k, field in enumerate(fields))

@@ -75,7 +75,7 @@ def can_be_compiled(fun):
     return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
 
 
-def build(fun, jac, args, chosen, x, interpreted=False):
+def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
     """Objective for `fun` at points like the array x (in x0's shape), with the `chosen` options."""
     schedule, fast = chosen.schedule, chosen.fast
     if not callable(fun):
@@ -98,7 +98,7 @@ def build(fun, jac, args, chosen, x, interpreted=False):
 
         dual = None
         if method == "autodiff":
-            dual, scratch = _duals.choose(x, args, fast)
+            dual, scratch = _duals.choose(x, args, fast, by_rows)
             bindings.update(_duals.SEEDS, DUAL=dual, CHUNK=dual.size)
             data = tuple(args), scratch
             if dual.size >= x.size:

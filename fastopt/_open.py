@@ -42,6 +42,7 @@ fetch: Any = None  # (arrays, SIZE) -> copies in local memory
 bring_back: Any = None  # (copies, arrays, SIZE)
 enter: Any = None  # (entry, arguments of the solver)
 rows: Any = None  # (fields, rooms, b) -> problem b's rows
+prefetch: Any = None  # (fields, b): ask memory for problem b's rows
 gather: Any = None  # (fields, rooms, order, first, last) -> the rows of a mini-batch, in rooms
 named: Any = None  # (template, table, row) -> named tuple
 add: Any = None  # (array, place, amount) -> the value before, for all threads at once

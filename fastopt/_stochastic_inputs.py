@@ -1,6 +1,7 @@
 """What the user gives `minimize_stochastic`, checked and made ready."""
 
 import math
+import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,15 @@ import numpy as np
 from fastopt import _fields, _inputs, _objective, _options, rules
 from fastopt._fields import Ragged
 
-OPTIONS = ("learning_rate", "maxiter", "maxtime", "disp", "weight_decay", "fast_math_functions")
+OPTIONS = (
+    "learning_rate",
+    "weight_decay",
+    "maxiter",
+    "maxtime",
+    "disp",
+    "fast_math_functions",
+    "finite_diff_rel_step",
+)
 ADD = "add"  # jac where fun adds its gradient to an array
 
 
@@ -27,9 +36,7 @@ class Work(NamedTuple):
     decay: float
 
 
-def read(
-    data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, together
-):
+def read(data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, together):
     """All of it, checked."""
     fields = rows_of("data", data)
     count = _fields.count(fields[0])
@@ -39,7 +46,7 @@ def read(
     rng = generator(seed)
     order = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
     held = None
-    if validation is not None and np.ndim(validation) == 0 and not isinstance(validation, tuple):
+    if isinstance(validation, numbers.Real):
         order, places = split(order, validation, rng if shuffle else None)
         held = fields, places
     elif validation is not None:
@@ -56,7 +63,7 @@ def read(
         epochs=whole("epochs", epochs),
         shuffle=shuffle,
         keys=rng,
-        average=math.inf if average in (None, False) else whole("average", average),
+        average=first_averaged(average),
         patience=math.inf if patience is None else whole("patience", patience),
         decay=decay,
     )
@@ -121,10 +128,14 @@ def generator(seed):
         ) from None
 
 
+def first_averaged(average):
+    if average is None or average is False:
+        return math.inf
+    return 1 if average is True else whole("average", average)
+
+
 def whole(name, value):
     """A whole number above zero."""
-    if value is True and name == "average":
-        return 1
     if _options.number(name, value, 1.0) % 1.0:
         raise ValueError(f"{name} = {value!r}; it must be a whole number, 1 or more")
     return int(value)
@@ -175,9 +186,6 @@ def functions(fun, jac, vectorized):
     """(fun, jac, way), the functions compiled."""
     together = switch("vectorized", vectorized)
     if isinstance(jac, str) and jac == ADD:
-        if together:
-            raise ValueError("jac = 'add' adds up the gradients of rows; with vectorized=True "
-                             "fun has them all: use jac=True")
-        return _objective.for_batch(fun, "2-point")[0], "2-point", Way("added", False)
+        return _objective.for_batch(fun, "2-point")[0], "2-point", Way("added", together)
     fun, jac = _objective.for_batch(fun, jac)
     return fun, jac, Way("derived" if jac == "autodiff" else "written", together)

@@ -5,6 +5,7 @@ and the order that they are taken in, from place `first` to `last`; g gets the g
 room for that of one row.
 """
 
+from fastopt._epochs import AHEAD
 from fastopt._open import (
     CHUNK,
     DUAL,
@@ -12,6 +13,7 @@ from fastopt._open import (
     fun,
     gather,
     gradient,
+    prefetch,
     real,
     rows,
     seeded,
@@ -27,6 +29,7 @@ def written(x, shaped, g, shaped_g, own, part, first, last, data):
     f = 0.0
     g[:] = real(0.0)
     for k in range(first, last):
+        prefetch(part.fields, later(part, k))
         row = (rows(part.fields, part.rooms, part.order[k]) + data[0], *data[1:])
         of_row = value(shaped, own, row)
         gradient(x, shaped, own, of_row, x, x, row)
@@ -42,6 +45,7 @@ def added(x, shaped, g, shaped_g, own, part, first, last, data):
     f = 0.0
     g[:] = real(0.0)
     for k in range(first, last):
+        prefetch(part.fields, later(part, k))
         row = rows(part.fields, part.rooms, part.order[k]) + data[0]
         f += number(fun(shaped, shaped_g, *row))
     divide(g, last - first)
@@ -54,12 +58,19 @@ def derived(x, shaped, g, shaped_g, own, part, first, last, data):
     for chunk in range(0, x.size, CHUNK):
         point, dual = seeded(DUAL, shaped, data[1], chunk, SIZE), 0.0
         for k in range(first, last):
+            if chunk == 0:
+                prefetch(part.fields, later(part, k))
             row = rows(part.fields, part.rooms, part.order[k]) + data[0]
             dual = dual + fun(point, *row)
         write_partials(dual, g, chunk, SIZE)
         f = float(value_of(dual))
     divide(g, last - first)
     return f / (last - first)
+
+
+def later(part, k):
+    """The row that is asked for while that at place k is at work."""
+    return part.order[min(k + AHEAD, part.order.size - 1)]
 
 
 def divide(g, count):
@@ -70,16 +81,30 @@ def divide(g, count):
 
 def together(x, shaped, g, shaped_g, own, part, first, last, data):
     """Of a `fun` of all rows of the mini-batch."""
-    batch = (gather(part.fields, part.rooms, part.order, first, last) + data[0], *data[1:])
+    batch = (gathered(part, first, last) + data[0], *data[1:])
     f = value(shaped, g, batch)
     gradient(x, shaped, g, f, x, x, batch)
     return f
+
+
+def added_together(x, shaped, g, shaped_g, own, part, first, last, data):
+    """Of a `fun` of all rows that adds their mean gradient to what is there."""
+    g[:] = real(0.0)
+    return number(fun(shaped, shaped_g, *(gathered(part, first, last) + data[0])))
+
+
+def gathered(part, first, last):
+    """The rows of a mini-batch side by side; memory is asked for those of the next."""
+    for k in range(last, min(2 * last - first, part.order.size)):
+        prefetch(part.fields, part.order[k])
+    return gather(part.fields, part.rooms, part.order, first, last)
 
 
 def value_of_rows(shaped, shaped_g, own, part, first, last, data):
     """The sum of `fun` over rows."""
     f = 0.0
     for k in range(first, last):
+        prefetch(part.fields, later(part, k))
         f += value(shaped, own, (rows(part.fields, part.rooms, part.order[k]) + data[0],))
     return f
 
@@ -87,11 +112,27 @@ def value_of_rows(shaped, shaped_g, own, part, first, last, data):
 def value_of_added(shaped, shaped_g, own, part, first, last, data):
     f = 0.0
     for k in range(first, last):
+        prefetch(part.fields, later(part, k))
         row = rows(part.fields, part.rooms, part.order[k]) + data[0]
         f += number(fun(shaped, shaped_g, *row))
     return f
 
 
 def value_together(shaped, shaped_g, own, part, first, last, data):
-    batch = gather(part.fields, part.rooms, part.order, first, last) + data[0]
-    return value(shaped, own, (batch,)) * (last - first)
+    return value(shaped, own, (gathered(part, first, last) + data[0],)) * (last - first)
+
+
+def value_of_added_together(shaped, shaped_g, own, part, first, last, data):
+    f = number(fun(shaped, shaped_g, *(gathered(part, first, last) + data[0])))
+    return f * (last - first)
+
+
+# (way, whether rows are given together) -> (mean and gradient, sum of values)
+WAYS = {
+    ("derived", False): (derived, value_of_rows),
+    ("written", False): (written, value_of_rows),
+    ("added", False): (added, value_of_added),
+    ("derived", True): (together, value_together),
+    ("written", True): (together, value_together),
+    ("added", True): (added_together, value_of_added_together),
+}

@@ -5,6 +5,7 @@ named tuples from tables, a shared counter, and compiled code called by its addr
 import functools
 from typing import Any
 
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import (
@@ -18,6 +19,8 @@ from numba.extending import (
 from numba.np import arrayobj
 
 from fastopt.targets._intrinsics import _array
+
+LINE, MOST_ASKED = 64, 1024  # bytes of a row that `prefetch` asks for; the processor sees the rest
 
 
 class Entry:
@@ -235,3 +238,26 @@ def gather(context, fields, rooms, order, first, last):
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
     return types.Tuple(kinds)(fields, rooms, order, types.intp, types.intp), codegen
+
+
+@intrinsic
+def prefetch(context, fields, b):
+    """Ask memory for row b of each field, so that it is there when its turn comes."""
+
+    def codegen(context, builder, signature, values):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        for k, field in enumerate(parts(fields)):
+            if not isinstance(field, types.Array) or field.layout != "C":
+                continue
+            array: Any = _array(context, builder, field, builder.extract_value(values[0], k))
+            step = cgutils.unpack_tuple(builder, array.strides)[0]
+            first = builder.gep(builder.bitcast(array.data, byte), [builder.mul(values[1], step)])
+            most = step.type(MOST_ASKED)
+            size = builder.select(builder.icmp_signed("<", step, most), step, most)
+            with cgutils.for_range_slice(builder, size.type(0), size, size.type(LINE)) as (at, _):
+                builder.call(ask, [builder.gep(first, [at]), *map(number, (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(fields, types.intp), codegen
