@@ -83,14 +83,15 @@ def minimize_stochastic(
     Returns
     -------
     scipy.optimize.OptimizeResult
-        ``x`` and ``fun``: the best end of an epoch (``best_epoch``), by its validation loss, else
-        by the mean loss over its mini-batches, as they were met; with `average` and no validation,
-        the average. ``x_last`` the last iterate, ``x_average`` the average; ``loss`` and
-        ``validation_loss`` of each epoch; ``nit`` (steps), ``epochs``, ``nfev``, ``njev`` (rows;
-        mini-batches where vectorized), ``status, success, message, jac_method``. Status 8: all
-        epochs are done; 9: stopped by `patience` (both are success); 1, 5, 6, 99: cut by maxiter,
-        maxtime, Ctrl-C or the callback; -1: a loss or gradient was not finite. The best point is
-        kept in all cases.
+        ``x`` is the last iterate (or the average), and ``fun`` the mean loss over the mini-batches
+        of the last epoch, as they were met; with `validation`, ``x`` and ``fun`` are of the epoch
+        whose end had the lowest validation loss, ``best_epoch``. ``x_last`` is the last iterate,
+        ``x_average`` the average, ``loss`` and ``validation_loss`` are those of each epoch, ``nit``
+        counts steps, ``nfev`` and ``njev`` rows (mini-batches where vectorized); ``epochs,
+        status, success, message, jac_method``. Status 8: all epochs are done; 9: stopped by
+        `patience` (both are success); 1, 5, 6, 99: cut by maxiter, maxtime, Ctrl-C or the
+        callback; -1: a loss or gradient was not finite, and ``x`` and ``fun`` are of the best
+        epoch before that.
 
     Raises
     ------

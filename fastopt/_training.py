@@ -156,15 +156,18 @@ class Training:
 
     def look(self, epoch):
         """Take down what an epoch came to, and keep its point where it is the best."""
-        averaged, held = self.record[5] > 0.0, self.held is not None
-        point = self.shaped(self.mean if averaged else self.x)
-        loss = self.record[3] / len(self.part.order)
-        score = self.validate(point) if held else loss
-        self.loss.append(loss)
-        if held:
+        point = self.point()
+        score = loss = self.record[3] / len(self.part.order)
+        if self.held is not None:
+            score = self.validate(point)
             self.held_loss.append(score)
-        if score < self.lowest or (averaged and not held):  # the loss is not that of the average
+        self.loss.append(loss)
+        if score < self.lowest:
             self.best, self.lowest, self.best_epoch = point, score, epoch
+
+    def point(self):
+        """Where the run is: the average, where iterates are averaged already."""
+        return self.shaped(self.mean if self.record[5] > 0.0 else self.x)
 
     def shaped(self, point):
         """A copy of a point in x0's shape and type."""
@@ -187,10 +190,10 @@ class Training:
 
     def result(self, status):
         """The result, from what was kept."""
-        run, epochs = Pass(*self.record.tolist()), len(self.loss)
-        if epochs == 0 and status != NONFINITE:
-            self.best = self.shaped(self.x)
-            self.lowest = run.loss / run.row if run.row else math.nan
+        run, x = Pass(*self.record.tolist()), self.point()
+        fun = run.loss / run.row if run.row else (self.loss or [math.nan])[-1]
+        if status == NONFINITE or (self.held is not None and self.best_epoch):
+            x, fun = self.best, self.lowest if self.best_epoch else math.nan
         more = {}
         if run.averaged:
             more["x_average"] = self.shaped(self.mean)
@@ -199,12 +202,12 @@ class Training:
         given = {"added": "add"}.get(self.way.name)
         return _result.build(
             status,
-            x=self.best,
-            fun=float(self.lowest) if self.lowest < math.inf else math.nan,
+            x=x,
+            fun=float(fun),
             x_last=self.shaped(self.x),
             loss=np.array(self.loss),
             nit=int(run.nit),
-            epochs=epochs,
+            epochs=len(self.loss),
             best_epoch=self.best_epoch,
             **self.counts(run),
             **more,

@@ -1,4 +1,4 @@
-"""`minimize_stochastic` against a plain NumPy loop over the same mini-batches, and what it promises."""
+"""`minimize_stochastic` against a plain NumPy loop over the same mini-batches."""
 
 import math
 
@@ -62,7 +62,7 @@ def shuffled(order, key):
         order[i], order[j] = order[j], order[i]
 
 
-def loop(method, a, b, x0, batch, epochs, seed, rate=RATE, options=None, shuffle=True):
+def loop(method, a, b, x0, batch, epochs, seed, rate=RATE, shuffle=True):
     """Plain NumPy: the iterates, from x0 on, and each epoch's mean loss."""
     rng, order = np.random.default_rng(seed), list(range(len(a)))
     points, gradients, rates, losses = [x0], [], [], []
@@ -76,9 +76,7 @@ def loop(method, a, b, x0, batch, epochs, seed, rate=RATE, options=None, shuffle
             loss += np.sum(np.log1p(e))
             gradients.append(-(b[rows] * e / (1.0 + e)) @ a[rows] / len(rows))
             rates.append(rate(len(rates) + 1) if callable(rate) else rate)
-            points.append(
-                list(REFERENCES[method](x0, gradients, rates, float, **(options or {})))[-1]
-            )
+            points.append(list(REFERENCES[method](x0, gradients, rates, float))[-1])
         losses.append(loss / len(a))
     return np.array(points), np.array(losses)
 
