@@ -1,6 +1,7 @@
-"""The data of the mini-batch benchmark, and how a peer reports on it."""
+"""What the epoch_*.py scripts share: their data, and the line that they print."""
 
 import json
+import statistics
 import time
 
 import numpy as np
@@ -15,11 +16,19 @@ def load(file):
 
 
 def report(name, version, epoch, orders):
-    """Print a peer's line of JSON: seconds an epoch (the first compiles), and the losses."""
+    """Print a peer's line of JSON: the losses, and the median seconds of all epochs but the first.
+
+    In that one something is compiled, or made for the first time.
+    """
     losses, seconds = [], []
     for order in orders:
         begin = time.perf_counter()
         losses.append(float(epoch(order)))
         seconds.append(time.perf_counter() - begin)
-    line = {"name": name, "seconds": min(seconds[1:]), "losses": losses, "version": version}
+    line = {
+        "name": name,
+        "seconds": statistics.median(seconds[1:]),
+        "losses": losses,
+        "version": version,
+    }
     print(json.dumps(line), flush=True)
