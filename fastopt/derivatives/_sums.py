@@ -11,9 +11,10 @@ from fastopt._open import (
     DUAL,
     SIZE,
     fun,
-    gather,
     gradient,
+    leading,
     prefetch,
+    put,
     real,
     rows,
     seeded,
@@ -68,9 +69,9 @@ def derived(x, shaped, g, shaped_g, own, part, first, last, data):
     return f / (last - first)
 
 
-def later(part, k):
+def later(part, k, ahead=AHEAD):
     """The row that is asked for while that at place k is at work."""
-    return part.order[min(k + AHEAD, part.order.size - 1)]
+    return part.order[min(k + ahead, part.order.size - 1)]
 
 
 def divide(g, count):
@@ -94,10 +95,11 @@ def added_together(x, shaped, g, shaped_g, own, part, first, last, data):
 
 
 def gathered(part, first, last):
-    """The rows of a mini-batch side by side; memory is asked for those of the next."""
-    for k in range(last, min(2 * last - first, part.order.size)):
-        prefetch(part.fields, part.order[k])
-    return gather(part.fields, part.rooms, part.order, first, last)
+    """The rows of a mini-batch, copied side by side."""
+    for k in range(first, last):
+        prefetch(part.fields, later(part, k, last - first))
+        put(part.rooms, k - first, part.fields, part.order[k])
+    return leading(part.rooms, last - first)
 
 
 def value_of_rows(shaped, shaped_g, own, part, first, last, data):

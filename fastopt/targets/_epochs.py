@@ -5,7 +5,7 @@ from fastopt._compile import jit
 from fastopt.derivatives import _sums
 from fastopt.targets import _rows, cpu
 
-_OWN = {name: getattr(_rows, name) for name in ("rows", "gather", "prefetch")}
+_OWN = {name: getattr(_rows, name) for name in ("rows", "put", "leading", "prefetch")}
 
 
 def stepper(rule, uses, dtype, size, objective, way):

@@ -205,39 +205,44 @@ def _ragged_row(context, builder, field, kind, value, room, b):
 
 
 @intrinsic
-def gather(context, fields, rooms, order, first, last):
-    """Copies of the rows at places `first` to `last` of the order, side by side in `rooms`."""
-    kinds = [types.Array(room.dtype, room.ndim, "C") for room in rooms]
+def put(context, rooms, k, fields, b):
+    """Copy row b of the fields to place k of `rooms`, arrays in C order."""
 
     def codegen(context, builder, signature, values):
-        index = _array(context, builder, order, values[2]).data
-        begin, count = values[3], builder.sub(values[4], values[3])
+        for at, (field, kind) in enumerate(zip(parts(fields), parts(rooms), strict=True)):
+            target: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
+            array: Any = _array(context, builder, field, builder.extract_value(values[2], at))
+            shape = cgutils.unpack_tuple(builder, array.shape)
+            strides = cgutils.unpack_tuple(builder, array.strides)
+            size = functools.reduce(builder.mul, shape[1:], values[1].type(1))
+            to = builder.gep(target.data, [builder.mul(values[1], size)])
+            if field.layout != "C":
+                _copy_row(context, builder, array, shape, strides, values[3], to)
+            elif field.ndim == 1:
+                builder.store(builder.load(builder.gep(array.data, [values[3]])), to)
+            else:
+                row = builder.gep(array.data, [builder.mul(values[3], size)])
+                width = context.get_abi_sizeof(context.get_data_type(field.dtype))
+                cgutils.raw_memcpy(builder, to, row, size, width)
+        return context.get_dummy_value()
+
+    return types.void(rooms, types.intp, fields, types.intp), codegen
+
+
+@intrinsic
+def leading(context, rooms, count):
+    """Views of so many leading rows of the arrays."""
+    kinds = [types.Array(room.dtype, room.ndim, "C") for room in parts(rooms)]
+
+    def codegen(context, builder, signature, values):
         items = []
-        for k, (field, kind) in enumerate(zip(parts(fields), kinds, strict=True)):
-            source: Any = _array(context, builder, field, builder.extract_value(values[0], k))
-            target: Any = _array(context, builder, kind, builder.extract_value(values[1], k))
-            shape, strides = (
-                cgutils.unpack_tuple(builder, t) for t in (source.shape, source.strides)
-            )
-            size = functools.reduce(builder.mul, shape[1:], begin.type(1))
-            with cgutils.for_range(builder, count) as loop:
-                place = builder.load(builder.gep(index, [builder.add(begin, loop.index)]))
-                b = context.cast(builder, place, order.dtype, types.intp)
-                to = builder.gep(target.data, [builder.mul(loop.index, size)])
-                zeros = [b.type(0)] * (field.ndim - 1)
-                if field.layout == "C":
-                    at = [b, *zeros]
-                    row = cgutils.get_item_pointer2(
-                        context, builder, source.data, shape, strides, "C", at
-                    )
-                    width = context.get_abi_sizeof(context.get_data_type(field.dtype))
-                    cgutils.raw_memcpy(builder, to, row, size, width)
-                else:
-                    _copy_row(context, builder, source, shape, strides, b, to)
-            items.append(_view(context, builder, kind, target.data, [count, *shape[1:]]))
+        for at, kind in enumerate(kinds):
+            room: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
+            shape = [values[1], *cgutils.unpack_tuple(builder, room.shape)[1:]]
+            items.append(_view(context, builder, kind, room.data, shape))
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
-    return types.Tuple(kinds)(fields, rooms, order, types.intp, types.intp), codegen
+    return types.Tuple(kinds)(rooms, types.intp), codegen
 
 
 @intrinsic
