@@ -29,7 +29,7 @@ from fastopt import schedules
 HERE = Path(__file__).resolve().parent
 COLORS = {"sgd": "#0072B2", "rmsprop": "#D55E00", "adam": "#009E73"}  # Okabe and Ito's
 RATES = {"sgd": 0.2, "rmsprop": 0.01, "adam": 0.02}
-EPOCHS, BATCH = 40, 32
+EPOCHS, BATCH = 100, 32
 
 
 def load(name):

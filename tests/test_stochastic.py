@@ -27,10 +27,6 @@ def with_gradient(x, a, b):
     return np.log1p(e), -b * e / (1.0 + e) * a
 
 
-def slope(x, a, b):
-    return with_gradient(x, a, b)[1]
-
-
 def adding(x, g, a, b):
     s = 0.0
     for i in range(len(a)):
@@ -42,7 +38,10 @@ def adding(x, g, a, b):
 
 
 def of_batch(x, a, b):
-    return np.mean(np.log1p(np.exp(-b * (a @ x))))
+    f = 0.0
+    for k in range(len(b)):
+        f += np.log1p(np.exp(-b[k] * np.dot(a[k], x)))
+    return f / len(b)
 
 
 def adding_batch(x, g, a, b):
@@ -107,7 +106,6 @@ def test_every_rule_takes_numpy_s_path(method):
     [
         (logistic, None, False, 1e-12),
         (with_gradient, True, False, 1e-12),
-        (logistic, slope, False, 1e-12),
         (logistic, "2-point", False, 1e-5),
         (of_batch, None, True, 1e-12),
         (adding_batch, "add", True, 1e-12),
@@ -126,7 +124,7 @@ def test_gradients_of_every_origin(fun, jac, vectorized, tolerance):
     probes = N if jac == "2-point" else 0
     assert res.njev == rows
     assert res.nfev == rows * (1 + probes + bool(held))
-    words = {slope: "jac", None: "autodiff", True: "fun"}
+    words = {None: "autodiff", True: "fun"}
     assert res.jac_method == words.get(jac, jac)
 
 
