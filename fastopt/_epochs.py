@@ -4,6 +4,7 @@ All that a run knows is in `Pass` and in arrays, so that the loop can stop after
 later with the same bits.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ class Plan(NamedTuple):
 def advance(record, points, part, state, options, schedule, data, plan, steps):
     """Go on for so many steps, or to the end of the epoch."""
     status, nit, row, loss, carry, averaged = cast(Pass, np.float64, record)
-    x, shaped, g, shaped_g, own, mean = points
+    x, shaped, g, own, mean = points
     n, until = part.order.size, nit + steps
     if nit == 0.0:
         fill(state, x.size, accumulator(options))
@@ -68,8 +69,8 @@ def advance(record, points, part, state, options, schedule, data, plan, steps):
             ahead = max(AHEAD, plan.batch)
             begin = min(first + ahead, n) if first else 0
             draw(part.order, begin, min(last + ahead, n), plan.key)
-        f = mean_and_gradient(x, shaped, g, shaped_g, own, part, first, last, data)
-        if f - f != 0.0 or not all_finite(g):
+        f = mean_and_gradient(x, shaped, g, own, part, first, last, data)
+        if not (math.isfinite(f) and all_finite(g)):
             status = NONFINITE
             break
         nit += 1.0
@@ -124,12 +125,12 @@ def follow(mean, x, count):
         mean[i] += (x[i] - mean[i]) / count
 
 
-def measure(total, shaped, shaped_g, own, part, data, batch, steps):
+def measure(total, shaped, own, part, data, batch, steps):
     """Add up fun's values for so many mini-batches; `total` is the sum and the row to go on at."""
     f, row = total[0], int(total[1])
     last = min(row + batch * int(steps), part.order.size)
     while row < last:
         end = min(row + batch, last)
-        f += sum_of_values(shaped, shaped_g, own, part, row, end, data)
+        f += sum_of_values(shaped, own, part, row, end, data)
         row = end
     total[0], total[1] = f, row

@@ -178,7 +178,7 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     to something. Once for integers and shapes such as these: an evaluation, and a second or less to
     compile it. It changes nothing: a function that writes to its arguments is left alone. What
     `fun` raises, for shapes that do not fit, say, passes through where the check is `strict`: on a
-    device nothing can be raised.
+    device nothing can be raised. Before args come those that `fun` writes to.
     """
     shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
     if objective.counted or shapes in _indices_checked:
@@ -191,8 +191,8 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     key, lasting = (method == "fun", x.ndim == 1, digest), not isinstance(digest, int)
     once = _compile.jit(value, bindings, key, lasting, True)
     try:
-        args_then = *written, *_each(_read_only, _itself, args)
-        once(x.copy(), np.empty(x.size, x.dtype), (args_then,))
+        given = *written, *_each(_read_only, _itself, args)
+        once(x.copy(), np.empty(x.size, x.dtype), (given,))
     except IndexError:
         raise IndexError(
             f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "

@@ -50,20 +50,20 @@ class Training:
         x, g, own, *slots = apart((3 + sum(uses)) * n, dtype).reshape(-1, n)
         x[:], slots = x0.reshape(-1), iter(slots)
         self.x, self.mean, self.record = x, np.zeros(n), np.array(Pass())
-        shaped, shaped_g = x.reshape(x0.shape), g.reshape(x0.shape)
-        self.points = x, shaped, g, shaped_g, own, self.mean
+        self.points = x, x.reshape(x0.shape), g, own, self.mean
         self.state = tuple(next(slots) if used else x for used in uses)
-        self.written = (shaped_g,) if way.name == "added" else ()  # by fun, which gets it after x
+        # What fun gets between x and the row: where it adds its gradient.
+        self.before = (g.reshape(x0.shape),) if way.name == "added" else ()
 
         def objective(jac, rows):
-            given, by_rows = (*self.written, *rows, *args), not way.together
+            given, by_rows = (*self.before, *rows, *args), not way.together
             return _objective.build(fun, jac, given, chosen, x0, by_rows=by_rows)
 
         self.part, rows = self.rows(work.fields, work.order)
         self.rest, self.objective = (*rows, *args), objective(jac, rows)
         self.solve = _epochs.stepper(rule, uses, dtype, n, self.objective, way)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
-        self.fixed = chosen.rule, schedule, (args, *self.objective.data[1:])
+        self.fixed = chosen.rule, schedule, (self.before, args, *self.objective.data[1:])
         self.held: Any = None
         if work.held is not None:
             self.held, rows = self.rows(*work.held)
@@ -89,8 +89,8 @@ class Training:
             self.advance(Plan(self.work.batch, True, np.uint64(0), 0.0, False), 0.0)
         except Exception as error:
             raise self.explained(error) from None
-        where, written = " in one of the rows", self.written
-        _objective.check_indices(self.fun, self.objective, x, self.rest, where, written=written)
+        given = self.fun, self.objective, x, self.rest, " in one of the rows"
+        _objective.check_indices(*given, written=self.before)
         if self.objective.method == "cs":
             _objective.check_complex_step(self.fun, self.rest, x, None)
 
@@ -176,8 +176,8 @@ class Training:
     def validate(self, point):
         """The mean of fun over the rows held out."""
         total, rows, batch = np.zeros(2), len(self.held.order), self.work.batch
-        shaped_g, own = self.points[3:5]
-        fixed = total, point, shaped_g, own, self.held, self.fixed[2][:1], batch
+        own, data = self.points[3], self.fixed[2][:2]
+        fixed = total, point, own, self.held, data, batch
         while total[1] < rows:
             left = (rows - total[1]) / batch
             self.held_pace.run(lambda steps: self.measure(*fixed, steps), left)

@@ -1,8 +1,9 @@
 """Mean value and gradient of a mini-batch, for `_epochs`: row by row, or of all rows at once.
 
-Every way is ``(x, shaped, g, shaped_g, own, part, first, last, data) -> f``: `part` holds the rows
-and the order that they are taken in, from place `first` to `last`; g gets the gradient; `own` is
-room for that of one row.
+Every way is ``(x, shaped, g, own, part, first, last, data) -> f``: `part` holds the rows and the
+order that they are taken in, from place `first` to `last`; g gets the gradient; `own` is room for
+that of one row. `data` is ``(before, args, ...)``: `fun` gets x, what comes before the row, the row
+and args; the rest is as everywhere in this package.
 """
 
 from fastopt._epochs import AHEAD
@@ -22,16 +23,15 @@ from fastopt._open import (
     value_of,
     write_partials,
 )
-from fastopt.derivatives import number
 
 
-def written(x, shaped, g, shaped_g, own, part, first, last, data):
+def written(x, shaped, g, own, part, first, last, data):
     """Of gradients that are written for each row: given ones, and differences."""
     f = 0.0
     g[:] = real(0.0)
     for k in range(first, last):
-        prefetch(part.fields, later(part, k))
-        row = (rows(part.fields, part.rooms, part.order[k]) + data[0], *data[1:])
+        prefetch(part.fields, later(part, k, AHEAD))
+        row = (data[0] + rows(part.fields, part.rooms, part.order[k]) + data[1], *data[2:])
         of_row = value(shaped, own, row)
         gradient(x, shaped, own, of_row, x, x, row)
         for i in range(SIZE or g.size):
@@ -41,27 +41,23 @@ def written(x, shaped, g, shaped_g, own, part, first, last, data):
     return f / (last - first)
 
 
-def added(x, shaped, g, shaped_g, own, part, first, last, data):
-    """Of a `fun` that adds its gradient to what is there."""
-    f = 0.0
+def added(x, shaped, g, own, part, first, last, data):
+    """Of a `fun` that adds its gradient to g, which comes before the row."""
     g[:] = real(0.0)
-    for k in range(first, last):
-        prefetch(part.fields, later(part, k))
-        row = rows(part.fields, part.rooms, part.order[k]) + data[0]
-        f += number(fun(shaped, shaped_g, *row))
+    f = sum_of_rows(shaped, own, part, first, last, data)
     divide(g, last - first)
     return f / (last - first)
 
 
-def derived(x, shaped, g, shaped_g, own, part, first, last, data):
+def derived(x, shaped, g, own, part, first, last, data):
     """Of duals: every chunk of parameters is seeded once, and goes through all rows."""
     f = 0.0
     for chunk in range(0, x.size, CHUNK):
-        point, dual = seeded(DUAL, shaped, data[1], chunk, SIZE), 0.0
+        point, dual = seeded(DUAL, shaped, data[2], chunk, SIZE), 0.0
         for k in range(first, last):
             if chunk == 0:
-                prefetch(part.fields, later(part, k))
-            row = rows(part.fields, part.rooms, part.order[k]) + data[0]
+                prefetch(part.fields, later(part, k, AHEAD))
+            row = rows(part.fields, part.rooms, part.order[k]) + data[1]
             dual = dual + fun(point, *row)
         write_partials(dual, g, chunk, SIZE)
         f = float(value_of(dual))
@@ -69,9 +65,42 @@ def derived(x, shaped, g, shaped_g, own, part, first, last, data):
     return f / (last - first)
 
 
-def later(part, k, ahead=AHEAD):
+def together(x, shaped, g, own, part, first, last, data):
+    """Of a `fun` of all rows of the mini-batch."""
+    g[:] = real(0.0)  # for one that adds to it
+    batch = (data[0] + side_by_side(part, first, last) + data[1], *data[2:])
+    f = value(shaped, g, batch)
+    gradient(x, shaped, g, f, x, x, batch)
+    return f
+
+
+def sum_of_rows(shaped, own, part, first, last, data):
+    """The sum of `fun` over rows."""
+    f = 0.0
+    for k in range(first, last):
+        prefetch(part.fields, later(part, k, AHEAD))
+        row = data[0] + rows(part.fields, part.rooms, part.order[k]) + data[1]
+        f += value(shaped, own, (row,))
+    return f
+
+
+def sum_together(shaped, own, part, first, last, data):
+    """The same of a `fun` of all rows."""
+    batch = data[0] + side_by_side(part, first, last) + data[1]
+    return value(shaped, own, (batch,)) * (last - first)
+
+
+def later(part, k, ahead):
     """The row that is asked for while that at place k is at work."""
     return part.order[min(k + ahead, part.order.size - 1)]
+
+
+def side_by_side(part, first, last):
+    """The rows of a mini-batch, copied together."""
+    for k in range(first, last):
+        prefetch(part.fields, later(part, k, last - first))
+        put(part.rooms, k - first, part.fields, part.order[k])
+    return leading(part.rooms, last - first)
 
 
 def divide(g, count):
@@ -80,61 +109,4 @@ def divide(g, count):
         g[i] *= share
 
 
-def together(x, shaped, g, shaped_g, own, part, first, last, data):
-    """Of a `fun` of all rows of the mini-batch."""
-    batch = (gathered(part, first, last) + data[0], *data[1:])
-    f = value(shaped, g, batch)
-    gradient(x, shaped, g, f, x, x, batch)
-    return f
-
-
-def added_together(x, shaped, g, shaped_g, own, part, first, last, data):
-    """Of a `fun` of all rows that adds their mean gradient to what is there."""
-    g[:] = real(0.0)
-    return number(fun(shaped, shaped_g, *(gathered(part, first, last) + data[0])))
-
-
-def gathered(part, first, last):
-    """The rows of a mini-batch, copied side by side."""
-    for k in range(first, last):
-        prefetch(part.fields, later(part, k, last - first))
-        put(part.rooms, k - first, part.fields, part.order[k])
-    return leading(part.rooms, last - first)
-
-
-def value_of_rows(shaped, shaped_g, own, part, first, last, data):
-    """The sum of `fun` over rows."""
-    f = 0.0
-    for k in range(first, last):
-        prefetch(part.fields, later(part, k))
-        f += value(shaped, own, (rows(part.fields, part.rooms, part.order[k]) + data[0],))
-    return f
-
-
-def value_of_added(shaped, shaped_g, own, part, first, last, data):
-    f = 0.0
-    for k in range(first, last):
-        prefetch(part.fields, later(part, k))
-        row = rows(part.fields, part.rooms, part.order[k]) + data[0]
-        f += number(fun(shaped, shaped_g, *row))
-    return f
-
-
-def value_together(shaped, shaped_g, own, part, first, last, data):
-    return value(shaped, own, (gathered(part, first, last) + data[0],)) * (last - first)
-
-
-def value_of_added_together(shaped, shaped_g, own, part, first, last, data):
-    f = number(fun(shaped, shaped_g, *(gathered(part, first, last) + data[0])))
-    return f * (last - first)
-
-
-# (way, whether rows are given together) -> (mean and gradient, sum of values)
-WAYS = {
-    ("derived", False): (derived, value_of_rows),
-    ("written", False): (written, value_of_rows),
-    ("added", False): (added, value_of_added),
-    ("derived", True): (together, value_together),
-    ("written", True): (together, value_together),
-    ("added", True): (added_together, value_of_added_together),
-}
+BY_ROWS = {"derived": derived, "written": written, "added": added}
