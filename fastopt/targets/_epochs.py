@@ -12,7 +12,7 @@ def stepper(rule, uses, dtype, size, objective, way):
     """`_epochs.advance` around the objective."""
     bindings, key = cpu.bound(rule, uses, dtype, False)
     small = size if size <= cpu.UNROLL else 0
-    own = {"mean_and_gradient": _sums.together if way.together else _sums.BY_ROWS[way.name]}
+    own: dict = {"mean_and_gradient": _sums.together if way.together else _sums.BY_ROWS[way.name]}
     if way.name == "added":
         own["gradient"] = derivatives.already
     bindings = {**bindings, **_OWN, **objective.bindings, **own, "SIZE": small}
