@@ -8,6 +8,7 @@ from fastopt._minimize import minimize
 from fastopt._multistart import multistart
 from fastopt._save import load, save
 from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop and its like)
+from fastopt._stochastic import minimize_stochastic
 from fastopt.rules import methods
 
 __version__ = "0.1.0"
@@ -17,6 +18,7 @@ __all__ = [
     "methods",
     "minimize",
     "minimize_batch",
+    "minimize_stochastic",
     "multistart",
     "save",
     "schedules",

@@ -16,7 +16,7 @@ class Ragged(NamedTuple):
     lengths: Any  # an array for each axis of the rows
 
 
-def fields_of(data, adopt=None):
+def fields_of(data, adopt=None, name="data", unit="problem"):
     """`data` as a tuple of arrays and `Ragged`.
 
     A bare array is one field; inside a tuple, a list of arrays is a ragged one. ``adopt(name,
@@ -24,11 +24,11 @@ def fields_of(data, adopt=None):
     """
     if isinstance(data, list):
         raise TypeError(
-            "data is a list; give an array with a row for each problem, or a tuple of such arrays "
-            "(a list of arrays inside the tuple is a field of rows of unequal lengths)"
+            f"{name} is a list; give an array with a row for each {unit}, or a tuple of such "
+            "arrays (a list of arrays inside the tuple is a field of rows of unequal lengths)"
         )
     fields = () if data is None else data if isinstance(data, tuple) else (data,)
-    return tuple(_field(f"data[{k}]", field, adopt) for k, field in enumerate(fields))
+    return tuple(_field(f"{name}[{k}]", field, adopt) for k, field in enumerate(fields))
 
 
 def _field(name, value, adopt):

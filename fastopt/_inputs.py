@@ -158,7 +158,7 @@ def _place(flags):
 
 
 def callback_of(callback):
-    """The user's callback as a function of (x, run), true where it asks to stop."""
+    """The user's callback as a function of x and more, true where it asks to stop."""
     if callback is None:
         return None
     if not callable(callback):
@@ -168,14 +168,10 @@ def callback_of(callback):
     except ValueError:  # some builtins have no signature
         names = set()
 
-    def call(x, run):
+    def call(x, **more):
         try:
             if names == {"intermediate_result"}:
-                callback(
-                    intermediate_result=_result.intermediate(
-                        x=x, fun=run.f, nit=int(run.nit), nfev=int(run.nfev)
-                    )
-                )
+                callback(intermediate_result=_result.intermediate(x=x, **more))
             else:
                 callback(x)
         except StopIteration:

@@ -75,7 +75,7 @@ def can_be_compiled(fun):
     return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
 
 
-def build(fun, jac, args, chosen, x, interpreted=False):
+def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
     """Objective for `fun` at points like the array x (in x0's shape), with the `chosen` options."""
     schedule, fast = chosen.schedule, chosen.fast
     if not callable(fun):
@@ -98,7 +98,7 @@ def build(fun, jac, args, chosen, x, interpreted=False):
 
         dual = None
         if method == "autodiff":
-            dual, scratch = _duals.choose(x, args, fast)
+            dual, scratch = _duals.choose(x, args, fast, by_rows)
             bindings.update(_duals.SEEDS, DUAL=dual, CHUNK=dual.size)
             data = tuple(args), scratch
             if dual.size >= x.size:
@@ -171,14 +171,14 @@ def _difference_data(x, steps, power, method):
     return steps, z.reshape(-1), z
 
 
-def check_indices(fun, objective, x, args, where="", strict=False):
+def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
 
     Numba reads on beyond an array, so that a problem with too few parameters or data would converge
     to something. Once for integers and shapes such as these: an evaluation, and a second or less to
     compile it. It changes nothing: a function that writes to its arguments is left alone. What
     `fun` raises, for shapes that do not fit, say, passes through where the check is `strict`: on a
-    device nothing can be raised.
+    device nothing can be raised. Before args come those that `fun` writes to.
     """
     shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
     if objective.counted or shapes in _indices_checked:
@@ -191,7 +191,8 @@ def check_indices(fun, objective, x, args, where="", strict=False):
     key, lasting = (method == "fun", x.ndim == 1, digest), not isinstance(digest, int)
     once = _compile.jit(value, bindings, key, lasting, True)
     try:
-        once(x.copy(), np.empty(x.size, x.dtype), (_each(_read_only, _itself, args),))
+        given = *written, *_each(_read_only, _itself, args)
+        once(x.copy(), np.empty(x.size, x.dtype), (given,))
     except IndexError:
         raise IndexError(
             f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "

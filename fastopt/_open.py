@@ -17,6 +17,8 @@ DUAL: Any = None  # the Numba type of the duals that fun is called with
 CHUNK = 0  # how many partials they carry
 write: Any = None  # (gradient as the user gives it, g)
 rate: Any = None  # (schedule, t) -> learning rate
+mean_and_gradient: Any = None  # of a mini-batch: one of `derivatives._sums`
+sum_of_values: Any = None  # of fun over rows: one of them too
 schedule_function: Any = None  # the user's function of t
 
 # The rule (see fastopt.rules) and its state, kept as one array a slot.
@@ -40,6 +42,9 @@ fetch: Any = None  # (arrays, SIZE) -> copies in local memory
 bring_back: Any = None  # (copies, arrays, SIZE)
 enter: Any = None  # (entry, arguments of the solver)
 rows: Any = None  # (fields, rooms, b) -> problem b's rows
+prefetch: Any = None  # (fields, b): ask memory for problem b's rows
+put: Any = None  # (rooms, k, fields, b): copy problem b's rows to place k
+leading: Any = None  # (rooms, count) -> so many rows of them
 named: Any = None  # (template, table, row) -> named tuple
 add: Any = None  # (array, place, amount) -> the value before, for all threads at once
 local: Any = None  # (element type) -> room for x in a thread's own memory

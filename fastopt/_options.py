@@ -107,7 +107,7 @@ def _complete(rule, given, dtype):
     kind = rules.options_class(rule)
     for name in given:
         if name not in COMMON and name not in kind._fields:
-            raise ValueError(_unknown(name, rule, kind))
+            raise ValueError(unknown(name, rule, kind))
     schedule = _schedule(given.pop("learning_rate", "auto"))
     auto = schedule is None
     own = {n: _own(n, given[n], kind._field_defaults[n]) for n in kind._fields if n in given}
@@ -251,8 +251,9 @@ def _steps(steps):
     return steps
 
 
-def _unknown(name, rule, kind):
-    valid = sorted({*COMMON, *kind._fields})
+def unknown(name, rule, kind, common=COMMON):
+    """What is wrong with the name of an option."""
+    valid = sorted({*common, *kind._fields})
     meant = ALIASES.get(str(name).lower())
     if meant not in valid:
         close = difflib.get_close_matches(str(name), valid, 1)

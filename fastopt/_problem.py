@@ -135,7 +135,8 @@ class Problem:
             progress.update(run)
             if callback and run.nit > nit:
                 nit = run.nit
-                if callback(self.iterate(), run):
+                told = {"fun": run.f, "nit": int(run.nit), "nfev": int(run.nfev)}
+                if callback(self.iterate(), **told):
                     return STOPPED
             if run.status != RUNNING:
                 return run.status

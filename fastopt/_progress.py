@@ -35,10 +35,10 @@ class Progress:
 
 
 class Counter:
-    """Counts the problems of a batch."""
+    """Counts the problems of a batch, or rows of data."""
 
-    def __init__(self, shown, problems):
-        self.bar = bar(total=problems, unit="problem", unit_scale=True) if shown else None
+    def __init__(self, shown, total, unit="problem"):
+        self.bar = bar(total=total, unit=unit, unit_scale=True) if shown else None
 
     def update(self, done):
         if self.bar is not None:

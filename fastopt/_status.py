@@ -9,6 +9,8 @@ MAXFEV = 4.0
 MAXTIME = 5.0
 INTERRUPTED = 6.0
 NOT_RUN = 7.0
+EPOCHS = 8.0
+EARLY = 9.0
 STOPPED = 99.0
 NONFINITE = -1.0
 NO_STEP = -2.0
@@ -22,6 +24,8 @@ MESSAGES = {
     5: "Stopped after maxtime seconds.",
     6: "Interrupted; x is the best point so far.",
     7: "Not run.",
+    8: "All epochs are done.",
+    9: "Stopped early: for `patience` epochs the validation loss has not fallen.",
     99: "Stopped by the callback.",
     -1: "The function or its gradient is not finite here (NaN or inf) and no step leads back, or "
     "the function falls to -inf; check x0, the data, bounds and the learning rate.",
@@ -40,4 +44,4 @@ SHORT = {
     -1: "not finite",
     -2: "without a step that reduces the function",
 }
-SUCCESS = (0, 2, 3)
+SUCCESS = (0, 2, 3, 8, 9)

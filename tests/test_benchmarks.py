@@ -13,7 +13,7 @@ import fastopt
 from benchmarks import gpu, limits, memory, quality, work
 from fastopt import _dispatch
 
-MODULES = "batch derivatives gpu memory minimize quality startup sweeps".split()
+MODULES = "batch derivatives gpu memory minimize quality startup stochastic sweeps".split()
 c_compiler = pytest.mark.skipif(limits.program() is None, reason="no C compiler with OpenMP")
 
 

@@ -83,6 +83,37 @@ def fixed(kind, vmap, data):
     return job, np.array(found), {"version": VERSION, **way}
 
 
+def epochs(data):
+    """An epoch of mini-batch logistic regression in one scan; the answer is losses of some."""
+    a, b, batch = jnp.asarray(data["a"]), jnp.asarray(data["b"]), int(data["batch"])
+    rate, rho, eps = data["rule"].tolist()
+    rule = optax.rmsprop(rate, decay=rho, eps=eps, eps_in_sqrt=False)
+
+    def loss(x, rows):
+        return jnp.mean(jax.nn.softplus(-b[rows] * (a[rows] @ x)))
+
+    def step(kept, rows):
+        x, state = kept
+        f, g = jax.value_and_grad(loss)(x, rows)
+        updates, state = rule.update(g, state)
+        return (optax.apply_updates(x, updates), state), f
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def scan(kept, order):  # of whole mini-batches
+        kept, losses = jax.lax.scan(step, kept, order.reshape(-1, batch))
+        return kept, jnp.mean(losses)
+
+    x = jnp.zeros(a.shape[1], a.dtype)
+    kept, orders = (x, rule.init(x)), [jnp.asarray(order) for order in data["orders"]]
+
+    def run(order=orders[0]):
+        nonlocal kept
+        kept, f = scan(kept, order)
+        return float(f)
+
+    return run, np.array([run(order) for order in orders]), {"version": VERSION}
+
+
 if __name__ == "__main__":
     turns.take_part(
         {
@@ -91,5 +122,6 @@ if __name__ == "__main__":
             "fixed, vmap": functools.partial(fixed, "grad", True),
             "fixed, fastest way": functools.partial(fixed, "grad", False),
             "fixed, by hand": functools.partial(fixed, "by hand", False),
+            "epochs": epochs,
         }
     )

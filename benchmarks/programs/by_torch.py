@@ -60,10 +60,31 @@ def fixed(data):
     return lambda: run(50), run(int(data["some"])), {"version": VERSION, "part": 0.1}
 
 
+def epochs(data):
+    """An epoch of mini-batch logistic regression, then the next; the answer is their losses."""
+    torch.set_num_threads(1)  # quicker: the arrays are small
+    a, b, orders = (torch.from_numpy(data[name]) for name in ("a", "b", "orders"))
+    x = torch.nn.Parameter(torch.zeros(a.shape[1], dtype=a.dtype))
+    rate, rho, eps = data["rule"].tolist()
+    optimizer = torch.optim.RMSprop([x], lr=rate, alpha=rho, eps=eps)
+
+    def run(order=orders[0]):
+        total = 0.0
+        for rows in order.split(int(data["batch"])):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.softplus(-b[rows] * (a[rows] @ x)).mean()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(rows)
+        return float(total / len(order))
+
+    return run, [run(order) for order in orders], {"version": VERSION, "threads": 1}
+
+
 if __name__ == "__main__":
     sweeps = {
         f"{method}, {how}": functools.partial(sweep, method, how)
         for method in SETTINGS
         for how in ("foreach", "fused")
     }
-    turns.take_part({**sweeps, "iterations": iterations, "fixed": fixed})
+    turns.take_part({**sweeps, "iterations": iterations, "fixed": fixed, "epochs": epochs})

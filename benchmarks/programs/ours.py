@@ -6,7 +6,7 @@ import numba
 import turns
 
 import fastopt
-from benchmarks import batch, derivatives, work
+from benchmarks import batch, derivatives, stochastic, work
 from fastopt import rules
 
 ABOUT = {"version": f"fastopt {fastopt.__version__}"}
@@ -79,6 +79,13 @@ def fixed(fun, data):
     return run, found, ABOUT
 
 
+def epochs(way, data):
+    """An epoch of mini-batch logistic regression, from the start; the answer is losses of some."""
+    given = data["a"], data["b"]
+    run = functools.partial(stochastic.epochs, given, way)
+    return run, run(len(data["orders"])), ABOUT
+
+
 if __name__ == "__main__":
     turns.take_part(
         {
@@ -92,5 +99,6 @@ if __name__ == "__main__":
             "to gtol, fastmath": functools.partial(to_gtol, batch.free),
             "fixed": functools.partial(fixed, batch.misfit),
             "fixed, fastmath": functools.partial(fixed, batch.free),
+            **{f"epochs, {way}": functools.partial(epochs, way) for way in stochastic.WAYS},
         }
     )

@@ -2,8 +2,10 @@
 named tuples from tables, a shared counter, and compiled code called by its address.
 """
 
+import functools
 from typing import Any
 
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import (
@@ -17,6 +19,8 @@ from numba.extending import (
 from numba.np import arrayobj
 
 from fastopt.targets._intrinsics import _array
+
+LINE, MOST_ASKED = 64, 1024  # bytes of a row that `prefetch` asks for; the processor sees the rest
 
 
 class Entry:
@@ -169,23 +173,21 @@ def _row(context, builder, field, kind, value, room, b):
         return context.unpack_value(builder, field.dtype, first)
     if field.layout == "C":
         return _view(context, builder, kind, first, shape[1:])
-    target: Any = _array(context, builder, kind, room)
+    to = _array(context, builder, kind, room).data
+    _copy_row(context, builder, array, shape, strides, b, to)
+    return room
+
+
+def _copy_row(context, builder, array, shape, strides, b, to):
+    """Row b of an array of any strides, its elements side by side from `to` on."""
+    done = cgutils.alloca_once_value(builder, b.type(0))
     with cgutils.loop_nest(builder, shape[1:], b.type) as at:
-        source = cgutils.get_item_pointer2(
+        place = cgutils.get_item_pointer2(
             context, builder, array.data, shape, strides, "A", [b, *at]
         )
-        lies = cgutils.unpack_tuple(builder, target.shape)
-        place = cgutils.get_item_pointer2(
-            context,
-            builder,
-            target.data,
-            lies,
-            cgutils.unpack_tuple(builder, target.strides),
-            "C",
-            at,
-        )
-        builder.store(builder.load(source), place)
-    return room
+        k = builder.load(done)
+        builder.store(builder.load(place), builder.gep(to, [k]))
+        builder.store(builder.add(k, k.type(1)), done)
 
 
 def _ragged_row(context, builder, field, kind, value, room, b):
@@ -200,3 +202,67 @@ def _ragged_row(context, builder, field, kind, value, room, b):
     ]
     data = _array(context, builder, field[0], flat).data
     return _view(context, builder, kind, builder.gep(data, [first]), sizes)
+
+
+@intrinsic
+def put(context, rooms, k, fields, b):
+    """Copy row b of the fields to place k of `rooms`, arrays in C order."""
+
+    def codegen(context, builder, signature, values):
+        for at, (field, kind) in enumerate(zip(parts(fields), parts(rooms), strict=True)):
+            target: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
+            array: Any = _array(context, builder, field, builder.extract_value(values[2], at))
+            shape = cgutils.unpack_tuple(builder, array.shape)
+            strides = cgutils.unpack_tuple(builder, array.strides)
+            size = functools.reduce(builder.mul, shape[1:], values[1].type(1))
+            to = builder.gep(target.data, [builder.mul(values[1], size)])
+            if field.layout != "C":
+                _copy_row(context, builder, array, shape, strides, values[3], to)
+            elif field.ndim == 1:
+                builder.store(builder.load(builder.gep(array.data, [values[3]])), to)
+            else:
+                row = builder.gep(array.data, [builder.mul(values[3], size)])
+                width = context.get_abi_sizeof(context.get_data_type(field.dtype))
+                cgutils.raw_memcpy(builder, to, row, size, width)
+        return context.get_dummy_value()
+
+    return types.void(rooms, types.intp, fields, types.intp), codegen
+
+
+@intrinsic
+def leading(context, rooms, count):
+    """Views of so many leading rows of the arrays."""
+    kinds = [types.Array(room.dtype, room.ndim, "C") for room in parts(rooms)]
+
+    def codegen(context, builder, signature, values):
+        items = []
+        for at, kind in enumerate(kinds):
+            room: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
+            shape = [values[1], *cgutils.unpack_tuple(builder, room.shape)[1:]]
+            items.append(_view(context, builder, kind, room.data, shape))
+        return context.make_tuple(builder, types.Tuple(kinds), items)
+
+    return types.Tuple(kinds)(rooms, types.intp), codegen
+
+
+@intrinsic
+def prefetch(context, fields, b):
+    """Ask memory for row b of each field, so that it is there when its turn comes."""
+
+    def codegen(context, builder, signature, values):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        for k, field in enumerate(parts(fields)):
+            if not isinstance(field, types.Array) or field.layout != "C":
+                continue
+            array: Any = _array(context, builder, field, builder.extract_value(values[0], k))
+            step = cgutils.unpack_tuple(builder, array.strides)[0]
+            first = builder.gep(builder.bitcast(array.data, byte), [builder.mul(values[1], step)])
+            most = step.type(MOST_ASKED)
+            size = builder.select(builder.icmp_signed("<", step, most), step, most)
+            with cgutils.for_range_slice(builder, size.type(0), size, size.type(LINE)) as (at, _):
+                builder.call(ask, [builder.gep(first, [at]), *map(number, (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(fields, types.intp), codegen

@@ -58,7 +58,7 @@ def rule_bindings(rule, uses, dtype, bounded=False):
 @functools.cache
 def kernel(rule, uses, dtype, bounded=False):
     """The compiled sweep ``(x, g, c, state, low, high, track)`` over one-dimensional arrays."""
-    return jit(_descent.sweep, *_bound(rule, uses, dtype, bounded))
+    return jit(_descent.sweep, *bound(rule, uses, dtype, bounded))
 
 
 def sweep(rule, uses, x, g, c, state, threads=None):
@@ -151,7 +151,7 @@ _HELPERS = (
 )
 
 
-def _bound(rule, uses, dtype, bounded):
+def bound(rule, uses, dtype, bounded):
     """Bindings of a rule, and the key that names them."""
     key = rule.__name__, tuple(uses), dtype.str, bounded
     return rule_bindings(rule, uses, dtype, bounded), key
@@ -159,7 +159,7 @@ def _bound(rule, uses, dtype, bounded):
 
 def compiled_solver(rule, uses, dtype, bounded, shape, objective):
     """`solve` as one compiled function around a compiled objective."""
-    bindings, rule_key = _bound(rule, uses, dtype, bounded)
+    bindings, rule_key = bound(rule, uses, dtype, bounded)
     size, vector = math.prod(shape), len(shape) == 1
     small = size if size <= UNROLL else 0
     bindings = {**bindings, **objective.bindings, "SIZE": small}
@@ -171,7 +171,7 @@ def compiled_solver(rule, uses, dtype, bounded, shape, objective):
 
 def plain_solver(rule, uses, dtype, bounded, shape, objective):
     """`solve` in the interpreter around a Python objective, its array helpers compiled."""
-    bindings, key = _bound(rule, uses, dtype, bounded)
+    bindings, key = bound(rule, uses, dtype, bounded)
     helpers = {h.__name__: jit(h, bindings, key) for h in _HELPERS}
     plain = {**bindings, "cast": _plain_cast, "C": _plain_tuple, **objective.bindings}
     return link(solve, {**plain, **helpers}, unwrapped)

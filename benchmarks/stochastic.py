@@ -1,0 +1,136 @@
+"""Epochs of mini-batch logistic regression: 100,000 rows of 50 float32, RMSProp.
+
+PyTorch and optax do the same in `peers.py` and in the report.
+"""
+
+import numba
+import numpy as np
+
+import fastopt
+
+from .work import median
+
+ROWS, N, BATCH, SEED = 100_000, 50, 32, 1
+RATE, RHO, EPS = 1e-3, 0.9, 1e-8
+OPTIONS = {"learning_rate": RATE, "rho": RHO, "eps": EPS, "eps_inside": False}
+ONE = np.float32(1.0)
+
+
+@numba.njit(fastmath=True)
+def loss(x, a, b):
+    s = np.float32(0.0)
+    for i in range(a.size):
+        s += x[i] * a[i]
+    return np.log1p(np.exp(-b * s))
+
+
+@numba.njit(fastmath=True)
+def with_gradient(x, a, b):
+    s = np.float32(0.0)
+    for i in range(a.size):
+        s += x[i] * a[i]
+    e = np.exp(-b * s)
+    return np.log1p(e), (-b * e / (ONE + e)) * a
+
+
+@numba.njit(fastmath=True)
+def adding(x, g, a, b):
+    s = np.float32(0.0)
+    for i in range(a.size):
+        s += x[i] * a[i]
+    e = np.exp(-b * s)
+    slope = -b * e / (ONE + e)
+    for i in range(a.size):
+        g[i] += slope * a[i]
+    return np.log1p(e)
+
+
+@numba.njit(fastmath=True)
+def adding_batch(x, g, a, b):
+    """The same of a mini-batch: the exponentials run in vectors."""
+    rows, n = a.shape
+    z = np.empty(rows, np.float32)
+    for k in range(rows):
+        s = np.float32(0.0)
+        for i in range(n):
+            s += x[i] * a[k, i]
+        z[k] = -b[k] * s
+    f, share = np.float32(0.0), ONE / np.float32(rows)
+    for k in range(rows):
+        e = np.exp(z[k])
+        f += np.log1p(e)
+        z[k] = -b[k] * e / (ONE + e) * share
+    for k in range(rows):
+        for i in range(n):
+            g[i] += z[k] * a[k, i]
+    return f * share
+
+
+WAYS = {
+    "jac='add'": (adding, {"jac": "add"}),
+    "jac='add', vectorized": (adding_batch, {"jac": "add", "vectorized": True}),
+    "jac=True": (with_gradient, {"jac": True}),
+    "derived": (loss, {}),
+}
+
+
+def make(rows=ROWS):
+    """Features, and labels of -1 and 1."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((rows, N)).astype(np.float32)
+    p = 1.0 / (1.0 + np.exp(-a @ rng.standard_normal(N).astype(np.float32)))
+    return a, np.where(rng.random(rows) < p, 1, -1).astype(np.float32)
+
+
+def orders(count, rows=ROWS):
+    """The order of the rows in each of our epochs."""
+    from fastopt import _epochs  # older commits have none
+
+    draw, order = numba.njit(_epochs.draw), np.arange(rows, dtype=np.int32)
+    keys, found = np.random.default_rng(SEED), []
+    for _ in range(count):
+        draw(order, 0, rows, keys.integers(2**64, dtype=np.uint64))
+        found.append(order.copy())
+    return np.array(found)
+
+
+def losses(a, b, orders):
+    """The mean losses of epochs in these orders, by plain NumPy in float64."""
+    a, b, found = a.astype(float), b.astype(float), []
+    x, v = np.zeros(a.shape[1]), np.zeros(a.shape[1])
+    for order in orders:
+        total = 0.0
+        for first in range(0, len(order), BATCH):
+            rows = order[first : first + BATCH]
+            e = np.exp(-b[rows] * (a[rows] @ x))
+            g = -(b[rows] * e / (1.0 + e)) @ a[rows] / len(rows)
+            v = RHO * v + (1.0 - RHO) * g * g
+            x = x - RATE * g / (np.sqrt(v) + EPS)
+            total += np.sum(np.log1p(e))
+        found.append(total / len(order))
+    return np.array(found)
+
+
+def epochs(data, way, count=1):
+    """So many epochs from zero; their losses."""
+    fun, how = WAYS[way]
+    x0 = np.zeros(N, np.float32)
+    how = {"batch_size": BATCH, "epochs": count, "seed": SEED, "options": OPTIONS, **how}
+    return fastopt.minimize_stochastic(fun, x0, data, **how).loss
+
+
+class TrackEpochs:
+    """Nanoseconds a row."""
+
+    params = tuple(WAYS)
+    param_names = ("gradient",)
+    unit = "ns"
+
+    def setup(self, way):
+        if not hasattr(fastopt, "minimize_stochastic"):
+            raise NotImplementedError("no minimize_stochastic")
+        self.data = make()
+        epochs(self.data, way)
+
+    def track_row(self, way):
+        return median(lambda: epochs(self.data, way), 5) / ROWS * 1e9
