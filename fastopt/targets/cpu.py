@@ -2,6 +2,7 @@
 
 import functools
 import math
+import sys
 
 import numpy as np
 
@@ -11,11 +12,11 @@ from fastopt._descent import loop
 from fastopt._open import SIZE, bring_back, cast, fetch
 from fastopt._run import Run
 from fastopt.rules import _slots
-from fastopt.targets import _intrinsics
+from fastopt.targets import _intrinsics, _prepared
 from fastopt.targets._threads import Crew, pool
 
 NAME = "cpu"
-__all__ = ["Crew", "compiled_solver", "kernel", "plain_solver", "sweep"]
+__all__ = ["Crew", "compiled_solver", "kernel", "plain_solver", "prepared", "sweep"]
 
 # Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
 # elements of RMSProp on. Measured (benchmarks/sweeps.py, TimeThreads): at 400,000 they lose
@@ -188,3 +189,8 @@ def _plain_tuple(*values):
 
 def adopt(name, array):
     raise ValueError(f"{name} lives on a GPU, and device='cpu' was asked for; copy it first")
+
+
+def prepared(xs, gs, states, groups):
+    """Steps over many arrays, again and again: see `_prepared.Prepared`."""
+    return _prepared.Prepared(xs, gs, states, groups, sys.modules[__name__])
