@@ -2,11 +2,12 @@
 
 from fastopt import schedules
 from fastopt._batch import minimize_batch
+from fastopt._classes import names
 from fastopt._config import show_config
 from fastopt._gradients import compare_grad, value_and_grad
 from fastopt._minimize import minimize
 from fastopt._multistart import multistart
-from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop and its like)
+from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt.rules import methods
 
 __version__ = "0.1.0"
@@ -23,4 +24,4 @@ __all__ = [
 
 
 def __dir__():
-    return sorted([*__all__, *methods()])
+    return sorted([*__all__, *methods(), *names()])

@@ -23,6 +23,11 @@ def _library(array):
     return sys.modules[name] if name in ("torch", "cupy") else None
 
 
+def cuda_for(array) -> Any:
+    """The target of an array on a device."""
+    return _dispatch.target("auto", array, asked="a step")
+
+
 def on_host(array, name):
     """An array of the host's as NumPy's, of the class ndarray; nothing is copied."""
     if is_elsewhere(array):
@@ -63,7 +68,7 @@ def like(array, value=None):
     if library is None and is_elsewhere(array):
         filled = np.empty(*layout(array, "an array"))
         filled[...] = to_host(value) if is_elsewhere(value) else value
-        return _dispatch.target("cuda", array).device().upload(filled)
+        return cuda_for(array).device().upload(filled)
     if library is None:
         array, library = on_host(array, "an array"), np
     new = library.empty_like(array)
@@ -75,15 +80,13 @@ def to_host(array):
     """A copy as NumPy's."""
     if not is_elsewhere(array):
         return np.array(on_host(array, "an array"))
-    adopted: Any = _dispatch.target("cuda", array).adopt("an array", detached(array))
-    return adopted.copy_to_host()
+    return cuda_for(array).adopt("an array", detached(array)).copy_to_host()
 
 
 def layout(array, name):
     """(shape, dtype) of an array, checked."""
     if is_elsewhere(array):
-        simulated = _dispatch.target("auto", array).simulated()
-        view = _device_arrays.view(detached(array), name, host=simulated)
+        view = _device_arrays.view(detached(array), name, host=cuda_for(array).simulated())
         return view.shape, view.dtype
     view = on_host(array, name)
     return view.shape, view.dtype

@@ -1,8 +1,6 @@
-"""Optimizers as objects, for those who own the loop: one class, made for each rule."""
+"""Optimizers as objects, for those who own the loop: what the class of each rule is made of."""
 
 import copy
-import functools
-import inspect
 import math
 from typing import Any
 
@@ -16,7 +14,7 @@ POLICIES = "raise", "skip", "propagate"
 
 
 class Optimizer:
-    """What `optimizer` makes a class of for each rule; their docstring is `DOC`."""
+    """What `_classes` makes a class of for each rule; what is public is documented there."""
 
     method = ""
     adamw = False
@@ -49,6 +47,7 @@ class Optimizer:
         self._state: Any = None
         self._loaded: Any = None
         self._work: Any = None
+        self._alone: Any = None  # the same for a single small array, in one call
         self.t = 0
         self.skipped = 0
 
@@ -74,7 +73,7 @@ class Optimizer:
         if self._state is not None:
             for group, keys in zip(self._state.groups, self._state.keys, strict=True):
                 group.numbers[:-2] = self._sets[keys].options
-        self._work = None
+        self._work = self._alone = None
 
     def step(self, params, grads):
         """Move the parameters one step, in place.
@@ -93,6 +92,14 @@ class Optimizer:
         FloatingPointError
             Where a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
         """
+        if self._alone is not None and type(params) is type(grads) is np.ndarray:
+            step, numbers, schedule, look = self._alone
+            numbers[-2] = t = self.t + 1
+            if schedule is not None:
+                numbers[0] = schedule(t)
+            if step(params, grads, numbers, look):
+                self.t = t
+                return
         work = self._work
         if work is None or not work.look(params, grads):
             work = self._prepare(params, grads)
@@ -135,6 +142,8 @@ class Optimizer:
             options, schedule, _ = self._sets[keys]
             work.clocks.append((group.numbers, schedule, options.scale))
         work.checks = self._clip_norm < math.inf or self._policy(work) != "propagate"
+        if work.alone is not None and self._clip_norm == math.inf:
+            self._alone = work.alone, *work.clocks[0][:2], work.checks
         self._state, self._loaded, self._work = state, None, work
         return work
 
@@ -174,7 +183,7 @@ class Optimizer:
             name: {k: float(v) if k == "carry" else np.array(v) for k, v in own.items()}
             for name, own in state["arrays"].items()
         } or None
-        self._state = self._work = None
+        self._state = self._work = self._alone = None
 
     def init(self, params):
         """The state before the first step, for `update`: dicts of arrays and numbers."""
@@ -210,112 +219,30 @@ class Optimizer:
         updates = tree.rebuilt(leaves)
         other.step(updates, grads)
         if decays:  # updates <- updates - 1 params, wherever they live
-            optimizer("SGD")(1.0, on_nonfinite="propagate").step(updates, params)
+            less = Less(1.0, on_nonfinite="propagate")
+            less.step(updates, params)
         self.skipped += other.skipped
         return updates, {"t": other.t, "arrays": other._packed()}
 
     def _other(self):
         """An optimizer with the same options, and nothing done yet."""
         other = copy.copy(self)
-        other._state = other._loaded = other._work = None
+        other._state = other._loaded = other._work = other._alone = None
         other._sets, other.t, other.skipped = dict(self._sets), 0, 0
         return other
 
     def __getstate__(self):
-        left_out = "_rule", "_sets", "_state", "_work"
+        left_out = "_rule", "_sets", "_state", "_work", "_alone"
         own = {name: value for name, value in vars(self).items() if name not in left_out}
         return {**own, "_loaded": self.state_dict()["arrays"] or None}
 
     def __setstate__(self, own):
-        vars(self).update(own, _rule=_around.tamed(rules.get(self.method)), _state=None, _work=None)
+        vars(self).update(own, _rule=_around.tamed(rules.get(self.method)), _state=None)
+        self._work = self._alone = None
         self._sets = {key: self._settings(*key) for key in [(), *((k,) for k in self._groups)]}
 
 
-@functools.cache
-def names():
-    """The public names of the optimizers, and the methods of their rules."""
-    found = {rules.options_class(rules.get(m)).__name__: m for m in rules.methods()}
-    return {**found, "AdamW": "adam"}
+class Less(Optimizer):
+    """Subtraction of arrays, wherever they live: a step of length 1."""
 
-
-@functools.cache
-def optimizer(name) -> Any:
-    """The class of this name."""
-    method, adamw = names()[name], name == "AdamW"
-    known = _settings.defaults(method, None, adamw)
-    rule = rules.get(method)
-    own = {
-        "method": method,
-        "adamw": adamw,
-        "__module__": "fastopt",
-        "__doc__": _doc(name, rule, known),
-        "__signature__": _signature(known),
-    }
-    return type(name, (Optimizer,), own)
-
-
-def _signature(known):
-    kind = inspect.Parameter
-    rate = kind("learning_rate", kind.POSITIONAL_OR_KEYWORD, default=known["learning_rate"])
-    more = {"groups": None, "style": None, "clip_norm": None, "on_nonfinite": None}
-    rest = {**{k: v for k, v in known.items() if k != "learning_rate"}, **more}
-    parameters = [kind(k, kind.KEYWORD_ONLY, default=v) for k, v in rest.items()]
-    return inspect.Signature([rate, *parameters])
-
-
-def _doc(name, rule, known):
-    own = [n for n in rules.options_class(rule)._fields if n != "learning_rate"]
-    head = rule.__doc__
-    if name == "AdamW":
-        head = "Adam with decoupled weight decay (Loshchilov and Hutter 2019).\n\n" + head
-    listed = f"{', '.join(own)} : optional\n    Of the rule: see above." if own else ""
-    return f"{head}\n{DOC.replace('OWN', listed).replace('NAME', name)}"
-
-
-DOC = """An optimizer object: it steps arrays in place, whoever made them.
-
-Parameters
-----------
-learning_rate : float or callable
-    A number, one of `fastopt.schedules`, or any function of the step t = 1, 2, ...
-OWN
-weight_decay : float
-    Draws parameters towards zero: added to the gradient as ``weight_decay * x`` (an L2 penalty),
-    or, with `decoupled_weight_decay`, ``learning_rate * weight_decay * x`` taken off x itself.
-decoupled_weight_decay : bool
-clip_value : float, optional
-    Gradients are brought into [-clip_value, clip_value].
-maximize : bool
-    Climb instead.
-groups : dict of dicts, optional
-    Hyperparameters for some of the arrays. An array belongs to a group whose key stands in its
-    name, which is the keys and places that lead to it, joined by dots: ``{"bias": {"weight_decay":
-    0.0}}`` holds for params["layers"][0]["bias"]. Of several groups the later one wins.
-style : {"torch", "optax", "keras"}, optional
-    Defaults and conventions of another library; options that are given win.
-clip_norm : float, optional
-    Gradients are scaled down where the norm of all of them together is larger. On a device the
-    step waits for the norm.
-on_nonfinite : {"raise", "skip", "propagate"}, optional
-    What happens before a step whose gradients are not finite: a FloatingPointError; nothing, and
-    `skipped` counts it; the step. By default "raise", and "propagate" on a device, where looking
-    means waiting.
-
-Attributes
-----------
-t : int
-    Steps done.
-skipped : int
-    Steps left out.
-learning_rate
-    May be set at any time.
-
-Examples
---------
->>> import numpy as np, fastopt
->>> params = {"w": np.ones((2, 3)), "b": np.zeros(3)}
->>> opt = fastopt.NAME(0.1)
->>> opt.step(params, {"w": np.ones((2, 3)), "b": np.ones(3)})
->>> bool((params["w"] < 1.0).all())
-True
-"""
+    method = "sgd"

@@ -1,7 +1,7 @@
 """Conventions of other libraries, as defaults.
 
-From the sources of torch 2.13, optax 0.2.8 and Keras 3.15. What is not named is as in fastopt; optax
-has no default rates. Where a library knows several forms, the options of the rule choose.
+From the sources of torch 2.13, optax 0.2.8 and Keras 3.15. What is not named is as in fastopt;
+optax has no default rates. Of several forms that a library knows the options choose.
 """
 
 BETAS = {"beta1": 0.9, "beta2": 0.999}

@@ -65,11 +65,11 @@ def _shape(tree, path, paths):
 
 
 def _collect(tree, shape, found):
-    if shape is None and not isinstance(tree, NESTED):
-        found.append(tree)
-        return
     if _kind(tree) != _kind(shape):
         raise _Unlike(f"is {_kind(tree)}, where params has {_kind(shape)}")
+    if shape is None:
+        found.append(tree)
+        return
     named = isinstance(shape, dict)
     if len(tree) > len(shape):
         more = next(key for key in tree if key not in shape) if named else len(shape)
@@ -89,7 +89,9 @@ def _collect(tree, shape, found):
 
 
 def _kind(tree):
-    return "a dict" if isinstance(tree, dict) else "a list" if isinstance(tree, NESTED) else "an array"
+    return (
+        "a dict" if isinstance(tree, dict) else "a list" if isinstance(tree, NESTED) else "an array"
+    )
 
 
 def _rebuilt(shape, leaves):

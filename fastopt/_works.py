@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from fastopt import _arrays, _dispatch, rules
+from fastopt import _arrays, rules
 from fastopt._arrays import is_torch, on_host
 from fastopt._fields import is_elsewhere
 from fastopt.rules import _around
 from fastopt.targets import _device_arrays, cpu
-
 
 SCALE = -2 - len(_around.FIELDS)  # place of `scale` among the numbers of a group
 
@@ -29,6 +28,7 @@ class Work:
     def __init__(self, tree, layout):
         self.tree, self.layout = tree, layout
         self.clocks: list = []  # numbers of each group, its schedule, the sign of its gradients
+        self.alone: Any = None  # takes a step over a single small array
         self.checks = False  # whether the gradients are looked at before a step
 
     def check(self, k, what, shape, dtype):
@@ -65,6 +65,7 @@ class Host(Work):
         self.prepared = cpu.prepared(xs, gs, states, groups)
         self.alive: Any = *xs, *gs
         self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
+        self.alone = self.prepared.alone() if self.tree.shape is None else None
         if not self.prepared.look(self.alive):
             raise AssertionError("NumPy's arrays do not lie in memory as they should")
 
@@ -136,7 +137,8 @@ def _span(array):
 
 def _share(a, b):
     try:
-        return np.shares_memory(a, b, max_work=100_000)
+        work: Any = 100_000
+        return np.shares_memory(a, b, max_work=work)
     except np.exceptions.TooHardError:
         return True
 
@@ -147,7 +149,7 @@ class Device(Work):
     synchronous = False
 
     def prepare(self, params, grads, states, groups):
-        self.cuda: Any = _dispatch.target("auto", *self.tree.leaves(params, "params"))
+        self.cuda = _arrays.cuda_for(self.tree.leaves(params, "params")[0])
         self.states, self.groups, self.seen = states, groups, None
         self.look(params, grads)
 

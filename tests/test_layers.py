@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Imports point one way: a module may import only from lower layers, or from its own package.
 LAYERS = [
-    {"_open", "_status"},
+    {"_open", "_status", "_styles", "_tree"},
     {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
     {"_descent", "_feed", "_fields", "_compile"},
     {"_metric", "_textbook"},
@@ -23,9 +23,10 @@ LAYERS = [
     {"derivatives"},
     {"targets"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
-    {"_inputs", "_problem", "_tables", "_batch_result"},
-    {"_device_problem"},
+    {"_inputs", "_problem", "_tables", "_batch_result", "_settings", "_arrays"},
+    {"_device_problem", "_works", "_states"},
     {"_minimize", "_optimizers", "_config", "_batch_inputs"},
+    {"_classes"},
     {"_scipy", "_gradients", "_local"},
     {"_spread"},
     {"_batch"},

@@ -1,4 +1,4 @@
-"""What stands around a rule and is the same for all: the gradient's scale and clipping, weight decay.
+"""What stands around every rule: scaling and clipping of the gradient, weight decay.
 
 `tamed` makes of a rule another one, with four more coefficients, which the sweep applies:
 
@@ -19,7 +19,7 @@ FIELDS = ("scale", "limit", "decay", "shrink")
 
 @functools.cache
 def tamed(rule):
-    """The rule with what stands around it; `FIELDS` are the last of its options, the first of its coefficients."""
+    """The rule with `FIELDS` as the last of its options and the first of its coefficients."""
     kind, own = rules.options_class(rule), rule.coefficients
     C = namedtuple("C", (*FIELDS, *rule.C._fields))
 

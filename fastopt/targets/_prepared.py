@@ -1,6 +1,7 @@
 """Steps over many arrays of the host, again and again: what is looked up once, and the calls."""
 
 import functools
+import itertools
 from typing import Any, NamedTuple
 
 import numba
@@ -27,22 +28,21 @@ class Group(NamedTuple):
 
 
 @functools.cache
-def examiner(text, dtype):
-    """`finite` or `squares` of `_tables`, compiled."""
+def examining(dtype):
+    """Bindings of `finite` and `squares` of `_tables`."""
     whole = np.dtype(f"i{dtype.itemsize}").type
     exponent = np.array(np.inf, dtype).view(whole)[()]
     energy = numba.njit(**_ANY_ORDER)(link(_tables.energy, {}, inline, suffix=f"_{dtype.name}"))
-    bound = {"real": dtype.type, "bits": whole, "EXPONENT": exponent, "energy": energy}
-    return jit(text, bound, dtype.str)
+    return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, "energy": energy}
 
 
 @functools.cache
-def stepper(rule, uses, dtype, bindings):
-    """`step` of `_tables` for a rule, compiled; ``bindings(rule, uses, dtype)`` are the target's."""
-    bound = dict(bindings(rule, uses, dtype))
+def compiled(text, rule, uses, dtype, bindings):
+    """`step` or `whole` of `_tables` for a rule; `bindings` are the target's `rule_bindings`."""
+    bound = {**examining(dtype), **bindings(rule, uses, dtype)}
     bound["coefficients"] = inline(link(rule.coefficients, {}, inline), rule.coefficients)
     bound.update(OPTIONS=rules.options_class(rule), COLUMNS=(0,) * (2 + len(uses)))
-    return jit(_tables.step, bound, (rule.__name__, tuple(uses), dtype.str))
+    return jit(text, bound, (rule.__name__, tuple(uses), dtype.str))
 
 
 class Prepared:
@@ -63,33 +63,53 @@ class Prepared:
         count, axes = len(xs), max(a.ndim for a in (*xs, *gs))
         columns = _tables.STATE + len(groups[0].rule.S._fields)
         self.table = np.zeros((count, columns), np.int64)
-        self.flat = self.table.reshape(-1)
         self.expected = np.zeros((2 * count, _tables.AXES + 2 * axes), np.int64)
         self.objects = np.zeros(2 * count, np.int64)
         self.dtypes = [a.dtype for a in (*xs, *gs)]  # alive: they are compared by address
-        self.find, self.apart = jit(_tables.find, {}, ""), jit(_tables.apart, {}, "")
+        self.find = jit(_tables.find, {}, "")
         self.batches, row = [], 0
+        self.objects[:] = [*map(id, xs), *map(id, gs)]
         for group in groups:
             begin, total, loose = row, 0, []
             for k in group.members:
                 arrays = xs[k], gs[k], *_used(states[k], group.uses, xs[k])
                 if lie_alike(*arrays):
                     places = [a.ctypes.data for a in arrays]
-                    self.table[row] = [total, xs[k].size, xs[k].nbytes, *places]
+                    self.table[row] = total, xs[k].size, xs[k].nbytes, *places
                     total += xs[k].size
                 else:  # its row counts nothing
+                    self.table[row, [_tables.X, _tables.G]] = [a.ctypes.data for a in arrays[:2]]
                     loose.append(arrays)
-                self._expect(k, xs[k], _tables.WRITEABLE, row * columns + _tables.X)
-                self._expect(count + k, gs[k], _tables.READABLE, row * columns + _tables.G)
+                self._expect(k, xs[k], row, _tables.X, _tables.WRITEABLE)
+                self._expect(count + k, gs[k], row, _tables.G, _tables.READABLE)
                 row += 1
             self.batches.append(Batch(group, self.table[begin:row], total, loose, cpu))
         self.loose = any(batch.loose for batch in self.batches)
-        self.order = np.argsort(self.table[:, _tables.X], kind="stable")
+        # No order: whatever moves is prepared anew. That of empty arrays is anyone's.
+        order = np.argsort(self.table[:, _tables.X], kind="stable")
+        self.order = order[:0] if self.loose else order
 
-    def _expect(self, k, array, flags, place):
+    def _expect(self, k, array, *row_column_flags):
         axes = [n for both in zip(array.shape, array.strides, strict=True) for n in both]
-        row = [place, flags, id(array.dtype), array.ndim, *axes]
+        row = [*row_column_flags, id(array.dtype), array.ndim, *axes]
         self.expected[k, : len(row)] = row
+
+    def alone(self):
+        """``(x, g, numbers, look) -> whether it is done``: a step over a single small array.
+
+        None for others. A step of few elements takes less time than a dozen lines of Python.
+        """
+        (batch, *others), FOUND = self.batches, _tables.FOUND
+        if others or len(self.table) > 1 or self.loose or batch.threads(batch.traffic) > 1:
+            return None
+        objects, rest = self.objects, (self.expected, self.table, self.order)
+        run = compiled(_tables.whole, *batch.how)
+
+        def step(x, g, numbers, look):
+            objects[0], objects[1] = id(x), id(g)
+            return run(objects, *rest, numbers, look) == FOUND
+
+        return step
 
     def look(self, arrays):
         """Whether these are arrays as those it was prepared for; they may lie elsewhere.
@@ -97,10 +117,7 @@ class Prepared:
         They are parameters, then gradients, of the class ndarray, and alive until the step is done.
         """
         self.objects[:] = [*map(id, arrays)]
-        found = self.find(self.objects, self.expected, self.flat)
-        if found == _tables.MOVED:
-            return not self.loose and self.apart(self.table, self.order)
-        return found == _tables.SAME
+        return self.find(self.objects, self.expected, self.table, self.order) == _tables.FOUND
 
     def finite(self):
         """Whether all gradients are."""
@@ -125,9 +142,11 @@ class Batch:
     def __init__(self, group, table, total, loose, cpu):
         self.group, self.table, self.total, self.loose, self.cpu = group, table, total, loose, cpu
         self.traffic = group.dtype.itemsize * (2 + sum(group.uses))  # bytes for each element
-        self.stepper = stepper(group.rule, group.uses, group.dtype, cpu.rule_bindings)
-        self.examine = examiner(_tables.finite, group.dtype)
-        self.add = examiner(_tables.squares, group.dtype)
+        self.how = group.rule, group.uses, group.dtype, cpu.rule_bindings
+        bound = examining(group.dtype)
+        self.examine, self.add = (
+            jit(text, bound, group.dtype.str) for text in (_tables.finite, _tables.squares)
+        )
 
     def threads(self, traffic):
         """How many are worth their while, for so many bytes an element."""
@@ -141,7 +160,7 @@ class Batch:
             return [kernel(self.table, 0, self.total, *rest)]
         cuts = [self.total * k // threads for k in range(threads + 1)]
         others = [
-            pool().submit(kernel, self.table, *ends, *rest) for ends in zip(cuts[1:], cuts[2:])
+            pool().submit(kernel, self.table, *ends, *rest) for ends in itertools.pairwise(cuts[1:])
         ]
         return [kernel(self.table, 0, cuts[1], *rest), *(other.result() for other in others)]
 
@@ -162,7 +181,7 @@ class Batch:
             options = rules.options_class(rule)._make(numbers[:-2].tolist())
             c, _ = rule.coefficients(options, options.learning_rate, *numbers[-2:].tolist())
             self.cpu.sweep(rule, group.uses, x, g, np.array(c, group.dtype), tuple(state))
-        numbers[-1] = self.shared(self.stepper, self.traffic, numbers)[0]
+        numbers[-1] = self.shared(compiled(_tables.step, *self.how), self.traffic, numbers)[0]
 
 
 def _squares(g):

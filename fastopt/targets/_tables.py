@@ -8,6 +8,9 @@ the macros of NumPy's C API (`PyArray_DATA` and its like), so that every extensi
 it; a call from Python for each of 400 arrays would take as long as the step itself ten times over.
 """
 
+# Numba makes its intrinsics in ways that pyright cannot follow:
+# pyright: reportCallIssue=false
+
 from typing import Any
 
 import numpy as np
@@ -17,32 +20,33 @@ from fastopt._open import OPTIONS, cast, coefficients, real
 from fastopt.targets._addresses import arrays_at, word
 
 FIRST, COUNT, BYTES, X, G, STATE = range(6)
-# Of an array that `find` expects: where in the table its address goes, its flags, and then what
-# must be as before: the dtype object, the number of axes, and each axis's length and stride.
-PLACE, FLAGS, DTYPE, NDIM, AXES = range(5)
+# Of an array that `find` expects: the row and the column of the table that its address goes to, its
+# flags, and then what must be as before: the dtype object, the number of axes, and each axis's
+# length and stride.
+ROW, COLUMN, FLAGS, DTYPE, NDIM, AXES = range(6)
 READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and NPY_ARRAY_WRITEABLE with it
 HEAD = object.__basicsize__  # of an object, before what NumPy adds
-SAME, MOVED = -1, -2
+FOUND, SHARED, NONFINITE = -1, -2, -3
 
+MANY = 1 << 62  # all elements
 COLUMNS = ()  # bound below: one for each of x, g and the slots
 bits: Any = None  # whole numbers of an element's size
 EXPONENT = 0  # which of their bits are
 
 
-def find(objects, expected, table):
+def find(objects, expected, table, order):
     """Write where the arrays lie into the table, by their `id`.
 
     Returns
     -------
     int
-        SAME, MOVED where an address is another than before, or the number of the first array that
-        is not as expected.
+        FOUND; the number of the first array that is not as expected; or SHARED where some lie
+        elsewhere than before and a parameter shares memory.
     """
-    found = SAME
+    moved = False
     for k in range(objects.size):
         array = objects[k] + HEAD  # data, nd, dimensions, strides, base, descr, flags: 8 bytes each
-        ndim = word(array + 8) & 0xFFFFFFFF
-        flags = expected[k, FLAGS]
+        ndim, flags = word(array + 8) & 0xFFFFFFFF, expected[k, FLAGS]
         if (
             word(array + 40) != expected[k, DTYPE]
             or ndim != expected[k, NDIM]
@@ -57,10 +61,13 @@ def find(objects, expected, table):
                 or word(strides + 8 * j) != expected[k, at + 1]
             ):
                 return k
-        address, place = word(array), expected[k, PLACE]
-        if table[place] != address:
-            table[place], found = address, MOVED
-    return found
+        address, row, column = word(array), expected[k, ROW], expected[k, COLUMN]
+        if table[row, column] != address:
+            table[row, column], moved = address, True
+    if moved and not apart(table, order):
+        table[0, G] = 0  # to be moved again the next time
+        return SHARED
+    return FOUND
 
 
 def apart(table, order):
@@ -68,24 +75,25 @@ def apart(table, order):
 
     `order` sorts the rows by their parameters' addresses; where it does not, the answer is False.
     """
+    if order.size < len(table):
+        return False
     last = 0
     for r in order:
         if table[r, X] < last:
             return False
         last = table[r, X] + table[r, BYTES]
     for r in range(len(table)):
-        if table[r, BYTES] > 0:
-            end, low, high = table[r, G] + table[r, BYTES], 0, order.size
-            while low < high:  # how many parameters start before the gradient's end
-                middle = (low + high) // 2
-                if table[order[middle], X] < end:
-                    low = middle + 1
-                else:
-                    high = middle
-            if low > 0:
-                before = order[low - 1]
-                if table[before, X] + table[before, BYTES] > table[r, G]:
-                    return False
+        end, low, high = table[r, G] + table[r, BYTES], 0, order.size
+        while low < high:  # how many parameters start before the gradient's end
+            middle = (low + high) // 2
+            if table[order[middle], X] < end:
+                low = middle + 1
+            else:
+                high = middle
+        if low > 0 and table[r, BYTES] > 0:
+            before = order[low - 1]
+            if table[before, X] + table[before, BYTES] > table[r, G]:
+                return False
     return True
 
 
@@ -102,6 +110,19 @@ def step(table, first, last, numbers):
             near = arrays(table, r, X, start, n, real, COLUMNS)
             sweep(near[0], near[1], c, near[2:], near[0], near[0], False)
     return carry
+
+
+def whole(objects, expected, table, order, numbers, look):
+    """All of a step over few elements of one group, in one call; FOUND where it is done.
+
+    With `look`, only where the gradients are finite.
+    """
+    found = find(objects, expected, table, order)
+    if found == FOUND:
+        if look and not finite(table, 0, MANY):
+            return NONFINITE
+        numbers[-1] = step(table, 0, MANY, numbers)
+    return found
 
 
 def finite(table, first, last):
