@@ -1,6 +1,6 @@
 """fastopt: fast first-order optimisation from NumPy arrays, compiled by Numba."""
 
-from fastopt import schedules
+from fastopt import kernels, schedules
 from fastopt._batch import minimize_batch
 from fastopt._classes import names
 from fastopt._config import show_config
@@ -13,6 +13,7 @@ from fastopt.rules import methods
 __version__ = "0.1.0"
 __all__ = [
     "compare_grad",
+    "kernels",
     "methods",
     "minimize",
     "minimize_batch",

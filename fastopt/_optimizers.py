@@ -151,6 +151,16 @@ class Optimizer:
         how = self._rule, self._sets, self._settings, self._groups, self._loaded
         return _states.begin(params, *how)
 
+    def coefficients(self, steps):
+        """The coefficients of steps t = 1, 2, ..., a row each, for `fastopt.kernels`."""
+        options, schedule, _ = self._sets[()]
+        rows, carry = [], 1.0
+        for t in range(1, steps + 1):
+            rate = options.learning_rate if schedule is None else float(schedule(t))
+            c, carry = self._rule.coefficients(options, rate, float(t), carry)
+            rows.append(c)
+        return np.array(rows, np.float64).reshape(steps, len(self._rule.C._fields))
+
     def state_dict(self):
         """All that the steps have made: a dict of numbers, strings and NumPy arrays (copies)."""
         arrays = self._packed()

@@ -18,7 +18,7 @@ class Tree:
     def __init__(self, params):
         self.paths = []
         self.shape = _shape(params, (), self.paths)
-        self.names = [".".join(map(str, path)) for path in self.paths]
+        self.names = [".".join(map(str, path)) or "params" for path in self.paths]
         twice = [name for name in self.names if self.names.count(name) > 1]
         if twice:
             raise ValueError(f"two arrays of params have the name {twice[0]!r}")

@@ -22,6 +22,7 @@ LAYERS = [
     {"elementary"},
     {"derivatives"},
     {"targets"},
+    {"kernels"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
     {"_inputs", "_problem", "_tables", "_batch_result", "_settings", "_arrays"},
     {"_device_problem", "_works", "_states"},
