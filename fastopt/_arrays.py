@@ -13,6 +13,14 @@ DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 ACCEPTED = "arrays of float32 or float64 are accepted (NumPy, CuPy, PyTorch, Numba, DLPack)"
 
 
+class Sparse(TypeError):
+    """A matrix of scipy.sparse, where an array was looked for."""
+
+
+def is_sparse(array):
+    return hasattr(array, "tocoo") and hasattr(array, "nnz")
+
+
 def is_torch(array):
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(array, torch.Tensor)
@@ -32,6 +40,8 @@ def on_host(array, name):
     """An array of the host's as NumPy's, of the class ndarray; nothing is copied."""
     if is_elsewhere(array):
         raise ValueError(f"{name} lives on a GPU, other arrays on the host; copy it first")
+    if is_sparse(array):
+        raise Sparse(f"{name} is {type(array).__name__}; {ACCEPTED}")
     if np.ma.isMaskedArray(array) or np.isscalar(array):
         raise TypeError(f"{name} is {type(array).__name__}; {ACCEPTED}")
     if isinstance(array, np.ndarray):

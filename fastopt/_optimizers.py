@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from fastopt import _arrays, _options, _settings, _states, _works, rules
+from fastopt import _arrays, _options, _rows, _settings, _states, _works, rules
+from fastopt._saved import Saved
 from fastopt._tree import Tree
 from fastopt.rules import _around
 
 POLICIES = "raise", "skip", "propagate"
 
 
-class Optimizer:
+class Optimizer(Saved):
     """What `_classes` makes a class of for each rule; what is public is documented there."""
 
     method = ""
@@ -27,6 +28,7 @@ class Optimizer:
         style=None,
         clip_norm=None,
         on_nonfinite=None,
+        row_wise=False,
         **options,
     ):
         if learning_rate is not None:
@@ -36,26 +38,34 @@ class Optimizer:
             raise ValueError(f"on_nonfinite = {on_nonfinite!r}; it must be one of {accepted}")
         if groups is not None and not all(hasattr(g, "items") for g in dict(groups).values()):
             raise TypeError("groups must be a dict of dicts of options")
-        self._rule = _around.tamed(rules.get(self.method))
         self._known = _settings.defaults(self.method, style, self.adamw)
         self._given, self._groups = options, dict(groups or {})
         self._clip_norm = math.inf
         if clip_norm is not None:
             self._clip_norm = _options.number("clip_norm", clip_norm, 0.0)
         self._on_nonfinite = on_nonfinite
-        self._sets = {key: self._settings(*key) for key in [(), *((k,) for k in self._groups)]}
-        self._state: Any = None
+        self._row_wise = _options.option("row_wise", row_wise, False)
         self._loaded: Any = None
-        self._work: Any = None
-        self._alone: Any = None  # the same for a single small array, in one call
         self.t = 0
         self.skipped = 0
+        self._set_up()
+
+    def _set_up(self):
+        self._rule = _around.tamed(rules.get(self.method))
+        self._sets = {key: self._settings(*key) for key in [(), *((k,) for k in self._groups)]}
+        self._state: Any = None
+        self._work: Any = None
+        self._alone: Any = None  # the same for a single small array, in one call
 
     def _settings(self, *keys):
         given = dict(self._given)
         for key in keys:
             given.update(self._groups[key])
-        return _settings.parse(self.method, self._known, given)
+        found = _settings.parse(self.method, self._known, given)
+        kept = [slot for slot, use in found.uses._asdict().items() if use]
+        if self._row_wise and kept != ["v"]:
+            raise ValueError(f"row_wise is for rules that keep v alone, not {kept}")
+        return found
 
     @property
     def learning_rate(self):
@@ -92,17 +102,59 @@ class Optimizer:
         FloatingPointError
             Where a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
         """
-        if self._alone is not None and type(params) is type(grads) is np.ndarray:
-            step, numbers, schedule, look = self._alone
-            numbers[-2] = t = self.t + 1
-            if schedule is not None:
-                numbers[0] = schedule(t)
-            if step(params, grads, numbers, look):
-                self.t = t
-                return
+        if self._alone is not None and self._one(params, grads):
+            return
+        if self._row_wise:
+            self._touch(params, grads, _rows.all_of)
+            return
         work = self._work
-        if work is None or not work.look(params, grads):
-            work = self._prepare(params, grads)
+        try:
+            if work is None or not work.look(params, grads):
+                work = self._prepare(params, grads)
+                if self._alone is not None and self._one(params, grads):
+                    return
+        except _arrays.Sparse:
+            self._touch(params, grads, _rows.of_matrix)
+            return
+        self._advance(work)
+
+    def step_rows(self, params, indices, grads):
+        """One step of some rows of matrices, in place; the other rows, and their state, stay.
+
+        So a row's moving averages and its weight decay stand still while it is not touched, and
+        `t` counts calls ("lazy" updates, as those of torch's SparseAdam). For AdaGrad without
+        weight decay this is the same as a step with zeros elsewhere.
+
+        Parameters
+        ----------
+        params : array (rows, ...), or a list or dict of them
+            On the host.
+        indices : array of int (k,), or a list or dict of them
+            Which rows; one that occurs several times gets the sum of its gradients.
+        grads : array (k, ...), or a list or dict of them
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> table = np.zeros((1000, 2))
+        >>> opt = fastopt.AdaGrad(0.1)
+        >>> opt.step_rows(table, [7, 3, 7], np.ones((3, 2)))
+        >>> np.flatnonzero(table.any(axis=1))
+        array([3, 7])
+        """
+        self._touch(params, grads, _rows.of_rows, indices)
+
+    def _touch(self, params, grads, touched, *more):
+        """One step of what ``touched(x, g, *more, names)`` says of each array."""
+        state = self._state or self._begin(params)
+        if state.device:
+            raise TypeError("rows and sparse gradients are for arrays of the host")
+        work = _rows.Rows(state.tree, state.layout)
+        work.prepare(params, grads, more, touched, state, self._row_wise)
+        self._keep(work, state)
+        self._advance(work)
+
+    def _advance(self, work):
         if work.checks and not self._survey(work):
             return
         self.t = t = self.t + 1
@@ -111,6 +163,19 @@ class Optimizer:
             if schedule is not None:
                 numbers[0] = schedule(t)
         work.step()
+
+    def _one(self, x, g):
+        """Step a single small array in one call; whether that is done."""
+        step, numbers, schedule, look = self._alone
+        if type(x) is not np.ndarray or type(g) is not np.ndarray:
+            return False
+        numbers[-2] = t = self.t + 1
+        if schedule is not None:
+            numbers[0] = schedule(t)
+        if step(x, g, numbers, look):
+            self.t = t
+            return True
+        return False
 
     def _survey(self, work):
         """Look at the gradients before a step; whether to take it."""
@@ -138,17 +203,22 @@ class Optimizer:
         state = self._state or self._begin(params)
         work = (_works.Device if state.device else _works.Host)(state.tree, state.layout)
         work.prepare(params, grads, state.slots, state.groups)
+        self._keep(work, state)
+        if work.alone is not None and self._clip_norm == math.inf:
+            self._alone = work.alone, *work.clocks[0][:2], work.checks
+        self._work = work
+        return work
+
+    def _keep(self, work, state):
+        """The state begun, and what a piece of work must know of the options."""
         for group, keys in zip(state.groups, state.keys, strict=True):
             options, schedule, _ = self._sets[keys]
             work.clocks.append((group.numbers, schedule, options.scale))
         work.checks = self._clip_norm < math.inf or self._policy(work) != "propagate"
-        if work.alone is not None and self._clip_norm == math.inf:
-            self._alone = work.alone, *work.clocks[0][:2], work.checks
-        self._state, self._loaded, self._work = state, None, work
-        return work
+        self._state, self._loaded = state, None
 
     def _begin(self, params):
-        how = self._rule, self._sets, self._settings, self._groups, self._loaded
+        how = self._rule, self._sets, self._settings, self._groups, self._row_wise, self._loaded
         return _states.begin(params, *how)
 
     def coefficients(self, steps):
@@ -160,40 +230,6 @@ class Optimizer:
             c, carry = self._rule.coefficients(options, rate, float(t), carry)
             rows.append(c)
         return np.array(rows, np.float64).reshape(steps, len(self._rule.C._fields))
-
-    def state_dict(self):
-        """All that the steps have made: a dict of numbers, strings and NumPy arrays (copies)."""
-        arrays = self._packed()
-        kept = {
-            name: {k: v if k == "carry" else _arrays.to_host(v) for k, v in own.items()}
-            for name, own in arrays.items()
-        }
-        return {
-            "format": _states.FORMAT,
-            "method": self.method,
-            "t": self.t,
-            "skipped": self.skipped,
-            "arrays": kept,
-        }
-
-    def _packed(self):
-        return self._state.packed() if self._state is not None else self._loaded or {}
-
-    def load_state_dict(self, state):
-        """Go on where `state_dict` was taken, with this optimizer's own options.
-
-        With the same options the steps are the same to the last bit.
-        """
-        if not hasattr(state, "items") or state.get("format") != _states.FORMAT:
-            raise ValueError("this is no state_dict of an optimizer, or one of another format")
-        if state["method"] != self.method:
-            raise ValueError(f"this is the state of {state['method']}, not of {self.method}")
-        self.t, self.skipped = int(state["t"]), int(state["skipped"])
-        self._loaded = {
-            name: {k: float(v) if k == "carry" else np.array(v) for k, v in own.items()}
-            for name, own in state["arrays"].items()
-        } or None
-        self._state = self._work = self._alone = None
 
     def init(self, params):
         """The state before the first step, for `update`: dicts of arrays and numbers."""
@@ -237,19 +273,8 @@ class Optimizer:
     def _other(self):
         """An optimizer with the same options, and nothing done yet."""
         other = copy.copy(self)
-        other._state = other._loaded = other._work = other._alone = None
-        other._sets, other.t, other.skipped = dict(self._sets), 0, 0
+        other._loaded, other.t, other.skipped = None, 0, 0
         return other
-
-    def __getstate__(self):
-        left_out = "_rule", "_sets", "_state", "_work", "_alone"
-        own = {name: value for name, value in vars(self).items() if name not in left_out}
-        return {**own, "_loaded": self.state_dict()["arrays"] or None}
-
-    def __setstate__(self, own):
-        vars(self).update(own, _rule=_around.tamed(rules.get(self.method)), _state=None)
-        self._work = self._alone = None
-        self._sets = {key: self._settings(*key) for key in [(), *((k,) for k in self._groups)]}
 
 
 class Less(Optimizer):

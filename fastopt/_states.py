@@ -33,7 +33,7 @@ class State(NamedTuple):
         return {name: found[name] for name in self.tree.names}
 
 
-def begin(params, rule, sets, settings_for, groups, packed=None):
+def begin(params, rule, sets, settings_for, groups, row_wise, packed=None):
     """The state before the first step, or where `packed` left off.
 
     Parameters
@@ -48,6 +48,8 @@ def begin(params, rule, sets, settings_for, groups, packed=None):
     device = is_elsewhere(leaves[0])
     if not device:  # the state is NumPy's
         leaves = [_arrays.on_host(leaf, tree.label("params", k)) for k, leaf in enumerate(leaves)]
+    if row_wise:
+        leaves = [_first_of_rows(leaf, tree.label("params", k)) for k, leaf in enumerate(leaves)]
     keys = _settings.for_paths(groups, tree.names)
     for key in keys:
         if key not in sets:
@@ -64,14 +66,18 @@ def begin(params, rule, sets, settings_for, groups, packed=None):
         carry = own["carry"] if own else 1.0
         group = made.setdefault((key, layout[k][1], carry), [])
         group.append(k)
-        slots.append(
-            _loaded(own, leaf, uses, layout[k], name) if own else _fresh(leaf, options, uses)
-        )
+        slots.append(_loaded(own, leaf, uses, name) if own else _fresh(leaf, options, uses))
     groups = [
         Group(rule, sets[key].uses, dtype, np.array([*sets[key].options, 0.0, carry]), members)
         for (key, dtype, carry), members in made.items()
     ]
     return State(tree, layout, device, groups, [key for key, *_ in made], slots)
+
+
+def _first_of_rows(array, name):
+    if is_elsewhere(array) or array.ndim < 2:
+        raise ValueError(f"{name} must be a matrix of the host's, since row_wise is set")
+    return array[(slice(None), *[0] * (array.ndim - 1))]
 
 
 def _fresh(leaf, options, uses):
@@ -82,8 +88,8 @@ def _fresh(leaf, options, uses):
     )
 
 
-def _loaded(own, leaf, uses, layout, name):
-    found = []
+def _loaded(own, leaf, uses, name):
+    found, layout = [], _arrays.layout(leaf, name)
     for slot, use in zip(uses._fields, uses, strict=True):
         if use != (slot in own):
             says = "lacks" if use else "has"

@@ -47,6 +47,13 @@ class Work:
             numbers[SCALE] = sign * factor
 
 
+def coefficients(rule, numbers):
+    """Those of the next step, and the carry after it; see `_prepared.Group`."""
+    *options, t, carry = numbers.tolist()
+    o = rules.options_class(rule)._make(options)
+    return rule.coefficients(o, o.learning_rate, t, carry)
+
+
 class Host(Work):
     """Arrays of the host's."""
 
@@ -56,8 +63,6 @@ class Host(Work):
         """Check the arrays, and look up what is looked up once."""
         xs, gs = self.arrays(params, "params"), self.arrays(grads, "grads")
         for k, x in enumerate(xs):
-            if not x.flags.writeable:
-                raise ValueError(f"{self.tree.label('params', k)} is read-only")
             for array, what in ((x, "params"), (gs[k], "grads")):
                 if not array.flags.aligned:
                     raise ValueError(f"{self.tree.label(what, k)} is not aligned")
@@ -75,6 +80,8 @@ class Host(Work):
         for k, leaf in enumerate(self.tree.leaves(tree, what)):
             array = on_host(leaf, self.tree.label(what, k))
             self.check(k, what, array.shape, array.dtype)
+            if what == "params" and not array.flags.writeable:
+                raise ValueError(f"{self.tree.label(what, k)} is read-only")
             found.append(array)
         return found
 
@@ -179,8 +186,6 @@ class Device(Work):
 
     def step(self):
         for group in self.groups:
-            rule, numbers = group.rule, group.numbers
-            o = rules.options_class(rule)._make(numbers[:-2].tolist())
-            c, numbers[-1] = rule.coefficients(o, o.learning_rate, *numbers[-2:].tolist())
+            c, group.numbers[-1] = coefficients(group.rule, group.numbers)
             items = [self.items[k] for k in group.members]
-            self.cuda.sweep_all(rule, group.uses, items, c)
+            self.cuda.sweep_all(group.rule, group.uses, items, c)

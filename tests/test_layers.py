@@ -26,6 +26,7 @@ LAYERS = [
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
     {"_inputs", "_problem", "_tables", "_batch_result", "_settings", "_arrays"},
     {"_device_problem", "_works", "_states"},
+    {"_rows", "_saved"},
     {"_minimize", "_optimizers", "_config", "_batch_inputs"},
     {"_classes"},
     {"_scipy", "_gradients", "_local"},

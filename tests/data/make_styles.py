@@ -99,6 +99,7 @@ def in_their_words(library, options, **more):
 def torch_run(name, options, x0, grads):
     import torch
 
+    torch.set_default_dtype(torch.float64)  # else NAdam's product of momenta is kept in float32
     own = in_their_words("torch", options, **({"rho": "alpha"} if name == "RMSprop" else {}))
     if {"beta1", "beta2"} & set(own):
         own["betas"] = (own.pop("beta1", 0.9), own.pop("beta2", 0.999))
