@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
 import fastopt
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 CLASSES = {
     "AdaGrad": torch.optim.Adagrad,
