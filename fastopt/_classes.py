@@ -35,6 +35,7 @@ def _signature(known):
     kind = inspect.Parameter
     rate = kind("learning_rate", kind.POSITIONAL_OR_KEYWORD, default=known["learning_rate"])
     more = {"groups": None, "style": None, "clip_norm": None, "on_nonfinite": None}
+    more["row_wise"] = False
     rest = {**{k: v for k, v in known.items() if k != "learning_rate"}, **more}
     parameters = [kind(k, kind.KEYWORD_ONLY, default=v) for k, v in rest.items()]
     return inspect.Signature([rate, *parameters])
@@ -77,6 +78,9 @@ on_nonfinite : {"raise", "skip", "propagate"}, optional
     What happens before a step whose gradients are not finite: a FloatingPointError; nothing, and
     `skipped` counts it; the step. By default "raise", and "propagate" on a device, where looking
     means waiting.
+row_wise : bool
+    Matrices have one accumulator a row, of the mean of g² over it (AdaGrad, and RMSProp without
+    momentum): a fraction of the memory for tables of embeddings.
 
 Attributes
 ----------

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt._arrays import is_sparse, on_host
+from fastopt._arrays import is_sparse, is_torch, on_host
 from fastopt._works import Host, coefficients
 from fastopt.targets import cpu
 
@@ -42,7 +42,7 @@ def of_matrix(x, grad, name):
     else:
         coo = grad.tocoo(copy=True)
         coo.sum_duplicates()
-        g, index = coo.data, (coo.row, coo.col)
+        g, index = coo.data, getattr(coo, "coords", None) or (coo.row, coo.col)
     if (grad.shape, g.dtype) != (x.shape, x.dtype):
         raise ValueError(
             f"{name} has shape {grad.shape} and dtype {g.dtype}, the parameter {x.shape} and "
@@ -61,6 +61,8 @@ class Rows(Host):
 
     def prepare(self, params, grads, more, touched, state, row_wise):
         self.xs, self.state = self.arrays(params, "params"), state
+        self.apart(self.xs, [])
+        self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
         self.one = step_row_wise if row_wise else step
         given = [(tree,) for tree in (grads, *more)]  # a list may be the indices of one array
         if self.tree.shape is not None:
@@ -83,6 +85,7 @@ class Rows(Host):
             for k in group.members:
                 self.one(group, c, self.xs[k], self.state.slots[k], self.touched[k])
             group.numbers[-1] = carry
+        self.announce()
 
 
 def step(group, c, x, state, touched):

@@ -33,12 +33,10 @@ class Work:
 
     def check(self, k, what, shape, dtype):
         """Whether array k of `what` is like the parameter at the first step."""
-        wanted = self.layout[k]
+        name, wanted = self.tree.label(what, k), self.layout[k]
         if shape != wanted[0]:
-            name = self.tree.label(what, k)
             raise ValueError(f"{name} has the shape {shape}, the parameter {wanted[0]}")
         if dtype != wanted[1]:
-            name = self.tree.label(what, k)
             raise TypeError(f"{name} has dtype {dtype}, the parameter {wanted[1]}")
 
     def scale(self, factor):
@@ -71,8 +69,6 @@ class Host(Work):
         self.alive: Any = *xs, *gs
         self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
         self.alone = self.prepared.alone() if self.tree.shape is None else None
-        if not self.prepared.look(self.alive):
-            raise AssertionError("NumPy's arrays do not lie in memory as they should")
 
     def arrays(self, tree, what):
         """The arrays of a tree, as NumPy's, of the dtypes and shapes of the first step."""
@@ -131,7 +127,11 @@ class Host(Work):
     def step(self):
         self.prepared.step()
         self.alive = None
-        if self.tensors:  # so that autograd notices where it still needs the old values
+        self.announce()
+
+    def announce(self):
+        """Tell autograd, which notices then where it still needs the old values."""
+        if self.tensors:
             sys.modules["torch"].autograd.graph.increment_version(self.tensors)
 
 
@@ -161,9 +161,9 @@ class Device(Work):
         self.look(params, grads)
 
     def look(self, params, grads):
-        xs = [_arrays.detached(x) for x in self.tree.leaves(params, "params")]
-        gs = [_arrays.detached(g) for g in self.tree.leaves(grads, "grads")]
+        xs, gs = self.tree.leaves(params, "params"), self.tree.leaves(grads, "grads")
         seen = [*map(id, xs), *map(id, gs)]
+        xs, gs = ([_arrays.detached(array) for array in arrays] for arrays in (xs, gs))
         if seen != self.seen:
             simulated = self.cuda.simulated()
             for what, arrays in (("params", xs), ("grads", gs)):

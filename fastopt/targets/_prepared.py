@@ -60,6 +60,7 @@ class Prepared:
     """
 
     def __init__(self, xs, gs, states, groups, cpu):
+        _tables.check_layout()
         count, axes = len(xs), max(a.ndim for a in (*xs, *gs))
         columns = _tables.STATE + len(groups[0].rule.S._fields)
         self.table = np.zeros((count, columns), np.int64)
@@ -68,7 +69,6 @@ class Prepared:
         self.dtypes = [a.dtype for a in (*xs, *gs)]  # alive: they are compared by address
         self.find = jit(_tables.find, {}, "")
         self.batches, row = [], 0
-        self.objects[:] = [*map(id, xs), *map(id, gs)]
         for group in groups:
             begin, total, loose = row, 0, []
             for k in group.members:
@@ -85,9 +85,10 @@ class Prepared:
                 row += 1
             self.batches.append(Batch(group, self.table[begin:row], total, loose, cpu))
         self.loose = any(batch.loose for batch in self.batches)
-        # No order: whatever moves is prepared anew. That of empty arrays is anyone's.
-        order = np.argsort(self.table[:, _tables.X], kind="stable")
-        self.order = order[:0] if self.loose else order
+        full = np.flatnonzero(self.table[:, _tables.BYTES])
+        self.order = full[np.argsort(self.table[full, _tables.X], kind="stable")]
+        if self.loose:  # whatever moves is prepared anew
+            self.order = np.array([_tables.UNKNOWN])
 
     def _expect(self, k, array, *row_column_flags):
         axes = [n for both in zip(array.shape, array.strides, strict=True) for n in both]

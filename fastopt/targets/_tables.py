@@ -11,6 +11,8 @@ it; a call from Python for each of 400 arrays would take as long as the step its
 # Numba makes its intrinsics in ways that pyright cannot follow:
 # pyright: reportCallIssue=false
 
+import ctypes
+import functools
 from typing import Any
 
 import numpy as np
@@ -27,11 +29,25 @@ ROW, COLUMN, FLAGS, DTYPE, NDIM, AXES = range(6)
 READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and NPY_ARRAY_WRITEABLE with it
 HEAD = object.__basicsize__  # of an object, before what NumPy adds
 FOUND, SHARED, NONFINITE = -1, -2, -3
+UNKNOWN = -1
 
 MANY = 1 << 62  # all elements
 COLUMNS = ()  # bound below: one for each of x, g and the slots
 bits: Any = None  # whole numbers of an element's size
 EXPONENT = 0  # which of their bits are
+
+
+@functools.cache
+def check_layout():
+    """Look whether arrays are laid out as `find` takes them to be, in memory of an array's own."""
+    array = np.zeros((2, 3), np.float32)[:, ::2]
+    words = -(-(np.ndarray.__basicsize__ - HEAD) // 8)
+    found = (ctypes.c_int64 * words).from_address(id(array) + HEAD)
+    lengths, strides = ((ctypes.c_int64 * 2).from_address(found[k]) for k in (2, 3))
+    said = found[0], found[1] & 0xFFFFFFFF, *lengths, *strides, found[5], found[6] & WRITEABLE
+    wanted = array.ctypes.data, 2, *array.shape, *array.strides, id(array.dtype), WRITEABLE
+    if said != wanted:
+        raise RuntimeError(f"NumPy {np.__version__} lays out its arrays in an unknown way")
 
 
 def find(objects, expected, table, order):
@@ -73,13 +89,12 @@ def find(objects, expected, table, order):
 def apart(table, order):
     """Whether no parameter shares memory with another or with a gradient.
 
-    `order` sorts the rows by their parameters' addresses; where it does not, the answer is False.
+    `order` are the rows that are not empty, by their parameters' addresses. Where it does not sort
+    them, or begins with UNKNOWN, the answer is False.
     """
-    if order.size < len(table):
-        return False
     last = 0
     for r in order:
-        if table[r, X] < last:
+        if r == UNKNOWN or table[r, X] < last:
             return False
         last = table[r, X] + table[r, BYTES]
     for r in range(len(table)):
