@@ -34,9 +34,8 @@ def optimizer(name) -> Any:
 def _signature(known):
     kind = inspect.Parameter
     rate = kind("learning_rate", kind.POSITIONAL_OR_KEYWORD, default=known["learning_rate"])
-    more = {"groups": None, "style": None, "clip_norm": None, "on_nonfinite": None}
-    more["row_wise"] = False
-    rest = {**{k: v for k, v in known.items() if k != "learning_rate"}, **more}
+    more = dict.fromkeys(("groups", "style", "clip_norm", "on_nonfinite"))
+    rest = {**{k: v for k, v in known.items() if k != "learning_rate"}, **more, "row_wise": False}
     parameters = [kind(k, kind.KEYWORD_ONLY, default=v) for k, v in rest.items()]
     return inspect.Signature([rate, *parameters])
 

@@ -8,8 +8,12 @@ from rule_options import OPTIONS
 import fastopt
 from fastopt import rules, schedules
 
-DTYPES = np.float32, np.float64
-CASES = [(m, rows[-1], DTYPES[k % 2]) for k, (m, rows) in enumerate(OPTIONS.items())]
+CASES = [  # one, two and three slots, some of them None
+    ("rmsprop", OPTIONS["rmsprop"][-1], np.float32),
+    ("adam", OPTIONS["adam"][-1], np.float64),
+    ("nadam", {}, np.float64),
+    ("sgd", {"momentum": 0.5}, np.float32),
+]
 RNG = np.random.default_rng(3)
 
 
