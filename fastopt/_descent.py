@@ -9,6 +9,7 @@ place only: what is inlined there is compiled once.
 from fastopt._open import (
     BOUNDED,
     SIZE,
+    TAMED,
     C,
     cast,
     each,
@@ -88,9 +89,14 @@ def sweep(x, g, c, state, low, high, track):
     c = cast(C, real, c)
     moved = 0.0
     for i in each(SIZE or x.size):
-        step, _, s = update(g[i], load(state, i), c)
+        slope = g[i]
+        if TAMED:
+            slope = clip(c.scale * slope, -c.limit, c.limit) + c.decay * x[i]
+        step, _, s = update(slope, load(state, i), c)
         store(state, i, s)
         new = x[i] - step
+        if TAMED:
+            new = new - c.shrink * x[i]
         if BOUNDED:
             new = clip(new, low[i], high[i])
         if track and abs(new - x[i]) > moved:

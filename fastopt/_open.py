@@ -31,6 +31,7 @@ start: Any = None  # v0 -> S
 accumulator: Any = None  # options -> v0
 load: Any = None  # (state, i) -> S
 store: Any = None  # (state, i, S)
+TAMED = False  # whether its coefficients have those of `_around`
 
 # The target.
 each: Any = None  # n -> a worker's share of the n elements

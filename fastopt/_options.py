@@ -108,9 +108,9 @@ def _complete(rule, given, dtype):
     for name in given:
         if name not in COMMON and name not in kind._fields:
             raise ValueError(unknown(name, rule, kind))
-    schedule = _schedule(given.pop("learning_rate", "auto"))
+    schedule = schedule_of(given.pop("learning_rate", "auto"))
     auto = schedule is None
-    own = {n: _own(n, given[n], kind._field_defaults[n]) for n in kind._fields if n in given}
+    own = {n: option(n, given[n], kind._field_defaults[n]) for n in kind._fields if n in given}
     if auto:
         own = {**{n: v for n, v in AUTO.items() if n in kind._fields}, **own}
         if "eps" in kind._fields and not own.get("eps"):
@@ -171,7 +171,7 @@ def number(name, value: Any, least, most=math.inf):
         raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
 
 
-def _own(name, value, default):
+def option(name, value, default):
     if isinstance(default, bool):
         if isinstance(value, bool | np.bool_):
             return bool(value)
@@ -209,7 +209,7 @@ def _switch(name, value):
     raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
-def _schedule(rate):
+def schedule_of(rate):
     if isinstance(rate, str):
         if rate == "auto":
             return None
@@ -227,7 +227,7 @@ def _schedule(rate):
 def _schedule_field(kind, name, value):
     shown = f"learning_rate = {kind}(...): {name}"
     if name in ("staircase", "restarts"):
-        return _own(shown, value, False)
+        return option(shown, value, False)
     if name in ("rate", "steps", "every"):
         return _above_zero(shown, value)
     growing = kind == "exponential" and name == "decay"  # above 1 it would overflow one day

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from fastopt import rules
+from fastopt import _classes, rules
 from fastopt._minimize import minimize
 
 
@@ -43,7 +43,9 @@ def _given(constraints):
 
 
 def __getattr__(name) -> Callable[..., Any]:
-    """fastopt.rmsprop and its like, found by the names of the rules."""
+    """fastopt.rmsprop and fastopt.RMSProp and their like, found by the names of the rules."""
     if name in rules.methods():
         return method(name)
+    if name[:1].isupper() and name in _classes.names():
+        return _classes.optimizer(name)
     raise AttributeError(f"module 'fastopt' has no attribute {name!r}")

@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Imports point one way: a module may import only from lower layers, or from its own package.
 LAYERS = [
-    {"_open", "_status", "_save"},
+    {"_open", "_status", "_save", "_styles", "_tree"},
     {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
     {"_descent", "_feed", "_fields", "_compile", "_identity"},
     {"_checkpoint"},
@@ -23,10 +23,14 @@ LAYERS = [
     {"elementary"},
     {"derivatives"},
     {"targets"},
+    {"kernels"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
     {"_inputs", "_problem", "_tables", "_batch_result", "_batch_checkpoint"},
-    {"_device_problem", "_training"},
+    {"_settings", "_arrays"},
+    {"_device_problem", "_training", "_works", "_states"},
+    {"_rows", "_saved"},
     {"_minimize", "_optimizers", "_config", "_batch_inputs", "_stochastic_inputs"},
+    {"_classes"},
     {"_scipy", "_gradients", "_local"},
     {"_spread"},
     {"_batch", "_stochastic"},

@@ -5,6 +5,7 @@
 
 from fastopt import rules
 from fastopt._open import USES, S
+from fastopt.rules import _around
 
 
 def load_1(state, i):
@@ -72,6 +73,7 @@ def bindings(rule, uses):
         "C": rule.C,
         "S": rule.S,
         "USES": uses,
+        "TAMED": _around.is_tamed(rule),
         "coefficients": rule.coefficients,
         "update": rule.update,
         "start": (start_1, start_2, start_3)[k - 1] if "v" in uses._fields else zero_1,

@@ -70,6 +70,15 @@ def several(rows, table, c):
         r += cuda.gridDim.x
 
 
+def squares(g, parts):
+    """Each thread's part of the sum of squares of a vector, in float64."""
+    found, k = 0.0, cuda.grid(1)
+    while k < g.size:
+        found += float(g[k]) * float(g[k])
+        k += cuda.gridsize(1)
+    parts[cuda.grid(1)] = found
+
+
 KINDS = {f.__name__: f for f in (together, strided, several)}
 
 

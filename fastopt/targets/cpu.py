@@ -2,20 +2,30 @@
 
 import functools
 import math
+import sys
 
 import numpy as np
+from numba.extending import overload
 
-from fastopt import _descent, _metric
+from fastopt import _descent, _fingerprint, _metric
 from fastopt._compile import inline, jit, link, thread_limit, unwrapped
 from fastopt._descent import loop
 from fastopt._open import SIZE, bring_back, cast, fetch
 from fastopt._run import Run
 from fastopt.rules import _slots
-from fastopt.targets import _intrinsics
+from fastopt.targets import _intrinsics, _prepared, _step_functions
 from fastopt.targets._threads import Crew, pool
 
 NAME = "cpu"
-__all__ = ["Crew", "compiled_solver", "kernel", "plain_solver", "sweep"]
+__all__ = [
+    "Crew",
+    "compiled_solver",
+    "kernel",
+    "plain_solver",
+    "prepared",
+    "step_function",
+    "sweep",
+]
 
 # Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
 # elements of RMSProp on. Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 they lose
@@ -188,3 +198,20 @@ def _plain_tuple(*values):
 
 def adopt(name, array):
     raise ValueError(f"{name} lives on a GPU, and device='cpu' was asked for; copy it first")
+
+
+def prepared(xs, gs, states, groups):
+    """Steps over many arrays, again and again: see `_prepared.Prepared`."""
+    return _prepared.Prepared(xs, gs, states, groups, sys.modules[__name__])
+
+
+@functools.cache
+def step_function(method):
+    """A method's step for users' @njit functions."""
+    return _step_functions.made(method, _inner_sweep, overload, kernel)
+
+
+def _inner_sweep(rule, uses, dtype):
+    bindings, key = _bound(rule, uses, dtype, False)
+    suffix = f"_{_fingerprint.digest_of(*map(str, key))[:16]}"
+    return link(_descent.sweep, bindings, inline, top=inline, suffix=suffix)

@@ -21,7 +21,7 @@ if importlib.util.find_spec("numba_cuda") is None:
 
 from numba import cuda, float32, float64
 
-from fastopt import _cache, derivatives
+from fastopt import _cache, _descent, derivatives
 from fastopt._compile import link, unwrapped
 from fastopt.targets import (
     _device,
@@ -31,7 +31,10 @@ from fastopt.targets import (
     _device_plain_batch,
     _device_solver,
     _device_steps,
+    _device_sweeps,
     _device_users,
+    _intrinsics,
+    _step_functions,
 )
 
 NAME = "cuda"
@@ -148,6 +151,40 @@ def sweep_all(rule, uses, items, c, stream=None):
     launches of their own.
     """
     _device_steps.sweep(launches(), rule, uses, list(items), c, stream)
+
+
+def squares(array):
+    """The sum of an array's squares, in float64, of this array alone; waits for it."""
+    flat = adopt("a gradient", array)
+    if flat.ndim != 1:
+        flat = flat.reshape(flat.size) if flat.is_c_contiguous() else flat.ravel()
+    if not flat.size:
+        return 0.0
+    parts = cuda.device_array(min(-(-flat.size // 256), 1024) * 256, np.float64)
+    _squares()[parts.size // 256, 256](flat, parts)
+    return float(parts.copy_to_host().sum())
+
+
+@functools.cache
+def _squares():
+    return cuda.jit(link(_device_sweeps.squares, {"cuda": cuda}, unwrapped))
+
+
+@functools.cache
+def step_function(method):
+    """A method's step for users' @cuda.jit functions."""
+    plain, register = _step_functions.plain_sweep, lambda step: lambda typed: typed
+    if simulated():
+        return _step_functions.made(method, plain, register, plain)
+    extending: Any = importlib.import_module("numba.cuda.extending")
+
+    @functools.cache
+    def sweep(rule, uses, dtype):
+        bound = {**_step_functions.bindings(rule, uses, dtype), "cast": _intrinsics.cast}
+        narrow = _device_solver.narrow_to(dtype)
+        return link(_descent.sweep, bound, device_function, top=device_function, narrow=narrow)
+
+    return _step_functions.made(method, sweep, extending.overload, plain)
 
 
 class Simulated:

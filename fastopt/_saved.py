@@ -1,0 +1,61 @@
+"""Optimizer objects as plain data: saved, restored, copied, sent to other processes."""
+
+from typing import Any
+
+import numpy as np
+
+from fastopt import _arrays, _states
+
+
+class Saved:
+    """What `_optimizers.Optimizer` inherits."""
+
+    method: str
+    t: int
+    skipped: int
+    _state: Any
+    _loaded: Any
+    _set_up: Any  # makes what follows from the options, and forgets the arrays
+
+    def state_dict(self):
+        """All that the steps have made: a dict of numbers, strings and NumPy arrays (copies)."""
+        arrays = self._packed()
+        kept = {
+            name: {k: v if k == "carry" else _arrays.to_host(v) for k, v in own.items()}
+            for name, own in arrays.items()
+        }
+        return {
+            "format": _states.FORMAT,
+            "method": self.method,
+            "t": self.t,
+            "skipped": self.skipped,
+            "arrays": kept,
+        }
+
+    def _packed(self):
+        return self._state.packed() if self._state is not None else self._loaded or {}
+
+    def load_state_dict(self, state):
+        """Go on where `state_dict` was taken, with this optimizer's own options.
+
+        With the same options the steps are the same to the last bit.
+        """
+        if not hasattr(state, "items") or state.get("format") != _states.FORMAT:
+            raise ValueError("this is no state_dict of an optimizer, or one of another format")
+        if state["method"] != self.method:
+            raise ValueError(f"this is the state of {state['method']}, not of {self.method}")
+        self.t, self.skipped = int(state["t"]), int(state["skipped"])
+        self._loaded = {
+            name: {k: float(v) if k == "carry" else np.array(v) for k, v in own.items()}
+            for name, own in state["arrays"].items()
+        } or None
+        self._set_up()
+
+    def __getstate__(self):
+        left_out = "_rule", "_sets", "_state", "_work", "_alone"
+        own = {name: value for name, value in vars(self).items() if name not in left_out}
+        return {**own, "_loaded": self.state_dict()["arrays"] or None}
+
+    def __setstate__(self, own):
+        vars(self).update(own)
+        self._set_up()

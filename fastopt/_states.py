@@ -1,0 +1,104 @@
+"""What an optimizer keeps of its arrays from step to step."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt import _arrays, _settings
+from fastopt._fields import is_elsewhere
+from fastopt._tree import Tree
+from fastopt.targets._prepared import Group
+
+FORMAT = 1
+
+
+class State(NamedTuple):
+    """The arrays of an optimizer: their structure, their groups, and a tuple of slots for each."""
+
+    tree: Tree
+    layout: list  # (shape, dtype) of each array
+    device: bool
+    groups: list  # Group
+    keys: list  # of each group, which of the user's groups its arrays belong to
+    slots: list
+
+    def packed(self):
+        """The slots by the names of the arrays, and beside them the carry."""
+        found: dict = {}
+        for group in self.groups:
+            for k in group.members:
+                kept = zip(group.uses._fields, group.uses, self.slots[k], strict=True)
+                own: dict[str, Any] = {slot: array for slot, use, array in kept if use}
+                found[self.tree.names[k]] = {**own, "carry": float(group.numbers[-1])}
+        return {name: found[name] for name in self.tree.names}
+
+
+def begin(params, rule, sets, settings_for, groups, row_wise, packed=None):
+    """The state before the first step, or where `packed` left off.
+
+    Parameters
+    ----------
+    sets : dict
+        Settings by the keys of the groups that an array belongs to; ``settings_for(*keys)`` makes
+        what is not there yet.
+    """
+    tree = Tree(params)
+    leaves = tree.leaves(params, "params")
+    layout = [_arrays.layout(leaf, tree.label("params", k)) for k, leaf in enumerate(leaves)]
+    device = is_elsewhere(leaves[0])
+    if not device:  # the state is NumPy's
+        leaves = [_arrays.on_host(leaf, tree.label("params", k)) for k, leaf in enumerate(leaves)]
+    if row_wise:
+        leaves = [_first_of_rows(leaf, tree.label("params", k)) for k, leaf in enumerate(leaves)]
+    keys = _settings.for_paths(groups, tree.names)
+    for key in keys:
+        if key not in sets:
+            sets[key] = settings_for(*key)
+    if packed is not None and packed.keys() != set(tree.names):
+        odd = sorted(packed.keys() ^ set(tree.names))
+        where = "the state" if odd[0] in packed else "params"
+        raise ValueError(f"{odd[0]!r} is in {where} only")
+    made: dict = {}
+    slots: list = []
+    for k, (leaf, key) in enumerate(zip(leaves, keys, strict=True)):
+        name, options, uses = tree.names[k], sets[key].options, sets[key].uses
+        own = packed and packed[name]
+        carry = own["carry"] if own else 1.0
+        group = made.setdefault((key, layout[k][1], carry), [])
+        group.append(k)
+        slots.append(_loaded(own, leaf, uses, name) if own else _fresh(leaf, options, uses))
+    groups = [
+        Group(rule, sets[key].uses, dtype, np.array([*sets[key].options, 0.0, carry]), members)
+        for (key, dtype, carry), members in made.items()
+    ]
+    return State(tree, layout, device, groups, [key for key, *_ in made], slots)
+
+
+def _first_of_rows(array, name):
+    if is_elsewhere(array) or array.ndim < 2:
+        raise ValueError(f"{name} must be a matrix of the host's, since row_wise is set")
+    return array[(slice(None), *[0] * (array.ndim - 1))]
+
+
+def _fresh(leaf, options, uses):
+    v0 = getattr(options, "initial_accumulator", 0.0)
+    return tuple(
+        _arrays.like(leaf, v0 if slot == "v" else 0.0) if use else None
+        for slot, use in zip(uses._fields, uses, strict=True)
+    )
+
+
+def _loaded(own, leaf, uses, name):
+    found, layout = [], _arrays.layout(leaf, name)
+    for slot, use in zip(uses._fields, uses, strict=True):
+        if use != (slot in own):
+            says = "lacks" if use else "has"
+            raise ValueError(f"the state of {name!r} {says} {slot!r}: other options made it")
+        if use and _arrays.layout(own[slot], f"the state's {slot} of {name!r}") != layout:
+            shape, dtype = _arrays.layout(own[slot], slot)
+            raise ValueError(
+                f"the state of {name!r} is for an array of shape {shape} and {dtype}; the "
+                f"parameter has {layout[0]} and {layout[1]}"
+            )
+        found.append(_arrays.like(leaf, own[slot]) if use else None)
+    return tuple(found)

@@ -1,0 +1,102 @@
+"""Arrays in lists, tuples and dicts, nested as one likes: their names, and the arrays in order."""
+
+NESTED = list, tuple, dict
+
+
+class Tree:
+    """The structure of parameters, which gradients must have too.
+
+    Examples
+    --------
+    >>> tree = Tree({"w": 1.0, "layers": [2.0, 3.0]})
+    >>> tree.names
+    ['w', 'layers.0', 'layers.1']
+    >>> tree.leaves({"layers": (20.0, 30.0), "w": 10.0}, "grads")
+    [10.0, 20.0, 30.0]
+    """
+
+    def __init__(self, params):
+        self.paths = []
+        self.shape = _shape(params, (), self.paths)
+        self.names = [".".join(map(str, path)) or "params" for path in self.paths]
+        twice = [name for name in self.names if self.names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two arrays of params have the name {twice[0]!r}")
+        if not self.paths:
+            raise ValueError("params holds no array")
+
+    def leaves(self, tree, what):
+        """The arrays of a tree of this structure, in the order of `names`."""
+        if self.shape is None and not isinstance(tree, NESTED):
+            return [tree]
+        found = []
+        try:
+            _collect(tree, self.shape, found)
+        except _Unlike as error:
+            text, *path = error.args
+            raise ValueError(f"{_label(what, reversed(path))} {text}") from None
+        return found
+
+    def rebuilt(self, leaves):
+        """A tree of this structure, of lists and dicts, with these leaves."""
+        return _rebuilt(self.shape, iter(leaves))
+
+    def label(self, what, k):
+        """What errors call an array: params['w'][0]."""
+        return _label(what, self.paths[k])
+
+
+class _Unlike(Exception):
+    """A sentence, and where, from the inside out."""
+
+
+def _label(what, path):
+    return what + "".join(f"[{key!r}]" for key in path)
+
+
+def _shape(tree, path, paths):
+    """None for an array, else a list or dict of shapes."""
+    if isinstance(tree, dict):
+        return {key: _shape(item, (*path, key), paths) for key, item in tree.items()}
+    if isinstance(tree, NESTED):
+        return [_shape(item, (*path, k), paths) for k, item in enumerate(tree)]
+    paths.append(path)
+    return None
+
+
+def _collect(tree, shape, found):
+    if _kind(tree) != _kind(shape):
+        raise _Unlike(f"is {_kind(tree)}, where params has {_kind(shape)}")
+    if shape is None:
+        found.append(tree)
+        return
+    named = isinstance(shape, dict)
+    if len(tree) > len(shape):
+        more = next(key for key in tree if key not in shape) if named else len(shape)
+        raise _Unlike("has no counterpart in params", more)
+    for key in shape if named else range(len(shape)):
+        try:
+            item = tree[key]
+        except LookupError:
+            raise _Unlike("is missing", key) from None
+        if shape[key] is None and not isinstance(item, NESTED):
+            found.append(item)
+            continue
+        try:
+            _collect(item, shape[key], found)
+        except _Unlike as error:
+            raise _Unlike(*error.args, key) from None
+
+
+def _kind(tree):
+    return (
+        "a dict" if isinstance(tree, dict) else "a list" if isinstance(tree, NESTED) else "an array"
+    )
+
+
+def _rebuilt(shape, leaves):
+    if shape is None:
+        return next(leaves)
+    if isinstance(shape, dict):
+        return {key: _rebuilt(inner, leaves) for key, inner in shape.items()}
+    return [_rebuilt(inner, leaves) for inner in shape]

@@ -1,0 +1,39 @@
+"""What stands around every rule: scaling and clipping of the gradient, weight decay.
+
+`tamed` makes of a rule another one, with four more coefficients, which the sweep applies:
+
+    g <- min(max(scale g, -limit), limit) + decay x;   x <- x - step(g) - shrink x
+
+`decay` is coupled weight decay (an L2 penalty, seen by the rule's averages), `shrink` the decoupled
+one (Loshchilov and Hutter 2019, arXiv:1711.05101), which comes times the learning rate. `scale` is
+the factor that clips the norm, negative where the function is to be maximised.
+"""
+
+import functools
+from collections import namedtuple
+
+from fastopt import rules
+
+FIELDS = ("scale", "limit", "decay", "shrink")
+
+
+@functools.cache
+def tamed(rule):
+    """The rule with `FIELDS` as the last of its options and the first of its coefficients."""
+    kind, own = rules.options_class(rule), rule.coefficients
+    C = namedtuple("C", (*FIELDS, *rule.C._fields))
+
+    def coefficients(o, rate, t, carry):
+        c, carry = own(o, rate, t, carry)
+        return C(o.scale, o.limit, o.decay, rate * o.shrink, *c[:]), carry
+
+    made = type(rule)(f"{rule.__name__} tamed", __doc__)
+    vars(made).update({name: v for name, v in vars(rule).items() if not name.startswith("__")})
+    options = namedtuple(kind.__name__, (*kind._fields, *FIELDS))
+    vars(made).update({kind.__name__: options, "C": C, "coefficients": coefficients})
+    return made
+
+
+def is_tamed(rule):
+    """Whether a rule has been through `tamed`."""
+    return rule.C._fields[: len(FIELDS)] == FIELDS

@@ -1,0 +1,200 @@
+"""Steps over many arrays of the host, again and again: what is looked up once, and the calls."""
+
+import functools
+import itertools
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from fastopt import rules
+from fastopt._compile import SEPARATE, UNCOUNTED, inline, jit, link, thread_limit
+from fastopt.targets import _tables
+from fastopt.targets._threads import pool
+
+PART = 1 << 20  # elements whose squares are added up by themselves: no sum depends on the threads
+# Sums of squares may be added up in any order, so that they vectorise.
+_ANY_ORDER: dict[str, Any] = {**UNCOUNTED, **SEPARATE, "fastmath": {"contract", "reassoc"}}
+
+
+class Group(NamedTuple):
+    """Arrays of one dtype that a rule steps with the same numbers."""
+
+    rule: Any
+    uses: Any
+    dtype: np.dtype
+    numbers: np.ndarray  # the rule's options, t and carry
+    members: list  # which arrays
+
+
+@functools.cache
+def examining(dtype):
+    """Bindings of `finite` and `squares` of `_tables`."""
+    whole = np.dtype(f"i{dtype.itemsize}").type
+    exponent = np.array(np.inf, dtype).view(whole)[()]
+    energy = numba.njit(**_ANY_ORDER)(link(_tables.energy, {}, inline, suffix=f"_{dtype.name}"))
+    return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, "energy": energy}
+
+
+@functools.cache
+def compiled(text, rule, uses, dtype, bindings):
+    """`step` or `whole` of `_tables` for a rule; `bindings` are the target's `rule_bindings`."""
+    bound = {**examining(dtype), **bindings(rule, uses, dtype)}
+    bound["coefficients"] = inline(link(rule.coefficients, {}, inline), rule.coefficients)
+    bound.update(OPTIONS=rules.options_class(rule), COLUMNS=(0,) * (2 + len(uses)))
+    return jit(text, bound, (rule.__name__, tuple(uses), dtype.str))
+
+
+class Prepared:
+    """A step over arrays of the host, prepared.
+
+    Parameters
+    ----------
+    xs, gs : list of ndarray
+        Parameters and gradients, checked.
+    states : list of tuple of ndarray
+        An array for each slot; anything for an unused one.
+    groups : list of Group
+    cpu
+        The target.
+    """
+
+    def __init__(self, xs, gs, states, groups, cpu):
+        _tables.check_layout()
+        count, axes = len(xs), max(a.ndim for a in (*xs, *gs))
+        columns = _tables.STATE + len(groups[0].rule.S._fields)
+        self.table = np.zeros((count, columns), np.int64)
+        self.expected = np.zeros((2 * count, _tables.AXES + 2 * axes), np.int64)
+        self.objects = np.zeros(2 * count, np.int64)
+        self.dtypes = [a.dtype for a in (*xs, *gs)]  # alive: they are compared by address
+        self.find = jit(_tables.find, {}, "")
+        self.batches, row = [], 0
+        for group in groups:
+            begin, total, loose = row, 0, []
+            for k in group.members:
+                arrays = xs[k], gs[k], *_used(states[k], group.uses, xs[k])
+                if lie_alike(*arrays):
+                    places = [a.ctypes.data for a in arrays]
+                    self.table[row] = total, xs[k].size, xs[k].nbytes, *places
+                    total += xs[k].size
+                else:  # its row counts nothing
+                    self.table[row, [_tables.X, _tables.G]] = [a.ctypes.data for a in arrays[:2]]
+                    loose.append(arrays)
+                self._expect(k, xs[k], row, _tables.X, _tables.WRITEABLE)
+                self._expect(count + k, gs[k], row, _tables.G, _tables.READABLE)
+                row += 1
+            self.batches.append(Batch(group, self.table[begin:row], total, loose, cpu))
+        self.loose = any(batch.loose for batch in self.batches)
+        full = np.flatnonzero(self.table[:, _tables.BYTES])
+        self.order = full[np.argsort(self.table[full, _tables.X], kind="stable")]
+        if self.loose:  # whatever moves is prepared anew
+            self.order = np.array([_tables.UNKNOWN])
+
+    def _expect(self, k, array, *row_column_flags):
+        axes = [n for both in zip(array.shape, array.strides, strict=True) for n in both]
+        row = [*row_column_flags, id(array.dtype), array.ndim, *axes]
+        self.expected[k, : len(row)] = row
+
+    def alone(self):
+        """``(x, g, numbers, look) -> whether it is done``: a step over a single small array.
+
+        None for others. A step of few elements takes less time than a dozen lines of Python.
+        """
+        (batch, *others), FOUND = self.batches, _tables.FOUND
+        if others or len(self.table) > 1 or self.loose or batch.threads(batch.traffic) > 1:
+            return None
+        objects, rest = self.objects, (self.expected, self.table, self.order)
+        run = compiled(_tables.whole, *batch.how)
+
+        def step(x, g, numbers, look):
+            objects[0], objects[1] = id(x), id(g)
+            return run(objects, *rest, numbers, look) == FOUND
+
+        return step
+
+    def look(self, arrays):
+        """Whether these are arrays as those it was prepared for; they may lie elsewhere.
+
+        They are parameters, then gradients, of the class ndarray, and alive until the step is done.
+        """
+        self.objects[:] = [*map(id, arrays)]
+        return self.find(self.objects, self.expected, self.table, self.order) == _tables.FOUND
+
+    def finite(self):
+        """Whether all gradients are."""
+        return all(batch.finite() for batch in self.batches)
+
+    def squares(self):
+        """The sum of the squares of all gradients."""
+        return sum(batch.squares() for batch in self.batches)
+
+    def step(self):
+        for batch in self.batches:
+            batch.step()
+
+
+def _used(state, uses, x):
+    return [s if use else x for s, use in zip(state, uses, strict=True)]
+
+
+class Batch:
+    """The arrays of a group: what is done with them, in threads where they are large."""
+
+    def __init__(self, group, table, total, loose, cpu):
+        self.group, self.table, self.total, self.loose, self.cpu = group, table, total, loose, cpu
+        self.traffic = group.dtype.itemsize * (2 + sum(group.uses))  # bytes for each element
+        self.how = group.rule, group.uses, group.dtype, cpu.rule_bindings
+        bound = examining(group.dtype)
+        self.examine, self.add = (
+            jit(text, bound, group.dtype.str) for text in (_tables.finite, _tables.squares)
+        )
+
+    def threads(self, traffic):
+        """How many are worth their while, for so many bytes an element."""
+        threads = self.total * traffic // self.cpu.PARALLEL_FROM
+        return min(threads, thread_limit()) if threads > 1 else 1
+
+    def shared(self, kernel, traffic, *rest):
+        """What a kernel returns for the parts of the elements, one a thread."""
+        threads = self.threads(traffic)
+        if threads == 1:
+            return [kernel(self.table, 0, self.total, *rest)]
+        cuts = [self.total * k // threads for k in range(threads + 1)]
+        others = [
+            pool().submit(kernel, self.table, *ends, *rest) for ends in itertools.pairwise(cuts[1:])
+        ]
+        return [kernel(self.table, 0, cuts[1], *rest), *(other.result() for other in others)]
+
+    def finite(self):
+        good = all(self.shared(self.examine, self.group.dtype.itemsize))
+        return good and all(np.isfinite(g).all() for _, g, *_ in self.loose)
+
+    def squares(self):
+        each = pool().map if self.threads(self.group.dtype.itemsize) > 1 else map
+        firsts = range(0, self.total, PART)
+        parts = each(lambda first: self.add(self.table, first, first + PART), firsts)
+        return sum(parts) + sum(_squares(g) for _, g, *_ in self.loose)
+
+    def step(self):
+        group = self.group
+        rule, numbers = group.rule, group.numbers
+        for x, g, *state in self.loose:
+            options = rules.options_class(rule)._make(numbers[:-2].tolist())
+            c, _ = rule.coefficients(options, options.learning_rate, *numbers[-2:].tolist())
+            self.cpu.sweep(rule, group.uses, x, g, np.array(c, group.dtype), tuple(state))
+        numbers[-1] = self.shared(compiled(_tables.step, *self.how), self.traffic, numbers)[0]
+
+
+def _squares(g):
+    return float(np.sum(np.square(g, dtype=np.float64)))
+
+
+def lie_alike(*arrays):
+    """Whether the elements of all these arrays lie together, in one order."""
+    first, *others = ([s for s, n in zip(a.strides, a.shape, strict=True) if n > 1] for a in arrays)
+    size, lengths = arrays[0].itemsize, [n for n in arrays[0].shape if n > 1]
+    for stride, n in sorted(zip(first, lengths, strict=True)):
+        if stride != size:
+            return False
+        size *= n
+    return all(strides == first for strides in others)

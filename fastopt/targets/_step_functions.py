@@ -1,0 +1,118 @@
+"""Steps of a rule for users' compiled code; the types of the state say which slots are used."""
+# Numba makes its intrinsics in ways that pyright cannot follow:
+# pyright: reportCallIssue=false
+
+import functools
+
+import numpy as np
+from numba.core import errors, types
+from numba.extending import intrinsic
+
+from fastopt import _descent, rules
+from fastopt._compile import link, unwrapped
+from fastopt.rules import _around, _slots
+
+
+@intrinsic
+def completed(context, state, x, slots):
+    """The state with x in the place of what is None or missing."""
+    count = len(slots)
+    given = [state[k] if k < len(state) and is_array(state[k]) else None for k in range(count)]
+    result = types.Tuple([kind or x for kind in given])
+
+    def codegen(context, builder, signature, args):
+        items = [
+            args[1] if kind is None else builder.extract_value(args[0], k)
+            for k, kind in enumerate(given)
+        ]
+        if context.enable_nrt:  # the tuple is another owner of the arrays
+            for kind, item in zip(result, items, strict=True):
+                context.nrt.incref(builder, kind, item)
+        return context.make_tuple(builder, result, items)
+
+    return result(state, x, slots), codegen
+
+
+def is_array(kind):
+    return isinstance(kind, types.Array)
+
+
+@functools.cache
+def made(method, compiled_sweep, register, plain):
+    """The function ``(x, g, state, coefficients)`` of a method.
+
+    Parameters
+    ----------
+    compiled_sweep : callable ``(rule, uses, dtype)``
+        `_descent.sweep`, compiled for the target.
+    register : callable
+        Numba's `overload` for the target.
+    plain : callable
+        The same as `compiled_sweep` for calls from Python.
+    """
+    rule = _around.tamed(rules.get(method))
+    slots, count = rule.S._fields, (0,) * len(rule.S._fields)
+
+    def uses_of(state, present):
+        if len(state) > len(slots):
+            raise errors.TypingError(f"{method}'s state has {len(slots)} arrays at most: {slots}")
+        return rule.S(*(k < len(state) and present(state[k]) for k in range(len(slots))))
+
+    def step(x, g, state, coefficients):
+        uses = uses_of(state, lambda array: array is not None)
+        full = tuple(state[k] if use else x for k, use in enumerate(uses))
+        plain(rule, uses, np.dtype(x.dtype))(x, g, coefficients, full, x, x, False)
+
+    def typed(x, g, state, coefficients):
+        arrays = [x, g, *(kind for kind in state if is_array(kind))]
+        if any(not is_array(a) or a.ndim != 1 or a.dtype != x.dtype for a in arrays):
+            raise errors.TypingError(
+                f"{method} takes vectors of one dtype, float32 or float64, and None for slots that "
+                f"are not used; given are {', '.join(map(str, arrays))}"
+            )
+        uses = uses_of(state, is_array)
+        dtype = np.dtype(str(x.dtype))
+        run = compiled_sweep(rule, uses, dtype)
+
+        def body(x, g, state, coefficients):
+            run(x, g, coefficients, completed(state, x, count), x, x, False)
+
+        return body
+
+    step.__name__ = step.__qualname__ = method
+    fields = ", ".join(rule.C._fields)
+    step.__doc__ = f"""One step of {method} on vectors, in place, for compiled code.
+
+    Parameters
+    ----------
+    x, g : array (n,)
+        Parameters and gradient, of one dtype, float32 or float64.
+    state : tuple
+        An array like x for each of {", ".join(slots)}; None for one that the options do not need.
+        What is missing at the end counts as None.
+    coefficients : tuple or array of float
+        A row of ``fastopt.{rules.options_class(rule).__name__}(...).coefficients(steps)``:
+        {fields}.
+    """
+    register(step)(typed)
+    return step
+
+
+def bindings(rule, uses, dtype):
+    """Of a sweep in the interpreter, and of a device's but for `cast`."""
+    return {
+        **_slots.bindings(rule, uses),
+        "each": range,
+        "most": dtype.type,
+        "real": dtype.type,
+        "BOUNDED": False,
+    }
+
+
+def plain_sweep(rule, uses, dtype):
+    """For the interpreter, CUDA's simulator included."""
+
+    def cast(cls, real, values):
+        return cls(*(real(v) for v in values))
+
+    return link(_descent.sweep, {**bindings(rule, uses, dtype), "cast": cast}, unwrapped)

@@ -1,0 +1,45 @@
+"""`fastopt.kernels.cuda` in users' kernels, compiled to machine code for sm_90."""
+
+import pytest
+
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+import numba.cuda
+from assembler import CC, assemble, hopper  # noqa: F401
+from numba import float32, int64, void
+
+import fastopt
+
+VECTOR, TABLE = float32[::1], float32[:, ::1]
+
+
+def test_a_step_in_a_users_kernel(tmp_path):
+    @numba.cuda.jit
+    def walk(x, target, v, table):
+        i = numba.cuda.grid(1)
+        g = numba.cuda.local.array(1, float32)
+        if i < x.size:
+            for k in range(table.shape[0]):
+                g[0] = x[i] - target[i]
+                fastopt.kernels.cuda.rmsprop(x[i : i + 1], g, (v[i : i + 1], None), table[k])
+
+    kernel = walk.py_func
+    ptx, _ = numba.cuda.compile_ptx(kernel, void(VECTOR, VECTOR, VECTOR, TABLE), cc=CC)
+    assert "sqrt" in ptx
+    assert ".f64" not in ptx
+    assert "0 bytes spill stores" in assemble(ptx, tmp_path)
+
+
+def test_what_is_refused():
+    def walk(x, v, c):
+        fastopt.kernels.cuda.rmsprop(x, x, (v,), c)
+
+    with pytest.raises(Exception, match="rmsprop takes vectors of one dtype"):
+        numba.cuda.compile_ptx(walk, void(VECTOR, int64[::1], VECTOR), cc=CC)
+
+
+def test_squares_compile():
+    from fastopt.targets import cuda
+
+    kernel = cuda._squares().py_func
+    ptx, _ = numba.cuda.compile_ptx(kernel, void(VECTOR, numba.float64[::1]), cc=CC)
+    assert "fma.rn.f64" in ptx or "mul" in ptx

@@ -1,0 +1,51 @@
+"""`style=`: random optimizers of torch, optax and Keras, stored by data/make_styles.py."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+import fastopt
+from fastopt import _styles
+
+DATA = np.load(pathlib.Path(__file__).with_name("data") / "styles.npz")
+CASES = json.loads(str(DATA["cases"]))
+
+
+def name(k):
+    return f"{CASES[k]['library']}-{CASES[k]['class']}-{k}"
+
+
+@pytest.mark.parametrize("k", range(len(CASES)), ids=name)
+def test_each_step_is_theirs_to_4_ulp(k):
+    """From their x before each step; the state is our own, from the first step on.
+
+    Ulp are those of the largest of |x|, |step| and the |step| before (as in test_rules: momentum
+    is a sum of terms of the size of the step before, whose rounding stays where they cancel).
+    """
+    case = CASES[k]
+    opt = getattr(fastopt, case["class"])(style=case["library"], **case["options"])
+    before, last = DATA["x0"][k], 0.0
+    for g, after in zip(DATA["grads"][k], DATA["moved"][k], strict=True):
+        x = before.copy()
+        opt.step([x], [g])  # a list, whose code other tests compile too
+        step = abs(after - before)
+        unit = np.spacing(np.maximum(np.maximum(abs(before), step), last))
+        assert (abs(x - after) <= 4 * unit).all()
+        assert step.any()
+        before, last = after, step
+
+
+def test_the_data_have_every_method_of_every_style():
+    seen = {(case["library"], case["class"].lower()) for case in CASES}
+    styles = {(style, method) for style, own in _styles.STYLES.items() for method in own}
+    assert seen == styles | {(style, "adamw") for style in _styles.STYLES}
+
+
+def test_given_options_win():
+    x, y = np.ones(3), np.ones(3)
+    for _ in range(3):
+        fastopt.RMSProp(0.1, style="torch", rho=0.5, eps_inside=True).step(x, np.ones(3))
+        fastopt.RMSProp(0.1, rho=0.5).step(y, np.ones(3))
+    np.testing.assert_array_equal(x, y)
