@@ -212,6 +212,6 @@ def step_function(method):
 
 
 def _inner_sweep(rule, uses, dtype):
-    bindings, key = _bound(rule, uses, dtype, False)
+    bindings, key = bound(rule, uses, dtype, False)
     suffix = f"_{_fingerprint.digest_of(*map(str, key))[:16]}"
     return link(_descent.sweep, bindings, inline, top=inline, suffix=suffix)
