@@ -11,6 +11,7 @@ import numpy as np
 
 from fastopt import rules, schedules
 from fastopt._run import Limits
+from fastopt._save import path_of
 
 ALIASES = {
     "gamma": "rho",
@@ -195,12 +196,7 @@ def _count(name, value):
 
 
 def _path(name, value):
-    if value is None:
-        return None
-    path = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
-    if path:
-        return os.path.realpath(path)
-    raise TypeError(f"{name} must be the path of a file, not {value!r}")
+    return None if value is None else os.path.realpath(path_of(name, value))
 
 
 def _switch(name, value):

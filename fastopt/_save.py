@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import threading
 import zipfile
 from typing import Any
@@ -34,6 +35,8 @@ def save(path, /, **items):
     ------
     TypeError
         For anything else (no pickle is written), naming it.
+    ValueError
+        Where a container holds itself.
     OSError
         Where the file cannot be written.
 
@@ -57,10 +60,13 @@ def save(path, /, **items):
     (7, 0.5, (2, 3))
     >>> folder.cleanup()
     """
-    arrays = {}
-    header = {"format": FORMAT, "items": _described("", items, arrays)}
+    path, arrays = path_of("path", path), {}
+    try:
+        header = json.dumps({"format": FORMAT, "items": _described("", items, arrays)})
+    except RecursionError:
+        raise ValueError("what is saved holds itself, or is nested too deeply") from None
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
-        for name, array in {HEADER: np.array(json.dumps(header)), **arrays}.items():
+        for name, array in {HEADER: np.array(header), **arrays}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, array, allow_pickle=False)
 
@@ -93,6 +99,7 @@ def load(path):
     ...     fastopt.load(file.name)
     {'moments': [0.25, 0.5], 'rule': ('adam', 3)}
     """
+    path = path_of("path", path)
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
@@ -105,20 +112,30 @@ def load(path):
             raise
         except Exception as error:  # whatever the readers make of other bytes
             reason = f"{type(error).__name__}: {error}".removeprefix("ValueError: ")
-            raise ValueError(f"{os.fspath(path)} is not {EXPECTED} ({reason})") from error
+            raise ValueError(f"{path} is not {EXPECTED} ({reason})") from error
     raise ValueError(
-        f"{os.fspath(path)} has format {header['format']}; this version of fastopt reads format "
-        f"{FORMAT}"
+        f"{path} has format {header['format']}; this version of fastopt reads format {FORMAT}"
     )
+
+
+def path_of(name, value):
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if isinstance(path, str) and path:
+        return path
+    raise TypeError(f"{name} must be the path of a file, not {value!r}")
 
 
 @contextlib.contextmanager
 def replacing(path):
     """A file to write to, beside `path`, which it replaces in the end."""
     path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path} is a folder or a device, not a file")  # which root could replace
     part = f"{path}.{os.getpid()}-{threading.get_ident()}.part"
     try:
         with open(part, "wb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copymode(path, part)  # who may read it
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -167,8 +184,8 @@ def _array(name, value):
         kind = f"an array of {array.dtype}" if array is not None else f"a {type(value).__name__}"
         kind = "a masked array" if np.ma.isMaskedArray(value) else kind
         raise TypeError(
-            f"{name} is {kind}; numbers, strings, None and arrays of them can be saved, in dicts, "
-            "lists and tuples (of a named tuple, its _asdict())"
+            f"{name} is {kind}; int, float, bool, str, None and arrays of numbers or strings can "
+            "be saved, in dicts, lists and tuples (of a named tuple, its _asdict())"
         )
     return array
 

@@ -122,6 +122,36 @@ def test_what_cannot_be_saved_is_named(tmp_path, value, says):
     assert fastopt.load(path) == {"old": 1}
 
 
+def test_containers_that_hold_themselves(tmp_path):
+    endless = {}
+    endless["again"] = [endless]
+    with pytest.raises(ValueError, match="holds itself, or is nested too deeply"):
+        fastopt.save(tmp_path / "state.npz", a=endless)
+
+
+@pytest.mark.parametrize("path", [None, 5, True, b"state.npz", ""])
+def test_what_is_no_path(path):
+    """A number would be a file that is open already."""
+    for call in (fastopt.save, fastopt.load):
+        with pytest.raises(TypeError, match=f"path must be the path of a file, not {path!r}"):
+            call(path)
+
+
+def test_only_files_are_replaced(tmp_path):
+    """Who may read one stays."""
+    path, pipe = tmp_path / "state.npz", tmp_path / "pipe"
+    fastopt.save(path, old=1)
+    path.chmod(0o600)
+    fastopt.save(path, new=2)
+    assert path.stat().st_mode & 0o777 == 0o600
+    os.mkfifo(pipe)
+    for other in (tmp_path, pipe):
+        with pytest.raises(OSError, match=f"{other.name} is a folder or a device, not a file"):
+            fastopt.save(other, new=2)
+    assert pipe.is_fifo()
+    assert {file.name for file in tmp_path.iterdir()} == {"state.npz", "pipe"}
+
+
 def check_damaged(path, data):
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"state\.npz is not a \.npz file that fastopt\.save"):
