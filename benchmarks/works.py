@@ -279,7 +279,8 @@ epoch = Work(
     (
         *(Entry(f"fastopt, {way}", "ours.py", f"epochs, {way}") for way in stochastic.WAYS),
         Entry("optax, one compiled scan", "by_optax.py", "epochs"),
-        Entry("torch", "by_torch.py", "epochs"),
+        Entry("torch", "by_torch.py", "epochs, autograd"),
+        Entry("torch, gradient by hand", "by_torch.py", "epochs, by hand"),
     ),
 )
 

@@ -84,23 +84,28 @@ def fixed(kind, vmap, data):
 
 
 def epochs(data):
-    """An epoch of mini-batch logistic regression in one scan; the answer is losses of some."""
+    """An epoch of mini-batch logistic regression in one scan; the answer is losses of some.
+
+    One gather for the whole epoch: by mini-batches, inside the scan, it takes a quarter longer, and
+    so do ``rows @ x`` in the place of the sum, and an unrolled scan. A gradient by hand is as fast.
+    """
     a, b, batch = jnp.asarray(data["a"]), jnp.asarray(data["b"]), int(data["batch"])
     rate, rho, eps = data["rule"].tolist()
     rule = optax.rmsprop(rate, decay=rho, eps=eps, eps_in_sqrt=False)
 
-    def loss(x, rows):
-        return jnp.mean(jax.nn.softplus(-b[rows] * (a[rows] @ x)))
+    def loss(x, rows, labels):
+        return jnp.mean(jax.nn.softplus(-labels * jnp.sum(rows * x, axis=1)))
 
-    def step(kept, rows):
+    def step(kept, some):
         x, state = kept
-        f, g = jax.value_and_grad(loss)(x, rows)
+        f, g = jax.value_and_grad(loss)(x, *some)
         updates, state = rule.update(g, state)
         return (optax.apply_updates(x, updates), state), f
 
     @functools.partial(jax.jit, donate_argnums=0)
-    def scan(kept, order):  # of whole mini-batches
-        kept, losses = jax.lax.scan(step, kept, order.reshape(-1, batch))
+    def scan(kept, order):
+        order = order.reshape(-1, batch)  # whole mini-batches
+        kept, losses = jax.lax.scan(step, kept, (a[order], b[order]))
         return kept, jnp.mean(losses)
 
     x = jnp.zeros(a.shape[1], a.dtype)
