@@ -1,11 +1,11 @@
-"""Optimizer objects: seconds a step from Python, and times over the streaming limit."""
+"""Optimizer objects: seconds a step from Python.
+
+Beside the streaming limit and the steps of other libraries: the contests of `works.py`.
+"""
 
 import numpy as np
 
 import fastopt
-
-from . import limits
-from .work import median
 
 NAMES = ("AdaGrad", "RMSProp", "Adam")
 
@@ -73,20 +73,3 @@ class TimeRows:
 
     def time_step(self, row_wise):
         self.opt.step_rows(self.x, self.rows, self.g)
-
-
-class TrackLimit:
-    """Time of RMSProp over 20 million elements over that of the stream with the same bytes."""
-
-    params = (("float32", "float64"), ("raise", "propagate"))
-    param_names = ("dtype", "on_nonfinite")
-    unit = "times the limit"
-
-    def setup(self, dtype, on_nonfinite):
-        if limits.program() is None:
-            raise NotImplementedError("no C compiler")
-        self.step = Stepped("RMSProp", 1, 20_000_000, dtype, on_nonfinite=on_nonfinite)
-
-    def track_over_limit(self, dtype, on_nonfinite):
-        limit = limits.measure()[{"float32": "stream_f32", "float64": "stream_f64"}[dtype]]
-        return median(self.step) / limit

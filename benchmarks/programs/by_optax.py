@@ -20,15 +20,16 @@ RULES = {
 
 
 def sweep(method, data):
-    """A step over an array, compiled, x and the state given away to be overwritten."""
-    rule, g = RULES[method](1e-3), jnp.asarray(data["g"])
+    """A step over an array, or several, compiled; x and the state are given to be overwritten."""
+    rule = RULES[method](1e-3)
+    x, g = ([*map(jnp.array, a)] if a.ndim > 1 else jnp.array(a) for a in (data["x"], data["g"]))
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
     def step(x, state, g):
         updates, state = rule.update(g, state, x)
         return optax.apply_updates(x, updates), state
 
-    kept = jnp.array(data["x"]), rule.init(jnp.asarray(data["x"]))
+    kept = x, rule.init(x)
 
     def run():
         nonlocal kept

@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import torch
 import turns
 
@@ -16,15 +17,17 @@ SETTINGS = {
 
 
 def sweep(method, how, data):
-    """A step over an array; `how` is "foreach" or "fused"."""
+    """A step over an array, or several; `how` is "foreach" or "fused"."""
     make, settings = SETTINGS[method]
-    x = torch.nn.Parameter(torch.from_numpy(data["x"]).clone())
-    x.grad = torch.from_numpy(data["g"])
-    optimizer = make([x], **settings, **{how: True})
+    xs, gs = (list(a) if a.ndim > 1 else [a] for a in (data["x"], data["g"]))
+    params = [torch.nn.Parameter(torch.from_numpy(x).clone()) for x in xs]
+    for x, g in zip(params, gs, strict=True):
+        x.grad = torch.from_numpy(g)
+    optimizer = make(params, **settings, **{how: True})
     for _ in range(int(data["steps"])):
         optimizer.step()
-    found = x.detach().numpy().copy()
-    return optimizer.step, found, {"version": VERSION}
+    found = [x.detach().numpy().copy() for x in params]
+    return optimizer.step, np.concatenate(found), {"version": VERSION}
 
 
 def iterations(data):

@@ -7,31 +7,19 @@ import turns
 
 import fastopt
 from benchmarks import batch, derivatives, stochastic, work
-from fastopt import rules
 
 ABOUT = {"version": f"fastopt {fastopt.__version__}"}
 THREADS = numba.get_num_threads()
 
 
-def sweep(method, data):
-    """A step over an array; the answer is x after five."""
-    job = work.Sweep(method, data["x"].size, data["x"].dtype)
-    job.x[:], job.g[:] = data["x"], data["g"]
-    for s in job.state:
-        if s is not job.x:
-            s[:] = 0.0
-    options, t = rules.options_class(job.rule)(), 0
-
-    def step():
-        nonlocal t
-        if method == "adam":  # its corrections change
-            t += 1
-            job.c[:] = job.rule.coefficients(options, 1e-3, float(t), 1.0)[0]
-        job()
-
+def sweep(name, on_nonfinite, data):
+    """A step of an optimizer object over an array, or a list; the answer is x after five."""
+    x, g = data["x"].copy(), data["g"]
+    opt = getattr(fastopt, name)(1e-3, on_nonfinite=on_nonfinite)
+    params, grads = (list(a) if a.ndim > 1 else a for a in (x, g))
     for _ in range(int(data["steps"])):
-        step()
-    return step, job.x.copy(), ABOUT
+        opt.step(params, grads)
+    return lambda: opt.step(params, grads), x.copy(), ABOUT
 
 
 def iterations(data):
@@ -89,9 +77,11 @@ def epochs(way, data):
 if __name__ == "__main__":
     turns.take_part(
         {
-            "rmsprop": functools.partial(sweep, "rmsprop"),
-            "adagrad": functools.partial(sweep, "adagrad"),
-            "adam": functools.partial(sweep, "adam"),
+            **{
+                f"{name.lower()}{how}": functools.partial(sweep, name, policy)
+                for name in ("RMSProp", "AdaGrad", "Adam")
+                for how, policy in (("", "propagate"), (", checked", "raise"))
+            },
             "iterations": iterations,
             "solve": solve,
             "gradient": gradient,

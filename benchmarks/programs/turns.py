@@ -31,11 +31,12 @@ def take_part(jobs):
 def times(job, least):
     """Seconds of each call, after one that brings everything back into the caches."""
     job()
-    found = []
-    while not found or sum(found) < least:
+    found, total = [], 0.0
+    while not found or total < least:
         begin = time.perf_counter()
         job()
         found.append(time.perf_counter() - begin)
+        total += found[-1]
     return found
 
 
