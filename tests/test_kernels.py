@@ -1,5 +1,8 @@
 """Steps inside users' compiled code, against the optimizer objects."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numba import njit
@@ -92,3 +95,18 @@ def test_what_is_refused():
 def test_they_are_listed():
     assert {*fastopt.methods(), "cuda"} == set(dir(fastopt.kernels))
     assert "v" in fastopt.kernels.rmsprop.__doc__
+
+
+def test_a_method_that_is_first_named_in_compiled_code():
+    """Numba asks the module for it while it compiles: in a process where nobody has before."""
+    code = """
+import fastopt, numba, numpy as np
+@numba.njit
+def walk(x, v, c):
+    fastopt.kernels.adagrad(x, x, (v,), c)
+x = np.ones(2)
+walk(x, np.zeros(2), fastopt.AdaGrad(0.25).coefficients(1)[0])
+print(x.round(6))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == "[0.75 0.75]", run.stderr

@@ -12,10 +12,17 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_quickstart_runs(capsys):
-    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+def blocks(section):
+    """The Python code of a section, without what needs more than fastopt."""
+    text = re.search(rf"^## {section}$(.*?)^## ", TEXT, re.DOTALL | re.MULTILINE)
+    assert text, section
+    return re.findall(r"(?<!-->\n)```python\n(.*?)```", text.group(1), re.DOTALL)
+
+
+def test_code_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     scope = {}
-    quickstart, batch, with_scipy, _, gradients = blocks[1:6]
+    quickstart, batch, with_scipy = blocks("Quickstart")
     exec(quickstart, scope)  # the README's own code
     assert "[2.5 1.3 0.5]" in capsys.readouterr().out
     assert scope["res"].success
@@ -24,8 +31,17 @@ def test_quickstart_runs(capsys):
     np.testing.assert_allclose(scope["res"].x[:, 1], scope["rates"], rtol=1e-4)
     exec(with_scipy, scope)
     np.testing.assert_allclose(scope["res"].x, [2.5, 1.3, 0.5], rtol=1e-4)
-    exec(gradients, scope)
-    assert "agrees with central differences" in capsys.readouterr().out
+    for section in ("Your own loop", "Finite sums: mini-batches", "Save and resume", "Gradients"):
+        for block in blocks(section):
+            exec(block, scope)
+            if "def fit" in block:
+                np.testing.assert_allclose(scope["x"], [1.0, 2.0, 3.0], atol=0.1)
+    out = capsys.readouterr().out
+    assert re.search(r"\[ *[12]\.\d +-[01]\.\d +0\.\d\]", out), out
+    assert "agrees with central differences" in out
+    np.testing.assert_allclose(scope["params"]["w"], 2.0, atol=0.3)
+    assert np.flatnonzero(scope["table"].any(axis=1)).tolist() == [7, 99]
+    assert (tmp_path / "fits.npz").exists()
 
 
 def test_every_method_option_and_status_is_described():

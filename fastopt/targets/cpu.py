@@ -5,6 +5,7 @@ import math
 import sys
 
 import numpy as np
+from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from fastopt import _descent, _fingerprint, _metric
@@ -208,7 +209,9 @@ def prepared(xs, gs, states, groups):
 @functools.cache
 def step_function(method):
     """A method's step for users' @njit functions."""
-    return _step_functions.made(method, _inner_sweep, overload, kernel)
+    step = _step_functions.made(method, _inner_sweep, overload, kernel)
+    cpu_target.target_context.refresh()  # whoever asks may be a function that is being compiled
+    return step
 
 
 def _inner_sweep(rule, uses, dtype):
