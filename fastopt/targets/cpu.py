@@ -3,6 +3,7 @@
 import functools
 import math
 import sys
+from typing import Any
 
 import numpy as np
 from numba.core.registry import cpu_target
@@ -210,7 +211,8 @@ def prepared(xs, gs, states, groups):
 def step_function(method):
     """A method's step for users' @njit functions."""
     step = _step_functions.made(method, _inner_sweep, overload, kernel)
-    cpu_target.target_context.refresh()  # whoever asks may be a function that is being compiled
+    context: Any = cpu_target.target_context
+    context.refresh()  # whoever asks may be a function that is being compiled
     return step
 
 
