@@ -36,8 +36,9 @@ class Optimizer(Saved):
         if on_nonfinite not in (None, *POLICIES):
             accepted = ", ".join(map(repr, POLICIES))
             raise ValueError(f"on_nonfinite = {on_nonfinite!r}; it must be one of {accepted}")
-        if groups is not None and not all(hasattr(g, "items") for g in dict(groups).values()):
-            raise TypeError("groups must be a dict of dicts of options")
+        parts = [groups or {}, *getattr(groups, "values", list)()]
+        if not all(hasattr(part, "items") for part in parts):
+            raise TypeError(f"groups must be a dict of dicts of options, not {groups!r}")
         self._known = _settings.defaults(self.method, style, self.adamw)
         self._given, self._groups = options, dict(groups or {})
         self._clip_norm = math.inf
@@ -66,6 +67,11 @@ class Optimizer(Saved):
         if self._row_wise and kept != ["v"]:
             raise ValueError(f"row_wise is for rules that keep v alone, not {kept}")
         return found
+
+    def __repr__(self):
+        more = {"groups": self._groups} if self._groups else {}
+        given = ", ".join(f"{name}={value!r}" for name, value in {**self._given, **more}.items())
+        return f"{type(self).__name__}({given})"
 
     @property
     def learning_rate(self):
@@ -157,11 +163,12 @@ class Optimizer(Saved):
     def _advance(self, work):
         if work.checks and not self._survey(work):
             return
-        self.t = t = self.t + 1
+        t = self.t + 1
         for numbers, schedule, _ in work.clocks:
             numbers[-2] = t
             if schedule is not None:
-                numbers[0] = schedule(t)
+                numbers[0] = _settings.rate_at(schedule, t)
+        self.t = t
         work.step()
 
     def _one(self, x, g):
@@ -171,7 +178,7 @@ class Optimizer(Saved):
             return False
         numbers[-2] = t = self.t + 1
         if schedule is not None:
-            numbers[0] = schedule(t)
+            numbers[0] = _settings.rate_at(schedule, t)
         if step(x, g, numbers, look):
             self.t = t
             return True
@@ -223,10 +230,12 @@ class Optimizer(Saved):
 
     def coefficients(self, steps):
         """The coefficients of steps t = 1, 2, ..., a row each, for `fastopt.kernels`."""
+        if not isinstance(steps, int | np.integer) or steps < 0:
+            raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")
         options, schedule, _ = self._sets[()]
         rows, carry = [], 1.0
         for t in range(1, steps + 1):
-            rate = options.learning_rate if schedule is None else float(schedule(t))
+            rate = options.learning_rate if schedule is None else _settings.rate_at(schedule, t)
             c, carry = self._rule.coefficients(options, rate, float(t), carry)
             rows.append(c)
         return np.array(rows, np.float64).reshape(steps, len(self._rule.C._fields))
@@ -253,6 +262,8 @@ class Optimizer(Saved):
             ``params + updates`` is what `step` makes of them.
         """
         other = self._other()
+        if not isinstance(state, dict) or not {"t", "arrays"} <= state.keys():
+            raise TypeError("state must be what init(params) or update(...) returned")
         other.t, other._loaded = state["t"], state["arrays"]
         decays = any(s.options.decay or s.options.shrink for s in other._sets.values())
         if decays and params is None:

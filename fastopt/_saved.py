@@ -40,14 +40,20 @@ class Saved:
 
         With the same options the steps are the same to the last bit.
         """
-        if not hasattr(state, "items") or state.get("format") != _states.FORMAT:
+        whole = isinstance(state, dict) and {"method", "t", "skipped", "arrays"} <= state.keys()
+        arrays = state["arrays"] if whole else None
+        if (
+            not isinstance(arrays, dict)
+            or state.get("format") != _states.FORMAT
+            or not all(isinstance(own, dict) and "carry" in own for own in arrays.values())
+        ):
             raise ValueError("this is no state_dict of an optimizer, or one of another format")
         if state["method"] != self.method:
             raise ValueError(f"this is the state of {state['method']}, not of {self.method}")
         self.t, self.skipped = int(state["t"]), int(state["skipped"])
         self._loaded = {
             name: {k: float(v) if k == "carry" else np.array(v) for k, v in own.items()}
-            for name, own in state["arrays"].items()
+            for name, own in arrays.items()
         } or None
         self._set_up()
 

@@ -1,6 +1,7 @@
 """Rules as methods of `scipy.optimize.minimize`: ``minimize(fun, x0, method=fastopt.rmsprop)``."""
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -48,4 +49,6 @@ def __getattr__(name) -> Callable[..., Any]:
         return method(name)
     if name[:1].isupper() and name in _classes.names():
         return _classes.optimizer(name)
-    raise AttributeError(f"module 'fastopt' has no attribute {name!r}")
+    # With the module Python adds, "Did you mean: 'RMSProp'?"
+    module = sys.modules["fastopt"]
+    raise AttributeError(f"module 'fastopt' has no attribute {name!r}", name=name, obj=module)

@@ -73,6 +73,11 @@ def _unknown(name, known):
     return f"unknown option {name!r}{guess} Options are {', '.join(known)}."
 
 
+def rate_at(schedule, t):
+    """The learning rate of step t, checked: a wrong one would spoil the parameters for good."""
+    return _options.number(f"learning_rate(t={t})", schedule(t), 0.0, 1.7e308)
+
+
 def for_paths(groups, names):
     """For each array the keys of the groups that it belongs to, in the order of `groups`.
 

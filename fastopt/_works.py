@@ -78,6 +78,8 @@ class Host(Work):
             self.check(k, what, array.shape, array.dtype)
             if what == "params" and not array.flags.writeable:
                 raise ValueError(f"{self.tree.label(what, k)} is read-only")
+            if what == "params" and _meets_itself(array):
+                raise ValueError(f"elements of {self.tree.label(what, k)} share memory")
             found.append(array)
         return found
 
@@ -140,6 +142,16 @@ def _span(array):
     reach = [(n - 1) * s for n, s in zip(array.shape, array.strides, strict=True)]
     first = array.ctypes.data + sum(min(r, 0) for r in reach)
     return first, first + sum(map(abs, reach)) + array.itemsize
+
+
+def _meets_itself(array):
+    """Whether elements of an array may lie on one another, as `as_strided` can make them."""
+    reach = array.itemsize if array.size else 0
+    for stride, n in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)):
+        if n > 1 and stride < reach:
+            return True
+        reach += stride * (n - 1) if n > 1 else 0
+    return False
 
 
 def _share(a, b):

@@ -267,3 +267,50 @@ def test_nothing_is_copied():
         now = [state[0].ctypes.data for state in opt._state.slots]
         assert now == (places or now)
         places = now
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "says"),
+    [
+        (np.nan, ValueError, r"learning_rate\(t=2\) = nan; it must be between 0 and"),
+        (-1.0, ValueError, r"learning_rate\(t=2\) = -1.0"),
+        ("fast", TypeError, r"learning_rate\(t=2\) must be one real number, not 'fast'"),
+    ],
+)
+def test_a_schedule_that_goes_wrong_moves_nothing(wrong, kind, says):
+    opt, x = fastopt.RMSProp(lambda t: 0.1 if t == 1 else wrong), np.ones(3)
+    opt.step(x, np.ones(3))
+    before = x.copy()
+    with pytest.raises(kind, match=says):
+        opt.step(x, np.ones(3))
+    np.testing.assert_array_equal(x, before)
+    assert opt.t == 1
+
+
+def test_elements_that_lie_on_one_another():
+    x = np.lib.stride_tricks.as_strided(np.ones(2), (3, 2), (0, 8))
+    with pytest.raises(ValueError, match="elements of params share memory"):
+        fastopt.Adam().step(x, np.ones((3, 2)))
+
+
+@pytest.mark.parametrize(
+    "state", [None, {}, {"format": 1, "method": "adam"}, "file", {"t": 1, "arrays": 3}]
+)
+def test_what_is_no_state(state):
+    opt = fastopt.Adam()
+    with pytest.raises(ValueError, match="no state_dict of an optimizer"):
+        opt.load_state_dict(state)
+    if not isinstance(state, dict) or "t" not in state:
+        with pytest.raises(TypeError, match="state must be what init"):
+            opt.update(np.ones(3), state)
+
+
+def test_names_and_words():
+    assert repr(fastopt.Adam(0.5, beta1=0.8)) == "Adam(beta1=0.8, learning_rate=0.5)"
+    with pytest.raises(AttributeError) as found:
+        _ = fastopt.RMSprop
+    assert (found.value.name, found.value.obj) == ("RMSprop", fastopt)  # Python suggests by these
+    with pytest.raises(TypeError, match="groups must be a dict of dicts of options, not"):
+        fastopt.Adam(groups=["w"])
+    with pytest.raises(ValueError, match=r"steps = 2.5; it must be a whole number"):
+        fastopt.Adam().coefficients(2.5)
