@@ -31,8 +31,8 @@ class Objective(NamedTuple):
         return self._replace(data=(args, *scratch))
 
 
-def method_of(jac, fun):
-    """SciPy's words for `jac` -> a key of derivatives.METHODS."""
+def method_of(jac, fun, *more):
+    """SciPy's words for `jac` -> a key of derivatives.METHODS; `more` are accepted elsewhere."""
     if jac is None or jac is False:
         return "autodiff" if _compile.is_compiled(fun) else "2-point"
     if jac is True:
@@ -41,9 +41,10 @@ def method_of(jac, fun):
         return "callable"
     if isinstance(jac, str) and jac in derivatives.METHODS and jac not in ("fun", "callable"):
         return jac
+    words = ", ".join(map(repr, ("autodiff", "2-point", "3-point", "cs", *more)))
     raise ValueError(
-        f"jac = {jac!r}; it must be a function, True (fun returns value and gradient), "
-        "'autodiff', '2-point', '3-point', 'cs' or None"
+        f"jac = {jac!r}; it must be a function, True (fun returns value and gradient), {words} "
+        "or None"
     )
 
 

@@ -55,15 +55,18 @@ def read(data, batch_size, epochs, shuffle, seed, average, validation, patience,
         raise ValueError("with vectorized=True rows are put side by side: equal lengths are needed")
     if patience is not None and held is None:
         raise ValueError("patience counts epochs without a better validation loss; give validation")
+    epochs, average = whole("epochs", epochs), first_averaged(average)
+    if epochs < average < math.inf:
+        raise ValueError(f"average = {average} begins after the last epoch, {epochs}")
     return Work(
         fields=fields,
         order=order,
         held=held,
         batch=min(whole("batch_size", batch_size), len(order)),
-        epochs=whole("epochs", epochs),
+        epochs=epochs,
         shuffle=shuffle,
         keys=rng,
-        average=first_averaged(average),
+        average=average,
         patience=math.inf if patience is None else whole("patience", patience),
         decay=decay,
     )
@@ -187,5 +190,6 @@ def functions(fun, jac, vectorized):
     together = switch("vectorized", vectorized)
     if isinstance(jac, str) and jac == ADD:
         return _objective.for_batch(fun, "2-point")[0], "2-point", Way("added", together)
+    _objective.method_of(jac, fun, ADD)
     fun, jac = _objective.for_batch(fun, jac)
     return fun, jac, Way("derived" if jac == "autodiff" else "written", together)

@@ -39,7 +39,6 @@ def test_average():
     np.testing.assert_allclose(res.x_average, points[13:].mean(axis=0), rtol=1e-10)
     np.testing.assert_array_equal(res.x, res.x_average)
     np.testing.assert_allclose(add(epochs=4, average=True).x, points[1:].mean(axis=0), rtol=1e-10)
-    assert "x_average" not in add(epochs=4, average=9)
 
 
 def test_schedule_and_weight_decay():
@@ -203,6 +202,8 @@ def test_progress_is_shown(capsys):
         ({"epochs": 0}, "epochs = 0"),
         ({"epochs": True}, "epochs must be one real number"),
         ({"average": 0}, "average = 0"),
+        ({"epochs": 4, "average": 5}, "average = 5 begins after the last epoch, 4"),
+        ({"jac": "added"}, "'cs', 'add' or None"),
         ({"shuffle": 1}, "shuffle must be True or False"),
         ({"vectorized": None}, "vectorized must be True or False"),
         ({"seed": "a"}, "seed = 'a'"),
