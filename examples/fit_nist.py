@@ -4,6 +4,7 @@ Usage::
 
     python fit_nist.py                      # NIST's second (nearer) starts
     python fit_nist.py --start 1 --verbose  # the harder starts, every parameter printed
+    python fit_nist.py --only Gauss1 Gauss2 # some of the eight data sets
     python fit_nist.py --output figures     # where the two pictures go
 
 Prints how many digits of each fit agree with NIST's certified parameters, next to SciPy's
@@ -123,10 +124,20 @@ def style(ax, title):
     ax.tick_params(labelsize=8)
 
 
+def panels(count, **how):
+    """Make a panel for each data set, four in a row."""
+    rows, columns = -(-count // 4), min(count, 4)
+    how |= {"figsize": (3.25 * columns, 3 * rows), "layout": "constrained", "squeeze": False}
+    fig, axes = plt.subplots(rows, columns, **how)
+    for ax in axes.flat[count:]:
+        ax.set_visible(False)
+    return fig, axes.flat[:count]
+
+
 def draw_fits(datasets, all_fits, start):
     """Draw the observations and the curves found by RMSProp, from the curves at the start."""
-    fig, axes = plt.subplots(2, 4, figsize=(13, 6), layout="constrained")
-    for ax, data in zip(axes.flat, datasets, strict=True):
+    fig, axes = panels(len(datasets))
+    for ax, data in zip(axes, datasets, strict=True):
         curve = nist.MODELS[data.name]
         x = np.linspace(data.x.min(), data.x.max(), 400)
         result, _ = all_fits[data.name]["rmsprop"]
@@ -139,15 +150,15 @@ def draw_fits(datasets, all_fits, start):
         style(ax, f"{data.name}, {len(result.x)} parameters")
         ax.set_xlabel(data.labels[0], fontsize=8)
         ax.set_ylabel(data.labels[1], fontsize=8)
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    axes[0].legend(frameon=False, fontsize=8)
     fig.suptitle("NIST reference data sets fitted by RMSProp, nothing tuned")
     return fig
 
 
 def draw_convergence(datasets, histories):
     """Draw the relative excess over the certified residual sum against evaluations."""
-    fig, axes = plt.subplots(2, 4, figsize=(13, 6), sharex=True, sharey=True, layout="constrained")
-    for ax, data in zip(axes.flat, datasets, strict=True):
+    fig, axes = panels(len(datasets), sharex=True, sharey=True)
+    for ax, data in zip(axes, datasets, strict=True):
         for depth, (method, color) in enumerate(COLORS.items()):
             spent, values = histories[data.name][method]
             excess = (values - data.certified_rss) / data.certified_rss
@@ -159,7 +170,7 @@ def draw_convergence(datasets, histories):
         ax.axhline(RSS_PRECISION, color="black", lw=0.6, ls=":")
         ax.set(xscale="log", yscale="log")
         style(ax, data.name)
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    axes[0].legend(frameon=False, fontsize=8)
     fig.supxlabel("evaluations of the function and its gradient", fontsize=10)
     fig.supylabel("relative excess over the certified residual sum of squares", fontsize=10)
     fig.suptitle("Convergence to NIST's certified residual sum of squares (dotted: its precision)")
@@ -171,10 +182,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--start", type=int, choices=(1, 2), default=2, help="NIST's start")
     parser.add_argument("--verbose", action="store_true", help="print every parameter")
+    sets = {"nargs": "+", "choices": nist.MODELS, "default": nist.MODELS, "metavar": "SET"}
+    parser.add_argument("--only", **sets, help="some of the data sets")
     parser.add_argument("--output", type=Path, default=Path(), help="folder for the pictures")
     options = parser.parse_args()
 
-    datasets = [nist.load(name) for name in nist.MODELS]
+    datasets = [nist.load(name) for name in options.only]
     all_fits, histories = {}, {}
     print_header(options.start)
     for data in datasets:

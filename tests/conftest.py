@@ -1,5 +1,6 @@
 """A compile cache of the tests' own, and directories that need a process of their own."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -29,17 +30,25 @@ hypothesis.settings.register_profile("fastopt", deadline=None, database=None, de
 hypothesis.settings.load_profile("fastopt")
 
 
+# Beside the lanes: what takes so long that nobody should wait for it in the end.
+LONG = ["test_examples.py", "test_batch_examples.py", "test_dashboard.py"]
+
+
 def pytest_collection_modifyitems(items):
-    """The lanes take longest: each begins first, on a worker of its own.
+    """What takes longest begins first, the two lanes each on a worker of its own.
 
     pytest-xdist gives each worker a part of the tests to begin with, in their order.
     """
-    lanes = [item for item in items if item.path.name == "test_lanes.py"]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    share = len(items) // workers
-    items[:] = [item for item in items if item not in lanes]
-    for k, lane in enumerate(lanes):
-        items.insert(k % workers * share, lane)
+    lanes = [[item] for item in items if item.path.name == "test_lanes.py"]
+    groups = lanes + [[item for item in items if item.path.name == name] for name in LONG]
+    rest = [item for item in items if not any(item in group for group in groups)]
+    share, ordered = len(items) // workers, []
+    for k in range(workers):
+        ordered += itertools.chain.from_iterable(groups[k::workers])
+        until = (k + 1) * share - len(ordered) if k + 1 < workers else len(rest)
+        ordered, rest = ordered + rest[: max(until, 0)], rest[max(until, 0) :]
+    items[:] = ordered
 
 
 def pytest_unconfigure():
