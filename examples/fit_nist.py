@@ -125,10 +125,8 @@ def style(ax, title):
 
 
 def panels(count, **how):
-    """Make a panel for each data set, four in a row."""
-    rows, columns = -(-count // 4), min(count, 4)
-    how |= {"figsize": (3.25 * columns, 3 * rows), "layout": "constrained", "squeeze": False}
-    fig, axes = plt.subplots(rows, columns, **how)
+    """Make a panel for each of up to eight data sets."""
+    fig, axes = plt.subplots(2, 4, figsize=(13, 6), layout="constrained", **how)
     for ax in axes.flat[count:]:
         ax.set_visible(False)
     return fig, axes.flat[:count]
