@@ -2,6 +2,7 @@
 
 SHORT = {
     "rmsprop over 1,000 float32": "RMSProp step, 1,000 float32",
+    "rmsprop over 200 arrays of 1,000 float32": "RMSProp step, 200 arrays",
     "rmsprop over 20M float32": "RMSProp step, 20M float32",
     "adam over 20M float32": "Adam step, 20M float32",
     "iterations": "10,000 iterations, 2-D",
@@ -10,6 +11,7 @@ SHORT = {
     "gradients": "10,000 derived gradients",
     "fits to gtol 1e-6": "10,000 fits, converged",
     "fits, 500 iterations": "10,000 fits, 500 iterations",
+    "epoch": "an epoch of mini-batches",
     "first answer": "first answer of a process",
 }
 COLORS = {

@@ -10,6 +10,13 @@ import fastopt
 NAMES = ("AdaGrad", "RMSProp", "Adam")
 
 
+def optimizer(name, *rate, **options):
+    """One of fastopt's; older commits have none."""
+    if not hasattr(fastopt, name):
+        raise NotImplementedError("no optimizer objects")
+    return getattr(fastopt, name)(*rate, **options)
+
+
 class Stepped:
     """A step over arrays of n elements, gradients in the same place each time or made anew."""
 
@@ -18,7 +25,7 @@ class Stepped:
         self.grads = [np.full(n, 0.1, dtype) for _ in range(count)]
         if count == 1:
             self.params, self.grads = self.params[0], self.grads[0]
-        self.opt = getattr(fastopt, name)(1e-3, **options)
+        self.opt = optimizer(name, 1e-3, **options)
         self()
 
     def __call__(self):
@@ -67,7 +74,8 @@ class TimeRows:
 
     def setup(self, row_wise):
         rng = np.random.default_rng(0)
-        self.opt, self.x = fastopt.AdaGrad(1e-2, row_wise=row_wise), np.zeros((100_000, 64), "f4")
+        self.opt = optimizer("AdaGrad", 1e-2, row_wise=row_wise)
+        self.x = np.zeros((100_000, 64), "f4")
         self.rows, self.g = rng.integers(100_000, size=4096), np.ones((4096, 64), "f4")
         self.time_step(row_wise)
 
