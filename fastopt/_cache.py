@@ -9,64 +9,64 @@ import functools
 import hashlib
 import os
 import pathlib
-import stat
 import sys
-import tempfile
-import threading
 import warnings
+from typing import Any
 
+import llvmlite
 import numba
-from numba.core import serialize, types
+import numpy as np
+from numba.core import config, serialize
 from numba.core.compiler import CompileResult
 
+from fastopt import _kinds
+from fastopt._folder import Folder, cache_home
+
 _KEEP = 1000  # files; the oldest go first
+_SUFFIX = ".nbc"
+
+
+# What decides about code, beside its content, its types and the processor.
+_SETTINGS: Any = config
+_NAMES = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
+
+
+def directory():
+    """Return the path of the cache directory, or None where there is none to trust."""
+    found = folder()
+    return found and pathlib.Path(found.path)
 
 
 @functools.cache
-def directory():
-    """The cache directory, or None where there is none to trust."""
+def folder():
+    """Return the cache directory, or None."""
     if os.environ.get("FASTOPT_CACHE", "1") == "0":
         return None
-    path = pathlib.Path(os.environ.get("FASTOPT_CACHE_DIR") or _default())
+    given, home = os.environ.get("FASTOPT_CACHE_DIR"), cache_home()
+    if not given and home is None:
+        _warn("has no place: there is no home directory")
+        return None
+    found = Folder(os.path.expanduser(given) if given else os.path.join(home or "", "fastopt"))
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-        reason = _mistrust(path)
+        found.make()
+    except PermissionError as error:
+        mistrusted = error.errno is None
+        reason = error.strerror if mistrusted else f"cannot be written ({error.strerror})"
+        _warn(f"{found.path} {reason}")
     except OSError as error:
-        reason = f"cannot be written ({error.strerror or error})"
-    if reason is None:
-        return path
+        _warn(f"{found.path} cannot be written ({error.strerror or error})")
+    else:
+        return found
+    return None
+
+
+def _warn(what):
     warnings.warn(
-        f"fastopt's cache directory {path} {reason}; compiled code is kept in memory only. "
+        f"fastopt's cache directory {what}; compiled code is kept in memory only. "
         "Set FASTOPT_CACHE_DIR to a directory of your own, or FASTOPT_CACHE=0.",
         RuntimeWarning,
-        stacklevel=2,
+        stacklevel=3,
     )
-    return None
-
-
-def _default():
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(base).expanduser() / "fastopt"
-
-
-def _mistrust(path):
-    """Why code from this directory should not be run, or None."""
-    if not hasattr(os, "getuid"):
-        return None
-    status = path.stat()
-    if status.st_uid != os.getuid():
-        return "belongs to another user, whose code would be run"
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        mode = stat.S_IMODE(status.st_mode)
-        return f"can be written by others (mode {mode:o}), whose code would be run: chmod 700 it"
-    return None
 
 
 class DiskCache:
@@ -78,11 +78,11 @@ class DiskCache:
         self.digest = digest
 
     def load_overload(self, signature, context):
-        path = self._path(signature, context)
-        if path is None:
+        name = self._name(signature, context)
+        if name is None:
             return None
         try:
-            blob = path.read_bytes()
+            blob = folder().read(name)
             if hashlib.sha256(blob[32:]).digest() != blob[:32]:
                 return None
             context.refresh()
@@ -91,20 +91,18 @@ class DiskCache:
             return None
 
     def save_overload(self, signature, result):
-        path = self._path(signature, result.target_context)
-        if path is None or not self._lasts(result):
+        name = self._name(signature, result.target_context)
+        if name is None or not self._lasts(result):
             return
         try:
             data = serialize.dumps(self._packed(result))
         except Exception:  # constants that cannot be pickled: this code stays in memory
             return
-        part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         try:
-            part.write_bytes(hashlib.sha256(data).digest() + data)
-            os.replace(part, path)
-            _prune(path.parent)
+            folder().write(name, hashlib.sha256(data).digest() + data)
+            folder().prune(_SUFFIX, _KEEP)
         except OSError:  # a full disk, say: the compiled code is in memory all the same
-            part.unlink(missing_ok=True)
+            return
 
     def _lasts(self, result):
         """Whether the code holds no addresses of this process."""
@@ -116,14 +114,16 @@ class DiskCache:
     def _unpacked(self, context, packed):
         return CompileResult._rebuild(context, *packed)
 
-    def _path(self, signature, context):
-        folder = directory()
+    def _name(self, signature, context):
+        """Return the name of the file, or None where there is to be none."""
         args = getattr(signature, "args", signature)
-        if folder is None or any(_holds_function(a) for a in args):
+        if folder() is None or not all(map(_kinds.is_lasting, args)):
             return None
-        parts = self.digest, [_describe(a) for a in args], context.codegen().magic_tuple()
-        text = repr((*parts, numba.__version__, sys.version_info[:3]))
-        return folder / (hashlib.sha256(text.encode()).hexdigest() + ".nbc")
+        settings = [getattr(_SETTINGS, name, None) for name in _NAMES]
+        versions = numba.__version__, llvmlite.__version__, np.__version__, sys.version_info[:3]
+        parts = self.digest, [_kinds.describe(a) for a in args], context.codegen().magic_tuple()
+        text = repr((*parts, *versions, *settings))
+        return hashlib.sha256(text.encode()).hexdigest() + _SUFFIX
 
     def flush(self):
         pass
@@ -146,28 +146,3 @@ class KernelCache(DiskCache):
 
     def _unpacked(self, context, packed):
         return self.rebuild(**packed)
-
-
-def _prune(folder):
-    ours = [*folder.glob("*.nbc"), *folder.glob("*.part")]  # .part: of a process that was killed
-    files = sorted(ours, key=lambda f: f.stat().st_mtime)
-    for file in files[:-_KEEP]:
-        file.unlink(missing_ok=True)
-
-
-def _holds_function(kind):
-    """Types that carry a compiled function are named by its address: no key for the disk."""
-    return isinstance(kind, types.Callable) or any(map(_holds_function, _parts(kind)))
-
-
-def _describe(kind):
-    """A type's name; for named tuples with their fields, which the name leaves out."""
-    fields = getattr(kind, "fields", ()) if isinstance(kind, types.BaseTuple) else ()
-    return str(kind), tuple(fields), tuple(map(_describe, _parts(kind)))
-
-
-def _parts(kind):
-    """The types that a type is made of."""
-    inner = [getattr(kind, name, None) for name in ("dtype", "key_type", "value_type", "type")]
-    found = [part for part in inner if isinstance(part, types.Type) and part != kind]
-    return (*getattr(kind, "types", ()), *found)

@@ -1,12 +1,10 @@
 """Turn plain functions into compiled ones: link them, name them by content, keep them.
 
-`link` rebuilds a plain function over other globals, so that one text serves every target and every
-problem; `jit` compiles it with Numba, once per content in this process and once per machine.
+`jit` compiles a linked function with Numba, once per content in this process and once per machine.
 """
 
-import builtins
+import collections
 import dis
-import itertools
 import types
 from typing import Any
 
@@ -16,7 +14,8 @@ from numba.core import compiler_lock, config, registry, serialize
 from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc import parallel
 
-from fastopt import _cache, _fingerprint, _narrow
+from fastopt import _cache, _content, _fingerprint
+from fastopt._link import link, unwrapped
 
 # Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
 # may contract. Never nnan or ninf: they delete the checks for divergence.
@@ -31,12 +30,12 @@ SEPARATE: dict[str, Any] = {
     "no_cfunc_wrapper": True,
     "forceinline": True,
 }
-_PACKAGE = __name__.partition(".")[0] + "."
-_DERIVATIVES = _PACKAGE + "derivatives"
-MARK = "__fastopt__"  # the global of user functions linked over our names: `narrow`, or True
-_compiled: dict = {}
+_DERIVATIVES = __name__.partition(".")[0] + ".derivatives"
+_compiled: dict = {}  # digest -> what was compiled, and what must stay alive
+_users: dict = {}  # the content of a user's function, and how it is compiled -> the same
+_passing: collections.deque = collections.deque()
+_linked: dict = {}  # the identities of a text and its bindings -> what was compiled
 _ordering: list = []  # one item for each compilation under way that wants ordered reductions
-_serial = itertools.count()
 numba_config: Any = config  # its names are made at run time
 
 
@@ -63,116 +62,58 @@ def inline_counted(function, original):
     return inline(function, original, COUNTED)
 
 
-def unwrapped(function, _value=None):
-    """Decorator for the interpreter and the CUDA simulator."""
-    return function
+def content_of(function, bindings, *more):
+    """Return the content of `function` linked with `bindings`: of all that linking reaches."""
+    return _content.Linked().content(link(function, bindings, unwrapped, suffix=""), *more)
 
 
-def link(
-    function, bindings, wrap, *, top=unwrapped, narrow=None, follow=None, suffix=None, replace=None
-):
-    """`function` over other globals, and with it the tree of functions that it calls.
+def jit(function, bindings, counted=False):
+    """Link `function` with `bindings` and compile it for the CPU, once per content.
 
-    Parameters
-    ----------
-    bindings : dict
-        What names left open shall mean, in the whole tree.
-    wrap, top : callable ``(rebuilt, original)``
-        The target's decorator, for the functions below the top and for the top itself.
-    narrow : callable, optional
-        The element type, np.float32: float constants are brought to it, be they literals, defaults
-        or what globals, closures and modules hold.
-    follow : callable, optional
-        Which values are rebuilt as well; by default this package's plain functions.
-    suffix : str
-        Appended to names. Two functions of one name in one process must differ in it, else
-        the second one's cached code silently runs the first (symbols are shared). By default a
-        number, which is good for one process.
-    replace : dict, optional
-        ``id(value) -> another``, for what the code finds in its globals, in NumPy and in math.
+    `counted` where arguments are counted references.
     """
-    follow, replace = follow or _is_ours, replace or {}
-    suffix = f"_{next(_serial)}" if suffix is None else suffix
-    built, modules = {}, {}
-
-    def build(value, decorate):
-        f = getattr(value, "py_func", value)
-        if f in built:
-            return built[f]
-        code, defaults = small(f.__code__), small(f.__defaults__)
-        scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
-        scope.update({MARK: narrow or True} if replace else {})
-        closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
-        new = types.FunctionType(code, scope, f.__name__ + suffix, defaults, closure)
-        new.__kwdefaults__, new.__qualname__ = small(f.__kwdefaults__), f.__qualname__ + suffix
-        new.__module__ = f.__module__
-        # Decorated before its globals are filled in: functions may call themselves or each other.
-        built[f] = decorate(new, value)
-        used = _fingerprint.names(f.__code__)
-        for name in used:
-            if name in bindings or name in f.__globals__:
-                value = bindings[name] if name in bindings else f.__globals__[name]
-                scope[name] = inner(value, used)
-            elif id(getattr(builtins, name, None)) in replace:
-                scope[name] = replace[id(getattr(builtins, name))]
-        for cell, old in zip(closure or (), f.__closure__ or (), strict=True):
-            cell.cell_contents = inner(old.cell_contents, used)
-        return built[f]
-
-    def inner(value, used):
-        if id(value) in replace:
-            return replace[id(value)]
-        if follow(value):
-            return build(value, wrap)
-        if type(value) is tuple:
-            return tuple(inner(item, used) for item in value)
-        if isinstance(value, types.ModuleType) and is_open(value):
-            return module(value, used)
-        return small(value)
-
-    def small(value) -> Any:
-        return _narrow.narrowed(value, narrow) if narrow else value
-
-    def is_open(value):
-        root = value.__name__.partition(".")[0]
-        return (bool(replace) and root in ("numpy", "math")) or not _fingerprint.is_library(value)
-
-    def module(value, used):
-        """A module with what the code takes from it, rebuilt."""
-        if value not in modules:
-            # Under another name: Numba has rewrites for calls of what it takes for numpy.array.
-            modules[value] = types.ModuleType(f"{_PACKAGE}{value.__name__}")
-        for name in used:
-            if name in vars(value) and name not in vars(modules[value]):
-                setattr(modules[value], name, None)  # a module may lead back to itself
-                setattr(modules[value], name, inner(vars(value)[name], used))
-        return modules[value]
-
-    return build(function, top)
+    # The same objects are the same content, and quicker to compare: bindings are never changed.
+    key = function, counted, *bindings, *map(id, bindings.values())
+    known = _linked.get(key)
+    if known is None:
+        content = content_of(function, bindings, counted)
+        known = _once(content, lambda: _jitted(function, bindings, counted, content))
+        known = known, tuple(bindings.values())
+        _store(_linked, key, known, content)
+        while len(_linked) > 1000:
+            _linked.pop(next(iter(_linked)), None)
+    return known[0]
 
 
-def _is_ours(value):
-    return isinstance(value, types.FunctionType) and value.__module__.startswith(_PACKAGE)
+def _jitted(function, bindings, counted, content):
+    wrap = inline_counted if counted else inline
+    linked = link(function, bindings, wrap, suffix=f"_{content.digest[:16]}")
+    loop = COUNTED if counted else UNCOUNTED
+    options: dict[str, Any] = {**loop, "no_cfunc_wrapper": True}
+    compiled: Any = numba.njit(**options)(linked)
+    in_order(compiled)
+    if content.lasting:
+        compiled._cache = _cache.DiskCache(content.digest)
+    return compiled
 
 
-def jit(function, bindings, key, lasting=True, counted=False):
-    """`function`, linked with `bindings` and compiled for the CPU: once per content.
+def _once(content, make):
+    """Return what `make` makes of a content, made when it is first asked for."""
+    known = _compiled.get(content.digest)
+    if known is None:
+        known = make(), content  # alive, since its digest may name objects by their numbers
+        _store(_compiled, content.digest, known, content)
+    return known[0]
 
-    `key` says in plain values what decides the content, beside this package's own sources; where
-    it is not `lasting`, for this process only. `counted` where arguments are counted references.
-    """
-    digest = _fingerprint.digest_of(function.__qualname__, key, counted)
-    if digest not in _compiled:
-        wrap = inline_counted if counted else inline
-        linked = link(function, bindings, wrap, suffix=f"_{digest[:16]}")
-        loop = COUNTED if counted else UNCOUNTED
-        options: dict[str, Any] = {**loop, "no_cfunc_wrapper": True}
-        compiled: Any = numba.njit(**options)(linked)
-        in_order(compiled)
-        if lasting:
-            compiled._cache = _cache.DiskCache(digest)
-        _compiled[digest] = compiled
-    return _compiled[digest]
+
+def _store(table, key, value, content):
+    """Keep a value; of those that hold in this process alone, whose objects may be large, a few."""
+    table[key] = value
+    if not content.lasting:
+        _passing.append((table, key))
+        if len(_passing) > 200:
+            old, key = _passing.popleft()
+            old.pop(key, None)
 
 
 def in_order(compiled):
@@ -215,7 +156,11 @@ def as_compiled(function, name):
     def decorate(rebuilt, original):
         return original if is_compiled(original) else numba.njit(rebuilt)
 
-    return link(function, {}, decorate, top=decorate, follow=is_plain, suffix="")
+    def make():
+        return link(function, {}, decorate, top=decorate, follow=is_plain, suffix="")
+
+    content = _content.of(function, plain=True)
+    return _once(content._replace(digest=f"plain {content.digest}"), make)
 
 
 def is_plain(value):
@@ -223,34 +168,24 @@ def is_plain(value):
     return isinstance(value, types.FunctionType) and not _fingerprint.is_named(value)
 
 
-def user(function, replace=None, key=None, checked=False):
-    """The user's @njit function compiled anew (today's globals, our error model), and its name.
+def user(function, replace=None, checked=False):
+    """Compile the user's @njit function anew: today's globals, our error model; and its content.
 
-    `replace` is that of `link`, and `key` names it where it is needed for more than speed.
-    It keeps the fast-math flags of its own decorator, plus "contract"; never "reassoc" uninvited.
-    The name is a digest of the content. A function whose content cannot be named is used as it is,
-    under its number in this process. `checked` code raises an IndexError where it indexes outside.
+    `replace` is that of `link`, one of `derivatives._names.meanings`. The function keeps the
+    fast-math flags of its own decorator, plus "contract"; never "reassoc" uninvited. `checked` code
+    raises an IndexError where it indexes outside.
     """
-    key, again = ("checked", _checked) if checked else (key, _again)
-    try:
-        digest = _fingerprint.digest_of(_fingerprint.of(function), key, bool(replace))
-        name, suffix = digest, f"_{digest[:16]}"
-    except _fingerprint.Unhashable:
-        digest, name, suffix = id(function), (id(function), key), None
-        if key is None:
-            return function, digest
-    if name not in _compiled:
-        linked = link(
-            function,
-            {},
-            again,
-            top=again,
-            follow=is_compiled,
-            suffix=suffix,
-            replace=replace,
-        )
-        _compiled[name] = linked, function  # alive, so that its number is not used twice
-    return _compiled[name][0], digest
+    decorate, content = _checked if checked else _again, _content.of(function)
+    how = {"top": decorate, "follow": is_compiled, "replace": replace}
+    key = content.digest, checked, id(replace)
+    known = _users.get(key)
+    if known is None:
+        whole = _content.Linked().content(link(function, {}, decorate, suffix="", **how))
+        suffix = f"_{whole.digest[:16]}"
+        linked = _once(whole, lambda: link(function, {}, decorate, suffix=suffix, **how))
+        known = linked, whole, content, replace  # alive, like all that a key names by number
+        _store(_users, key, known, content)
+    return known[:2]
 
 
 def _checked(function, original):

@@ -7,70 +7,51 @@ walks bytecode, constants, closures, globals and the functions they name.
 
 import functools
 import hashlib
-import pathlib
+import os
 import sys
 import sysconfig
 import types
 from typing import Any
 
 import numpy as np
+from numba.core import compiler
 from numba.core import types as numba_types
 
-_PACKAGE = __name__.partition(".")[0]
-# Packages whose version stands for their content.
-_LIBRARIES = {"numpy", "scipy", "numba", "llvmlite", _PACKAGE}
-_STDLIB = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+from fastopt import _kinds
+
+PACKAGE = __name__.partition(".")[0]
+_STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _LARGE = 1_000_000  # bytes: Numba compiles the address of larger constants, not their content
 # Things whose name says what they are; an instance of some class of numba's does not.
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
-_memo: dict = {}
 
 
 class Unhashable(Exception):
     """A value whose content cannot be named: the code that holds it is not kept on disk."""
 
 
-@functools.lru_cache(4096)
-def digest_of(*values):
-    """Hex digest of plain values and of the package's own sources."""
-    return hashlib.sha256(repr((_package_digest(), values)).encode()).hexdigest()
-
-
-def of(function):
-    """Hex digest of a function, remembered until a global or closure value it reads is rebound."""
-    known = _memo.get(id(function))
-    if known and known[0] is function and all(read(name) is v for read, name, v in known[2]):
-        return known[1]
-    walk = Walk()
-    digest = walk.digest(_package_digest(), function)
-    if not walk.volatile:
-        while len(_memo) >= 256:
-            _memo.pop(next(iter(_memo), None), None)
-        _memo[id(function)] = function, digest, walk.reads
-    return digest
-
-
 def names(code):
-    """Global and attribute names in a code object and in those nested in it."""
+    """Return the global and attribute names in a code object and in those nested in it."""
     found = dict.fromkeys(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             found.update(dict.fromkeys(names(constant)))
+    if "getattr" in found or "hasattr" in found:  # attributes that a string names
+        found.update(dict.fromkeys(c for c in code.co_consts if isinstance(c, str)))
     return tuple(found)
 
 
-@functools.cache
-def _package_digest():
-    """Code inside `@overload`s and intrinsics is out of the walk's sight: hash the files."""
-    files = sorted(pathlib.Path(__file__).parent.rglob("*.py"))
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
-
-
 def is_library(module):
-    """Whether a module is of Python or of the numerical packages, not of the user."""
+    """Return True if a module is of Python or of the numerical packages, not of the user."""
+    name, root = module.__name__, module.__name__.partition(".")[0]
+    if sys.modules.get(name) is not module:  # a copy, say, with other content
+        return False
+    if root in _kinds.LIBRARIES:
+        return True
     file = getattr(module, "__file__", None)
-    standard = file is None or (file.startswith(_STDLIB) and "site-packages" not in file)
-    return standard or module.__name__.partition(".")[0] in _LIBRARIES
+    if file is None:  # built in or frozen; the user's namespace packages have none, either
+        return root in sys.stdlib_module_names
+    return file.startswith(_STDLIB) and "site-packages" not in file
 
 
 def root_of(value):
@@ -78,15 +59,24 @@ def root_of(value):
 
 
 def is_named(value):
-    """Whether a function or class is a library's, so that its name says what it is."""
-    if root_of(value) in _LIBRARIES:
-        return True
+    """Return True if a function or class is a library's, so that its name says what it is."""
     module = sys.modules.get(getattr(value, "__module__", None) or "builtins")
-    plain = isinstance(value, types.FunctionType)
-    return not plain and module is not None and root_of(value) != "__main__" and is_library(module)
+    if isinstance(value, types.FunctionType):
+        return root_of(value) in _kinds.LIBRARIES and _finds(module, value)
+    if module is None or not is_library(module):
+        return False
+    return not isinstance(value, type) or _finds(module, value)
 
 
-def _contents(cell, _name):
+def _finds(module, value):
+    """Return True if the name of a function or class leads to it: no name of another's."""
+    found: Any = module
+    for part in value.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return value in (found, getattr(found, "py_func", None))
+
+
+def contents(cell, _name):
     try:
         return cell.cell_contents
     except ValueError:
@@ -129,13 +119,13 @@ class Walk:
             self.keep.append(value)
             self.add_object(value)
 
+    def unknown(self, value, why):
+        """Meet a value that has no content to name."""
+        raise Unhashable(why)
+
     def add_object(self, value: Any):
         if hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # @njit
-            if getattr(value, "locals", None):
-                raise Unhashable("types given to local variables")
-            for name, option in sorted(value.targetoptions.items()):
-                self.put(name, sorted(option) if isinstance(option, set) else option)
-            self.add(value.py_func)
+            self.add_dispatcher(value)
         elif isinstance(value, tuple | frozenset):
             items = sorted(value, key=repr) if isinstance(value, frozenset) else value
             self.put("tuple", type(value).__qualname__, getattr(value, "_fields", ""), len(value))
@@ -143,7 +133,8 @@ class Walk:
                 self.add(item)
         elif isinstance(value, np.ndarray) and value.dtype != object:
             if value.nbytes > _LARGE:
-                raise Unhashable("a large constant array")
+                self.unknown(value, "a large constant array")
+                return
             self.volatile = True
             self.put("array", value.dtype, value.shape, value.strides, value.tobytes())
         elif isinstance(value, list | dict):
@@ -153,33 +144,51 @@ class Walk:
         elif isinstance(value, types.ModuleType):
             self.put("module", value.__name__, getattr(value, "__version__", ""))
         elif isinstance(value, _NAMED) and is_named(value):
-            version = getattr(sys.modules.get(root_of(value)), "__version__", "")
-            name = getattr(value, "__qualname__", repr(value))
-            self.put("named", getattr(value, "__module__", ""), name, version)
+            self.add_named(value)
         elif isinstance(value, numba_types.Type):
-            self.put("numba type", value)
+            if not _kinds.is_lasting(value):
+                self.unknown(value, f"the type {value}")
+            self.put("numba type", _kinds.describe(value))
         elif isinstance(value, types.FunctionType):
             self.add_function(value)
         elif isinstance(value, type) and hasattr(value, "_fields"):
             self.put("namedtuple", value.__module__, value.__qualname__, value._fields)
         else:
-            raise Unhashable(f"{value!r} of {type(value)}")
+            self.unknown(value, f"{value!r} of {type(value)}")
+
+    def add_dispatcher(self, value):
+        if getattr(value, "locals", None):
+            self.unknown(value, "types given to local variables")
+        own = getattr(getattr(value, "_compiler", None), "pipeline_class", compiler.Compiler)
+        if own is not compiler.Compiler:
+            self.unknown(value, "a compiler of the user's")
+        for name, option in sorted(value.targetoptions.items()):
+            self.put(name)
+            self.add(tuple(sorted(option)) if isinstance(option, set) else option)
+        self.add(value.py_func)
+
+    def add_named(self, value):
+        version = getattr(sys.modules.get(root_of(value)), "__version__", "")
+        name = getattr(value, "__qualname__", repr(value))
+        fields = getattr(value, "_fields", "")
+        self.put("named", getattr(value, "__module__", ""), name, version, fields)
 
     def add_code(self, code):
         self.put("code", code.co_code, code.co_names, code.co_varnames, code.co_flags)
         self.put(code.co_argcount, code.co_kwonlyargcount, code.co_exceptiontable)
+        self.put(code.co_freevars, code.co_cellvars)
         for constant in code.co_consts:
             self.add(constant)
 
     def add_function(self, function):
         code = function.__code__
-        self.put("function", function.__module__, function.__qualname__)
+        self.put("function", function.__module__, origin(function))
         self.add(code)
         self.add(function.__defaults__)
         self.add(tuple((function.__kwdefaults__ or {}).items()))
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             self.put(name)
-            value = self.read(functools.partial(_contents, cell), name)
+            value = self.read(functools.partial(contents, cell), name)
             self.add_attributes(value, names(code))
         used = names(code)
         for name in used:
@@ -194,10 +203,14 @@ class Walk:
         value = getter(name)
         self.reads.append((getter, name, value))
         if isinstance(value, types.FunctionType) and not is_named(value):
-            # Compiled code can only reach it through an @overload, which is out of sight.
-            raise Unhashable(f"the plain function {value.__qualname__}")
-        self.add(value)
+            self.add_plain(value)
+        else:
+            self.add(value)
         return value
+
+    def add_plain(self, function):
+        """Meet a plain function, which compiled code can only reach through an @overload."""
+        self.unknown(function, f"the plain function {function.__qualname__}")
 
     def add_attributes(self, value, used):
         """Of the user's own modules, whatever the code may take from them by name."""
@@ -206,6 +219,26 @@ class Walk:
         self.walked.add((id(value), used))
         if not is_library(value):
             for name in used:
-                if name in vars(value):
+                if attribute(value, name) is not MISSING:
                     self.put(name)
-                    self.add_attributes(self.read(vars(value).get, name), used)
+                    self.add_attributes(self.read(functools.partial(attribute, value), name), used)
+                else:  # which the module may have one day
+                    self.reads.append((functools.partial(attribute, value), name, MISSING))
+
+
+MISSING = object()
+
+
+def attribute(module, name):
+    """Return an attribute of a module, or MISSING; also one that the module makes when asked."""
+    if type(module) is types.ModuleType and "__getattr__" not in vars(module):
+        return vars(module).get(name, MISSING)
+    return getattr(module, name, MISSING)
+
+
+def origin(function):
+    """Return the qualified name that a function had before it was linked under another."""
+    return vars(function).get(ORIGIN, function.__qualname__)
+
+
+ORIGIN = "origin"  # the attribute of linked functions that keeps it

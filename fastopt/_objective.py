@@ -16,8 +16,7 @@ class Objective(NamedTuple):
     """What a target needs of a problem."""
 
     bindings: dict  # fun, jac, value, gradient, rate, propose, judge
-    key: tuple  # names their content
-    lasting: bool  # whether the key holds beyond this process
+    key: tuple  # names the content of the user's functions, in this process
     counted: bool  # whether args hold what Numba counts references to: lists, dicts, ...
     data: tuple
     compiled: bool
@@ -104,24 +103,22 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
             data = tuple(args), scratch
             if dual.size >= x.size:
                 bindings["gradient"] = derivatives.already
-        names = _names.meanings(dual, fast), dual and str(dual)
-        user, digest = _compile.user(fun, *names)
-        user_jac, digest_jac = _compile.user(jac, *names) if method == "callable" else (None, "")
+        names = _names.meanings(dual, fast)
+        user, content = _compile.user(fun, names)
+        user_jac, content_jac = _compile.user(jac, names) if method == "callable" else (None, None)
         if method == "cs":
             _explain.require_complex(user, x, args)
-        digest_rate = _bind_rate(schedule, bindings, compiled=True)
+        rate = _bind_rate(schedule, bindings, compiled=True)
         bindings.update(fun=user, jac=user_jac)
-        digests = digest, digest_jac, digest_rate
-        key = method, x.ndim == 1, schedule is None, str(dual), *digests
-        lasting = not any(isinstance(digest, int) for digest in digests)
+        key = method, x.ndim == 1, content.digest, content_jac and content_jac.digest, rate
     else:
         bindings.update(_from_python(fun, jac, method, x.size))
-        key, lasting = (), False
+        key = ()
         _bind_rate(schedule, bindings, compiled=False)
     if power is not None:
         data += _difference_data(x, chosen.steps, power, method)
     counted = compiled and not all(map(_uncounted, args))
-    return Objective(bindings, key, lasting, counted, data, compiled, method)
+    return Objective(bindings, key, counted, data, compiled, method)
 
 
 def _uncounted(value):
@@ -146,13 +143,14 @@ def _from_python(fun, jac, method, size):
 
 
 def _bind_rate(schedule, bindings, compiled):
-    """Bind `rate(schedule, t)`; the digest of a schedule that is the user's own function."""
+    """Bind `rate(schedule, t)`; return what names it."""
     if schedule is None or type(schedule) in schedules.KINDS:
         bindings["rate"] = type(schedule or schedules.constant(0.0)).__call__
         return bindings["rate"].__qualname__
     digest = ""
     if compiled:
-        schedule, digest = _compile.user(_compile.as_compiled(schedule, "learning_rate"))
+        schedule, content = _compile.user(_compile.as_compiled(schedule, "learning_rate"))
+        digest = content.digest
     else:
         schedule = _plain.rate(schedule)
     bindings.update(rate=schedules.own, schedule_function=schedule)
@@ -185,12 +183,11 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     if objective.counted or shapes in _indices_checked:
         return
     method = objective.method
-    checked, digest = _compile.user(_compile.as_compiled(fun, "fun"), checked=True)
+    checked, _ = _compile.user(_compile.as_compiled(fun, "fun"), checked=True)
     value = derivatives.METHODS["fun" if method == "fun" else "2-point"][0]
     write = derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped
     bindings = {"fun": checked, "write": write}
-    key, lasting = (method == "fun", x.ndim == 1, digest), not isinstance(digest, int)
-    once = _compile.jit(value, bindings, key, lasting, True)
+    once = _compile.jit(value, bindings, counted=True)
     try:
         given = *written, *_each(_read_only, _itself, args)
         once(x.copy(), np.empty(x.size, x.dtype), (given,))

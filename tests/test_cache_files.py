@@ -18,9 +18,9 @@ def folder(tmp_path, monkeypatch):
     """A cache directory that does not exist yet."""
     path = tmp_path / "some" / "cache"
     monkeypatch.setenv("FASTOPT_CACHE_DIR", str(path))
-    _cache.directory.cache_clear()
+    _cache.folder.cache_clear()
     yield path
-    _cache.directory.cache_clear()
+    _cache.folder.cache_clear()
 
 
 def fresh(function, digest="0"):

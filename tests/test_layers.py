@@ -14,8 +14,10 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Imports point one way: a module may import only from lower layers, or from its own package.
 LAYERS = [
-    {"_open", "_status", "_save", "_styles", "_tree"},
+    {"_open", "_status", "_save", "_styles", "_tree", "_kinds", "_folder"},
     {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
+    {"_link"},
+    {"_content"},
     {"_descent", "_feed", "_fields", "_compile", "_identity"},
     {"_checkpoint"},
     {"_metric", "_textbook", "_epochs"},
@@ -37,7 +39,10 @@ LAYERS = [
     {"_multistart"},
     {""},  # fastopt itself: the public names
 ]
-MAY_IMPORT_NUMBA = {"_compile", "_cache", "_fingerprint", "targets", "derivatives", "elementary"}
+MAY_IMPORT_NUMBA = {
+    *("_compile", "_cache", "_content", "_fingerprint", "_kinds"),
+    *("targets", "derivatives", "elementary"),
+}
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 

@@ -17,7 +17,7 @@ from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 
-from fastopt._compile import MARK
+from fastopt._link import MARK
 from fastopt.derivatives._dual import JIT, DualArray
 
 FUNCTIONS: dict = {}  # operator in place -> our function

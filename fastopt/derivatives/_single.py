@@ -21,7 +21,7 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt._compile import MARK
+from fastopt._link import MARK
 from fastopt.derivatives import _emit
 
 _ARITHMETIC = "add sub mul truediv floordiv mod pow".split()

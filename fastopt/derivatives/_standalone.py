@@ -31,7 +31,7 @@ def value_and_grad(fun, size, fast):
             raise TypingError(f"x must be an array of float64 or float32; compiled: {x}")
         # Fits have few parameters; without knowing how many, four at a time.
         dual = _duals.of(x.dtype, size or 4, fast)
-        user, _ = _compile.user(fun, _names.meanings(dual, fast), str(dual))
+        user, _ = _compile.user(fun, _names.meanings(dual, fast))
         problem = _explain.undifferentiable(user, dual, x.ndim, tuple(args))
         if problem:
             raise TypingError(str(problem))

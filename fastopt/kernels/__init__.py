@@ -29,7 +29,9 @@ __all__ = ["cuda"]
 
 def __getattr__(name) -> Callable[..., Any]:
     if name in rules.methods():
-        return cpu.step_function(name)
+        step = cpu.step_function(name)
+        step.__module__ = __name__  # where it is found: its name stands for it in keys
+        return step
     raise AttributeError(f"module 'fastopt.kernels' has no attribute {name!r}")
 
 

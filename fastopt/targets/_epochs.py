@@ -10,20 +10,18 @@ _OWN = {name: getattr(_rows, name) for name in ("rows", "put", "leading", "prefe
 
 def stepper(rule, uses, dtype, size, objective, way):
     """`_epochs.advance` around the objective."""
-    bindings, key = cpu.bound(rule, uses, dtype, False)
+    bindings = cpu.rule_bindings(rule, uses, dtype)
     small = size if size <= cpu.UNROLL else 0
     own: dict = {"mean_and_gradient": _sums.together if way.together else _sums.BY_ROWS[way.name]}
     if way.name == "added":
         own["gradient"] = derivatives.already
     bindings = {**bindings, **_OWN, **objective.bindings, **own, "SIZE": small}
-    key = key, objective.key, small, tuple(way)
-    return jit(_epochs.advance, bindings, key, objective.lasting, objective.counted)
+    return jit(_epochs.advance, bindings, objective.counted)
 
 
 def meter(dtype, objective, way):
     """`_epochs.measure` around the objective."""
     summed = _sums.sum_together if way.together else _sums.sum_of_rows
     own = {**cpu.numbers(dtype), "real": dtype.type, "SIZE": 0, "sum_of_values": summed}
-    key = dtype.str, objective.key, tuple(way)
     bindings = {**own, **_OWN, **objective.bindings}
-    return jit(_epochs.measure, bindings, key, objective.lasting, objective.counted)
+    return jit(_epochs.measure, bindings, objective.counted)

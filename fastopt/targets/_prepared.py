@@ -42,7 +42,7 @@ def compiled(text, rule, uses, dtype, bindings):
     bound = {**examining(dtype), **bindings(rule, uses, dtype)}
     bound["coefficients"] = inline(link(rule.coefficients, {}, inline), rule.coefficients)
     bound.update(OPTIONS=rules.options_class(rule), COLUMNS=(0,) * (2 + len(uses)))
-    return jit(text, bound, (rule.__name__, tuple(uses), dtype.str))
+    return jit(text, bound)
 
 
 class Prepared:
@@ -67,7 +67,7 @@ class Prepared:
         self.expected = np.zeros((2 * count, _tables.AXES + 2 * axes), np.int64)
         self.objects = np.zeros(2 * count, np.int64)
         self.dtypes = [a.dtype for a in (*xs, *gs)]  # alive: they are compared by address
-        self.find = jit(_tables.find, {}, "")
+        self.find = jit(_tables.find, {})
         self.batches, row = [], 0
         for group in groups:
             begin, total, loose = row, 0, []
@@ -145,9 +145,7 @@ class Batch:
         self.traffic = group.dtype.itemsize * (2 + sum(group.uses))  # bytes for each element
         self.how = group.rule, group.uses, group.dtype, cpu.rule_bindings
         bound = examining(group.dtype)
-        self.examine, self.add = (
-            jit(text, bound, group.dtype.str) for text in (_tables.finite, _tables.squares)
-        )
+        self.examine, self.add = (jit(text, bound) for text in (_tables.finite, _tables.squares))
 
     def threads(self, traffic):
         """How many are worth their while, for so many bytes an element."""

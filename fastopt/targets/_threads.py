@@ -57,9 +57,7 @@ class Crew:
             share = 8 * len(problems)
             self.calls.append((entry, self.control, share, work, given, rest, rooms, results))
             self.work.append(work)
-        self.feed = jit(
-            _feed.feed, {**OWN, "BOUNDED": bounded}, bounded, True, problems[0].objective.counted
-        )
+        self.feed = jit(_feed.feed, {**OWN, "BOUNDED": bounded}, problems[0].objective.counted)
         self.control[_feed.STOP] = 1
         self.feed(np.empty(0, np.intp), *self.calls[0])  # compiles, once
         for problem, work, (b, state) in zip(problems, self.work, begun, strict=False):

@@ -9,8 +9,8 @@ import numpy as np
 from numba.core.registry import cpu_target
 from numba.extending import overload
 
-from fastopt import _descent, _fingerprint, _metric
-from fastopt._compile import inline, jit, link, thread_limit, unwrapped
+from fastopt import _descent, _metric
+from fastopt._compile import content_of, inline, jit, link, thread_limit, unwrapped
 from fastopt._descent import loop
 from fastopt._open import SIZE, bring_back, cast, fetch
 from fastopt._run import Run
@@ -42,6 +42,7 @@ UNROLL = 8
 ALONE = {"each": range, "total": float, "most": float, "anyone": bool}
 
 
+@functools.cache
 def numbers(dtype):
     """Constants of the loop that depend on the element type."""
     eps = float(np.finfo(dtype).eps)
@@ -70,7 +71,7 @@ def rule_bindings(rule, uses, dtype, bounded=False):
 @functools.cache
 def kernel(rule, uses, dtype, bounded=False):
     """The compiled sweep ``(x, g, c, state, low, high, track)`` over one-dimensional arrays."""
-    return jit(_descent.sweep, *bound(rule, uses, dtype, bounded))
+    return jit(_descent.sweep, rule_bindings(rule, uses, dtype, bounded))
 
 
 def sweep(rule, uses, x, g, c, state, threads=None):
@@ -163,30 +164,29 @@ _HELPERS = (
 )
 
 
-def bound(rule, uses, dtype, bounded):
-    """Bindings of a rule, and the key that names them."""
-    key = rule.__name__, tuple(uses), dtype.str, bounded
-    return rule_bindings(rule, uses, dtype, bounded), key
-
-
 def compiled_solver(rule, uses, dtype, bounded, shape, objective):
     """`solve` as one compiled function around a compiled objective."""
-    bindings, rule_key = bound(rule, uses, dtype, bounded)
+    bindings = rule_bindings(rule, uses, dtype, bounded)
     size, vector = math.prod(shape), len(shape) == 1
     small = size if size <= UNROLL else 0
     bindings = {**bindings, **objective.bindings, "SIZE": small}
     # A list among the args may keep x: it must then not lie in the loop's own stack.
     text = solve_near if small and vector and not objective.counted else solve
-    key = rule_key, small, objective.key
-    return jit(text, bindings, key, objective.lasting, objective.counted)
+    return jit(text, bindings, objective.counted)
 
 
 def plain_solver(rule, uses, dtype, bounded, shape, objective):
     """`solve` in the interpreter around a Python objective, its array helpers compiled."""
-    bindings, key = bound(rule, uses, dtype, bounded)
-    helpers = {h.__name__: jit(h, bindings, key) for h in _HELPERS}
-    plain = {**bindings, "cast": _plain_cast, "C": _plain_tuple, **objective.bindings}
-    return link(solve, {**plain, **helpers}, unwrapped)
+    helpers = _helpers(rule, uses, dtype, bounded)
+    return link(solve, {**helpers, **objective.bindings}, unwrapped)
+
+
+@functools.cache
+def _helpers(rule, uses, dtype, bounded):
+    """The bindings of a loop in the interpreter: what goes over arrays is compiled."""
+    bindings = rule_bindings(rule, uses, dtype, bounded)
+    compiled = {h.__name__: jit(h, bindings) for h in _HELPERS}
+    return {**bindings, "cast": _plain_cast, "C": _plain_tuple, **compiled}
 
 
 def _plain_cast(cls, real, values):
@@ -217,6 +217,6 @@ def step_function(method):
 
 
 def _inner_sweep(rule, uses, dtype):
-    bindings, key = bound(rule, uses, dtype, False)
-    suffix = f"_{_fingerprint.digest_of(*map(str, key))[:16]}"
+    bindings = rule_bindings(rule, uses, dtype)
+    suffix = f"_{content_of(_descent.sweep, bindings).digest[:16]}"
     return link(_descent.sweep, bindings, inline, top=inline, suffix=suffix)

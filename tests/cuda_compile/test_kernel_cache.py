@@ -23,9 +23,9 @@ def folder(tmp_path, monkeypatch):
     context = types.SimpleNamespace(device=types.SimpleNamespace(compute_capability=CC))
     monkeypatch.setattr(devices, "get_context", lambda *_: context)
     monkeypatch.setenv("FASTOPT_CACHE_DIR", str(tmp_path / "cache"))
-    _cache.directory.cache_clear()
+    _cache.folder.cache_clear()
     yield tmp_path / "cache"
-    _cache.directory.cache_clear()
+    _cache.folder.cache_clear()
 
 
 def twice(x):

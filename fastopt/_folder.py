@@ -1,0 +1,113 @@
+"""A directory of the user's own: read and written without following links, and checked each time.
+
+Where the platform can, everything goes through a handle of the directory whose owner and mode have
+been looked at, so that nobody can put another directory or file in between.
+"""
+
+import contextlib
+import os
+import stat
+import sys
+import threading
+
+HANDLES = {os.open, os.stat, os.unlink, os.rename} <= os.supports_dir_fd
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Folder:
+    """The directory at `path`, which need not be there yet.
+
+    Raises
+    ------
+    OSError
+        From every method, where the directory is missing or not to be trusted.
+    """
+
+    def __init__(self, path):
+        # The place is settled once, and not again wherever the process may stand later.
+        self.path = os.path.realpath(path)
+
+    def make(self):
+        """Make the directory where it is missing, and see that it can be written."""
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        self.write(f"{_own()}.test", b"", keep=False)
+
+    @contextlib.contextmanager
+    def opened(self):
+        """Open the checked directory: what `dir_fd` takes, and what names are to begin with."""
+        if not HANDLES:
+            require_own(os.lstat(self.path))
+            yield None, self.path + os.sep
+            return
+        handle = os.open(self.path, os.O_RDONLY | _DIRECTORY)
+        try:
+            require_own(os.fstat(handle))
+            yield handle, ""
+        finally:
+            os.close(handle)
+
+    def read(self, name):
+        """Return the bytes of a file."""
+        with self.opened() as (handle, base):
+            number = os.open(base + name, os.O_RDONLY | _PLAIN, dir_fd=handle)
+            with open(number, "rb") as file:
+                if not stat.S_ISREG(os.fstat(number).st_mode):
+                    raise OSError("not a file")
+                return file.read()
+
+    def write(self, name, blob, keep=True):
+        """Write a file, whole or not at all."""
+        with self.opened() as (handle, base):
+            part = f"{base}{name}.{_own()}.part"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN
+            try:
+                with open(os.open(part, flags, 0o600, dir_fd=handle), "wb") as file:
+                    file.write(blob)
+                if keep:
+                    os.replace(part, base + name, src_dir_fd=handle, dst_dir_fd=handle)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(part, dir_fd=handle)
+
+    def prune(self, suffix, most):
+        """Remove the oldest files with this suffix, and with .part, but for so many."""
+        with self.opened() as (handle, base):
+            ages = []
+            for name in os.listdir(self.path if handle is None else handle):
+                if name.endswith((suffix, ".part")):  # .part: of a process that was killed
+                    with contextlib.suppress(FileNotFoundError):
+                        found = os.stat(base + name, dir_fd=handle, follow_symlinks=False)
+                        ages.append((found.st_mtime, name))
+            for _, name in sorted(ages)[:-most]:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(base + name, dir_fd=handle)
+
+
+def _own():
+    return f"{os.getpid()}-{threading.get_ident()}"
+
+
+def require_own(status):
+    """Raise where code from a directory of this status should not be run."""
+    if not hasattr(os, "getuid"):
+        return
+    if status.st_uid != os.getuid():
+        raise PermissionError(None, "belongs to another user, whose code would be run")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        mode = f"mode {stat.S_IMODE(status.st_mode):o}"
+        text = f"can be written by others ({mode}), whose code would be run: chmod 700 it"
+        raise PermissionError(None, text)
+
+
+def cache_home():
+    """Return the user's directory for caches, or None where there is no home directory."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:  # a relative one is to be ignored, by the XDG specification
+        given = os.environ.get("XDG_CACHE_HOME", "")
+        base = given if os.path.isabs(given) else "~/.cache"
+    found = os.path.expanduser(base)
+    return found if os.path.isabs(found) else None

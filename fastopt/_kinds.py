@@ -1,0 +1,115 @@
+"""Numba's types as parts of keys, and what users have added to Numba."""
+
+import itertools
+
+from numba.core import imputils, types
+from numba.core.typing import templates
+
+_OURS = ("numba", "numba_cuda", __name__.partition(".")[0])
+LIBRARIES = {"numpy", "scipy", "llvmlite", *_OURS}
+# Types whose names leave out what they stand for: functions, and the methods of classes.
+_UNNAMED = (
+    types.Callable,
+    types.ClassType,
+    types.ClassInstanceType,
+    types.DeferredType,
+    types.EnumClass,
+    types.Module,
+    types.StructRef,
+)
+
+
+def describe(kind):
+    """Return a type's name; for named tuples with their fields, which the name leaves out."""
+    fields = getattr(kind, "fields", ()) if isinstance(kind, types.BaseTuple) else ()
+    return str(kind), tuple(fields), tuple(map(describe, _parts(kind)))
+
+
+def _parts(kind):
+    """Return the types that name a type."""
+    inner = [getattr(kind, name, None) for name in ("dtype", "key_type", "value_type", "type")]
+    found = [part for part in inner if isinstance(part, types.Type) and part != kind]
+    return (*getattr(kind, "types", ()), *found)
+
+
+def is_lasting(kind):
+    """Return True if the name of a type says in every process what code for it does.
+
+    Types of the user's own are defined by code that may be edited.
+    """
+    seen, waiting = {}, [kind]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, tuple | list):
+            waiting.extend(part)
+        elif isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, types.Type) and id(part) not in seen:
+            seen[id(part)] = part
+            root = type(part).__module__.partition(".")[0]
+            if root not in _OURS or isinstance(part, _UNNAMED):
+                return False
+            waiting.extend(vars(part).values())
+    return True
+
+
+class Extensions:
+    """What users have taught Numba: implementations that no walk over their functions meets."""
+
+    def __init__(self):
+        self.functions = {}  # id -> a function that has an implementation of the user's
+        self.attributes = set()  # names of attributes and methods
+        self.any_attribute = False  # an attribute template that answers to any name
+        self.counts = {}
+
+    def look(self):
+        """Look at what has been registered since the last look."""
+        typing, lowering = templates.builtin_registry, imputils.builtin_registry
+        for template in self._new(typing.functions):
+            if _is_users(template):
+                self._add(getattr(template, "key", None))
+        for value, kind in self._new(typing.globals):
+            if any(map(_is_users, getattr(kind, "templates", ()))):
+                self._add(value)
+        for template in self._new(typing.attributes):
+            if _is_users(template):
+                self._add_attributes(template)
+        for implementation, value, _ in self._new(lowering.functions):
+            if not _is_librarys(_module_of(implementation)):
+                self._add(value)
+
+    def _new(self, registered):
+        begin = self.counts.get(id(registered), 0)
+        self.counts[id(registered)] = len(registered)
+        return list(itertools.islice(registered, begin, None))
+
+    def _add(self, value):
+        self.functions[id(value)] = value
+
+    def _add_attributes(self, template):
+        name = getattr(template, "_attr", None)
+        resolved = [n for n in dir(template) if n.startswith("resolve_")]
+        self.attributes.update([name] if name else [n[len("resolve_") :] for n in resolved])
+        own = vars(template).get("generic_resolve")
+        self.any_attribute |= own is not None and not name
+
+
+def _is_users(template):
+    """Return True if a template was made by code of the user's."""
+    own = [getattr(template, name, None) for name in ("_overload_func", "_definition_func")]
+    made_by = next(filter(None, [*own, vars(template).get("generic")]), template)
+    return not _is_librarys(_module_of(made_by))
+
+
+def _module_of(value):
+    while hasattr(value, "func"):  # partials
+        value = value.func
+    scope = getattr(value, "__globals__", {})  # of what was made by exec
+    return getattr(value, "__module__", None) or scope.get("__name__") or ""
+
+
+def _is_librarys(module):
+    return module.partition(".")[0] in (*LIBRARIES, "abc")  # where Numba makes classes by calls
+
+
+extensions = Extensions()

@@ -1,0 +1,106 @@
+"""`link` rebuilds a plain function over other globals: one text for all targets and problems."""
+
+import builtins
+import itertools
+import types
+from typing import Any
+
+from fastopt import _fingerprint, _narrow
+
+_PACKAGE = __name__.partition(".")[0] + "."
+MARK = "__fastopt__"  # the global of user functions linked over our names: `narrow`, or True
+_serial = itertools.count()
+
+
+def unwrapped(function, _value=None):
+    """Decorator for the interpreter and the CUDA simulator."""
+    return function
+
+
+def link(
+    function, bindings, wrap, *, top=unwrapped, narrow=None, follow=None, suffix=None, replace=None
+):
+    """`function` over other globals, and with it the tree of functions that it calls.
+
+    Parameters
+    ----------
+    bindings : dict
+        What names left open shall mean, in the whole tree.
+    wrap, top : callable ``(rebuilt, original)``
+        The target's decorator, for the functions below the top and for the top itself.
+    narrow : callable, optional
+        The element type, np.float32: float constants are brought to it, be they literals, defaults
+        or what globals, closures and modules hold.
+    follow : callable, optional
+        Which values are rebuilt as well; by default this package's plain functions.
+    suffix : str
+        Appended to names. Two functions of one name in one process must differ in it, else
+        the second one's cached code silently runs the first (symbols are shared). By default a
+        number, which is good for one process.
+    replace : dict, optional
+        ``id(value) -> another``, for what the code finds in its globals, in NumPy and in math.
+    """
+    follow, replace = follow or _is_ours, replace or {}
+    suffix = f"_{next(_serial)}" if suffix is None else suffix
+    built, modules = {}, {}
+
+    def build(value, decorate):
+        f = getattr(value, "py_func", value)
+        if f in built:
+            return built[f]
+        code, defaults = small(f.__code__), small(f.__defaults__)
+        scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
+        scope.update({MARK: narrow or True} if replace else {})
+        closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
+        new = types.FunctionType(code, scope, f.__name__ + suffix, defaults, closure)
+        new.__kwdefaults__, new.__qualname__ = small(f.__kwdefaults__), f.__qualname__ + suffix
+        new.__module__ = f.__module__
+        setattr(new, _fingerprint.ORIGIN, _fingerprint.origin(f))
+        # Decorated before its globals are filled in: functions may call themselves or each other.
+        built[f] = decorate(new, value)
+        used = _fingerprint.names(f.__code__)
+        for name in used:
+            if name in bindings or name in f.__globals__:
+                value = bindings[name] if name in bindings else f.__globals__[name]
+                scope[name] = inner(value, used)
+            elif id(getattr(builtins, name, None)) in replace:
+                scope[name] = replace[id(getattr(builtins, name))]
+        for cell, old in zip(closure or (), f.__closure__ or (), strict=True):
+            cell.cell_contents = inner(old.cell_contents, used)
+        return built[f]
+
+    def inner(value, used):
+        if id(value) in replace:
+            return replace[id(value)]
+        if follow(value):
+            return build(value, wrap)
+        if type(value) is tuple:
+            return tuple(inner(item, used) for item in value)
+        if isinstance(value, types.ModuleType) and is_open(value):
+            return module(value, used)
+        return small(value)
+
+    def small(value) -> Any:
+        return _narrow.narrowed(value, narrow) if narrow else value
+
+    def is_open(value):
+        numerical = value.__name__.partition(".")[0] in ("numpy", "math")
+        return not _fingerprint.is_library(value) or (bool(replace) and numerical)
+
+    def module(value, used):
+        """A module with what the code takes from it, rebuilt."""
+        if value not in modules:
+            # Under another name: Numba has rewrites for calls of what it takes for numpy.array.
+            modules[value] = types.ModuleType(_PACKAGE + value.__name__.removeprefix(_PACKAGE))
+        for name in used:
+            found = _fingerprint.attribute(value, name)
+            if found is not _fingerprint.MISSING and name not in vars(modules[value]):
+                setattr(modules[value], name, None)  # a module may lead back to itself
+                setattr(modules[value], name, inner(found, used))
+        return modules[value]
+
+    return build(function, top)
+
+
+def _is_ours(value):
+    return isinstance(value, types.FunctionType) and value.__module__.startswith(_PACKAGE)
