@@ -10,7 +10,7 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin
 
-from fastopt.derivatives import _dual, _folds, _fusion
+from fastopt.derivatives import _dual, _folds, _fusion, _order
 from fastopt.derivatives._dual import JIT, Dual, DualArray
 from fastopt.derivatives._lazy import waits
 
@@ -93,6 +93,7 @@ def choice(original, ours, wanted=some_dual, template=Choice, lower=None):
         return ready(builder, args)
 
     lower_builtin(stand_in, types.VarArg(types.Any))(lower or forward)
+    _order.PURE.add(stand_in)
     return stand_in
 
 

@@ -10,14 +10,13 @@ of an expression into a tree, `lower` emits the loop that computes it element by
 
 import functools
 import operator
-from collections import Counter
 from typing import Any
 
 from numba.core import cgutils, ir, types
 from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.np import arrayobj
 
-from fastopt.derivatives import _dual, _emit
+from fastopt.derivatives import _dual, _emit, _order
 from fastopt.derivatives._dual import Dual, DualArray
 from fastopt.derivatives._lazy import waits
 from fastopt.derivatives._scalars import COMPARISONS, RULES, dual_in
@@ -37,40 +36,39 @@ class Fusion(Rewrite):
 
     def match(self, func_ir, block, typemap, calltypes):
         self.block, self.typemap = block, typemap
-        self.uses = Counter(
-            var.name
-            for b in func_ir.blocks.values()
-            for statement in b.body
-            if not isinstance(statement, ir.Del)
-            for var in statement.list_vars()
-        )
-        self.constants, self.trees, self.found = {}, {}, {}
+        self.uses = _order.uses_of(func_ir)
+        # Nothing is taken out before it is known who reads it: what Numba is left to compute
+        # reads its operands as variables.
+        self.constants, self.trees, self.found, candidates = {}, {}, {}, []
         for statement in block.find_insts(ir.Assign):
             name, value = statement.target.name, statement.value
             self.constants.pop(name, None)
             if isinstance(value, ir.Const):
                 self.constants[name] = value
             elif isinstance(value, ir.Expr):
-                self.look_at(statement, value)
+                candidates += self.look_at(statement, value)
+        for statement, tree, form in reversed(candidates):  # users come first
+            if statement not in self.found:
+                self.keep(statement, self.grown(tree), form)
         return bool(self.found)
 
     def look_at(self, statement, expr):
-        """Remember the tree of an array expression; find it where duals are in it."""
+        """Remember the tree of an array expression; return it if duals are in it."""
         kind = self.typemap.get(statement.target.name)
         key, args = self.operation(expr)
         if expr.op == "arrayexpr":  # Numba's own: of ufuncs, and of operators without duals
-            tree = self.grown(expr.expr)
+            tree = expr.expr
         elif key in REDUCTIONS and isinstance(kind, Dual):
-            self.keep(statement, [self.operand(v) for v in args], REDUCTIONS[key])
-            return
+            return [(statement, (REDUCTIONS[key], args), REDUCTIONS[key])]
         elif key in UFUNCS or key in OPERATORS:
-            tree = key, [self.operand(v) for v in args]
+            tree = key, args
         else:
-            return
-        if isinstance(kind, types.Array):
-            self.trees[statement.target.name] = statement, tree
-            if expr.op != "arrayexpr" or isinstance(kind, DualArray):
-                self.keep(statement, tree, "array")
+            return []
+        if not isinstance(kind, types.Array):
+            return []
+        self.trees[statement.target.name] = statement, tree
+        ours = expr.op != "arrayexpr" or isinstance(kind, DualArray)
+        return [(statement, tree, "array")] if ours else []
 
     def operation(self, expr):
         """The operator or function of an expression with a dual, or None; and its arguments."""
@@ -84,7 +82,7 @@ class Fusion(Rewrite):
         return (key if dual_in(kinds) and not waits(kinds) else None), args
 
     def grown(self, tree):
-        """Numba's tree, with ours in the place of leaves."""
+        """The tree with those of its temporaries in their places."""
         if isinstance(tree, tuple):
             return tree[0], [self.grown(branch) for branch in tree[1]]
         return self.operand(tree) if isinstance(tree, ir.Var) else tree
@@ -94,9 +92,9 @@ class Fusion(Rewrite):
         if var.name in self.constants:
             return self.constants[var.name]
         if var.name in self.trees and var.is_temp and self.uses[var.name] == 2:  # made, used
-            statement, tree = self.trees.pop(var.name)
+            statement, tree = self.trees[var.name]
             self.found[statement] = None
-            return tree
+            return self.grown(tree)
         return var
 
     def keep(self, statement, tree, form):
@@ -145,7 +143,8 @@ class _Loop:
 
     def run(self, tree, form):
         builder, context = self.builder, self.context
-        tree = (operator.mul, tree) if form == "dot" else tree if form == "array" else tree[0]
+        if form != "array":  # of the arguments of a reduction: their product, or the only one
+            tree = (operator.mul, tree[1]) if form == "dot" else tree[1][0]
         self.load(tree)
         shape = self.shape(strict=form == "dot")
         pointers, copies = self.aligned(shape)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import _compile
-from fastopt.derivatives import _digamma, _plain, _rules
+from fastopt.derivatives import _digamma, _plain, _rules, _slopes
 
 
 class Numbers:
@@ -73,12 +73,16 @@ def apply(rule, *args):
     with np.errstate(all="ignore"):
         v, *derivatives = rule(Numbers(), *values)
         pairs = [(a, d) for a, d in zip(args, derivatives, strict=True) if isinstance(a, Dual)]
-        return Dual(kind(v), sum(_scaled(a.partials, d) for a, d in pairs))
+        terms = [_scaled(a.partials, d) for a, d in pairs]
+        return Dual(kind(v), sum(terms[1:], terms[0]))
 
 
 def _scaled(partials, derivative):
-    if isinstance(derivative, _rules.IfMoving):
-        return np.where(partials == 0, 0, partials * derivative.derivative)
+    if isinstance(derivative, _slopes.Chosen):
+        return partials if derivative.condition else np.zeros_like(partials)
+    if isinstance(derivative, _slopes.IfMoving):
+        still = (partials == 0) | bool(derivative.dead)
+        return np.where(still, 0, partials * partials.dtype.type(derivative.derivative))
     return partials * partials.dtype.type(derivative)
 
 

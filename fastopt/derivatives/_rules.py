@@ -6,24 +6,10 @@ while code is made (`_emit`), in either element type. So rules have no branches 
 """
 
 import math
-from typing import Any, NamedTuple
+
+from fastopt.derivatives._slopes import Chosen, IfMoving, settling
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
-# Where exp overflows, a finite derivative: what saturates later (1 / (1 + exp(-x)), atan, tanh)
-# multiplies it by zero, which is the limit, while zero times infinity would be NaN. A value that
-# stays infinite is found as such.
-BIG = 1e18
-
-
-class IfMoving(NamedTuple):
-    """A derivative that counts only for partials that are not zero, where it may be infinite."""
-
-    derivative: Any
-
-
-def tamed(m, v, d):
-    """The derivative d of a function whose value v may have overflowed."""
-    return m.where(abs(v) == math.inf, m.copysign(BIG, d), d)
 
 
 # Operators.
@@ -38,18 +24,18 @@ def sub(m, a, b):
 
 
 def mul(m, a, b):
-    return a * b, b, a
+    return a * b, IfMoving(b), IfMoving(a)
 
 
 def truediv(m, a, b):
     ratio = a / b
-    return ratio, 1.0 / b, -ratio / b
+    return ratio, IfMoving(1.0 / b), settling(-ratio / b)
 
 
 def mod(m, a, b):
     """Python's, with the sign of b."""
     rest = m.mod(a, b)
-    return rest, 1.0, -m.floor((a - rest) / b + 0.5)
+    return rest, 1.0, settling(-m.floor((a - rest) / b + 0.5))
 
 
 def neg(m, a):
@@ -63,9 +49,10 @@ def pos(m, a):
 def pow(m, a, b):
     """A negative base has no derivative by its exponent, which need not move."""
     v = m.pow(a, b)
-    by_a = m.where(b == 0.0, 0.0, b * m.pow(a, b - 1.0))
-    by_b = m.where((a == 0.0) & (b >= 0.0), 0.0, v * m.log(a))
-    return v, tamed(m, v, by_a), IfMoving(tamed(m, v, by_b))
+    by_a, by_b = b * m.pow(a, b - 1.0), m.where(v == 0.0, 0.0, v * m.log(a))
+    by_b = m.where((a == 0.0) & (b == 0.0), 0.0, by_b)
+    still = (b == 0.0) | ((by_a == 0.0) & (abs(a) == math.inf))
+    return v, IfMoving(by_a, still), IfMoving(by_b, by_b == 0.0)
 
 
 # Choices. At a tie the first argument is taken, as Python does.
@@ -81,7 +68,7 @@ def copysign(m, a, b):
 
 
 def _choose(m, first, a, b):
-    return m.where(first, a, b), m.where(first, 1.0, 0.0), m.where(first, 0.0, 1.0)
+    return m.where(first, a, b), Chosen(first), Chosen(~first)
 
 
 def larger(m, a, b):
@@ -114,12 +101,7 @@ def clip(m, x, low, high):
     """NumPy's: the upper bound wins where the bounds cross; NaN passes."""
     below, above = x < low, m.where(x < low, low, x) > high
     v = m.where(above, high, m.where(below, low, x))
-    return (
-        v,
-        m.where(above | below, 0.0, 1.0),
-        m.where(below & ~above, 1.0, 0.0),
-        m.where(above, 1.0, 0.0),
-    )
+    return v, Chosen(~(above | below)), Chosen(below & ~above), Chosen(above)
 
 
 # Exponentials and logarithms.
@@ -127,65 +109,66 @@ def clip(m, x, low, high):
 
 def exp(m, x):
     v = m.exp(x)
-    return v, tamed(m, v, v)
+    return v, settling(v)
 
 
 def exp2(m, x):
     v = m.exp2(x)
-    return v, tamed(m, v, v * LN2)
+    return v, settling(v * LN2)
 
 
 def expm1(m, x):
     v = m.expm1(x)
-    return v, tamed(m, v, m.exp(x))
+    return v, settling(m.exp(x))
 
 
 def log(m, x):
-    return m.log(x), 1.0 / x
+    return m.log(x), settling(1.0 / x)
 
 
 def log2(m, x):
-    return m.log2(x), 1.0 / (x * LN2)
+    return m.log2(x), settling(1.0 / (x * LN2))
 
 
 def log10(m, x):
-    return m.log10(x), 1.0 / (x * LN10)
+    return m.log10(x), settling(1.0 / (x * LN10))
 
 
 def log1p(m, x):
-    return m.log1p(x), 1.0 / (1.0 + x)
+    return m.log1p(x), settling(1.0 / (1.0 + x))
 
 
 def logaddexp(m, a, b):
     high, low = m.where(a > b, a, b), m.where(a > b, b, a)
     gap = m.where(a == b, 0.0, low - high)  # both may be infinite
     v = high + m.log1p(m.exp(gap))
-    return v, m.exp(m.where(a == v, 0.0, a - v)), m.exp(m.where(b == v, 0.0, b - v))
+    by_a, by_b = (m.exp(m.where(x == v, 0.0, x - v)) for x in (a, b))
+    return v, settling(by_a), settling(by_b)
 
 
 def sqrt(m, x):
-    """At 0 infinite, but 0 where x does not move: the middle of sqrt(x x), exact for sqrt(x^4)."""
+    """At 0 infinite, but 0 where x does not move: the middle of sqrt(x²), exact for sqrt(x⁴)."""
     v = m.sqrt(x)
-    return v, IfMoving(0.5 / v)
+    return v, settling(0.5 / v)
 
 
 def cbrt(m, x):
     v = m.cbrt(x)
-    return v, 1.0 / (3.0 * v * v)
+    return v, settling(1.0 / (3.0 * v * v))
 
 
 def square(m, x):
-    return x * x, x + x
+    return x * x, IfMoving(x + x)
 
 
 def reciprocal(m, x):
-    return 1.0 / x, -1.0 / (x * x)
+    return 1.0 / x, settling(-1.0 / (x * x))
 
 
 def hypot(m, a, b):
     v = m.hypot(a, b)
     by = m.where(v == 0.0, 1.0, v)  # at the tip of the cone the derivative is taken as 0
-    return v, a / by, b / by
+    return v, IfMoving(a / by), IfMoving(b / by)
 
 
 # Circular and hyperbolic functions.
@@ -205,47 +188,48 @@ def tan(m, x):
 
 
 def asin(m, x):
-    return m.asin(x), 1.0 / m.sqrt((1.0 - x) * (1.0 + x))
+    return m.asin(x), IfMoving(1.0 / m.sqrt((1.0 - x) * (1.0 + x)))
 
 
 def acos(m, x):
-    return m.acos(x), -1.0 / m.sqrt((1.0 - x) * (1.0 + x))
+    return m.acos(x), IfMoving(-1.0 / m.sqrt((1.0 - x) * (1.0 + x)))
 
 
 def atan(m, x):
-    return m.atan(x), 1.0 / (1.0 + x * x)
+    return m.atan(x), settling(1.0 / (1.0 + x * x))
 
 
 def atan2(m, y, x):
     h = m.hypot(x, y)
-    return m.atan2(y, x), x / h / h, -y / h / h
+    far = h == math.inf
+    return m.atan2(y, x), IfMoving(x / h / h, far), IfMoving(-y / h / h, far)
 
 
 def sinh(m, x):
     v = m.sinh(x)
-    return v, tamed(m, v, m.cosh(x))
+    return v, IfMoving(m.cosh(x))
 
 
 def cosh(m, x):
     v = m.cosh(x)
-    return v, tamed(m, v, m.sinh(x))
+    return v, IfMoving(m.sinh(x))
 
 
 def tanh(m, x):
     v, e = m.tanh(x), m.exp(-2.0 * abs(x))  # 1 - v v would lose its digits where v is near 1
-    return v, 4.0 * e / ((1.0 + e) * (1.0 + e))
+    return v, settling(4.0 * e / ((1.0 + e) * (1.0 + e)))
 
 
 def asinh(m, x):
-    return m.asinh(x), 1.0 / m.hypot(x, 1.0)
+    return m.asinh(x), settling(1.0 / m.hypot(x, 1.0))
 
 
 def acosh(m, x):
-    return m.acosh(x), 1.0 / (m.sqrt(x - 1.0) * m.sqrt(x + 1.0))
+    return m.acosh(x), settling(1.0 / (m.sqrt(x - 1.0) * m.sqrt(x + 1.0)))
 
 
 def atanh(m, x):
-    return m.atanh(x), 1.0 / ((1.0 - x) * (1.0 + x))
+    return m.atanh(x), IfMoving(1.0 / ((1.0 - x) * (1.0 + x)))
 
 
 def radians(m, x):
@@ -260,26 +244,26 @@ def degrees(m, x):
 
 
 def erf(m, x):
-    return m.erf(x), (2.0 / math.sqrt(math.pi)) * m.exp(-x * x)
+    return m.erf(x), settling((2.0 / math.sqrt(math.pi)) * m.exp(-x * x))
 
 
 def erfc(m, x):
-    return m.erfc(x), (-2.0 / math.sqrt(math.pi)) * m.exp(-x * x)
+    return m.erfc(x), settling((-2.0 / math.sqrt(math.pi)) * m.exp(-x * x))
 
 
 def gamma(m, x):
     v = m.gamma(x)
-    return v, tamed(m, v, v * m.digamma(x))
+    return v, IfMoving(v * m.digamma(x))
 
 
 def lgamma(m, x):
-    return m.lgamma(x), m.digamma(x)
+    return m.lgamma(x), IfMoving(m.digamma(x))
 
 
 def fmod(m, a, b):
     """C's remainder, with the sign of a."""
     rest = m.fmod(a, b)
-    return rest, 1.0, -m.floor((a - rest) / b + 0.5)
+    return rest, 1.0, settling(-m.floor((a - rest) / b + 0.5))
 
 
 OPERATORS = {f.__name__: f for f in (add, sub, mul, truediv, mod, pow, neg, pos)}

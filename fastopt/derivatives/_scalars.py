@@ -15,7 +15,7 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt.derivatives import _dual, _emit, _lazy, _rules
+from fastopt.derivatives import _dual, _emit, _lazy, _rules, _slopes
 from fastopt.derivatives._dual import Dual, DualArray
 from fastopt.derivatives._lazy import Frozen, Lazy
 
@@ -181,9 +181,9 @@ def _literal_power(context, builder, sig, args):
             return m.constant(1.0), 0.0
         below = _product(m, x, abs(power) - 1)
         if power > 0:
-            return below * x, float(power) * below
+            return below * x, 1.0 if power == 1 else _slopes.IfMoving(float(power) * below)
         v = 1.0 / (below * x)
-        return v, float(power) * v / x
+        return v, _slopes.settling(float(power) * v / x)
 
     return _emit.apply(context, builder, rule, kind, [kind], args[:1])
 

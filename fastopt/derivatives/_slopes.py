@@ -1,0 +1,25 @@
+"""Derivatives of rules that are more than a factor: they may be infinite, or a choice."""
+
+from typing import Any, NamedTuple
+
+
+class IfMoving(NamedTuple):
+    """A derivative that may be infinite or undefined, and counts only where something moves.
+
+    A partial that is zero stays zero. `dead` says where the function stands still, however steep
+    its argument is: 1 / (1 + exp(-x)) where exp overflows.
+    """
+
+    derivative: Any
+    dead: Any = None
+
+
+class Chosen(NamedTuple):
+    """A derivative that is 1 where `condition` holds, and 0 elsewhere."""
+
+    condition: Any
+
+
+def settling(d):
+    """The derivative d of a function that has nowhere slope zero but where it has settled."""
+    return IfMoving(d, d == 0.0)
