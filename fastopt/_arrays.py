@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import _dispatch
-from fastopt._fields import is_elsewhere
+from fastopt._arguments import is_elsewhere
 from fastopt.targets import _device_arrays
 
 DTYPES = np.dtype(np.float32), np.dtype(np.float64)

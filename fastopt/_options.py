@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt import rules, schedules
+from fastopt import _arguments, rules, schedules
 from fastopt._run import Limits
 from fastopt._save import path_of
 
@@ -161,15 +161,23 @@ def number(name, value: Any, least, most=math.inf):
         return value
     kinds = numbers.Real, np.number, np.ndarray
     single = isinstance(value, kinds) and not isinstance(value, bool)
-    if not single or np.asarray(value).shape or np.iscomplexobj(np.asarray(value)):
+    exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # a Fraction, say
+    if not single or (not exact and not _is_real(np.asarray(value))) or np.ma.is_masked(value):
         raise TypeError(f"{name} must be one real number, not {value!r}")
-    if not least <= value <= most:  # NaN too
+    try:
+        found = float(value)
+    except OverflowError:
+        if value > 0:
+            raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
+        found = -math.inf
+    if not least <= found <= most:  # NaN too
         span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
         raise ValueError(f"{name} = {value!r}; it must be {span}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
+    return found
+
+
+def _is_real(array):
+    return not array.shape and array.dtype.kind in "fiu"
 
 
 def option(name, value, default):
@@ -241,7 +249,7 @@ def _above_zero(name, value):
 
 
 def _steps(steps):
-    steps = np.asarray(steps)
+    steps = _arguments.plain("finite_diff_rel_step", steps)
     if steps.dtype.kind not in "fiu" or not np.all((steps > 0) & np.isfinite(steps)):
         raise ValueError(f"finite_diff_rel_step = {steps}; it must be positive numbers")
     return steps

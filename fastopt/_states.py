@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt import _arrays, _settings
-from fastopt._fields import is_elsewhere
+from fastopt._arguments import is_elsewhere
 from fastopt._tree import Tree
 from fastopt.targets._prepared import Group
 

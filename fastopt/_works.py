@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastopt import _arrays, rules
+from fastopt._arguments import is_elsewhere
 from fastopt._arrays import is_torch, on_host
-from fastopt._fields import is_elsewhere
 from fastopt.rules import _around
 from fastopt.targets import _device_arrays, cpu
 
