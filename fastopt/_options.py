@@ -128,9 +128,13 @@ def _complete(rule, given, dtype):
         maxiter=whole(limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0)),
         maxfev=whole(limit("maxfev", 50_000.0, math.inf)),
     )
+    chosen = kind(**own)
+    require_held(chosen, dtype)
+    if type(schedule) in schedules.KINDS:
+        require_held(schedule, dtype)
     steps = given.get("finite_diff_rel_step")
     return Options(
-        rule=kind(**own),
+        rule=chosen,
         schedule=schedule,
         limits=limits,
         maxtime=limit("maxtime", math.inf, math.inf),
@@ -178,6 +182,22 @@ def number(name, value: Any, least, most=math.inf):
 
 def _is_real(array):
     return not array.shape and array.dtype.kind in "fiu"
+
+
+def require_held(options, dtype):
+    """Raise for an option that the element type cannot hold: it would write NaN or inf."""
+    limits = np.finfo(dtype)
+    most, least = float(limits.max), 0.5 * float(limits.smallest_subnormal)
+    for name, value in zip(options._fields, options, strict=True):
+        if isinstance(value, bool) or value in (math.inf, 0.0):
+            continue
+        if abs(value) > most or (name == "eps" and value <= least):
+            said = {"rate": "learning_rate", "decay": "weight_decay", "shrink": "weight_decay"}
+            raise ValueError(
+                f"{said.get(name, name)} = {value:g} is {'zero' if value <= least else 'inf'} in "
+                f"{limits.dtype}, the type of the parameters; it must be "
+                + (f"at least {2 * least:.2g}" if value <= least else f"at most {most:.2g}")
+            )
 
 
 def option(name, value, default):
