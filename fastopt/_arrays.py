@@ -1,13 +1,15 @@
 """Arrays of anyone's, on the host or on a device: views without copies, and new ones like them."""
 
+import math
 import sys
 from typing import Any
 
 import numpy as np
 
 from fastopt import _dispatch
-from fastopt._fields import is_elsewhere
+from fastopt._arguments import is_elsewhere
 from fastopt.targets import _device_arrays
+from fastopt.targets._prepared import are_far
 
 DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 ACCEPTED = "arrays of float32 or float64 are accepted (NumPy, CuPy, PyTorch, Numba, DLPack)"
@@ -91,6 +93,22 @@ def to_host(array):
     if not is_elsewhere(array):
         return np.array(on_host(array, "an array"))
     return cuda_for(array).adopt("an array", detached(array)).copy_to_host()
+
+
+def place(array):
+    """Return the address of an array's first element."""
+    if not is_elsewhere(array):
+        return on_host(array, "an array").ctypes.data
+    simulated = cuda_for(array).simulated()
+    return _device_arrays.view(detached(array), "an array", host=simulated).address
+
+
+def are_others(before, now):
+    """Return True if none of these arrays lies where it did, and their values are far away."""
+    full = [pair for pair in zip(before, now, strict=True) if math.prod(pair[0].shape)]
+    if any(place(old) == place(new) for old, new in full):
+        return False
+    return are_far(*([to_host(array) for array in part] for part in (before, now)))
 
 
 def layout(array, name):

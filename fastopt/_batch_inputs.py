@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt import _compile, _feed, _fields, _tables
+from fastopt import _arguments, _compile, _feed, _fields, _tables
 from fastopt._feed import Given
 from fastopt._inputs import boxes_of, floats
 
@@ -46,7 +46,7 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None):
         columns = {}
     chosen = _tables.parse(rule, shared, columns, tol, starts.dtype)
     tables = _tables.tables(chosen, columns)
-    args = args if isinstance(args, tuple) else (args,)
+    args = _arguments.ready(args if isinstance(args, tuple) else (args,))
     for k, value in enumerate(args):
         if not any(map(_fields.is_elsewhere, _fields.leaves(value))):
             kind_of(f"args[{k}]", value)

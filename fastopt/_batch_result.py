@@ -5,7 +5,7 @@ from scipy.optimize import OptimizeResult
 
 from fastopt import _result
 from fastopt._feed import Results
-from fastopt._status import SHORT, SUCCESS
+from fastopt._status import NEGATIVE_RATE, SHORT, SUCCESS
 
 
 class BatchResult(OptimizeResult):
@@ -33,6 +33,9 @@ def build(results, shape, jac_method, device):
     for name in ("x", "jac", "x_last"):
         fields[name] = fields[name].reshape(-1, *shape)
     status = fields.pop("status")
+    if (uphill := status == NEGATIVE_RATE).any():
+        b = int(np.argmax(uphill))
+        raise _result.negative_rate(int(results.nit[b]) + 1, f" in problem {b}")
     return BatchResult(
         **fields,
         status=status,

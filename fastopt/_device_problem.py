@@ -6,7 +6,7 @@ import functools
 import numpy as np
 
 from fastopt import _compile, _options, _result, rules
-from fastopt._fields import is_elsewhere
+from fastopt._arguments import is_elsewhere
 from fastopt._inputs import inside, sides_of, start_point
 from fastopt._objective import name_of
 from fastopt._problem import Problem

@@ -8,7 +8,7 @@ FASTOPT_DEVICE
 
 import os
 
-from fastopt._fields import is_elsewhere
+from fastopt._arguments import is_elsewhere
 
 DEVICES = ("auto", "cpu", "cuda")
 # A batch of host arrays goes to a GPU by itself from so many problems, and so many numbers among

@@ -20,7 +20,8 @@ from fastopt._open import (
     real,
     sum_of_values,
 )
-from fastopt._status import NONFINITE, RUNNING
+from fastopt._run import INF
+from fastopt._status import NEGATIVE_RATE, NONFINITE, NONFINITE_RATE, RUNNING
 
 # Rows that memory is asked for ahead of time: without, a pass over 20 MB in random order takes
 # three times as long.
@@ -64,6 +65,10 @@ def advance(record, points, part, state, options, schedule, data, plan, steps):
     if nit == 0.0:
         fill(state, x.size, accumulator(options))
     while status == RUNNING and row < n and nit < until:
+        eta = rate(schedule, nit + 1.0)
+        if not 0.0 <= eta < INF:
+            status = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
+            break
         first, last = int(row), min(int(row) + plan.batch, n)
         if plan.shuffle:
             ahead = max(AHEAD, plan.batch)
@@ -74,7 +79,6 @@ def advance(record, points, part, state, options, schedule, data, plan, steps):
             status = NONFINITE
             break
         nit += 1.0
-        eta = rate(schedule, nit)
         c, carry = coefficients(options, eta, nit, carry)
         if plan.decay > 0.0:
             shrink(x, eta * plan.decay)

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-KINDS = "biufc"
-CUDA = 2, 13  # devices of DLPack: GPU, managed
+from fastopt import _arguments
+from fastopt._arguments import is_elsewhere
 
 
 class Ragged(NamedTuple):
@@ -39,8 +39,8 @@ def _field(name, value, adopt):
         if array.ndim == 0:
             raise ValueError(f"{name} is one number; it must be an array with a row a problem")
         return array
-    if hasattr(value, "__array__") and not np.ma.isMaskedArray(value):  # a Series, say
-        value = np.asarray(value)
+    if hasattr(value, "__array__") and not isinstance(value, np.ndarray):  # a Series, say
+        value = _arguments.converted(name, value)
     listed = isinstance(value, list) and (not value or any(hasattr(r, "__len__") for r in value))
     if listed or _holds_objects(value):
         return _ragged(name, list(value))
@@ -56,21 +56,14 @@ def _holds_objects(value):
 
 def _plain(name, value):
     """An array that Numba takes; no copy where it is one."""
-    if np.ma.isMaskedArray(value):
-        raise TypeError(f"{name} is masked; fill it, and give weights as a field of their own")
     try:
-        array = np.asarray(value)
+        array = _arguments.plain(name, value)
     except ValueError:
         raise ValueError(
             f"{name} has rows of unequal lengths; give it as a list of arrays"
         ) from None
-    if array.dtype.kind not in KINDS or array.dtype in (np.float16, np.longdouble, np.clongdouble):
-        raise TypeError(
-            f"{name} has dtype {array.dtype}; numbers are accepted: float64, float32, integers, "
-            "booleans, complex"
-        )
-    native = array.dtype.newbyteorder("=")
-    return array.astype(native) if array.dtype != native or not array.flags.aligned else array
+    _arguments.require_numbers(name, array.dtype)
+    return _arguments.array(name, array)
 
 
 def _ragged(name, items):
@@ -88,15 +81,6 @@ def _ragged(name, items):
     starts = np.cumsum([0] + [row.size for row in rows[:-1]], dtype=np.int64)
     shapes = np.array([row.shape for row in rows], np.int64)
     return Ragged(flat, starts, tuple(np.ascontiguousarray(axis) for axis in shapes.T))
-
-
-def is_elsewhere(value):
-    """Whether this is an array on a device."""
-    if isinstance(value, np.ndarray | np.generic | int | float | list | tuple):
-        return False
-    if hasattr(value, "__cuda_array_interface__") or hasattr(value, "copy_to_host"):
-        return True
-    return hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] in CUDA
 
 
 def leaves(value):

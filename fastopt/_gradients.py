@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fastopt import _arguments
+from fastopt._compile import is_compiled
 from fastopt._inputs import start_point
 from fastopt._minimize import minimize
 from fastopt.derivatives import _plain
@@ -92,6 +94,8 @@ def compare_grad(fun, x0, args=(), *, jac=None):
 
     x = start_point(x0)
     args = args if isinstance(args, tuple) else (args,)
+    if is_compiled(fun) or is_compiled(jac):
+        args = _arguments.ready(args)
     g = np.asarray(_gradient(fun, x, args, jac))
     if g.size != x.size:
         raise ValueError(f"the gradient has shape {g.shape}; x0 has shape {x.shape}")

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from fastopt import _result
-from fastopt._fields import is_elsewhere
+from fastopt import _arguments, _result
+from fastopt._arguments import is_elsewhere
 
 
 def start_point(x0):
@@ -22,10 +22,8 @@ def start_point(x0):
 
 def floats(x0):
     """x0 as an array of float64 or float32; no copy where it is one."""
-    if np.ma.is_masked(x0):
-        raise TypeError("x0 is masked; give every component a value")
     try:
-        x = np.asarray(x0)
+        x = _arguments.plain("x0", x0)
     except ValueError:
         raise ValueError("x0 has rows of unequal lengths; it must be an array") from None
     dtype = np.dtype(np.float64) if x.dtype.kind in "iu" else x.dtype.newbyteorder("=")
@@ -33,7 +31,8 @@ def floats(x0):
     if x.dtype not in (np.float32, np.float64):
         raise TypeError(
             f"x0 has dtype {x.dtype}; float64, float32 and integers are accepted"
-            + (" (minimise over real and imaginary parts)" if x.dtype.kind == "c" else "")
+            + ("; minimise over real and imaginary parts" if x.dtype.kind == "c" else "")
+            + ("; convert with .astype(float)" if x.dtype.kind in "fbO" else "")
         )
     return x
 
@@ -84,9 +83,11 @@ def boxes_of(bounds, x, shape):
 def _real(name, value):
     """An array of float64."""
     try:
-        if np.iscomplexobj(value):
+        array = _arguments.unmasked(name, value)
+        array = np.asarray(array)
+        if array.dtype.kind not in "fiuO":
             raise TypeError
-        return np.asarray(value, float)
+        return array.astype(float)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be arrays of real numbers, not {value!r}") from None
 
@@ -96,9 +97,9 @@ def sides_of(bounds, shape):
     size = math.prod(shape)
     try:
         if hasattr(bounds, "lb"):
-            sides = [np.broadcast_to(np.asarray(b, float), shape) for b in (bounds.lb, bounds.ub)]
+            sides = [np.broadcast_to(_real("bounds", b), shape) for b in (bounds.lb, bounds.ub)]
         else:
-            sides = np.array([_pair(*pair) for pair in bounds], float)
+            sides = _real("bounds", [_pair(*pair) for pair in bounds])
             if sides.shape != (size, 2):
                 raise ValueError
             sides = sides.T

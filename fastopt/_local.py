@@ -6,8 +6,9 @@ import time
 import numpy as np
 
 from fastopt import _dispatch
+from fastopt._arguments import is_elsewhere
 from fastopt._feed import Results
-from fastopt._fields import Ragged, is_elsewhere
+from fastopt._fields import Ragged
 from fastopt._minimize import compiled_problem
 from fastopt._objective import build, check_complex_step, check_indices
 from fastopt._problem import SLICE, Problem

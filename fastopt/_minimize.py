@@ -123,6 +123,7 @@ def minimize(
         checkpoint = _checkpoint.Checkpoint(chosen.checkpoint, _checkpoint.problem_of(*decisive))
     problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
     if problem.objective.compiled:
+        args = problem.objective.data[0]  # as compiled code reads them
         _objective.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
@@ -148,7 +149,9 @@ def _problem(fun, jac, args, rule, x0, box, chosen, target):
         objective = _objective.build(fun, jac, args, chosen, x0, interpreted)
         return Problem(rule, x0, box, chosen, objective, target)
 
-    problem = build(jac, interpreted=isinstance(jac, str) and not _objective.can_be_compiled(fun))
+    problem = build(
+        jac, interpreted=isinstance(jac, str) and not _objective.can_be_compiled(fun, args)
+    )
     if problem.objective.method != "autodiff" or not problem.objective.compiled:
         return problem
     try:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastopt import _compile, _search, _textbook, derivatives, schedules
+from fastopt import _arguments, _compile, _search, _textbook, derivatives, schedules
 from fastopt._compile import is_compiled, numba_config
 from fastopt.derivatives import _plain
 
@@ -70,9 +70,13 @@ def name_of(method):
     return "jac" if method == "callable" else method
 
 
-def can_be_compiled(fun):
-    """Whether Numba may be tried: it is on, and this is a function it takes."""
-    return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
+def can_be_compiled(fun, args):
+    """Whether Numba may be tried: it is on, and these are a function and arguments it takes."""
+    if numba_config.DISABLE_JIT:
+        return False
+    return is_compiled(fun) or (
+        isinstance(fun, FunctionType) and _arguments.why_unready(args) is None
+    )
 
 
 def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
@@ -85,6 +89,9 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         fun = _compile.as_compiled(fun, "fun")
     value, gradient, power = derivatives.METHODS[method]
     compiled = _compile.is_compiled(fun) and (method != "callable" or _compile.is_compiled(jac))
+    args = tuple(args)
+    if _compile.is_compiled(fun) or _compile.is_compiled(jac):
+        args = _arguments.ready(args)
     bindings = {
         "value": value,
         "gradient": gradient,
@@ -92,7 +99,7 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         "propose": (_search if schedule is None else _textbook).propose,
         "judge": (_search if schedule is None else _textbook).judge,
     }
-    data = (tuple(args), ()) if method == "autodiff" else (tuple(args),)
+    data = (args, ()) if method == "autodiff" else (args,)
     if compiled:
         from fastopt.derivatives import _duals, _explain, _names  # what takes time to import
 
@@ -100,7 +107,7 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         if method == "autodiff":
             dual, scratch = _duals.choose(x, args, fast, by_rows)
             bindings.update(_duals.SEEDS, DUAL=dual, CHUNK=dual.size)
-            data = tuple(args), scratch
+            data = args, scratch
             if dual.size >= x.size:
                 bindings["gradient"] = derivatives.already
         names = _names.meanings(dual, fast)

@@ -57,6 +57,7 @@ class Optimizer(Saved):
         self._state: Any = None
         self._work: Any = None
         self._alone: Any = None  # the same for a single small array, in one call
+        self._stepped: Any = None  # the work of the last step
 
     def _settings(self, *keys):
         given = dict(self._given)
@@ -82,14 +83,13 @@ class Optimizer(Saved):
     def learning_rate(self, rate):
         before, self._given = self._given, {**self._given, "learning_rate": rate}
         try:
-            self._sets = {keys: self._settings(*keys) for keys in self._sets}
+            sets = {keys: self._settings(*keys) for keys in self._sets}
+            if self._state is not None:
+                self._state.follow(sets)
         except Exception:
             self._given = before
             raise
-        if self._state is not None:
-            for group, keys in zip(self._state.groups, self._state.keys, strict=True):
-                group.numbers[:-2] = self._sets[keys].options
-        self._work = self._alone = None
+        self._sets, self._work, self._alone = sets, None, None
 
     def step(self, params, grads):
         """Move the parameters one step, in place.
@@ -98,7 +98,8 @@ class Optimizer(Saved):
         ----------
         params, grads : array, or list, tuple or dict of arrays, nested as one likes
             Of float32 or float64, on the host or all on one device. `grads` has the structure,
-            shapes and dtypes of `params`.
+            shapes and dtypes of `params`. Other parameters than in the step before, far from it (in
+            other arrays, half of the norm away), begin anew as after `reset`, with a warning.
 
         Raises
         ------
@@ -157,6 +158,9 @@ class Optimizer(Saved):
             raise TypeError("rows and sparse gradients are for arrays of the host")
         work = _rows.Rows(state.tree, state.layout)
         work.prepare(params, grads, more, touched, state, self._row_wise)
+        if not self._follows(work):
+            self._touch(params, grads, touched, *more)
+            return
         self._keep(work, state)
         self._advance(work)
 
@@ -210,6 +214,8 @@ class Optimizer(Saved):
         state = self._state or self._begin(params)
         work = (_works.Device if state.device else _works.Host)(state.tree, state.layout)
         work.prepare(params, grads, state.slots, state.groups)
+        if not self._follows(work):
+            return self._prepare(params, grads)
         self._keep(work, state)
         if work.alone is not None and self._clip_norm == math.inf:
             self._alone = work.alone, *work.clocks[0][:2], work.checks

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt import rules, schedules
+from fastopt import _arguments, rules, schedules
 from fastopt._run import Limits
 from fastopt._save import path_of
 
@@ -128,9 +128,13 @@ def _complete(rule, given, dtype):
         maxiter=whole(limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0)),
         maxfev=whole(limit("maxfev", 50_000.0, math.inf)),
     )
+    chosen = kind(**own)
+    require_held(chosen, dtype)
+    if type(schedule) in schedules.KINDS:
+        require_held(schedule, dtype)
     steps = given.get("finite_diff_rel_step")
     return Options(
-        rule=kind(**own),
+        rule=chosen,
         schedule=schedule,
         limits=limits,
         maxtime=limit("maxtime", math.inf, math.inf),
@@ -161,15 +165,39 @@ def number(name, value: Any, least, most=math.inf):
         return value
     kinds = numbers.Real, np.number, np.ndarray
     single = isinstance(value, kinds) and not isinstance(value, bool)
-    if not single or np.asarray(value).shape or np.iscomplexobj(np.asarray(value)):
+    exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # a Fraction, say
+    if not single or (not exact and not _is_real(np.asarray(value))) or np.ma.is_masked(value):
         raise TypeError(f"{name} must be one real number, not {value!r}")
-    if not least <= value <= most:  # NaN too
+    try:
+        found = float(value)
+    except OverflowError:
+        if value > 0:
+            raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
+        found = -math.inf
+    if not least <= found <= most:  # NaN too
         span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
         raise ValueError(f"{name} = {value!r}; it must be {span}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
+    return found
+
+
+def _is_real(array):
+    return not array.shape and array.dtype.kind in "fiu"
+
+
+def require_held(options, dtype):
+    """Raise for an option that the element type cannot hold: it would write NaN or inf."""
+    limits = np.finfo(dtype)
+    most, least = float(limits.max), 0.5 * float(limits.smallest_subnormal)
+    for name, value in zip(options._fields, options, strict=True):
+        if isinstance(value, bool) or value in (math.inf, 0.0):
+            continue
+        if abs(value) > most or (name == "eps" and value <= least):
+            said = {"rate": "learning_rate", "decay": "weight_decay", "shrink": "weight_decay"}
+            raise ValueError(
+                f"{said.get(name, name)} = {value:g} is {'zero' if value <= least else 'inf'} in "
+                f"{limits.dtype}, the type of the parameters; it must be "
+                + (f"at least {2 * least:.2g}" if value <= least else f"at most {most:.2g}")
+            )
 
 
 def option(name, value, default):
@@ -241,7 +269,7 @@ def _above_zero(name, value):
 
 
 def _steps(steps):
-    steps = np.asarray(steps)
+    steps = _arguments.plain("finite_diff_rel_step", steps)
     if steps.dtype.kind not in "fiu" or not np.all((steps > 0) & np.isfinite(steps)):
         raise ValueError(f"finite_diff_rel_step = {steps}; it must be positive numbers")
     return steps

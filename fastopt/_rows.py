@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt import _arguments
 from fastopt._arrays import is_sparse, is_torch, on_host
 from fastopt._works import Host, coefficients
 from fastopt.targets import cpu
@@ -18,7 +19,7 @@ class Touched(NamedTuple):
 
 def of_rows(x, grad, indices, name):
     """Rows `indices` of x, those that occur more than once with the sum of their gradients."""
-    rows, g = np.asarray(indices), on_host(grad, name)
+    rows, g = _arguments.plain("indices", indices), on_host(grad, name)
     if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
         raise TypeError(f"indices must be vectors of whole numbers, not {indices!r}")
     if x.ndim == 0 or (g.shape, g.dtype) != ((rows.size, *x.shape[1:]), x.dtype):

@@ -1,5 +1,6 @@
-"""Optimizer objects as plain data: saved, restored, copied, sent to other processes."""
+"""The state of optimizer objects: begun anew, saved, restored, copied, sent to other processes."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,39 @@ class Saved:
     skipped: int
     _state: Any
     _loaded: Any
+    _stepped: Any
     _set_up: Any  # makes what follows from the options, and forgets the arrays
+
+    def reset(self):
+        """Forget all steps: their moments, `t` and `skipped`. Do so before another fit.
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> opt, x = fastopt.Adam(0.1), np.ones(2)
+        >>> opt.step(x, x)
+        >>> opt.reset()
+        >>> opt.t
+        0
+        """
+        self._loaded, self.t, self.skipped = None, 0, 0
+        self._set_up()
+
+    def _follows(self, work):
+        """Return True if a step goes on with the parameters of the last one; else `reset`."""
+        before = self._stepped
+        others = before is not None and _arrays.are_others(before.xs, work.xs)
+        if others:
+            warnings.warn(
+                f"params are other arrays than in the step before: {type(self).__name__} begins "
+                "anew, as after reset(), without the moments of those. To go on with new values, "
+                "write into the arrays (x[:] = ...), or use init and update.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            self.reset()
+        self._stepped = work
+        return not others
 
     def state_dict(self):
         """All that the steps have made: a dict of numbers, strings and NumPy arrays (copies)."""
@@ -58,7 +91,7 @@ class Saved:
         self._set_up()
 
     def __getstate__(self):
-        left_out = "_rule", "_sets", "_state", "_work", "_alone"
+        left_out = "_rule", "_sets", "_state", "_work", "_alone", "_stepped"
         own = {name: value for name, value in vars(self).items() if name not in left_out}
         return {**own, "_loaded": self.state_dict()["arrays"] or None}
 

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 
-from fastopt import _fields, _local, rules
+from fastopt import _arguments, _fields, _local, rules
 from fastopt._compile import dumps, loads, thread_limit
 from fastopt._run import Failed
 from fastopt._status import MAXTIME, NOT_RUN, STOPPED
@@ -150,7 +150,7 @@ def task_of(fun, jac, rule, args):
 def task_from(task):
     """In a worker: once, so that nothing is compiled twice."""
     function, args = map(loads, task)
-    return *function, args
+    return *function, _arguments.ready(args)
 
 
 def work(task, part, threads, until, flag):

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt import _arrays, _settings
-from fastopt._fields import is_elsewhere
+from fastopt import _arrays, _options, _settings
+from fastopt._arguments import is_elsewhere
 from fastopt._tree import Tree
 from fastopt.targets._prepared import Group
 
@@ -21,6 +21,14 @@ class State(NamedTuple):
     groups: list  # Group
     keys: list  # of each group, which of the user's groups its arrays belong to
     slots: list
+
+    def follow(self, sets):
+        """Take other settings, or none of them if an element type cannot hold one."""
+        both = list(zip(self.groups, self.keys, strict=True))
+        for group, keys in both:
+            _options.require_held(sets[keys].options, group.dtype)
+        for group, keys in both:
+            group.numbers[:-2] = sets[keys].options
 
     def packed(self):
         """The slots by the names of the arrays, and beside them the carry."""
@@ -62,6 +70,7 @@ def begin(params, rule, sets, settings_for, groups, row_wise, packed=None):
     slots: list = []
     for k, (leaf, key) in enumerate(zip(leaves, keys, strict=True)):
         name, options, uses = tree.names[k], sets[key].options, sets[key].uses
+        _options.require_held(options, layout[k][1])
         own = packed and packed[name]
         carry = own["carry"] if own else 1.0
         group = made.setdefault((key, layout[k][1], carry), [])

@@ -14,6 +14,8 @@ EARLY = 9.0
 STOPPED = 99.0
 NONFINITE = -1.0
 NO_STEP = -2.0
+NONFINITE_RATE = -3.0
+NEGATIVE_RATE = -4.0  # an error when it comes to the user
 
 MESSAGES = {
     0: "Converged: the largest component of the projected gradient is below gtol.",
@@ -32,6 +34,7 @@ MESSAGES = {
     -2: "No step along the descent direction reduces the function: the gradient is wrong, or only "
     "as good as its differences (try jac='3-point'), or the function has a kink or noise here "
     "(a fixed learning rate with a schedule does not mind).",
+    -3: "The schedule's learning_rate(t) is not finite (NaN or inf) at the next step, t = nit + 1.",
 }
 # In the summary of a batch.
 SHORT = {
@@ -43,5 +46,6 @@ SHORT = {
     99: "stopped by the callback",
     -1: "not finite",
     -2: "without a step that reduces the function",
+    -3: "at a learning rate that is not finite",
 }
 SUCCESS = (0, 2, 3, 8, 9)

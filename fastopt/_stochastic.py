@@ -1,6 +1,6 @@
 """`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
 
-from fastopt import _inputs, _options, _stochastic_inputs
+from fastopt import _arguments, _inputs, _options, _stochastic_inputs
 from fastopt._training import Training
 
 
@@ -120,7 +120,7 @@ def minimize_stochastic(
     ([2.1, -1.0, -0.1], 'All epochs are done.')
     """
     rule = _options.find_rule(method)
-    args = args if isinstance(args, tuple) else (args,)
+    args = _arguments.ready(args if isinstance(args, tuple) else (args,))
     x0 = _stochastic_inputs.start_point(x0)
     chosen, decay = _stochastic_inputs.options_of(rule, options, x0.dtype)
     fun, jac, way = _stochastic_inputs.functions(fun, jac, vectorized)

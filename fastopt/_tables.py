@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastopt import _options, rules
+from fastopt import _arguments, _options, rules
 from fastopt._run import Limits
 
 
@@ -17,7 +17,7 @@ def columns_of(options, tol):
         tol = None
     for name, value in list(shared.items()):
         if name != "finite_diff_rel_step" and _is_column(value):
-            columns[name] = np.asarray(shared.pop(name))
+            columns[name] = _arguments.plain(name, shared.pop(name))
     return shared, columns, tol
 
 

@@ -5,7 +5,17 @@ import math
 from fastopt._descent import fill, keep, steepness, still_within, sweep
 from fastopt._open import accumulator, coefficients, gradient, rate
 from fastopt._run import INF, Run
-from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NONFINITE, XTOL
+from fastopt._status import (
+    FTOL,
+    GTOL,
+    MAXFEV,
+    MAXITER,
+    NEGATIVE_RATE,
+    NONFINITE,
+    NONFINITE_RATE,
+    RUNNING,
+    XTOL,
+)
 
 
 def propose(run, moving, still, state, limits, options, schedule):
@@ -16,9 +26,13 @@ def propose(run, moving, still, state, limits, options, schedule):
     if nfev == 0.0:
         fill(state, x.size, accumulator(options))
     else:
-        nit += 1.0
-        c, carry = coefficients(options, rate(schedule, nit), nit, carry)
-        moved = sweep(x, g, c, state, still[0], still[1], limits.xtol > 0.0)
+        eta = rate(schedule, nit + 1.0)
+        if 0.0 <= eta < INF:
+            nit += 1.0
+            c, carry = coefficients(options, eta, nit, carry)
+            moved = sweep(x, g, c, state, still[0], still[1], limits.xtol > 0.0)
+        else:
+            status = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
     return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])
 
 
@@ -35,7 +49,9 @@ def judge(run, f_new, moving, still, shaped, limits, data):
     if first or f < lowest:
         lowest = f
         keep(x, g, f, best_x, best_g, best_f)
-    if not (math.isfinite(f) and math.isfinite(gnorm)):
+    if status != RUNNING:
+        moved = 0.0  # the learning rate allowed no step
+    elif not (math.isfinite(f) and math.isfinite(gnorm)):
         status = NONFINITE
     elif limits.gtol > 0.0 and gnorm <= limits.gtol:
         status = GTOL

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastopt import _arrays, rules
+from fastopt._arguments import is_elsewhere
 from fastopt._arrays import is_torch, on_host
-from fastopt._fields import is_elsewhere
 from fastopt.rules import _around
 from fastopt.targets import _device_arrays, cpu
 
@@ -29,6 +29,7 @@ class Work:
         self.tree, self.layout = tree, layout
         self.clocks: list = []  # numbers of each group, its schedule, the sign of its gradients
         self.alone: Any = None  # takes a step over a single small array
+        self.xs: list = []  # the parameters of the last step
         self.checks = False  # whether the gradients are looked at before a step
 
     def check(self, k, what, shape, dtype):
@@ -66,7 +67,7 @@ class Host(Work):
                     raise ValueError(f"{self.tree.label(what, k)} is not aligned")
         self.apart(xs, gs)
         self.prepared = cpu.prepared(xs, gs, states, groups)
-        self.alive: Any = *xs, *gs
+        self.xs, self.alive = self.prepared.xs, (*xs, *gs)
         self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
         self.alone = self.prepared.alone() if self.tree.shape is None else None
 
@@ -169,7 +170,7 @@ class Device(Work):
 
     def prepare(self, params, grads, states, groups):
         self.cuda = _arrays.cuda_for(self.tree.leaves(params, "params")[0])
-        self.states, self.groups, self.seen = states, groups, None
+        self.states, self.groups, self.seen, self.places = states, groups, None, []
         self.look(params, grads)
 
     def look(self, params, grads):
@@ -177,7 +178,7 @@ class Device(Work):
         seen = [*map(id, xs), *map(id, gs)]
         xs, gs = ([_arrays.detached(array) for array in arrays] for arrays in (xs, gs))
         if seen != self.seen:
-            simulated = self.cuda.simulated()
+            simulated, places = self.cuda.simulated(), []
             for what, arrays in (("params", xs), ("grads", gs)):
                 for k, array in enumerate(arrays):
                     name = self.tree.label(what, k)
@@ -187,6 +188,11 @@ class Device(Work):
                     self.check(k, what, view.shape, view.dtype)
                     if what == "params" and view.readonly:
                         raise ValueError(f"{name} is read-only")
+                    places += [view.address] if what == "params" else []
+            if self.places not in ([], places):
+                return False
+            self.places = places
+        self.xs = xs
         self.seen, self.items = seen, list(zip(xs, gs, self.states, strict=True))
         return True
 

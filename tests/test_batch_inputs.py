@@ -27,7 +27,7 @@ BAD = [
     ({"workers": concurrent.futures.ThreadPoolExecutor}, ValueError, "workers = <class"),
     ({"args": ()}, TypeError, r"fun is misfit\(p, y, t\), and is called with 2 arguments"),
     ({"args": (T, T)}, TypeError, r"fun is misfit\(p, y, t\), and is called with 4 arguments"),
-    ({"args": (T.astype(">f8"),)}, TypeError, r"args\[0\] is a ndarray of >f8"),
+    ({"args": (T.astype("f2"),)}, TypeError, r"args\[0\] has dtype float16.*astype\(float\)"),
     ({"data": list(Y)}, TypeError, "data is a list"),
     ({"data": (Y, np.ones(4))}, ValueError, r"data\[0\] has 5, data\[1\] has 4"),
     ({"x0": np.ones((4, 3))}, ValueError, r"x0 has 4, data\[0\] has 5"),

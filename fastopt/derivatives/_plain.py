@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fastopt import _arguments
+
 
 def scalar(value):
     """What `fun` returned, as a float."""
@@ -11,7 +13,7 @@ def scalar(value):
         pair = len(value) == 2
         hint = " (if it returns its gradient too, say jac=True)" if pair else ""
         raise TypeError(f"fun must return one real number, not {describe_pair(value)}{hint}")
-    array = np.asarray(value)
+    array = _arguments.plain("what fun returns", value)
     if array.size != 1 or array.dtype.kind not in "fiub":
         raise TypeError(f"fun must return one real number, not {describe(value)}")
     return float(array.reshape(()))
@@ -81,7 +83,7 @@ def gradient(jac):
 
 def checked(d, x):
     try:
-        array = np.asarray(d)
+        array = _arguments.plain("what jac returns", d)
     except ValueError:  # ragged
         raise ValueError(f"jac returned {describe(d)} of unequal lengths") from None
     if array.dtype.kind not in "fiub":
@@ -100,7 +102,7 @@ def complex_function(fun):
     """`fun` for the complex step: a real result means that the derivative was lost on the way."""
 
     def call(z, *args):
-        value = np.asarray(fun(z.copy(), *args))
+        value = _arguments.plain("what fun returns", fun(z.copy(), *args))
         if value.size != 1:
             raise TypeError(f"fun must return one number, not {describe(value)}")
         if not np.iscomplexobj(z):

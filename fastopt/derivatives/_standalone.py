@@ -6,9 +6,10 @@ import numba
 import numpy as np
 from numba.core import types
 from numba.core.errors import TypingError
+from numba.core.registry import CPUDispatcher
 from numba.extending import overload
 
-from fastopt import _compile
+from fastopt import _arguments, _compile
 from fastopt._open import CHUNK, DUAL, SIZE, fun, seeded, value_of, write_partials
 from fastopt.derivatives import _duals, _explain, _names
 
@@ -43,7 +44,15 @@ def value_and_grad(fun, size, fast):
         return both(x, args)
 
     _compile.in_order(value_and_grad)
+    value_and_grad.__class__ = Checked
     return value_and_grad
+
+
+class Checked(CPUDispatcher):
+    """A compiled function whose arguments are checked where Python calls it."""
+
+    def __call__(self, *args):
+        return super().__call__(*_arguments.ready(args, "arguments"))
 
 
 def _is_integer(x):

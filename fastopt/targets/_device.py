@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt._fields import is_elsewhere
+from fastopt._arguments import is_elsewhere
 from fastopt.targets import _device_arrays
 from fastopt.targets._device_layout import WARP
 

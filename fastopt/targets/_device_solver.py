@@ -10,8 +10,8 @@ import numpy as np
 from numba import from_dtype
 
 from fastopt import _search, _textbook, derivatives, rules, schedules
+from fastopt._arguments import is_elsewhere
 from fastopt._compile import link
-from fastopt._fields import is_elsewhere
 from fastopt._fingerprint import digest_of
 from fastopt._open import LENGTH
 from fastopt._run import Limits

@@ -13,6 +13,9 @@ from fastopt.targets import _tables
 from fastopt.targets._threads import pool
 
 PART = 1 << 20  # elements whose squares are added up by themselves: no sum depends on the threads
+# Parameters at a distance of more than this part of the larger norm are those of another problem;
+# rounded, clipped or averaged ones are near. Of large arrays so many elements are looked at.
+FAR, SAMPLE = 0.5, 1000
 # Sums of squares may be added up in any order, so that they vectorise.
 _ANY_ORDER: dict[str, Any] = {**UNCOUNTED, **SEPARATE, "fastmath": {"contract", "reassoc"}}
 
@@ -61,6 +64,7 @@ class Prepared:
 
     def __init__(self, xs, gs, states, groups, cpu):
         _tables.check_layout()
+        self.xs = list(xs)  # alive: no other array lies there
         count, axes = len(xs), max(a.ndim for a in (*xs, *gs))
         columns = _tables.STATE + len(groups[0].rule.S._fields)
         self.table = np.zeros((count, columns), np.int64)
@@ -108,7 +112,10 @@ class Prepared:
 
         def step(x, g, numbers, look):
             objects[0], objects[1] = id(x), id(g)
-            return run(objects, *rest, numbers, look) == FOUND
+            found = run(objects, *rest, numbers, look)
+            if found == _tables.OTHER and self.goes_on([x]):
+                found = run(objects, *rest, numbers, look)
+            return found == FOUND
 
         return step
 
@@ -118,7 +125,18 @@ class Prepared:
         They are parameters, then gradients, of the class ndarray, and alive until the step is done.
         """
         self.objects[:] = [*map(id, arrays)]
-        return self.find(self.objects, self.expected, self.table, self.order) == _tables.FOUND
+        found = self.find(self.objects, self.expected, self.table, self.order)
+        if found == _tables.OTHER:
+            return self.goes_on(arrays[: len(self.xs)])
+        return found == _tables.FOUND
+
+    def goes_on(self, xs):
+        """Return True for parameters of the same problem as in the last step."""
+        if are_far(self.xs, xs):
+            self.table[0, _tables.X] = 0  # they are others the next time too
+            return False
+        self.xs[:] = xs
+        return True
 
     def finite(self):
         """Whether all gradients are."""
@@ -131,6 +149,17 @@ class Prepared:
     def step(self):
         for batch in self.batches:
             batch.step()
+
+
+def are_far(before, now):
+    """Return True if the values of parameters have gone so far that they are others'."""
+    moved = norm = least = 0.0
+    for old, new in zip(before, now, strict=True):
+        step = max(1, old.size // SAMPLE)
+        a, b = (array.ravel()[::step].astype(np.float64) for array in (old, new))
+        d = b - a
+        moved, norm, least = moved + d.dot(d), norm + a.dot(a), least + b.dot(b)
+    return not moved <= FAR**2 * max(norm, least)  # NaN is near nothing
 
 
 def _used(state, uses, x):

@@ -28,7 +28,7 @@ FIRST, COUNT, BYTES, X, G, STATE = range(6)
 ROW, COLUMN, FLAGS, DTYPE, NDIM, AXES = range(6)
 READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and NPY_ARRAY_WRITEABLE with it
 HEAD = object.__basicsize__  # of an object, before what NumPy adds
-FOUND, SHARED, NONFINITE = -1, -2, -3
+FOUND, SHARED, NONFINITE, OTHER = -1, -2, -3, -4
 UNKNOWN = -1
 
 MANY = 1 << 62  # all elements
@@ -56,10 +56,10 @@ def find(objects, expected, table, order):
     Returns
     -------
     int
-        FOUND; the number of the first array that is not as expected; or SHARED where some lie
-        elsewhere than before and a parameter shares memory.
+        FOUND; the number of the first array that is not as expected; SHARED if some lie elsewhere
+        than before and a parameter shares memory; or OTHER if a parameter lies elsewhere.
     """
-    moved = False
+    moved = other = False
     for k in range(objects.size):
         array = objects[k] + HEAD  # data, nd, dimensions, strides, base, descr, flags: 8 bytes each
         ndim, flags = word(array + 8) & 0xFFFFFFFF, expected[k, FLAGS]
@@ -80,10 +80,11 @@ def find(objects, expected, table, order):
         address, row, column = word(array), expected[k, ROW], expected[k, COLUMN]
         if table[row, column] != address:
             table[row, column], moved = address, True
+            other = other or column == X
     if moved and not apart(table, order):
         table[0, G] = 0  # to be moved again the next time
         return SHARED
-    return FOUND
+    return OTHER if other else FOUND
 
 
 def apart(table, order):
