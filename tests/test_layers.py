@@ -16,7 +16,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     {"_open", "_status", "_save", "_styles", "_tree"},
     {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
-    {"_descent", "_feed", "_fields", "_compile", "_identity"},
+    {"_descent", "_feed", "_fields", "_compile", "_reads", "_digest"},
+    {"_content"},
+    {"_identity"},
     {"_checkpoint"},
     {"_metric", "_textbook", "_epochs"},
     {"_search"},
