@@ -3,9 +3,9 @@
 import functools
 import types
 
-from fastopt._value_content import Content
 from fastopt._digest import SHORT
 from fastopt._fingerprint import root_of
+from fastopt._value_content import Content
 
 
 def identity(named):
