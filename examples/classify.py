@@ -2,7 +2,7 @@
 
 Usage::
 
-    python classify.py                   # the picture goes to examples/figures
+    python classify.py                   # the picture goes to examples/pictures
     python classify.py --output pictures
 
 Minimised is what scikit-learn's LogisticRegression minimises, divided by the number of rows: the
@@ -150,7 +150,7 @@ def main():
     """Train on both data sets, print the tables, save the picture."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--output", type=Path, default=HERE / "figures", help="folder for the picture"
+        "--output", type=Path, default=HERE / "pictures", help="folder for the picture"
     )
     options = parser.parse_args()
     plt.switch_backend("Agg")

@@ -5,7 +5,7 @@ Usage::
     python fit_nist.py                      # NIST's second (nearer) starts
     python fit_nist.py --start 1 --verbose  # the harder starts, every parameter printed
     python fit_nist.py --only Gauss1 Gauss2 # some of the eight data sets
-    python fit_nist.py --output figures     # where the two pictures go
+    python fit_nist.py --output figures     # default: examples/pictures
 
 Prints how many digits of each fit agree with NIST's certified parameters, next to SciPy's
 L-BFGS-B with the same gradient, which fastopt derives, and draws ``fit_nist.png`` and
@@ -24,6 +24,8 @@ import numpy as np
 import scipy.optimize
 
 import fastopt
+
+HERE = Path(__file__).parent
 
 MAXFEV = 200_000
 CERTIFIED_DIGITS = 11
@@ -182,7 +184,9 @@ def main():
     parser.add_argument("--verbose", action="store_true", help="print every parameter")
     sets = {"nargs": "+", "choices": nist.MODELS, "default": nist.MODELS, "metavar": "SET"}
     parser.add_argument("--only", **sets, help="some of the data sets")
-    parser.add_argument("--output", type=Path, default=Path(), help="folder for the pictures")
+    parser.add_argument(
+        "--output", type=Path, default=HERE / "pictures", help="folder for the pictures"
+    )
     options = parser.parse_args()
 
     datasets = [nist.load(name) for name in options.only]

@@ -2,7 +2,7 @@
 
 Usage::
 
-    python growth_curves.py                   # the picture goes to examples/figures
+    python growth_curves.py                   # the picture goes to examples/pictures
     python growth_curves.py --output pictures
 
 A chick that weighs w0 at hatching grows as dw/dt = r w (1 - w / K), hence
@@ -135,7 +135,7 @@ def main():
     """Fit all chicks, print the table, save the picture."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--output", type=Path, default=HERE / "figures", help="folder for the picture"
+        "--output", type=Path, default=HERE / "pictures", help="folder for the picture"
     )
     options = parser.parse_args()
 

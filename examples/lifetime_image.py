@@ -147,7 +147,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=int, default=512, help="pixels along each side")
     parser.add_argument(
-        "--output", type=Path, default=HERE / "figures", help="folder for the picture"
+        "--output", type=Path, default=HERE / "pictures", help="folder for the picture"
     )
     options = parser.parse_args()
 

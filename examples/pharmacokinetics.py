@@ -4,7 +4,7 @@ Usage::
 
     python pharmacokinetics.py                          # 10,000 refits for each subject
     python pharmacokinetics.py --refits 1000 --weights cases
-    python pharmacokinetics.py --output pictures        # default: examples/figures
+    python pharmacokinetics.py --output pictures        # default: examples/pictures
 
 One compartment with absorption from the gut: after a dose D (mg/kg) the concentration is
 
@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--refits", type=int, default=10_000, help="refits for each subject")
     parser.add_argument("--weights", choices=("fractional", "cases"), default="fractional")
     parser.add_argument(
-        "--output", type=Path, default=HERE / "figures", help="folder for the pictures"
+        "--output", type=Path, default=HERE / "pictures", help="folder for the pictures"
     )
     options = parser.parse_args()
 

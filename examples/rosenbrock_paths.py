@@ -2,7 +2,7 @@
 
 Usage::
 
-    python rosenbrock_paths.py                   # writes rosenbrock_paths.png
+    python rosenbrock_paths.py                   # the picture goes to examples/pictures
     python rosenbrock_paths.py --output figures
 
 Three panels: the paths of the textbook rules with one fixed learning rate; the length of their
@@ -19,6 +19,8 @@ import numpy as np
 from numba import njit
 
 import fastopt
+
+HERE = Path(__file__).parent
 
 START = np.array([-1.2, 1.0])
 LEARNING_RATE = 0.003
@@ -86,7 +88,9 @@ def draw_steps(ax, paths):
 def main():
     """Run the rules and save the picture."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path(), help="folder for the picture")
+    parser.add_argument(
+        "--output", type=Path, default=HERE / "pictures", help="folder for the picture"
+    )
     options = parser.parse_args()
 
     fixed = {m: walk(m, learning_rate=LEARNING_RATE, maxiter=MAXITER)[0] for m in COLORS}

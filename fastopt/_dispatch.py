@@ -7,6 +7,9 @@ FASTOPT_DEVICE
 """
 
 import os
+import platform
+
+import numpy as np
 
 from fastopt._arguments import is_elsewhere
 
@@ -73,9 +76,16 @@ def why_not_cuda():
     """What keeps CUDA from being used here, in a sentence; None where nothing does."""
     try:
         from fastopt.targets import cuda
-    except ImportError as error:
+
+        return cuda.missing()
+    except ModuleNotFoundError as error:
         return f"{error}. Install it with: pip install 'fastopt[cuda]'."
-    return cuda.missing()
+    except Exception as error:  # numba-cuda fails in its own ways beside a NumPy it does not know
+        return (
+            f"numba-cuda cannot be used with Python {platform.python_version()} and NumPy "
+            f"{np.__version__} ({type(error).__name__}: {error}). "
+            "Install versions that fit together with: pip install 'fastopt[cuda]'."
+        )
 
 
 def cuda_in_words():

@@ -223,3 +223,33 @@ def test_threads_are_those_that_numba_was_given(monkeypatch):
         assert len(cuts) == expected, size
         assert sum(cuts) == size
         assert not x.any()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModuleNotFoundError("the package numba-cuda is not installed"), "Install it with"),
+        (ImportError("numba-cuda needs NumPy below 2.5"), "NumPy below 2.5"),
+        (DeprecationWarning("the generic unit"), "DeprecationWarning: the generic unit"),
+        (AttributeError("np.row_stack"), "AttributeError: np.row_stack"),
+        (OSError("libcuda.so.1: cannot open"), "libcuda.so.1"),
+    ],
+)
+def test_whatever_cuda_raises_is_a_sentence(monkeypatch, capsys, error, said):
+    """It names what to install, in show_config() too, and the CPU works all the same."""
+    monkeypatch.delitem(sys.modules, "fastopt.targets.cuda", raising=False)
+    monkeypatch.delattr("fastopt.targets.cuda", raising=False)
+
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "fastopt.targets.cuda":
+                raise error
+
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    assert said in _dispatch.why_not_cuda()
+    assert "pip install 'fastopt[cuda]'" in _dispatch.why_not_cuda()
+    fastopt.show_config()
+    assert said in capsys.readouterr().out
+    with pytest.raises(RuntimeError, match="device='cuda' cannot be used"):
+        fastopt.minimize(lambda x: x @ x, [1.0], device="cuda")
+    assert fastopt.minimize(lambda x: x @ x, [1.0]).success

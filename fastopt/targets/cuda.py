@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 
 if importlib.util.find_spec("numba_cuda") is None:
-    raise ImportError("the package numba-cuda is not installed")
+    raise ModuleNotFoundError("the package numba-cuda is not installed")
+
+if not hasattr(np, "row_stack"):  # numba-cuda 0.30 reads it when a kernel is compiled
+    raise ImportError("numba-cuda needs NumPy below 2.5")
 
 from numba import cuda, float32, float64
 
