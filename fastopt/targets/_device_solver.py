@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import from_dtype
 
-from fastopt import _search, _textbook, derivatives, rules, schedules
+from fastopt import _content, _search, _textbook, derivatives, rules, schedules
 from fastopt._arguments import is_elsewhere
 from fastopt._compile import link
-from fastopt._fingerprint import digest_of
 from fastopt._open import LENGTH
 from fastopt._run import Limits
 from fastopt.rules import _slots
@@ -44,7 +43,7 @@ class Objective(NamedTuple):
 
 
 require_length: Any = None  # bound with the rest: (tuple, length), an error where they differ
-_kernels: dict = {}  # digest -> kernel, layout, and what must stay alive
+_kernels: dict = {}  # all that a kernel is made from -> it, its layout, and what stays alive
 
 
 def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
@@ -52,17 +51,19 @@ def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
     chosen, dtype = batch.chosen, np.dtype(batch.given.x0.dtype)
     uses, bounded = rules.uses(rule, chosen.rule), batch.example.box is not None
     templates = (typed(t, dtype) for t in (chosen.limits, chosen.rule, chosen.schedule))
-    digest = digest_of(
-        *("batch", rule.__name__, tuple(uses), dtype.str, bounded, batch.shape, chosen.maxcor),
-        *(objective.key, *((type(t).__name__, *map(type, t)) for t in templates)),
+    key = (
+        *(rule, tuple(uses), dtype.str, bounded, batch.shape, chosen.maxcor, objective.key),
+        *(objective.method, chosen.schedule is None),
+        *((type(t), *map(type, t)) for t in templates),
     )
-    if digest not in _kernels:
+    if key not in _kernels:
         loop = _search if chosen.schedule is None else _textbook
         ours = Objective(fun, jac, objective.method, loop, chosen.schedule)
         text, layout = plain_loop(rule, chosen, uses, dtype, bounded, batch.shape, ours, linker())
-        kernel = compiler(text, digest if objective.lasting else None)
-        _kernels[digest] = kernel, layout, (fun, jac)
-    return _kernels[digest][:2]
+        content = _content.Linked().content(text)
+        kernel = compiler(text, content.digest if content.lasting else None)
+        _kernels[key] = kernel, layout, (fun, jac, content)
+    return _kernels[key][:2]
 
 
 def prepared(given, device):
@@ -96,7 +97,7 @@ def typed(template, dtype):
     """A named tuple with fields of the element type; its values do not count."""
     if not hasattr(template, "_fields"):
         return ()
-    kinds = (bool(v) if isinstance(v, bool) else dtype.type(v) for v in template)
+    kinds = (False if isinstance(v, bool) else dtype.type(0.0) for v in template)
     return type(template)(*kinds)
 
 
@@ -149,13 +150,13 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
 def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
     """`_device_team.go_on` for a rule and its options: once for each content."""
     kind = kind_of(chosen.schedule)
-    key = "team", rule.__name__, tuple(uses), dtype.str, bounded, getattr(kind, "__name__", kind)
-    own = kind is not None and kind not in schedules.KINDS
-    digest = digest_of(*key, id(kind) if own else 0)
-    if digest not in _kernels:
+    key = "team", rule, tuple(uses), dtype.str, bounded, id(kind)
+    if key not in _kernels:
         text = plain_team(rule, kind, uses, dtype, bounded, linker())
-        _kernels[digest] = compiler(text, None if own else digest), kind
-    return _kernels[digest][0]
+        content = _content.Linked().content(text)
+        kernel = compiler(text, content.digest if content.lasting else None)
+        _kernels[key] = kernel, kind, content
+    return _kernels[key][0]
 
 
 def plain_team(rule, kind, uses, dtype, bounded, target):

@@ -10,7 +10,15 @@ from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from fastopt import _descent, _metric
-from fastopt._compile import content_of, inline, jit, link, thread_limit, unwrapped
+from fastopt._compile import (
+    content_of,
+    inline,
+    jit,
+    link,
+    numba_config,
+    thread_limit,
+    unwrapped,
+)
 from fastopt._descent import loop
 from fastopt._open import SIZE, bring_back, cast, fetch
 from fastopt._run import Run
@@ -185,6 +193,8 @@ def plain_solver(rule, uses, dtype, bounded, shape, objective):
 def _helpers(rule, uses, dtype, bounded):
     """The bindings of a loop in the interpreter: what goes over arrays is compiled."""
     bindings = rule_bindings(rule, uses, dtype, bounded)
+    if numba_config.DISABLE_JIT:
+        return {**bindings, "cast": _plain_cast}
     compiled = {h.__name__: jit(h, bindings) for h in _HELPERS}
     return {**bindings, "cast": _plain_cast, "C": _plain_tuple, **compiled}
 

@@ -1,0 +1,151 @@
+"""Keys of compiled code: each binding that linking reaches counts, and what users can edit."""
+
+import os
+import subprocess
+import sys
+import types
+
+import numba
+import numpy as np
+import pytest
+from numba.core import types as numba_types
+
+from fastopt import (
+    _compile,
+    _content,
+    _descent,
+    _feed,
+    _fingerprint,
+    _kinds,
+    _objective,
+    _options,
+    rules,
+)
+from fastopt import _epochs as epochs
+from fastopt.targets import _rows, _threads, cpu
+
+
+@numba.njit
+def fun(x):
+    return (x[0] - 1.0) ** 2
+
+
+def objective(size):
+    rule = rules.get("adam")
+    x = np.zeros(size)
+    chosen = _options.parse(rule, None, None, x.dtype)
+    return _objective.build(fun, None, (np.zeros(100),), chosen, x)
+
+
+def bindings():
+    rule = rules.get("adam")
+    own = {name: getattr(_rows, name) for name in ("rows", "put", "leading", "prefetch")}
+    bound = cpu.rule_bindings(rule, rule.S(*(True for _ in rule.S._fields)), np.dtype(float))
+    return {**bound, **_threads.OWN, **own, **objective(20).bindings, "SIZE": 0}
+
+
+def another(a, b=1.0):
+    return b
+
+
+def changed(value):
+    """Return something else of its kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return 2 * value + 1
+    if isinstance(value, numba_types.Type):
+        return numba_types.int8
+    if isinstance(value, tuple):
+        return tuple(not v for v in value)
+    return numba.njit(another)
+
+
+TEXTS = (cpu.solve, cpu.solve_near, _descent.sweep, _feed.feed, epochs.advance)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda f: f.__name__)
+def test_every_binding_that_is_reached_is_in_the_key(text):
+    bound = bindings()
+    before = _compile.content_of(text, bound)
+    assert before == _compile.content_of(text, dict(bound))
+    reached, seen = set(), set()
+    linked = [_compile.link(text, bound, _compile.unwrapped)]
+    while linked:
+        f = linked.pop()
+        if id(f) in seen:
+            continue
+        seen.add(id(f))
+        for name, value in f.__globals__.items():
+            if name in bound:
+                reached.add(name)
+            if isinstance(value, types.FunctionType):
+                linked.append(value)
+    assert reached
+    for name in bound:
+        after = _compile.content_of(text, {**bound, name: changed(bound[name])})
+        assert (after.digest != before.digest) == (name in reached), name
+
+
+def test_one_pass_or_several_are_other_code():
+    bound = bindings()
+    few, many = ({**bound, **objective(n).bindings, "SIZE": 0} for n in (12, 20))
+    assert few["DUAL"] == many["DUAL"]
+    assert _compile.content_of(cpu.solve, few) != _compile.content_of(cpu.solve, many)
+
+
+def test_modules_without_a_file_are_the_users():
+    assert not _fingerprint.is_library(types.ModuleType("fastopt.config"))
+    assert not _fingerprint.is_library(types.ModuleType("config"))
+    for name in ("math", "sys", "numpy", "numba"):
+        assert _fingerprint.is_library(__import__(name))
+
+
+def test_a_borrowed_name_is_no_name():
+    def mine(x):
+        return x
+
+    mine.__module__, mine.__qualname__ = "numpy", "sum"
+    assert not _fingerprint.is_named(mine)
+    assert _fingerprint.is_named(np.sum)
+
+
+def test_types_of_classes_do_not_last():
+    @numba.experimental.jitclass([("k", numba.float64)])
+    class Point:
+        def __init__(self):
+            self.k = 1.0
+
+    kind = numba.typeof(Point())
+    assert not _kinds.is_lasting(kind)
+    assert not _kinds.is_lasting(numba_types.Tuple([numba_types.int64, kind]))
+    assert _kinds.is_lasting(numba.typeof((np.zeros(3), 1, "a", [1.0])))
+
+
+ZIPPED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from fastopt import _content
+assert sys.argv[1] in _content.__file__
+print(_content.package_digest())
+"""
+
+
+def test_the_package_in_an_archive_has_a_digest(tmp_path):
+    import pathlib
+    import zipfile
+
+    root = pathlib.Path(_content.__file__).parent
+    found = []
+    for more in ("", "# edited"):
+        archive = tmp_path / f"fast{len(more)}.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            for source in root.rglob("*.py"):
+                tail = more if source.name == "_search.py" else ""
+                file.writestr(f"fastopt/{source.relative_to(root)}", source.read_text() + tail)
+        env = {**os.environ, "PYTHONPATH": ""}
+        command = [sys.executable, "-c", ZIPPED, str(archive)]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        found.append(done.stdout.strip())
+    assert found[0] == _content.package_digest()
+    assert len(set(found)) == 2
