@@ -135,7 +135,9 @@ def link(
 
     def is_open(value):
         root = value.__name__.partition(".")[0]
-        return (bool(replace) and root in ("numpy", "math")) or not _fingerprint.is_library(value)
+        return (
+            bool(replace) and root in ("numpy", "math", "scipy")
+        ) or not _fingerprint.is_library(value)
 
     def module(value, used):
         """A module with what the code takes from it, rebuilt."""
