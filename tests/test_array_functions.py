@@ -2,6 +2,7 @@
 
 import functools
 import math
+import pathlib
 import types
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy import special
 
 import fastopt
-from fastopt.derivatives import _python
+from fastopt.derivatives import _python, _table
 
 V = np.array([0.7, -1.3, 2.1, 0.4])
 M = np.array([[0.3, -1.2, 0.8], [1.1, 0.4, -0.7], [-0.2, 1.9, 0.5]])
@@ -264,3 +265,9 @@ def test_methods_objects_and_partials():
         assert res.jac_method == "autodiff"
         np.testing.assert_allclose(res.x, [2.0, 1.0], atol=1e-5)
     assert m.calls > 0
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="it has other names")
+def test_the_table_is_what_the_code_says():
+    page = pathlib.Path(__file__).parents[1] / "docs" / "differentiable.md"
+    assert page.read_text() == _table.table()
