@@ -5,6 +5,7 @@ import math
 import pathlib
 import types
 
+import numba
 import numpy as np
 import pytest
 from scipy import special
@@ -271,3 +272,23 @@ def test_methods_objects_and_partials():
 def test_the_table_is_what_the_code_says():
     page = pathlib.Path(__file__).parents[1] / "docs" / "differentiable.md"
     assert page.read_text() == _table.table()
+
+
+HELD = {"a": 1.0}
+
+
+def of_a_dict(x):
+    return x[0] * HELD["a"]
+
+
+def sum_of_a_number(x):
+    return np.sum((x[0] - 1.0) ** 2)
+
+
+BLAMED = {of_a_dict: "'HELD' is a dict", sum_of_a_number: "sum is given a number"}
+
+
+@pytest.mark.parametrize("fun", BLAMED, ids=lambda f: f.__name__)
+def test_messages_blame_what_is_wrong(fun):
+    with pytest.raises(numba.TypingError, match=f"line .*{BLAMED[fun]}"):
+        fastopt.value_and_grad(fun, size=4)(V)

@@ -33,11 +33,11 @@ def _made(items, dtype):
     if is_full(items):
         return lambda items, dtype: filled(items)
     if isinstance(items, types.BaseTuple):
-        need(items, {1}, "array", "numbers, rows of numbers, or vectors")
+        need(items, {1}, "array", "numbers and vectors")
         return lambda items, dtype: joined(rows(items), 0)
     inner = items.dtype
     if isinstance(inner, types.Array):
-        need(items, {1}, "array", "numbers, rows of numbers, or vectors")
+        need(items, {1}, "array", "numbers and vectors")
         return lambda items, dtype: joined(rows(items), 0)
     if dual_of(inner) is not inner:
         return _of_lists
@@ -92,7 +92,7 @@ def _end_to_end(arrays, axis):
             return joined(rows(arrays), axis % 2)
 
         return matrices
-    need(arrays, {1}, "concatenate", "vectors, or matrices,")
+    need(arrays, {1}, "concatenate", "vectors or matrices")
 
     def vectors(arrays, axis):
         if axis != 0 and axis != -1:
@@ -115,7 +115,7 @@ def _above(arrays):
 
 
 def _beside(arrays):
-    need(arrays, {0, 1} if ndims(arrays) != {2} else {2}, "hstack", "vectors, or matrices,")
+    need(arrays, {0, 1} if ndims(arrays) != {2} else {2}, "hstack", "vectors or matrices")
     if ndims(arrays) == {2}:
         return lambda arrays: joined(rows(arrays), 1)
     return lambda arrays: joined(rows(arrays), 1).reshape(-1)
