@@ -84,7 +84,7 @@ def link(
         return _narrow.narrowed(value, narrow) if narrow else value
 
     def is_open(value):
-        numerical = value.__name__.partition(".")[0] in ("numpy", "math")
+        numerical = value.__name__.partition(".")[0] in ("numpy", "math", "scipy")
         return not _fingerprint.is_library(value) or (bool(replace) and numerical)
 
     def module(value, used):

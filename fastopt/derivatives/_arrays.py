@@ -19,7 +19,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import lower_builtin, overload
 
 from fastopt.derivatives import _emit, _folds, _fusion, _lazy
-from fastopt.derivatives._choices import choice, dual_of, is_none, new, some_dual
+from fastopt.derivatives._choices import choice, dual_of, new, some_dual
 from fastopt.derivatives._dual import JIT, DualArray
 from fastopt.derivatives._functions import FAST
 
@@ -74,9 +74,18 @@ def _cumsum(a):
     sums = new(a, a.size)
     total = 0.0
     for i in range(a.size):
-        total = total + a[i]
+        total = total + a.flat[i]
         sums[i] = total
     return sums
+
+
+def _cumprod(a):
+    products = new(a, a.size)
+    total = 1.0
+    for i in range(a.size):
+        total = total * a.flat[i]
+        products[i] = total
+    return products
 
 
 def _max(a):
@@ -124,33 +133,6 @@ def _std(a, ddof=0):
     return SQRT(SUM((a - middle) ** 2) / (a.size - ddof))
 
 
-def _norm_of(a, ord):
-    """Norm of a vector or, without `ord`, of a matrix."""
-
-
-@overload(_norm_of, jit_options=JIT)
-def _typed_norm_of(a, ord):
-    if is_none(ord):
-        return lambda a, ord: SQRT(SUM(a * a))
-    if a.ndim > 1:
-        raise TypingError("norms of matrices are known without ord only")
-
-    def norm(a, ord):
-        if ord == 1:
-            return SUM(ABSOLUTE(a))
-        if ord == 2:
-            return SQRT(SUM(a * a))
-        if ord == np.inf:
-            return MAX(ABSOLUTE(a))
-        raise ValueError("ord of a norm must be 1, 2 or inf")
-
-    return norm
-
-
-def _norm(a, ord=None):
-    return _norm_of(a, ord)
-
-
 def _outer(a, b):
     return a.reshape(-1, 1) * b.reshape(1, -1)
 
@@ -176,36 +158,6 @@ def _typed_contiguous(a):
 
 def _ascontiguousarray(a):
     return _contiguous(a)
-
-
-def _array(items):
-    made = new(items, len(items))  # of rows there is none: their shape is not known here
-    for i in range(len(items)):
-        made[i] = items[i]
-    return made
-
-
-def _concatenate(arrays):
-    _need_vectors(arrays)
-    size = 0
-    for a in arrays:
-        size += a.size
-    made, place = new(arrays, size), 0
-    for a in arrays:
-        made[place : place + a.size] = a
-        place += a.size
-    return made
-
-
-def _need_vectors(arrays):
-    """Refuse matrices."""
-
-
-@overload(_need_vectors, jit_options=JIT)
-def _typed_need_vectors(arrays):
-    if any(a.ndim != 1 for a in getattr(arrays, "types", [arrays.dtype])):
-        raise TypingError("concatenate is known for vectors only")
-    return lambda arrays: None
 
 
 def _vector_matrix(a, b):
@@ -261,6 +213,7 @@ _FUNCTIONS = {
     "mean": _mean_along,
     "prod": _prod,
     "cumsum": _cumsum,
+    "cumprod": _cumprod,
     "max": _max,
     "amax": _max,
     "min": _min,
@@ -272,13 +225,9 @@ _FUNCTIONS = {
     "outer": _outer,
     "diff": _diff,
     "copy": _copy,
-    "asarray": lambda a: a,
     "ascontiguousarray": _ascontiguousarray,
-    "array": _array,
-    "concatenate": _concatenate,
 }
 CHOICES = {getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()}
-CHOICES[np.linalg.norm] = choice(np.linalg.norm, _norm)
 for _original in (np.dot, np.vdot):
     _template = type(_original.__name__, (_Product,), {"original": staticmethod(_original)})
     _lower = functools.partial(lower_product, original=_original)

@@ -161,13 +161,44 @@ def _where(error, fun):
     kinds = "(?:built-in |intrinsic |class |function |ufunc )*"
     called = re.findall(rf"No implementation of function Function\(<{kinds}'?([\w.<>]+)", text)
     said = re.findall(r"(a number that depends on x [^\n]*|[\w ]+ known[\w ]* only)", text)
-    what = (
-        said[:1] or [f"the derivative of {called[0].rstrip('>')} is not known"]
-        if said or called
-        else []
-    )
-    what = what or re.findall(r"(Unknown attribute '\w+')", text) or ["Numba has no way to do this"]
+    what = said[:1] or [_unknown(called[0].rstrip(">"), text)] if said or called else []
+    what = what or re.findall(r"(Unknown attribute '\w+')", text)
+    what = what or _captured(fun) or ["Numba has no way to do this"]
     return (
         f"{where}: {what[0]}. Write it in terms of operators and functions of math and NumPy that "
         "have derivatives, or give jac a function, '2-point' or '3-point'."
     )
+
+
+_OF_ARRAYS = set("sum mean dot prod max min amax amin var std cumsum median trapezoid".split())
+
+
+def _unknown(name, text):
+    """Return what is wrong with a call of a function, which Numba does not know for its types."""
+    given = re.search(rf">>> {re.escape(name)}\((.*)\)\s*$", text, re.MULTILINE)
+    if name in _OF_ARRAYS and given and not re.search("rray|Tuple|list|Expression", given[1]):
+        return (
+            f"{name} is given a number where it needs an array (in a batch, data have an axis of "
+            "problems in front, and fun gets one row)"
+        )
+    return f"the derivative of {name} is not known"
+
+
+def _captured(fun):
+    """Return a sentence on a global or captured object that compiled code cannot read, if any."""
+    used = inspect.getclosurevars(fun.py_func)
+    for name, value in {**used.globals, **used.nonlocals}.items():
+        if callable(value) or inspect.ismodule(value):
+            continue
+        try:
+            numba.typeof(value)
+        except (ValueError, NumbaError):
+            known = False
+        else:
+            known = not isinstance(value, dict | list | set)
+        if not known:
+            return [
+                f"{name!r} is a {type(value).__name__}, which compiled code cannot read; pass what "
+                "is needed of it in args, as arrays and numbers"
+            ]
+    return []

@@ -29,7 +29,8 @@ _CONSTRUCTS: dict = {
 _BLOCKS = (ast.Try, ast.With)  # an error in their body need not be about them
 _ALLOCATING = r"\.?_allocate\b|array_allocate|NRT required|Only accept returning of array"
 _HELD = {"DictType": "a dict", "ListType": "a list", "list(": "a list", "unicode_type": "text"}
-_MAKERS = "zeros ones empty full array arange linspace copy concatenate stack asarray"
+_MAKERS = "zeros ones empty full array arange linspace copy concatenate stack asarray interp diag "
+_MAKERS += "vstack hstack column_stack append repeat kron convolve median polyval cumsum cumprod"
 _MAKERS = {*_MAKERS.split(), *(f"{name}_like" for name in ("zeros", "ones", "empty", "full"))}
 
 

@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt.derivatives import _emit, _fusion, _lazy, _rules
+from fastopt.derivatives import _emit, _extra_rules, _fusion, _lazy, _rules
 from fastopt.derivatives._scalars import accepts, array_like, dual_in, lower_rule, lower_step
 
 
@@ -108,7 +108,10 @@ def _make(original, rule, fast):
 
 def _table(fast):
     """Of every original, our function."""
-    math_rules, numpy_rules = {**_rules.MATH, **_rules.MATH_STEPS}, {**_rules.NUMPY, **_rules.STEPS}
+    math_rules, numpy_rules = (
+        {**_rules.MATH, **_rules.MATH_STEPS},
+        {**_extra_rules.NUMPY, **_rules.STEPS},
+    )
     return {
         getattr(module, name): _make(getattr(module, name), rule, fast)
         for module, rules in ((math, math_rules), (np, numpy_rules))

@@ -4,6 +4,7 @@
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import numpy as np
+from numba.core import types
 from numba.core.errors import TypingError
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import overload_classmethod, overload_method
@@ -12,6 +13,11 @@ from numba.np import arrayobj
 from fastopt.derivatives._arrays import CHOICES
 from fastopt.derivatives._choices import is_none
 from fastopt.derivatives._dual import DualArray
+from fastopt.derivatives._joining import CHOICES as JOINING
+from fastopt.derivatives._scratch import floats_wanted
+from fastopt.derivatives._seeds import value_of
+
+REPEAT = JOINING[np.repeat]
 
 
 def _method(name):
@@ -30,12 +36,37 @@ def _method(name):
         overload_method(DualArray, name)(lambda a: lambda a: function(a))
 
 
-_METHODS = "sum mean prod cumsum max min argmax argmin var std copy dot".split()
+_METHODS = "sum mean prod cumsum cumprod max min argmax argmin var std copy dot".split()
 for _name in _METHODS:
     _method(_name)
 
 
+@overload_method(DualArray, "repeat")
+def _repeat(a, repeats):
+    function = REPEAT
+    return lambda a, repeats: function(a, repeats)
+
+
+@overload_method(DualArray, "astype")
+def _astype(a, dtype):
+    dual = a.dtype
+    if floats_wanted([dtype], dual):
+        return lambda a, dtype: a * 1.0
+    item = getattr(dtype, "dtype", None)
+    if not isinstance(item, types.Integer | types.Boolean):
+        raise TypingError(f"astype of an array that depends on x is known for {dual.real} only")
+
+    def steps(a, dtype):
+        made = np.empty(a.shape, dtype)
+        for i in range(a.size):
+            made.flat[i] = value_of(a.flat[i])
+        return made
+
+    return steps
+
+
 _KEPT = "shape size ndim T flat reshape ravel flatten transpose dtype sort argsort fill".split()
+_KEPT += ["astype", "repeat"]
 
 
 @overload_classmethod(DualArray, "_allocate")

@@ -6,13 +6,23 @@ import numpy as np
 
 from fastopt.derivatives import (  # noqa: F401
     _arrays,
+    _extra_rules,
     _functions,
     _in_place,
+    _joining,
+    _layout,
+    _lists,
     _methods,
+    _norms,
     _scratch,
+    _series,
     _single,
     _views,
 )
+
+# NumPy's functions of arrays -> ours.
+ARRAYS = {**_arrays.CHOICES, **_norms.CHOICES, **_joining.CHOICES, **_layout.CHOICES}
+ARRAYS |= _series.CHOICES
 
 
 def _refused(*args):
@@ -36,9 +46,10 @@ def meanings(dual, fast, device=None):
     if dual is None and not device:
         table = table if fast else {}
     else:
-        table = {**table, **_arrays.CHOICES, **(_scratch.scratch(dual) if dual else {})}
+        table = {**table, **ARRAYS, **(_scratch.scratch(dual) if dual else {})}
         table |= {np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
         table |= dict.fromkeys(_REFUSED, _refused)
+        table |= {name: table[known] for name, known in _extra_rules.special().items()}
     if device is np.float32:
         known = [*_functions.FAST, np.where, max, min, pow, float]
         table |= {function: _single.single(table.get(function, function)) for function in known}

@@ -7,13 +7,20 @@ compiled ones (`_seeds`), so that the texts around them are the same. Arrays hol
 import functools
 import math
 import operator
-import types
 from typing import Any
 
 import numpy as np
 
 from fastopt import _compile
-from fastopt.derivatives import _digamma, _plain, _rules, _slopes
+from fastopt.derivatives import (
+    _callables,
+    _digamma,
+    _extra_rules,
+    _plain,
+    _python_arrays,
+    _rules,
+    _slopes,
+)
 
 
 class Numbers:
@@ -177,7 +184,10 @@ def _scratch(original):
 @functools.cache
 def meanings():
     """``id(function) -> function``, for code that is linked to run on duals of this kind."""
-    tables = (math, {**_rules.MATH, **_rules.MATH_STEPS}), (np, {**_rules.NUMPY, **_rules.STEPS})
+    tables = (
+        (math, {**_rules.MATH, **_rules.MATH_STEPS}),
+        (np, {**_extra_rules.NUMPY, **_rules.STEPS}),
+    )
     pairs = {
         getattr(module, name): _elementwise(getattr(module, name), rule)
         for module, rules in tables
@@ -185,8 +195,12 @@ def meanings():
         if hasattr(module, name)
     }
     pairs |= {np.linalg.norm: _norm, np.var: _var, np.std: _std}
+    pairs |= _python_arrays.FUNCTIONS
+    pairs |= {name: pairs[known] for name, known in _extra_rules.special().items()}
     table = {original: _choice(original, ours) for original, ours in pairs.items()}
     table |= {float: _choice(float, lambda a: a), max: max, min: min}
+    for original in (np.array, np.asarray):
+        table[original] = _choice(original, lambda a, dtype=None, o=original: o(a, object))
     for name in "zeros ones empty full zeros_like ones_like empty_like full_like".split():
         table[getattr(np, name)] = _scratch(getattr(np, name))
     return {id(original): ours for original, ours in table.items()}
@@ -227,6 +241,9 @@ SEEDS = {"seeded": seeded, "value_of": value_of, "write_partials": write_partial
 
 def function(fun, follow=_compile.is_plain):
     """`fun` over functions that know duals, and with it the functions it calls: the plain ones."""
-    if not isinstance(fun, types.FunctionType):
-        return fun
-    return _compile.link(fun, {}, _compile.unwrapped, follow=follow, replace=meanings())
+    replace = meanings()
+
+    def linked(plain):
+        return _compile.link(plain, {}, _compile.unwrapped, follow=follow, replace=replace)
+
+    return _callables.rebuilt(fun, linked)

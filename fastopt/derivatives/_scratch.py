@@ -13,31 +13,36 @@ from fastopt.derivatives._choices import choice, is_none, new
 from fastopt.derivatives._dual import JIT, Dual
 
 
-def _floats_wanted(kinds):
-    """Whether scratch is to hold floats, so that it may have to hold duals."""
+def floats_wanted(kinds, dual):
+    """Return whether an array of these arguments is to hold floats that may have to be duals.
+
+    An array in float32 among numbers in float64 would round them: it is left to Numba.
+    """
     for kind in kinds:
         if isinstance(kind, types.DType | types.NumberClass | types.TypeRef):
             item = getattr(kind, "dtype", getattr(kind, "instance_type", None))
-            return isinstance(item, types.Float | Dual)
+            wide = isinstance(item, types.Float) and item.bitwidth >= dual.real.bitwidth
+            return wide or isinstance(item, Dual)
         if isinstance(kind, types.Function):
             return kind.typing_key is float
         if isinstance(kind, types.StringLiteral):
-            return kind.literal_value.startswith("f")
+            return np.dtype(kind.literal_value).char in "fd"[dual.real.bitwidth > 32 :]
     return True
 
 
-def _like_floats(kinds):
+def _like_floats(kinds, dual):
     given = isinstance(kinds[0], types.Array) and isinstance(kinds[0].dtype, types.Float | Dual)
-    return _floats_wanted(kinds) and (given or (len(kinds) > 1 and not is_none(kinds[1])))
+    return floats_wanted(kinds, dual) and (given or (len(kinds) > 1 and not is_none(kinds[1])))
 
 
-def _full_like_floats(kinds):
-    return _like_floats([kinds[0], *kinds[2:]])
+def _full_like_floats(kinds, dual):
+    return _like_floats([kinds[0], *kinds[2:]], dual)
 
 
-def _filled_with_floats(kinds):
+def _filled_with_floats(kinds, dual):
     whole = isinstance(types.unliteral(kinds[1]), types.Integer | types.Boolean)
-    return _floats_wanted(kinds) and (not whole or (len(kinds) > 2 and not is_none(kinds[2])))
+    asked = len(kinds) > 2 and not is_none(kinds[2])
+    return floats_wanted(kinds, dual) and (not whole or asked)
 
 
 @functools.cache
@@ -71,10 +76,14 @@ def scratch(dual):
         return full(a.shape, fill_value)
 
     full = numba.njit(**JIT)(full)
-    table = dict.fromkeys((empty, zeros, ones), _floats_wanted)
+    table = dict.fromkeys((empty, zeros, ones), floats_wanted)
     table |= dict.fromkeys((empty_like, zeros_like, ones_like), _like_floats)
     table |= {full: _filled_with_floats, full_like: _full_like_floats}
     return {
-        getattr(np, f.__name__): choice(getattr(np, f.__name__), getattr(f, "py_func", f), wanted)
+        getattr(np, f.__name__): choice(
+            getattr(np, f.__name__),
+            getattr(f, "py_func", f),
+            functools.partial(wanted, dual=dual),
+        )
         for f, wanted in table.items()
     }
