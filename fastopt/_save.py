@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import re
 import stat
@@ -104,13 +105,14 @@ def load(path):
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
+                _check_entries(archive, os.fstat(file.fileno()).st_size)
                 if bad := archive.testzip():
                     raise ValueError(f"its entry {bad} is damaged")
                 header = json.loads(_entry(archive, HEADER).item())
                 if header["format"] == FORMAT:
                     return _restored(header["items"], archive)
         except MemoryError:
-            raise
+            raise  # the file is as large as what it holds
         except Exception as error:  # whatever the readers make of other bytes
             reason = f"{type(error).__name__}: {error}".removeprefix("ValueError: ")
             raise ValueError(f"{path} is not {EXPECTED} ({reason})") from error
@@ -246,8 +248,33 @@ def _array(name, value):
     return array
 
 
+def _check_entries(archive, size):
+    """Raise if the archive holds what `save` does not write: it would unpack to far more."""
+    entries = archive.infolist()
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("two of its entries have one name")
+    for entry in entries:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+            raise ValueError(f"its entry {entry.filename} is compressed")
+    if sum(entry.file_size for entry in entries) > size:
+        raise ValueError("its entries overlap, or are longer than the file")
+
+
 def _entry(archive, name):
+    size = archive.getinfo(f"{name}.npy").file_size
     with archive.open(f"{name}.npy") as entry:
+        version = np.lib.format.read_magic(entry)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}
+        read[2, 0] = np.lib.format.read_array_header_2_0
+        if version not in read:
+            raise ValueError(f"its entry {name} has the version {version} of NumPy's format")
+        shape, _, dtype = read[version](entry)
+        if dtype.kind not in KINDS:
+            raise ValueError(f"its entry {name} is an array of {dtype}")
+        # Before anything is allocated.
+        if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != size - entry.tell():
+            raise ValueError(f"its entry {name} does not hold an array of {shape}")
+        entry.seek(0)
         return np.lib.format.read_array(entry, allow_pickle=False)
 
 
