@@ -112,10 +112,10 @@ def require_slots(own, uses, name):
         raise ValueError(f"the state of {name!r} has {odd[0]!r}, which no rule keeps")
 
 
-def count(name, value):
+def count(name, value: Any):
     """Return a number of steps from a state as an int."""
     whole = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not whole or not 0 <= value < 2**53 or value % 1:  # NaN too
+    if not whole or not 0 <= value < 2**53 or float(value) % 1:  # NaN too
         raise ValueError(f"the state's {name} is {value!r}; it must be a whole number, 0 or more")
     return int(value)
 
