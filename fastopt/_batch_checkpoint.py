@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 
 from fastopt._checkpoint import Checkpoint, problem_of
+from fastopt._save import open_own
 from fastopt._status import MAXTIME
 
 AT_ONCE = 65_536  # rows
@@ -35,7 +36,7 @@ class BatchCheckpoint:
     Raises
     ------
     ValueError, OSError
-        As `Checkpoint`.
+        As `Checkpoint`. OSError also if the file of rows is a link, or not this run's.
     """
 
     def __init__(self, batch, rule, fun, jac, results):
@@ -49,8 +50,21 @@ class BatchCheckpoint:
         self.row = np.dtype([("b", np.int64), *columns])
         self.written = np.zeros(batch.problems, bool)
         self.size, self.check, self.begun = 0, 0, []  # bytes of rows and their checksum
+        self.new = not self.file.found
         if self.file.found:
             self.read(**self.file.found)
+        elif os.path.lexists(self.path):
+            self.begin()
+
+    def begin(self, create=False):
+        """Raise if there is anything in the file of rows, before there is a checkpoint."""
+        with open_own(self.path, create=create) as file:
+            if file.read(1):
+                raise FileExistsError(
+                    f"{self.path} exists, but the checkpoint {self.file.path} that it would belong "
+                    "to does not. Delete or move it, or name another file in "
+                    "options['checkpoint']"
+                )
 
     def is_due(self):
         return self.file.is_due()
@@ -64,6 +78,11 @@ class BatchCheckpoint:
             crew.start()
         waited = time.perf_counter() - began  # rows must be written some time: they do not count
         try:
+            if self.new:
+                self.begin(create=True)
+                # With it the file of rows is ours, also if the process is killed in `append`.
+                self.file.write(size=0, check=0, begun=[])
+                self.new = False
             self.append(finished)
             self.file.write(waited, size=self.size, check=self.check, begun=begun)
         except OSError as error:
@@ -72,7 +91,7 @@ class BatchCheckpoint:
     def append(self, finished):
         """Rows of these problems, after those that count."""
         size, check = self.size, self.check
-        with open(self.path, "r+b" if size else "wb") as file:
+        with open_own(self.path) as file:
             file.seek(size)
             for first in range(0, len(finished), AT_ONCE):
                 some = finished[first : first + AT_ONCE]
@@ -93,7 +112,7 @@ class BatchCheckpoint:
         """The rows that count, into the results."""
         self.size, self.check, self.begun = size, check, begun
         good = 0
-        with open(self.path, "rb") as file:
+        with open_own(self.path) as file:
             for first in range(0, size, AT_ONCE * self.row.itemsize):
                 data = file.read(min(AT_ONCE * self.row.itemsize, size - first))
                 good = zlib.crc32(data, good)

@@ -1,6 +1,5 @@
 """The state of a run in a file, so that a run that was killed goes on where it was."""
 
-import glob
 import os
 import tempfile
 import time
@@ -8,7 +7,7 @@ import warnings
 
 from fastopt._identity import differences, identity
 from fastopt._run import Run
-from fastopt._save import load, save
+from fastopt._save import clean_up, load, save
 
 # Of what stands in the file. Where `Problem.arrays` change, count up.
 VERSION = 1, *Run._fields
@@ -63,8 +62,7 @@ class Checkpoint:
     def __init__(self, path, problem):
         self.path, self.problem, self.next = path, problem, time.perf_counter() + EVERY
         self.found = self.read() if os.path.exists(path) else None
-        for part in glob.glob(f"{glob.escape(path)}.*.part"):
-            os.unlink(part)  # of a run that was killed while it wrote
+        clean_up(path)
         with tempfile.TemporaryFile(dir=os.path.dirname(path)):
             pass  # it can be written there: better said now than later
 

@@ -2,10 +2,10 @@
 
 import contextlib
 import json
+import math
 import os
 import re
-import shutil
-import threading
+import stat
 import zipfile
 from typing import Any
 
@@ -15,6 +15,8 @@ FORMAT = 1
 HEADER = "fastopt"  # the entry that describes the others, as JSON
 EXPECTED = "a .npz file that fastopt.save has written"
 PLAIN = bool, int, float, str, type(None)
+# To open files to write: never through a link, and not for the programs that this one starts.
+FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"))
 KINDS = "biufcSUmM"  # of arrays: those that need no pickle
 
 
@@ -103,13 +105,14 @@ def load(path):
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
+                _check_entries(archive, os.fstat(file.fileno()).st_size)
                 if bad := archive.testzip():
                     raise ValueError(f"its entry {bad} is damaged")
                 header = json.loads(_entry(archive, HEADER).item())
                 if header["format"] == FORMAT:
                     return _restored(header["items"], archive)
         except MemoryError:
-            raise
+            raise  # the file is as large as what it holds
         except Exception as error:  # whatever the readers make of other bytes
             reason = f"{type(error).__name__}: {error}".removeprefix("ValueError: ")
             raise ValueError(f"{path} is not {EXPECTED} ({reason})") from error
@@ -127,15 +130,16 @@ def path_of(name, value):
 
 @contextlib.contextmanager
 def replacing(path):
-    """A file to write to, beside `path`, which it replaces in the end."""
+    """Yield a new file to write to, next to `path`, which it replaces in the end."""
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(f"{path} is a folder or a device, not a file")  # which root could replace
-    part = f"{path}.{os.getpid()}-{threading.get_ident()}.part"
+    part = f"{path}.{os.getpid()}-{int.from_bytes(os.urandom(8), 'little')}.part"
+    number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o666)
     try:
-        with open(part, "wb") as file:
+        with open(number, "wb") as file:
             with contextlib.suppress(FileNotFoundError):
-                shutil.copymode(path, part)  # who may read it
+                os.chmod(part, stat.S_IMODE(os.stat(path).st_mode))  # who may read it
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -143,6 +147,60 @@ def replacing(path):
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(part)
+        raise
+
+
+def clean_up(path):
+    """Delete what `replacing` has left in processes that were killed while they wrote."""
+    folder, name = os.path.split(path)
+    for entry in os.scandir(folder):
+        found = re.fullmatch(re.escape(name) + r"\.(\d{1,9})-\d{1,20}\.part", entry.name)
+        if not found or _runs(int(found[1])):
+            continue
+        with contextlib.suppress(OSError):  # not a file of ours
+            with open_own(entry.path) as file:
+                ours = file.read(2) in (b"", b"PK")  # a .npz begins so
+            if ours:
+                os.unlink(entry.path)
+
+
+def _runs(process):
+    """Return True if there is a process of this number on this machine."""
+    if os.name != "posix":
+        return False  # there a signal 0 would end it; an open file cannot be deleted there
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # another user's
+    return True
+
+
+def open_own(path, *, create=False):
+    """Open a file to read and write that is this user's own, and nothing else of that name.
+
+    Raises
+    ------
+    OSError
+        If it is a link, a folder, a device, or another user's, or has other names.
+    """
+    create = os.O_CREAT if create else 0
+    try:
+        number = os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | create | FLAGS, 0o666)
+    except OSError as error:
+        if os.path.islink(path):
+            raise OSError(f"{path} is a symbolic link, which is not followed") from error
+        raise
+    try:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode) or os.path.islink(path):
+            raise OSError(f"{path} is not a plain file")
+        if found.st_nlink > 1 or found.st_uid != getattr(os, "geteuid", lambda: 0)():
+            raise OSError(f"{path} is another user's, or has other names too (hard links)")
+        return open(number, "r+b")
+    except BaseException:
+        os.close(number)
         raise
 
 
@@ -190,8 +248,33 @@ def _array(name, value):
     return array
 
 
+def _check_entries(archive, size):
+    """Raise if the archive holds what `save` does not write: it would unpack to far more."""
+    entries = archive.infolist()
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("two of its entries have one name")
+    for entry in entries:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+            raise ValueError(f"its entry {entry.filename} is compressed")
+    if sum(entry.file_size for entry in entries) > size:
+        raise ValueError("its entries overlap, or are longer than the file")
+
+
 def _entry(archive, name):
+    size = archive.getinfo(f"{name}.npy").file_size
     with archive.open(f"{name}.npy") as entry:
+        version = np.lib.format.read_magic(entry)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}
+        read[2, 0] = np.lib.format.read_array_header_2_0
+        if version not in read:
+            raise ValueError(f"its entry {name} has the version {version} of NumPy's format")
+        shape, _, dtype = read[version](entry)
+        if dtype.kind not in KINDS:
+            raise ValueError(f"its entry {name} is an array of {dtype}")
+        # Before anything is allocated.
+        if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != size - entry.tell():
+            raise ValueError(f"its entry {name} does not hold an array of {shape}")
+        entry.seek(0)
         return np.lib.format.read_array(entry, allow_pickle=False)
 
 

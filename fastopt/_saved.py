@@ -3,9 +3,9 @@
 import warnings
 from typing import Any
 
-import numpy as np
+from fastopt import _arrays, _settings, _states
 
-from fastopt import _arrays, _states
+KEYS = {"format", "method", "t", "skipped", "arrays"}
 
 
 class Saved:
@@ -17,6 +17,9 @@ class Saved:
     _state: Any
     _loaded: Any
     _stepped: Any
+    _groups: Any
+    _sets: Any
+    _settings: Any
     _set_up: Any  # makes what follows from the options, and forgets the arrays
 
     def reset(self):
@@ -71,7 +74,14 @@ class Saved:
     def load_state_dict(self, state):
         """Go on where `state_dict` was taken, with this optimizer's own options.
 
-        With the same options the steps are the same to the last bit.
+        With the same options the steps are the same to the last bit. If the state is refused, the
+        optimizer is unchanged.
+
+        Raises
+        ------
+        ValueError
+            If it is no state of this rule, with these groups and options, or holds what no
+            optimizer makes.
         """
         whole = isinstance(state, dict) and {"method", "t", "skipped", "arrays"} <= state.keys()
         arrays = state["arrays"] if whole else None
@@ -81,13 +91,19 @@ class Saved:
             or not all(isinstance(own, dict) and "carry" in own for own in arrays.values())
         ):
             raise ValueError("this is no state_dict of an optimizer, or one of another format")
+        if odd := sorted(map(str, state.keys() - KEYS)):
+            raise ValueError(f"the state has {odd[0]!r}, which is in no state_dict")
         if state["method"] != self.method:
             raise ValueError(f"this is the state of {state['method']}, not of {self.method}")
-        self.t, self.skipped = int(state["t"]), int(state["skipped"])
-        self._loaded = {
-            name: {k: float(v) if k == "carry" else np.array(v) for k, v in own.items()}
-            for name, own in arrays.items()
-        } or None
+        t, skipped = (_states.count(name, state[name]) for name in ("t", "skipped"))
+        loaded = {name: _states.checked(name, own) for name, own in arrays.items()}
+        if loaded:
+            names = [*loaded]
+            for name, keys in zip(names, _settings.for_paths(self._groups, names), strict=True):
+                found = self._sets[keys] if keys in self._sets else self._settings(*keys)
+                _states.require_slots(loaded[name], found.uses, name)
+        # Nothing has changed until here, and nothing below fails.
+        self.t, self.skipped, self._loaded = t, skipped, loaded or None
         self._set_up()
 
     def __getstate__(self):

@@ -99,10 +99,8 @@ def _fresh(leaf, options, uses):
 
 def _loaded(own, leaf, uses, name):
     found, layout = [], _arrays.layout(leaf, name)
+    require_slots(own, uses, name)
     for slot, use in zip(uses._fields, uses, strict=True):
-        if use != (slot in own):
-            says = "lacks" if use else "has"
-            raise ValueError(f"the state of {name!r} {says} {slot!r}: other options made it")
         if use and _arrays.layout(own[slot], f"the state's {slot} of {name!r}") != layout:
             shape, dtype = _arrays.layout(own[slot], slot)
             raise ValueError(
@@ -111,3 +109,50 @@ def _loaded(own, leaf, uses, name):
             )
         found.append(_arrays.like(leaf, own[slot]) if use else None)
     return tuple(found)
+
+
+def require_slots(own, uses, name):
+    """Raise if the state of an array lacks a slot that is used, or has another."""
+    for slot, use in zip(uses._fields, uses, strict=True):
+        if use != (slot in own):
+            says = "lacks" if use else "has"
+            raise ValueError(f"the state of {name!r} {says} {slot!r}: other options made it")
+    if odd := sorted(map(str, own.keys() - {*uses._fields, "carry"})):
+        raise ValueError(f"the state of {name!r} has {odd[0]!r}, which no rule keeps")
+
+
+def count(name, value: Any):
+    """Return a number of steps from a state as an int."""
+    whole = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not whole or not 0 <= value < 2**53 or float(value) % 1:  # NaN too
+        raise ValueError(f"the state's {name} is {value!r}; it must be a whole number, 0 or more")
+    return int(value)
+
+
+def checked(name, own):
+    """Return copies of the slots of an array from a state, which must be of one layout."""
+    if not isinstance(name, str):
+        raise ValueError(f"the state has an array called {name!r}; names are strings")
+    carry = own["carry"]
+    single = isinstance(carry, int | float | np.number) and not np.iscomplexobj(carry)
+    if not single or isinstance(carry, bool) or not np.isfinite(carry):
+        raise ValueError(f"the state's carry of {name!r} is {carry!r}; it must be a finite number")
+    copies: dict[str, Any] = {"carry": float(carry)}
+    layouts = set()
+    for slot, value in own.items():
+        if slot == "carry":
+            continue
+        try:
+            array = value.copy() if isinstance(value, np.ndarray) else np.array(value)
+        except ValueError as error:
+            raise ValueError(f"the state's {slot} of {name!r} is no array: {error}") from None
+        if np.ma.isMaskedArray(value) or array.dtype not in (np.float32, np.float64):
+            raise ValueError(
+                f"the state's {slot} of {name!r} must be an array of float32 or float64, not "
+                f"{'a masked array' if np.ma.isMaskedArray(value) else array.dtype}"
+            )
+        layouts.add((array.shape, array.dtype))
+        copies[slot] = array
+    if len(layouts) > 1:
+        raise ValueError(f"the state's arrays of {name!r} differ in shape or dtype")
+    return copies

@@ -33,7 +33,7 @@ LOCKS = "lock", "RLock"  # of _thread: they hold nothing
 class Content(Digest):
     """The kinds of values that there are."""
 
-    def add_object(self, value):
+    def add_object(self, value: Any):
         kind = type(value)
         module = kind.__module__
         if isinstance(value, np.ndarray):
@@ -156,7 +156,8 @@ class Content(Digest):
             if not _reads.is_named(self.own, value) and hasattr(value, "__wrapped__"):
                 self.add_at(".__wrapped__", value.__wrapped__)  # by functools.lru_cache, say
             return
-        make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+        make, arguments, *rest = reduced
+        state, items, pairs = (*rest, None, None, None)[:3]
         self.add(make)
         for item in arguments:  # not as one tuple: the class stands here, and the value perhaps
             self.add(item)

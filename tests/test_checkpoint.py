@@ -4,6 +4,8 @@ import _thread
 import concurrent.futures
 import functools
 import os
+import subprocess
+import sys
 import threading
 import types
 
@@ -16,7 +18,7 @@ from batch_problems import X0, T, decays, misfit, same
 from kill_and_resume import rosenbrock
 
 import fastopt
-from fastopt import _checkpoint, _dispatch, _identity
+from fastopt import _batch_checkpoint, _checkpoint, _dispatch, _identity
 
 KILLS = int(os.environ.get("FASTOPT_KILLS", "2"))  # each takes a second and a half
 START = np.linspace(-1.0, 1.0, 30)
@@ -323,10 +325,75 @@ def test_paths(path, tmp_path):
     with pytest.raises(FileNotFoundError):
         solve(tmp_path / "none" / "run.npz")
     assert not list(tmp_path.iterdir())
-    left = tmp_path / "run.npz.123-456.part"  # by a run that was killed while it wrote
-    left.touch()
+
+
+def test_only_files_of_our_own_are_deleted(path, tmp_path):
+    """Those that a killed process has left: of our names, with our content, no links."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = [tmp_path / f"run.npz.{dead.pid}-{k}.part" for k in range(2)]
+    left[0].touch()
+    left[1].write_bytes(b"PK half of it")
+    target = tmp_path / "target"
+    target.touch()
+    others = {
+        "run.npz.backup.part": "precious",
+        "run.npz.1.part": "",
+        f"run.npz.{dead.pid}-7.part": "precious",  # not of ours
+        f"run.npz.{os.getpid()}-7.part": "",  # of a process that runs
+        f"xrun.npz.{dead.pid}-7.part": "",
+    }
+    for name, text in others.items():
+        (tmp_path / name).write_text(text)
+    link = tmp_path / f"run.npz.{dead.pid}-8.part"
+    link.symlink_to(target)
+    (tmp_path / f"run.npz.{dead.pid}-9.part").mkdir()
+    kept = set(tmp_path.iterdir()) - set(left)
     solve(path)
-    assert list(tmp_path.iterdir()) == [path]
+    assert set(tmp_path.iterdir()) == {path, *kept}
+    assert {name: (tmp_path / name).read_text() for name in others} == others
+
+
+def test_rows_are_written_to_a_file_of_our_own_alone(path, tmp_path):
+    """Not over another file, nor through a link of any kind; nothing runs before that is said."""
+    rows, precious = tmp_path / "run.npz.rows", tmp_path / "precious"
+    precious.write_text("precious")
+    ways = {
+        "exists, but the checkpoint .* does not": lambda: rows.write_text("precious"),
+        "is a symbolic link": lambda: rows.symlink_to(precious),
+        "rows is a symbolic link": lambda: rows.symlink_to(tmp_path / "nowhere"),
+        "other names too": lambda: os.link(precious, rows),
+        "is not a plain file": lambda: os.mkfifo(rows),
+    }
+    for says, put in ways.items():
+        put()
+        with pytest.raises(OSError, match=f"{says}"):
+            run_batch("long", path, callback=stop)
+        assert precious.read_text() == "precious"
+        assert not (tmp_path / "nowhere").exists()
+        assert not path.exists()
+        rows.unlink()
+    run_batch("long", path, callback=stop)
+    rows.rename(precious)
+    rows.symlink_to(precious)  # while the checkpoint is there
+    with pytest.raises(OSError, match="is a symbolic link"):
+        run_batch("long", path)
+
+
+def test_killed_between_the_two_files(path, often, monkeypatch):
+    """Rows are on disk that no checkpoint counts yet."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_batch_checkpoint.BatchCheckpoint, "append", killed)
+        with pytest.raises(SystemExit):
+            run_batch("long", path)
+    assert os.path.getsize(f"{path}.rows") == 7
+    same(run_batch("long", path), undisturbed("long"))
+
+
+def killed(self, finished):
+    with open(self.path, "r+b") as file:
+        file.write(b"a part.")
+    raise SystemExit
 
 
 def test_a_run_that_fails_at_once_leaves_no_file(path):

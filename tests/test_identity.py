@@ -260,7 +260,7 @@ def test_the_same_in_another_process():
     assert [name for name in here if here[name] != there[name]] == []
 
 
-OPEN = open(os.devnull)  # noqa: SIM115
+OPEN = sys.__stdout__
 REFUSED = {
     "generator": (lambda: (i for i in ()), r"it is a generator, which cannot be read"),
     "file": (lambda: OPEN, "it is a TextIOWrapper"),

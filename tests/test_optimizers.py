@@ -301,3 +301,57 @@ def test_states_that_do_not_fit():
     refused("lacks 'buffer'", fastopt.RMSProp(0.1, momentum=0.5))
     with pytest.raises(ValueError, match="no state_dict"):
         opt.load_state_dict([1, 2])
+
+
+BAD_STATES = {
+    "t below zero": lambda s: s.update(t=-5),
+    "t is NaN": lambda s: s.update(t=np.nan),
+    "t is infinite": lambda s: s.update(t=np.inf),
+    "t is half": lambda s: s.update(t=1.5),
+    "t is text": lambda s: s.update(t="3"),
+    "t is None": lambda s: s.update(t=None),
+    "t is a bool": lambda s: s.update(t=True),
+    "t is an array": lambda s: s.update(t=np.ones(2)),
+    "skipped is NaN": lambda s: s.update(skipped=np.nan),
+    "skipped below zero": lambda s: s.update(skipped=-1),
+    "another rule's": lambda s: s.update(method="rmsprop"),
+    "unknown key": lambda s: s.update(rate=0.5),
+    "unknown slot": lambda s: s["arrays"]["w"].update(h=np.ones(3)),
+    "a slot is missing": lambda s: s["arrays"]["w"].pop("v"),
+    "of different shapes": lambda s: s["arrays"]["w"].update(v=np.ones(4)),
+    "of different types": lambda s: s["arrays"]["w"].update(v=np.ones(3, np.float32)),
+    "of integers": lambda s: s["arrays"]["w"].update(v=np.ones(3, int)),
+    "of objects": lambda s: s["arrays"]["w"].update(v=np.array([1.0, None, 2.0])),
+    "ragged": lambda s: s["arrays"]["w"].update(v=[[1.0], [1.0, 2.0]]),
+    "masked": lambda s: s["arrays"]["w"].update(v=np.ma.ones(3)),
+    "carry is NaN": lambda s: s["arrays"]["w"].update(carry=np.nan),
+    "carry is text": lambda s: s["arrays"]["w"].update(carry="x"),
+    "a name that is none": lambda s: s["arrays"].update({3: s["arrays"].pop("w")}),
+    "the last of two": lambda s: s["arrays"].update(z={"carry": "x"}),
+}
+
+
+@pytest.mark.parametrize("spoil", BAD_STATES.values(), ids=BAD_STATES)
+def test_a_state_that_is_refused_changes_nothing(spoil):
+    x, g = {"w": np.ones(3)}, {"w": np.arange(3.0)}
+    opt = fastopt.Adam(0.1)
+    opt.step(x, g)
+    other = {"w": x["w"].copy()}
+    twin = copy.deepcopy(opt)
+    state = opt.state_dict()
+    state["t"] = 7
+    spoil(state)
+    with pytest.raises(ValueError, match="state"):
+        opt.load_state_dict(state)
+    assert (opt.t, opt.skipped) == (1, 0)
+    opt.step(x, g)
+    twin.step(other, g)
+    np.testing.assert_array_equal(x["w"], other["w"])
+
+
+def test_a_state_of_other_groups_is_refused():
+    opt, other = fastopt.Adam(0.1), fastopt.Adam(0.1, groups={"u": {"learning_rate": 1.0}})
+    opt.step({"w": np.ones(3)}, {"w": np.ones(3)})
+    with pytest.raises(ValueError, match="groups has 'u'"):
+        other.load_state_dict(opt.state_dict())
+    assert other.t == 0

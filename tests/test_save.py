@@ -256,3 +256,55 @@ def test_a_link_stays_a_link(tmp_path):
     assert link.is_symlink()
     assert fastopt.load(real) == {"new": 2}
     assert isinstance(fastopt.load(str(pathlib.Path(link))), dict)
+
+
+def entry(shape, dtype="<f8", data=bytes(24), version=b"\x01\x00"):
+    """An entry with a header of one's choice, as NumPy writes it."""
+    header = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}"
+    text = header.ljust(117) + "\n"
+    return b"\x93NUMPY" + version + len(text).to_bytes(2, "little") + text.encode() + data
+
+
+HOSTILE = {
+    "petabytes": entry("(1125899906842624,)"),
+    "beyond 64 bits": entry(f"({2**63}, {2**63})"),
+    "negative": entry("(-3,)"),
+    "twice negative": entry("(-3, -1)"),
+    "too short": entry("(4,)"),
+    "too long": entry("(2,)"),
+    "objects": entry("(3,)", "|O"),
+    "records": entry("(3,)", [("x", "<f8")]),
+    "no tuple": entry("3"),
+    "code": entry("(__import__('os').getpid(),)"),
+    "another version": entry("(3,)", version=b"\x09\x00"),
+    "no header": b"\x93NUMPY",
+    "empty": b"",
+}
+
+
+def write(path, data, name="w", method=zipfile.ZIP_STORED, again=0):
+    fastopt.save(path, w=np.arange(3.0))
+    with zipfile.ZipFile(path) as archive:
+        header = archive.read("fastopt.npy")
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("fastopt.npy", header)
+        for _ in range(1 + again):
+            archive.writestr(f"{name}.npy", data)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_hostile_files_are_refused_before_memory_is_taken(tmp_path):
+    path = tmp_path / "state.npz"
+    write(path, entry("(3,)", data=np.arange(3.0).tobytes()))
+    assert fastopt.load(path)["w"].tolist() == [0.0, 1.0, 2.0]
+    for data in HOSTILE.values():
+        write(path, data)
+        check_damaged(path, path.read_bytes())
+    write(path, entry("(8_000_000,)", data=bytes(64_000_000)), method=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 100_000
+    check_damaged(path, path.read_bytes())
+    write(path, entry("(3,)"), again=1)
+    check_damaged(path, path.read_bytes())
+    write(path, entry("(3,)"), name="../w")
+    check_damaged(path, path.read_bytes())
+    assert [file.name for file in tmp_path.iterdir()] == ["state.npz"]
