@@ -6,6 +6,8 @@ stop after any evaluation and go on later with the same bits. The objective is e
 place only: what is inlined there is compiled once.
 """
 
+import math
+
 from fastopt._open import (
     BOUNDED,
     SIZE,
@@ -59,15 +61,41 @@ def still_within(change, x, xtol):
     return xtol > 0.0 and change <= xtol * (xtol + largest(x))
 
 
-def steepness(x, g, low, high):
-    """Largest component of the projected gradient x - P(x - g); NaN if any is NaN."""
+def settle(x, g, low, high):
+    """Set to zero what is not finite where no step can follow it.
+
+    A fixed component has no slope, and neither has one that an infinite slope holds at its bound.
+    """
+    for i in each(SIZE or x.size):
+        held = (x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)
+        if not math.isfinite(g[i]) and (held or low[i] == high[i]):
+            g[i] = real(0.0)
+
+
+def measure_sizes(x, size):
+    """Take the absolute values of x as the sizes of its components."""
+    for i in each(SIZE or x.size):
+        size[i] = abs(x[i])
+
+
+def steepness(x, g, size, low, high):
+    """Largest component of the projected gradient x - P(x - g); NaN if any is NaN.
+
+    What a bound cuts off is measured in units of the box's width or the component's size, if these
+    are below 1: a box may be narrower than gtol.
+    """
     if not BOUNDED:
         return largest(g)
     top = 0.0
     for i in each(SIZE or x.size):
-        d = x[i] - clip(x[i] - g[i], low[i], high[i])
-        if abs(d) > top or d != d:
-            top = abs(d)
+        d = abs(x[i] - clip(x[i] - g[i], low[i], high[i]))
+        if d < abs(g[i]):
+            unit = min(real(1.0), high[i] - low[i])
+            if 0.0 < abs(size[i]) < unit:
+                unit = abs(size[i])
+            d = min(abs(g[i]), d / unit / unit) if unit > 0.0 else d
+        if d > top or d != d:
+            top = d
     return most(top)
 
 
