@@ -81,19 +81,23 @@ def measure_sizes(x, size):
 def steepness(x, g, size, low, high):
     """Largest component of the projected gradient x - P(x - g); NaN if any is NaN.
 
-    What a bound cuts off is measured in units of the box's width or the component's size, if these
-    are below 1: a box may be narrower than gtol.
+    It is not computed by this difference, in which a small g is lost beside a large x. What a bound
+    cuts off is measured in units of the box's width or the component's size, if these are below 1:
+    a box may be narrower than gtol.
     """
     if not BOUNDED:
         return largest(g)
     top = 0.0
     for i in each(SIZE or x.size):
-        d = abs(x[i] - clip(x[i] - g[i], low[i], high[i]))
-        if d < abs(g[i]):
+        d = abs(g[i])
+        room = x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]
+        if room < d:
             unit = min(real(1.0), high[i] - low[i])
             if 0.0 < abs(size[i]) < unit:
                 unit = abs(size[i])
-            d = min(abs(g[i]), d / unit / unit) if unit > 0.0 else d
+            if unit > 0.0:
+                room = max(room / unit, d * room) / unit
+            d = min(d, room)
         if d > top or d != d:
             top = d
     return most(top)
