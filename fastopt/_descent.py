@@ -6,6 +6,8 @@ stop after any evaluation and go on later with the same bits. The objective is e
 place only: what is inlined there is compiled once.
 """
 
+import math
+
 from fastopt._open import (
     BOUNDED,
     SIZE,
@@ -59,15 +61,45 @@ def still_within(change, x, xtol):
     return xtol > 0.0 and change <= xtol * (xtol + largest(x))
 
 
-def steepness(x, g, low, high):
-    """Largest component of the projected gradient x - P(x - g); NaN if any is NaN."""
+def settle(x, g, low, high):
+    """Set to zero what is not finite where no step can follow it.
+
+    A fixed component has no slope, and neither has one that an infinite slope holds at its bound.
+    """
+    for i in each(SIZE or x.size):
+        held = (x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)
+        if not math.isfinite(g[i]) and (held or low[i] == high[i]):
+            g[i] = real(0.0)
+
+
+def measure_sizes(x, size):
+    """Take the absolute values of x as the sizes of its components."""
+    for i in each(SIZE or x.size):
+        size[i] = abs(x[i])
+
+
+def steepness(x, g, size, low, high):
+    """Largest component of the projected gradient x - P(x - g); NaN if any is NaN.
+
+    It is not computed by this difference, in which a small g is lost beside a large x. What a bound
+    cuts off is measured in units of the box's width or the component's size, if these are below 1:
+    a box may be narrower than gtol.
+    """
     if not BOUNDED:
         return largest(g)
     top = 0.0
     for i in each(SIZE or x.size):
-        d = x[i] - clip(x[i] - g[i], low[i], high[i])
-        if abs(d) > top or d != d:
-            top = abs(d)
+        d = abs(g[i])
+        room = x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]
+        if room < d:
+            unit = min(real(1.0), high[i] - low[i])
+            if 0.0 < abs(size[i]) < unit:
+                unit = abs(size[i])
+            if unit > 0.0:
+                room = max(room / unit, d * room) / unit
+            d = min(d, room)
+        if d > top or d != d:
+            top = d
     return most(top)
 
 

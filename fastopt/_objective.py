@@ -164,15 +164,17 @@ def _bind_rate(schedule, bindings, compiled):
     return digest
 
 
-def _difference_data(x, steps, power, method):
-    """(relative steps, complex scratch flat and shaped) for the difference formulas."""
-    steps = np.asarray(np.finfo(x.dtype).eps ** power if steps is None else steps)
+def _difference_data(x, given, power, method):
+    """(relative steps and that of a zero, complex scratch flat and shaped) for `_differences`."""
+    default = np.finfo(x.dtype).eps ** power
+    steps = np.asarray(default if given is None else given)
     try:
-        steps = np.broadcast_to(steps, x.size).astype(x.dtype)
+        steps = np.broadcast_to(steps, x.size)
     except ValueError:
         raise ValueError(
             f"finite_diff_rel_step has shape {steps.shape}; x0 has {x.size} components"
         ) from None
+    steps = np.append(steps, 0.0 if given is None else default).astype(x.dtype)
     z = np.zeros(x.shape, np.result_type(x.dtype, np.complex64)) if method == "cs" else x
     return steps, z.reshape(-1), z
 
@@ -234,22 +236,35 @@ def _read_only(array):
 
 
 def check_complex_step(fun, args, x, box):
-    """Compare the complex step with a real difference along one direction; evaluations spent.
+    """Compare the complex step with real differences along one direction; evaluations spent.
 
     abs, min, max and .real lose the derivative without a word: a wrong gradient must be an error.
+    The step is relative to x. It is widened where f does not change by more than its rounding.
     """
-    step = np.finfo(x.dtype).eps ** 0.5 * np.maximum(1.0, np.abs(x))
-    if box is not None:
-        low, high = (side.reshape(x.shape) for side in box)
-        step = np.clip(x + np.where(high - x > x - low, step, -step), low, high) - x
-    step = step.astype(x.dtype)
-    at, ahead = (_plain.scalar(fun(point.copy(), *args)) for point in (x, x + step))
-    slope = np.imag(_plain.complex_function(fun)(x + 1e-10j * step, *args)) / 1e-10
-    wanted = ahead - at
-    noise = 1e3 * np.finfo(x.dtype).eps * max(abs(at), abs(ahead))
-    if abs(wanted - slope) > 0.01 * max(abs(wanted), abs(slope)) + noise:
+    eps, size = np.finfo(x.dtype).eps, float(np.max(np.abs(x)))
+    widest = eps**0.5 * max(1.0, size) * (1.0 + np.zeros(x.shape))
+    step = eps**0.5 * np.where(x == 0.0, min(1.0, size) or 1.0, np.abs(x))
+    at, spent = _plain.scalar(fun(x.copy(), *args)), 1
+    while True:
+        ahead, behind = x + step, x - step
+        if box is not None:
+            low, high = (side.reshape(x.shape) for side in box)
+            ahead, behind = np.clip(ahead, low, high), np.clip(behind, low, high)
+        ahead, behind = ahead.astype(x.dtype), behind.astype(x.dtype)
+        above, below = (_plain.scalar(fun(point.copy(), *args)) for point in (ahead, behind))
+        spent += 2
+        noise = 1e3 * eps * max(abs(at), abs(above), abs(below))
+        if max(abs(above - at), abs(below - at)) > noise or (step >= widest).all():
+            break
+        step = np.minimum(8.0 * step, np.maximum(step, widest))
+    direction = (ahead - behind).astype(float)
+    slope = np.imag(_plain.complex_function(fun)(x + 1e-10j * direction, *args)) / 1e-10
+    wanted = above - below
+    # At a minimum the slope is next to nothing, and what is left of it is curvature.
+    bend = abs(above - at + below - at)
+    if abs(wanted - slope) > 0.01 * max(abs(wanted), abs(slope)) + noise + bend:
         raise ValueError(
             f"jac='cs' gives the slope {slope:.3g} where differences give {wanted:.3g}: fun is not "
             "complex-safe (abs, min, max and comparisons lose the derivative); use '3-point'"
         )
-    return 3
+    return spent + 1

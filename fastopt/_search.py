@@ -9,9 +9,9 @@ Martinez and Raydan (2000, SPG2), with the step of Barzilai and Borwein (1988).
 
 import math
 
-from fastopt._descent import copy, keep, steepness, still_within
+from fastopt._descent import copy, keep, measure_sizes, settle, steepness, still_within
 from fastopt._metric import accept, begin, direct, measure, steep, trial
-from fastopt._open import EPS, EPS_2_3, HUGE, ROOT_EPS, coefficients, gradient
+from fastopt._open import BOUNDED, EPS, EPS_2_3, HUGE, ROOT_EPS, coefficients, gradient
 from fastopt._run import FIRST, INF, Run
 from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUNNING, XTOL
 
@@ -68,7 +68,11 @@ def judge(run, f_new, moving, still, shaped, limits, data):
     if good:
         nfev += gradient(new, shaped, new_g, f_new, low, high, data)
         njev += 1.0
-        gnorm_new = steepness(new, new_g, low, high)
+        if BOUNDED:
+            settle(new, new_g, low, high)
+            if first:
+                measure_sizes(new, scale)
+        gnorm_new = steepness(new, new_g, scale, low, high)
         good = math.isfinite(f_new) and math.isfinite(gnorm_new)
     if good:
         ss, sy, change, shift = accept(x, g, new, new_g, w, scale, pairs, kept)

@@ -2,8 +2,8 @@
 
 import math
 
-from fastopt._descent import fill, keep, steepness, still_within, sweep
-from fastopt._open import accumulator, coefficients, gradient, rate
+from fastopt._descent import fill, keep, settle, steepness, still_within, sweep
+from fastopt._open import BOUNDED, accumulator, coefficients, gradient, rate
 from fastopt._run import INF, Run
 from fastopt._status import (
     FTOL,
@@ -44,8 +44,10 @@ def judge(run, f_new, moving, still, shaped, limits, data):
     first, old, f = nfev == 0.0, f, f_new
     nfev += 1.0 + gradient(x, shaped, g, f, low, high, data)
     njev += 1.0
+    if BOUNDED:
+        settle(x, g, low, high)
     if limits.gtol > 0.0:
-        gnorm = steepness(x, g, low, high)
+        gnorm = steepness(x, g, x, low, high)
     if first or f < lowest:
         lowest = f
         keep(x, g, f, best_x, best_g, best_f)

@@ -159,6 +159,8 @@ def solve_near(record, moving, still, shaped, state, limits, options, schedule, 
 
 _HELPERS = (
     _descent.largest,
+    _descent.settle,
+    _descent.measure_sizes,
     _descent.steepness,
     _descent.fill,
     _descent.keep,
