@@ -14,7 +14,9 @@ CUDA = 2, 13  # devices of DLPack: GPU, managed
 ACCEPTED = "float64, float32, integers, booleans and complex"
 # Numbers of NumPy's dtypes that compiled code has; float16 and long doubles it has not.
 NUMBERS = frozenset(np.dtype(code).num for code in "?bBhHiIlLqQfdFD")
-SIMPLE = frozenset({float, bool, complex, str, bytes, type(None), np.float64, np.float32, np.int64})
+SIMPLE = frozenset(
+    {int, float, bool, complex, str, bytes, type(None), np.float64, np.float32, np.int64}
+)
 _records: dict = {}  # structured dtypes, by content
 
 
@@ -35,6 +37,11 @@ def ready(args, name="args"):
     TypeError, ValueError
         For what compiled code cannot take, or would misread.
     """
+    for value in args:
+        if not _is_ready(value):
+            break
+    else:
+        return args
     made = [
         value if _is_ready(value) else _ready(f"{name}[{k}]", value) for k, value in enumerate(args)
     ]
@@ -58,7 +65,7 @@ def _is_ready(value):
     if kind is np.ndarray:
         dtype = value.dtype
         return dtype.num in NUMBERS and dtype.isnative and value.flags.aligned
-    return kind in SIMPLE or (kind is int and -(2**63) <= value < 2**63)
+    return kind in SIMPLE and (kind is not int or -(2**63) <= value < 2**63)
 
 
 def _ready(name, value) -> Any:
@@ -121,20 +128,21 @@ def require_numbers(name, dtype):
 
 def unmasked(name, value):
     """Return a masked array's data if nothing is hidden, and others as they are."""
-    parts = value if isinstance(value, list | tuple) else (value,)
-    masked = any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, parts)))
-    if masked and any(map(np.ma.is_masked, parts)):
+    if isinstance(value, list | tuple):
+        hidden = not SIMPLE.issuperset(map(type, value)) and any(map(np.ma.is_masked, value))
+    else:
+        hidden = np.ma.is_masked(value)
+    if hidden:
         raise TypeError(
             f"{name} is masked, and a MaskedArray's mask would be lost: leave hidden elements out, "
             "or fill them and give weights"
         )
-    return np.ma.getdata(value) if np.ma.isMaskedArray(value) else value
+    return np.ma.getdata(value) if isinstance(value, np.ma.MaskedArray) else value
 
 
 def plain(name, value):
     """Return an array of what NumPy makes one of, nothing in it hidden."""
-    value = unmasked(name, value)
-    return value if type(value) is np.ndarray else np.asarray(value)
+    return value if type(value) is np.ndarray else np.asarray(unmasked(name, value))
 
 
 def _record(value):

@@ -51,7 +51,8 @@ def _field(name, value, adopt):
 
 
 def _holds_objects(value):
-    return isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1
+    vector = isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1
+    return vector and any(hasattr(row, "__len__") for row in value)
 
 
 def _plain(name, value):

@@ -32,7 +32,7 @@ def floats(x0):
         raise TypeError(
             f"x0 has dtype {x.dtype}; float64, float32 and integers are accepted"
             + ("; minimise over real and imaginary parts" if x.dtype.kind == "c" else "")
-            + ("; convert with .astype(float)" if x.dtype.kind in "fbO" else "")
+            + ("; convert with .astype(float)" if x.dtype.kind in "fbOUS" else "")
         )
     return x
 

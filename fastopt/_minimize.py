@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from fastopt import _checkpoint, _dispatch, _objective, _options, _tables
+from fastopt import _arguments, _checkpoint, _dispatch, _objective, _options, _tables
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
 
@@ -149,9 +149,12 @@ def _problem(fun, jac, args, rule, x0, box, chosen, target):
         objective = _objective.build(fun, jac, args, chosen, x0, interpreted)
         return Problem(rule, x0, box, chosen, objective, target)
 
-    problem = build(
-        jac, interpreted=isinstance(jac, str) and not _objective.can_be_compiled(fun, args)
-    )
+    reason = None
+    if isinstance(jac, str) and jac == "autodiff" and not _objective.is_compiled(fun):
+        reason = _arguments.why_unready(args)  # Python can go on with what compiled code cannot
+    plain = isinstance(jac, str) and not _objective.can_be_compiled(fun)
+    problem = build(jac, interpreted=plain or reason is not None)
+    problem.reason = reason
     if problem.objective.method != "autodiff" or not problem.objective.compiled:
         return problem
     try:

@@ -70,13 +70,9 @@ def name_of(method):
     return "jac" if method == "callable" else method
 
 
-def can_be_compiled(fun, args):
-    """Whether Numba may be tried: it is on, and these are a function and arguments it takes."""
-    if numba_config.DISABLE_JIT:
-        return False
-    return is_compiled(fun) or (
-        isinstance(fun, FunctionType) and _arguments.why_unready(args) is None
-    )
+def can_be_compiled(fun):
+    """Whether Numba may be tried: it is on, and this is a function it takes."""
+    return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
 
 
 def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):

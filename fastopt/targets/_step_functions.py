@@ -8,9 +8,11 @@ import numpy as np
 from numba.core import errors, types
 from numba.extending import intrinsic
 
-from fastopt import _descent, rules
+from fastopt import _arguments, _descent, rules
 from fastopt._compile import link, unwrapped
 from fastopt.rules import _around, _slots
+
+DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 
 
 @intrinsic
@@ -37,6 +39,21 @@ def is_array(kind):
     return isinstance(kind, types.Array)
 
 
+def _require_vectors(g, *stepped):
+    """Raise for arrays that compiled code would misread, or could not write to."""
+    for array in (g, *stepped):
+        dtype = getattr(array, "dtype", None)
+        if type(array) is not np.ndarray or dtype not in DTYPES or array.ndim != 1:
+            kind = "" if dtype is None else f" of {dtype} and {array.ndim} axes"
+            raise TypeError(
+                f"vectors of float32 or float64 are accepted, not {type(array).__name__}{kind}"
+            )
+        if dtype != g.dtype:
+            raise TypeError(f"an array has dtype {dtype}, and the gradient {g.dtype}")
+        if not array.flags.aligned or (array is not g and not array.flags.writeable):
+            raise ValueError("an array is read-only, or not aligned")
+
+
 @functools.cache
 def made(method, compiled_sweep, register, plain):
     """The function ``(x, g, state, coefficients)`` of a method.
@@ -60,8 +77,10 @@ def made(method, compiled_sweep, register, plain):
 
     def step(x, g, state, coefficients):
         uses = uses_of(state, lambda array: array is not None)
+        _require_vectors(g, x, *(array for array in state if array is not None))
         full = tuple(state[k] if use else x for k, use in enumerate(uses))
-        plain(rule, uses, np.dtype(x.dtype))(x, g, coefficients, full, x, x, False)
+        (coefficients,) = _arguments.ready((coefficients,), "coefficients")
+        plain(rule, uses, x.dtype)(x, g, coefficients, full, x, x, False)
 
     def typed(x, g, state, coefficients):
         arrays = [x, g, *(kind for kind in state if is_array(kind))]
