@@ -18,7 +18,7 @@ from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt._compile import MARK
+from fastopt._link import MARK
 from fastopt.derivatives._dual import Dual
 from fastopt.derivatives._joining import CHOICES
 

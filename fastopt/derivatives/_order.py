@@ -18,7 +18,7 @@ import numpy as np
 from numba.core import ir, ir_utils, types
 from numba.core.rewrites.registry import Rewrite, rewrite_registry
 
-from fastopt._compile import MARK
+from fastopt._link import MARK
 from fastopt.derivatives._dual import Dual, DualArray
 from fastopt.derivatives._lazy import Frozen, Lazy
 
