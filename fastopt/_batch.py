@@ -14,7 +14,6 @@ from fastopt import (
     _options,
     _spread,
 )
-from fastopt._run import Failed
 from fastopt._status import NOT_RUN
 
 
@@ -120,6 +119,7 @@ def minimize_batch(
     threads, executor = _batch_inputs.workers_of(workers)
     _batch_inputs.require_memory(batch)
     results, trouble, cut, name = _local.empty(batch), "", "", target.NAME
+    errors = {}
     if name == "cuda":
         _options.no_checkpoint_on_gpu(batch.chosen)
     kept = None
@@ -143,19 +143,20 @@ def minimize_batch(
             else:
                 task = _spread.task_of(fun, jac, rule, batch.given.args)
                 crew = _spread.Spread(batch, task, executor, results)
-        try:
-            cut = _local.drive(crew, batch, callback, kept)
-        except Failed as failed:
-            failed.error.add_note(f"fun was called for problem {failed.problem} of the batch")
-            raise failed.error from None
+        cut, errors = _local.drive(crew, batch, callback, kept), getattr(crew, "errors", {})
         if kept:
             kept.write(crew, last=True)
+        if len(errors) == batch.problems:
+            errors[0].add_note(
+                f"fun raised for each of the {batch.problems:,} problems of the batch"
+            )
+            raise errors[0]
         start_where_not_run(batch, results)
         trouble = getattr(crew, "trouble", "")
     from fastopt import _batch_result  # late: it imports scipy.optimize, which takes long
 
     source = _objective.name_of(_objective.method_of(jac, fun))
-    result = _batch_result.build(results, batch.shape, source, name)
+    result = _batch_result.build(results, batch.shape, source, name, errors)
     if cut:
         result.message += f" {cut}"
     if trouble:

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastopt._checkpoint import Checkpoint, problem_of
 from fastopt._save import open_own
-from fastopt._status import MAXTIME
+from fastopt._status import MAXTIME, RAISED
 
 AT_ONCE = 65_536  # rows
 
@@ -73,7 +73,8 @@ class BatchCheckpoint:
         """What has been finished since the last time, and what is under way."""
         began = time.perf_counter()
         begun = crew.pause()
-        finished = np.flatnonzero((self.results.status < MAXTIME) & ~self.written)
+        status = self.results.status  # exceptions are not written: those problems run again
+        finished = np.flatnonzero((status < MAXTIME) & (status != RAISED) & ~self.written)
         if not last:
             crew.start()
         waited = time.perf_counter() - began  # rows must be written some time: they do not count

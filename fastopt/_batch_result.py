@@ -12,6 +12,7 @@ class BatchResult(OptimizeResult):
     """Results of many problems: every field has the problem as its first axis.
 
     ``res.problem(b)`` is problem b's own `scipy.optimize.OptimizeResult`, with its message.
+    ``res.errors`` is a dict of what fun has raised, by the number of the problem (status -5).
     """
 
     def problem(self, b):
@@ -24,10 +25,13 @@ class BatchResult(OptimizeResult):
             fields[name] = float(fields[name])
         for name in ("nit", "nfev", "njev"):
             fields[name] = int(fields[name])
-        return _result.build(**fields, jac_method=self.jac_method, device=self.device)
+        own = _result.build(**fields, jac_method=self.jac_method, device=self.device)
+        if error := self.errors.get(b):
+            own.message = f"fun or jac raised {type(error).__name__}: {error}".rstrip(": ")
+        return own
 
 
-def build(results, shape, jac_method, device):
+def build(results, shape, jac_method, device, errors):
     """The `BatchResult` of arrays with a row for each problem, x in `shape`."""
     fields = results._asdict()
     for name in ("x", "jac", "x_last"):
@@ -43,6 +47,7 @@ def build(results, shape, jac_method, device):
         message=summary(status),
         jac_method=jac_method,
         device=device,
+        errors=dict(sorted(errors.items())),
     )
 
 

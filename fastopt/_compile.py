@@ -180,7 +180,8 @@ def user(function, replace=None, checked=False):
     key = content.digest, checked, id(replace)
     known = _users.get(key)
     if known is None:
-        whole = _content.Linked().content(link(function, {}, decorate, suffix="", **how))
+        linked, name = link(function, {}, decorate, suffix="", **how), getattr(replace, "name", "")
+        whole = _content.Linked().content(linked, name)
         suffix = f"_{whole.digest[:16]}"
         linked = _once(whole, lambda: link(function, {}, decorate, suffix=suffix, **how))
         known = linked, whole, content, replace  # alive, like all that a key names by number

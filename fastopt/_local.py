@@ -95,6 +95,7 @@ def drive(crew, batch, callback, checkpoint=None):
     began, counter = time.perf_counter(), None
     try:
         counter = Counter(batch.chosen.disp, batch.problems)
+        crew.start()  # not before, since whatever ends this loop stops it
         while True:
             left = batch.chosen.maxtime - (time.perf_counter() - began)
             over = crew.wait(max(0.0, min(SLICE, left)))

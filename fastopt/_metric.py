@@ -133,7 +133,8 @@ def accept(x, g, new, new_g, w, scale, pairs, kept):
         if w[i] > 0.0:
             ss += s * s / w[i]
         sy += s * y
-        moved, shift = max(moved, abs(s)), max(shift, abs(s) / scale[i])
+        if s != 0.0:  # a fixed component may have no scale
+            moved, shift = max(moved, abs(s)), max(shift, abs(s) / scale[i])
         scale[i] = max(scale[i], abs(new[i]))
         x[i] = new[i]
         g[i] = new_g[i]

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,8 @@ class Optimizer(Saved):
         if learning_rate is not None:
             options["learning_rate"] = learning_rate
         if on_nonfinite not in (None, *POLICIES):
-            accepted = ", ".join(map(repr, POLICIES))
-            raise ValueError(f"on_nonfinite = {on_nonfinite!r}; it must be one of {accepted}")
+            names = str(POLICIES)[1:-1]
+            raise ValueError(f"on_nonfinite = {on_nonfinite!r}; it must be one of {names}")
         parts = [groups or {}, *getattr(groups, "values", list)()]
         if not all(hasattr(part, "items") for part in parts):
             raise TypeError(f"groups must be a dict of dicts of options, not {groups!r}")
@@ -46,6 +47,7 @@ class Optimizer(Saved):
             self._clip_norm = _options.number("clip_norm", clip_norm, 0.0)
         self._on_nonfinite = on_nonfinite
         self._row_wise = _options.option("row_wise", row_wise, False)
+        self._lock = threading.RLock()
         self._loaded: Any = None
         self.t = 0
         self.skipped = 0
@@ -109,21 +111,20 @@ class Optimizer(Saved):
         FloatingPointError
             Where a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
         """
-        if self._alone is not None and self._one(params, grads):
-            return
-        if self._row_wise:
-            self._touch(params, grads, _rows.all_of)
-            return
-        work = self._work
-        try:
-            if work is None or not work.look(params, grads):
-                work = self._prepare(params, grads)
-                if self._alone is not None and self._one(params, grads):
-                    return
-        except _arrays.Sparse:
-            self._touch(params, grads, _rows.of_matrix)
-            return
-        self._advance(work)
+        with self._lock:
+            if self._alone is not None and self._one(params, grads):
+                return None
+            if self._row_wise:
+                return self._touch(params, grads, _rows.all_of)
+            work = self._work
+            try:
+                if work is None or not work.look(params, grads):
+                    work = self._prepare(params, grads)
+                    if self._alone is not None and self._one(params, grads):
+                        return None
+            except _arrays.Sparse:
+                return self._touch(params, grads, _rows.of_matrix)
+            return self._advance(work)
 
     def step_rows(self, params, indices, grads):
         """One step of some rows of matrices, in place; the other rows, and their state, stay.
@@ -149,7 +150,8 @@ class Optimizer(Saved):
         >>> np.flatnonzero(table.any(axis=1))
         array([3, 7])
         """
-        self._touch(params, grads, _rows.of_rows, indices)
+        with self._lock:
+            self._touch(params, grads, _rows.of_rows, indices)
 
     def _touch(self, params, grads, touched, *more):
         """One step of what ``touched(x, g, *more, names)`` says of each array."""
@@ -275,15 +277,12 @@ class Optimizer(Saved):
         if decays and params is None:
             raise ValueError("weight decay needs params: update(grads, state, params)")
         tree = Tree(grads)
-        if decays:
-            leaves = [_arrays.like(p) for p in tree.leaves(params, "params")]
-        else:
-            leaves = [_arrays.like(g, 0.0) for g in tree.leaves(grads, "grads")]
+        like = (params, "params") if decays else (grads, "grads")
+        leaves = [_arrays.like(a, *(() if decays else (0.0,))) for a in tree.leaves(*like)]
         updates = tree.rebuilt(leaves)
         other.step(updates, grads)
         if decays:  # updates <- updates - 1 params, wherever they live
-            less = Less(1.0, on_nonfinite="propagate")
-            less.step(updates, params)
+            Less(1.0, on_nonfinite="propagate").step(updates, params)
         self.skipped += other.skipped
         return updates, {"t": other.t, "arrays": other._packed()}
 

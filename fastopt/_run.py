@@ -47,11 +47,3 @@ class Limits(NamedTuple):
     xtol: float
     maxiter: float
     maxfev: float
-
-
-class Failed(Exception):
-    """What the user's function has raised, and for which problem."""
-
-    def __init__(self, error, problem):
-        super().__init__(error, problem)
-        self.error, self.problem = error, problem

@@ -1,5 +1,6 @@
 """The state of optimizer objects: begun anew, saved, restored, copied, sent to other processes."""
 
+import threading
 import warnings
 from typing import Any
 
@@ -12,6 +13,7 @@ class Saved:
     """What `_optimizers.Optimizer` inherits."""
 
     method: str
+    _lock: Any  # of one object: addresses of its arrays lie in tables
     t: int
     skipped: int
     _state: Any
@@ -29,13 +31,14 @@ class Saved:
         --------
         >>> import numpy as np, fastopt
         >>> opt, x = fastopt.Adam(0.1), np.ones(2)
-        >>> opt.step(x, x)
+        >>> opt.step(x, np.ones(2))
         >>> opt.reset()
         >>> opt.t
         0
         """
-        self._loaded, self.t, self.skipped = None, 0, 0
-        self._set_up()
+        with self._lock:
+            self._loaded, self.t, self.skipped = None, 0, 0
+            self._set_up()
 
     def _follows(self, work):
         """Return True if a step goes on with the parameters of the last one; else `reset`."""
@@ -55,18 +58,18 @@ class Saved:
 
     def state_dict(self):
         """All that the steps have made: a dict of numbers, strings and NumPy arrays (copies)."""
-        arrays = self._packed()
-        kept = {
-            name: {k: v if k == "carry" else _arrays.to_host(v) for k, v in own.items()}
-            for name, own in arrays.items()
-        }
-        return {
-            "format": _states.FORMAT,
-            "method": self.method,
-            "t": self.t,
-            "skipped": self.skipped,
-            "arrays": kept,
-        }
+        with self._lock:
+            kept = {
+                name: {k: v if k == "carry" else _arrays.to_host(v) for k, v in own.items()}
+                for name, own in self._packed().items()
+            }
+            return {
+                "format": _states.FORMAT,
+                "method": self.method,
+                "t": self.t,
+                "skipped": self.skipped,
+                "arrays": kept,
+            }
 
     def _packed(self):
         return self._state.packed() if self._state is not None else self._loaded or {}
@@ -103,14 +106,16 @@ class Saved:
                 found = self._sets[keys] if keys in self._sets else self._settings(*keys)
                 _states.require_slots(loaded[name], found.uses, name)
         # Nothing has changed until here, and nothing below fails.
-        self.t, self.skipped, self._loaded = t, skipped, loaded or None
-        self._set_up()
+        with self._lock:
+            self.t, self.skipped, self._loaded = t, skipped, loaded or None
+            self._set_up()
 
     def __getstate__(self):
-        left_out = "_rule", "_sets", "_state", "_work", "_alone", "_stepped"
+        left_out = "_lock", "_rule", "_sets", "_state", "_work", "_alone", "_stepped"
         own = {name: value for name, value in vars(self).items() if name not in left_out}
         return {**own, "_loaded": self.state_dict()["arrays"] or None}
 
     def __setstate__(self, own):
         vars(self).update(own)
+        self._lock = threading.RLock()
         self._set_up()

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastopt import _arguments, _fields, _local, rules
 from fastopt._compile import dumps, loads, thread_limit
-from fastopt._run import Failed
+from fastopt._interrupts import Held
 from fastopt._status import MAXTIME, NOT_RUN, STOPPED
 
 PARTS = 8  # for each place at which work is done, so that none of them is idle for long
@@ -42,7 +42,7 @@ class Spread:
         self.cuts = iter([first for first in firsts if left[first : first + self.size].any()])
         self.threads = max(1, thread_limit() // places) if is_here(executor) else 1
         self.until = time.time() + batch.chosen.maxtime
-        self.futures, self.failure, self.trouble = {}, None, ""
+        self.futures, self.failure, self.trouble, self.errors = {}, None, "", {}
         # What has begun cannot be taken back: workers on this machine look whether this is there.
         self.flag = new_file() if is_here(executor) else None
 
@@ -73,6 +73,11 @@ class Spread:
 
     def wait(self, seconds):
         """Whether all is done, after so many seconds at most."""
+        with Held():
+            return self.look(seconds)
+
+    def look(self, seconds):
+        """`wait`, which no Ctrl-C disturbs: it may hold locks of the executor's."""
         self.hand_out()
         ended = wait(list(self.futures), seconds, return_when=FIRST_COMPLETED).done
         for future in ended:
@@ -90,15 +95,13 @@ class Spread:
     def take(self, future):
         first, last = self.futures.pop(future)
         try:
-            arrays, error, b = future.result()
+            arrays, errors = future.result()
         except BaseException as broken:  # of the executor: those of fun are returned
             if isinstance(broken, KeyboardInterrupt):
                 raise
             self.fail(broken)
             return
-        if error is not None:
-            self.failure = Failed(error, first + b)
-            return
+        self.errors.update((first + b, error) for b, error in errors.items())
         for mine, theirs in zip(self.results, arrays, strict=True):
             mine[first:last] = theirs
 
@@ -119,6 +122,10 @@ class Spread:
 
         At maxtime the workers stop by themselves.
         """
+        with Held():
+            self.take_back(status)
+
+    def take_back(self, status):
         for future in list(self.futures):
             if future.cancel():
                 del self.futures[future]
@@ -154,7 +161,7 @@ def task_from(task):
 
 
 def work(task, part, threads, until, flag):
-    """In a worker: solve one part; (arrays, what fun raised or None, for which problem)."""
+    """In a worker: solve one part; (arrays, what fun raised, by the number in the part)."""
     from fastopt.targets import cpu
 
     fun, jac, name, args = task_from(task)
@@ -162,13 +169,19 @@ def work(task, part, threads, until, flag):
     given = batch.given._replace(args=args)
     chosen = batch.chosen._replace(maxtime=max(0.0, until - time.time()), disp=False)
     batch, results = batch._replace(chosen=chosen, given=given), _local.empty(batch)
+    first = _local.first_problem(batch, fun, jac, rules.get(name), cpu)
+    crew = _local.crew(batch, first, rules.get(name), cpu, threads, results)
+    _local.drive(crew, batch, lambda *_: flag and not os.path.exists(flag))
+    return tuple(results), {b: portable(error) for b, error in crew.errors.items()}
+
+
+def portable(error):
+    """Return an exception that can be sent: itself, or what it says."""
     try:
-        first = _local.first_problem(batch, fun, jac, rules.get(name), cpu)
-        crew = _local.crew(batch, first, rules.get(name), cpu, threads, results)
-        _local.drive(crew, batch, lambda *_: flag and not os.path.exists(flag))
-    except Failed as failed:
-        return (), failed.error, failed.problem
-    return tuple(results), None, 0
+        loads(dumps(error, "an exception"))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def cut(batch, first, last):

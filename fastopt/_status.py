@@ -15,6 +15,7 @@ STOPPED = 99.0
 NONFINITE = -1.0
 NO_STEP = -2.0
 NONFINITE_RATE = -3.0
+RAISED = -5.0
 NEGATIVE_RATE = -4.0  # an error when it comes to the user
 
 MESSAGES = {
@@ -35,6 +36,7 @@ MESSAGES = {
     "as good as its differences (try jac='3-point'), or the function has a kink or noise here "
     "(a fixed learning rate with a schedule does not mind).",
     -3: "The schedule's learning_rate(t) is not finite (NaN or inf) at the next step, t = nit + 1.",
+    -5: "fun or jac raised an exception.",
 }
 # In the summary of a batch.
 SHORT = {
@@ -47,5 +49,6 @@ SHORT = {
     -1: "not finite",
     -2: "without a step that reduces the function",
     -3: "at a learning rate that is not finite",
+    -5: "for which fun raised an exception",
 }
 SUCCESS = (0, 2, 3, 8, 9)

@@ -506,6 +506,5 @@ def test_saved_state_of_another_byte_order():
     file.seek(0)
     state["arrays"]["params"]["v"] = np.load(file)
     other = fastopt.Adam(0.1)
-    other.load_state_dict(state)
-    with pytest.raises(TypeError, match=r"v of 'params' has dtype >f8"):
-        other.step(x, VALUES)
+    with pytest.raises(ValueError, match=r"v of 'params' must be .* not >f8"):
+        other.load_state_dict(state)

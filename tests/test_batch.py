@@ -3,6 +3,7 @@
 import _thread
 import math
 import os
+import pickle
 import threading
 import time
 
@@ -426,10 +427,46 @@ def raising(x, d):
     return (x[0] - d) ** 2
 
 
-def test_what_fun_raises_passes_through_with_the_problem():
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_problem_that_raises_keeps_the_others(workers):
+    """Its exception is in the result; the others have the bits of a batch without it."""
+    many = np.r_[np.arange(31.0), np.full(40, 99.0), np.arange(200.0) / 10]
+    res = fastopt.minimize_batch(raising, [0.5], many, workers=workers)
+    wrong = many > 30.5
+    assert set(res.errors) == set(np.flatnonzero(wrong))
+    assert (res.status[wrong] == -5).all()
+    assert not res.success[wrong].any()
+    assert np.isnan(res.fun[wrong]).all()
+    assert (res.x[wrong] == 0.5).all()
+    assert "40 for which fun raised an exception" in res.message
+    own = res.problem(31)
+    assert own.message == "fun or jac raised ValueError: d is too large"
+    alone = fastopt.minimize_batch(raising, [0.5], many[~wrong], workers=1)
+    for name in ("x", "fun", "jac", "nit", "nfev", "status"):
+        np.testing.assert_array_equal(res[name][~wrong], alone[name])
+    again = pickle.loads(pickle.dumps(res))
+    assert type(again.errors[31]) is ValueError
+
+
+def test_what_fun_raises_for_every_problem_passes_through():
     with pytest.raises(ValueError, match="d is too large") as caught:
-        fastopt.minimize_batch(raising, [0.0], np.arange(40.0), workers=1)
-    assert caught.value.__notes__ == ["fun was called for problem 31 of the batch"]
+        fastopt.minimize_batch(raising, [0.0], np.arange(40.0, 45.0), workers=2)
+    assert caught.value.__notes__ == ["fun raised for each of the 5 problems of the batch"]
+
+
+def late(x, d):
+    """Raises on the way, when x is near d."""
+    if d > 3.5 and abs(x[0] - d) < 0.5:
+        raise ValueError("too near")
+    return (x[0] - d) ** 2
+
+
+def test_what_raises_on_the_way_keeps_its_best_point():
+    res = fastopt.minimize_batch(late, [0.0], np.array([1.0, 20.0]), options={"learning_rate": 0.1})
+    assert list(res.errors) == [1]
+    assert res.nit[1] > 0
+    assert 0.0 < res.x[1, 0] < 19.6
+    assert res.fun[1] == (res.x[1, 0] - 20.0) ** 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

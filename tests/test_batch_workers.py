@@ -102,10 +102,12 @@ def raising(x, d):
     return (x[0] - d) ** 2
 
 
-def test_what_fun_raises_passes_through_with_the_problem(processes):
-    with pytest.raises(ValueError, match="d is too large") as caught:
-        fastopt.minimize_batch(raising, [0.0], np.arange(302.0), workers=processes)
-    assert caught.value.__notes__ == ["fun was called for problem 301 of the batch"]
+def test_a_problem_that_raises_keeps_the_others(processes):
+    res = fastopt.minimize_batch(raising, [0.0], np.arange(302.0), workers=processes)
+    assert list(res.errors) == [301]
+    assert str(res.errors[301]) == "d is too large"
+    assert res.status[301] == -5
+    assert res.success[:301].all()
 
 
 def test_maxtime(processes):

@@ -14,7 +14,17 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Imports point one way: a module may import only from lower layers, or from its own package.
 LAYERS = [
-    {"_open", "_status", "_save", "_styles", "_tree", "_kinds", "_folder", "_arguments"},
+    {
+        "_open",
+        "_status",
+        "_save",
+        "_styles",
+        "_tree",
+        "_kinds",
+        "_folder",
+        "_arguments",
+        "_interrupts",
+    },
     {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
     {"_link"},
     {"_content"},

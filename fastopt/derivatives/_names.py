@@ -53,4 +53,12 @@ def meanings(dual, fast, device=None):
     if device is np.float32:
         known = [*_functions.FAST, np.where, max, min, pow, float]
         table |= {function: _single.single(table.get(function, function)) for function in known}
-    return {id(original): ours for original, ours in table.items()}
+    found = Meanings((id(original), ours) for original, ours in table.items())
+    found.name = str(dual), fast, str(device)
+    return found
+
+
+class Meanings(dict):
+    """A table of meanings, and what its stand-ins were made for: their own text does not say."""
+
+    name: tuple

@@ -10,7 +10,7 @@ import numpy as np
 from fastopt import rules
 from fastopt._compile import SEPARATE, UNCOUNTED, inline, jit, link, thread_limit
 from fastopt.targets import _tables
-from fastopt.targets._threads import pool
+from fastopt.targets._workers import shared
 
 PART = 1 << 20  # elements whose squares are added up by themselves: no sum depends on the threads
 # Parameters at a distance of more than this part of the larger norm are those of another problem;
@@ -187,19 +187,18 @@ class Batch:
         if threads == 1:
             return [kernel(self.table, 0, self.total, *rest)]
         cuts = [self.total * k // threads for k in range(threads + 1)]
-        others = [
-            pool().submit(kernel, self.table, *ends, *rest) for ends in itertools.pairwise(cuts[1:])
-        ]
-        return [kernel(self.table, 0, cuts[1], *rest), *(other.result() for other in others)]
+        return shared(kernel, [(self.table, *ends, *rest) for ends in itertools.pairwise(cuts)])
 
     def finite(self):
         good = all(self.shared(self.examine, self.group.dtype.itemsize))
         return good and all(np.isfinite(g).all() for _, g, *_ in self.loose)
 
     def squares(self):
-        each = pool().map if self.threads(self.group.dtype.itemsize) > 1 else map
-        firsts = range(0, self.total, PART)
-        parts = each(lambda first: self.add(self.table, first, first + PART), firsts)
+        calls = [(self.table, first, first + PART) for first in range(0, self.total, PART)]
+        if self.threads(self.group.dtype.itemsize) > 1:
+            parts = shared(self.add, calls)
+        else:
+            parts = itertools.starmap(self.add, calls)
         return sum(parts) + sum(_squares(g) for _, g, *_ in self.loose)
 
     def step(self):

@@ -16,6 +16,31 @@ DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 
 
 @intrinsic
+def are_alike(context, x, g, state, coefficients, count):
+    """Return True if all arrays have x's length, and the coefficients are as many as `count`."""
+
+    def length(builder, kind, value):
+        return builder.extract_value(context.make_helper(builder, kind, value=value).shape, 0)
+
+    def codegen(context, builder, signature, args):
+        wanted, alike = length(builder, x, args[0]), context.get_constant(types.boolean, True)
+        found = [length(builder, g, args[1])]
+        for k, kind in enumerate(state):
+            if is_array(kind):
+                found.append(length(builder, kind, builder.extract_value(args[2], k)))
+        for size in found:
+            alike = builder.and_(alike, builder.icmp_signed("==", size, wanted))
+        number = context.get_constant(types.intp, len(count))
+        if is_array(coefficients):
+            given = length(builder, coefficients, args[3])
+        else:
+            given = context.get_constant(types.intp, len(coefficients))
+        return builder.and_(alike, builder.icmp_signed("==", given, number))
+
+    return types.boolean(x, g, state, coefficients, count), codegen
+
+
+@intrinsic
 def completed(context, state, x, slots):
     """The state with x in the place of what is None or missing."""
     count = len(slots)
@@ -55,7 +80,7 @@ def _require_vectors(g, *stepped):
 
 
 @functools.cache
-def made(method, compiled_sweep, register, plain):
+def made(method, compiled_sweep, register, plain, checked=True):
     """The function ``(x, g, state, coefficients)`` of a method.
 
     Parameters
@@ -66,9 +91,16 @@ def made(method, compiled_sweep, register, plain):
         Numba's `overload` for the target.
     plain : callable
         The same as `compiled_sweep` for calls from Python.
+    checked : bool
+        Whether calls from Python are given NumPy's arrays, as all but the simulator's are.
     """
     rule = _around.tamed(rules.get(method))
     slots, count = rule.S._fields, (0,) * len(rule.S._fields)
+    numbers = (0,) * len(rule.C._fields)
+    mismatch = (
+        f"{method}: x, g and the state must have one length, and there must be "
+        f"{len(numbers)} coefficients ({', '.join(rule.C._fields)})"
+    )
 
     def uses_of(state, present):
         if len(state) > len(slots):
@@ -77,9 +109,13 @@ def made(method, compiled_sweep, register, plain):
 
     def step(x, g, state, coefficients):
         uses = uses_of(state, lambda array: array is not None)
-        _require_vectors(g, x, *(array for array in state if array is not None))
+        if checked:
+            _require_vectors(g, x, *(array for array in state if array is not None))
         full = tuple(state[k] if use else x for k, use in enumerate(uses))
-        (coefficients,) = _arguments.ready((coefficients,), "coefficients")
+            (coefficients,) = _arguments.ready((coefficients,), "coefficients")
+        sizes = [g.size, *(state[k].size for k, use in enumerate(uses) if use)]
+        if any(size != x.size for size in sizes) or len(coefficients) != len(numbers):
+            raise ValueError(mismatch)
         plain(rule, uses, x.dtype)(x, g, coefficients, full, x, x, False)
 
     def typed(x, g, state, coefficients):
@@ -94,6 +130,8 @@ def made(method, compiled_sweep, register, plain):
         run = compiled_sweep(rule, uses, dtype)
 
         def body(x, g, state, coefficients):
+            if not are_alike(x, g, state, coefficients, numbers):
+                raise ValueError(mismatch)
             run(x, g, coefficients, completed(state, x, count), x, x, False)
 
         return body
@@ -112,6 +150,12 @@ def made(method, compiled_sweep, register, plain):
     coefficients : tuple or array of float
         A row of ``fastopt.{rules.options_class(rule).__name__}(...).coefficients(steps)``:
         {fields}.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ. In a `cuda.jit` kernel the thread ends there without a step; CUDA
+        reports the exception where the kernel was compiled with ``debug=True``.
     """
     register(step)(typed)
     return step

@@ -1,36 +1,20 @@
-"""Threads: for the sweeps over large arrays, and for batches of problems."""
+"""Threads for batches of problems, each taking the next problem when it is done with one."""
 
-import functools
-import os
-import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+import math
 
 import numpy as np
 
 from fastopt import _feed
 from fastopt._compile import jit
-from fastopt._run import Failed
-from fastopt._status import INTERRUPTED, NOT_RUN
+from fastopt._status import INTERRUPTED, NOT_RUN, RAISED
 from fastopt.targets import _rows
+from fastopt.targets._workers import Shift
 
 OWN = {name: getattr(_rows, name) for name in ("add", "enter", "named", "rows")}
 
 
-@functools.cache
-def pool():
-    """Plain threads over kernels that release the GIL.
-
-    No second OpenMP runtime beside PyTorch's, one binary for any number of threads, safe to fork.
-    """
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fastopt")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=pool.cache_clear)  # threads do not survive a fork
-
-
 class Crew:
-    """Threads that solve a batch, each taking the next problem when it is done with one.
+    """Threads that solve a batch, once they are started.
 
     Parameters
     ----------
@@ -46,7 +30,8 @@ class Crew:
 
     def __init__(self, problems, bounded, given, results, begun=()):
         self.control, self.failure = np.zeros(_feed.CONTROL, np.int64), None
-        self.problems, self.results, self.futures = problems, results, []
+        self.problems, self.results, self.shift = problems, results, None
+        self.errors, self.before = {}, 0  # what fun has raised, by the number of the problem
         self.work, self.calls = [], []
         entry = _rows.Entry(problems[0].solve, problems[0].arguments((0.0, 0.0)))
         for p in problems:
@@ -66,46 +51,59 @@ class Crew:
             if bounded:
                 at = _feed.row_of(given.low, b)
                 work.still[0][:], work.still[1][:] = given.low[at], given.high[at]
-        self.start()
 
     def start(self):
         """Set the threads to work, on what they have begun and on all that has not run."""
-        if self.failed():
-            return
         todo = np.flatnonzero(self.results.status == NOT_RUN)
         begun = sum(work.at[0] >= 0 for work in self.work)
         self.before = self.results.status.size - todo.size - begun
         self.control[[_feed.NEXT, _feed.DONE, _feed.STOP]] = 0
-        self.futures = [pool().submit(self.feed, todo, *call) for call in self.calls]
-        # The clock of the threads, which the main thread, in a callback perhaps, does not stop.
-        threading.Thread(target=self.beat, name="fastopt-clock", daemon=True).start()
+        parts = zip(self.work, self.calls, strict=True)
+        calls = [(self.work_on, (todo, work, call)) for work, call in parts]
+        self.shift = Shift(calls, self.tick, _feed.BEAT)
+        self.shift.start()
+
+    def work_on(self, todo, work, call):
+        """Solve problems in a thread of its own; one for which fun raises is put aside."""
+        while True:
+            try:
+                self.feed(todo, *call)
+                return
+            except Exception as error:
+                b = int(work.at[0])
+                if b < 0:  # not fun's
+                    self.failure = error
+                    return
+                _feed.put(b, RAISED, work, self.results)
+                if math.isnan(self.results.fun[b]):
+                    self.results.fun_last[b] = math.nan
+                self.errors[b] = error.with_traceback(None)
+                work.at[0] = -1
+
+    def tick(self):
+        """Advance the clock of the threads, which the main thread does not stop in a callback."""
+        self.control[_feed.TICK] += 1
 
     def pause(self):
         """Stop; the problems under way and how far they are, as `begun` above."""
         self.stop(INTERRUPTED)
-        failed, begun = self.failed(), []
+        begun = []
         for problem, work in zip(self.problems, self.work, strict=True):
             b = int(work.at[0])
-            if b >= 0 and b not in failed:
+            if b >= 0:
                 begun.append((b, {k: a.copy() for k, a in problem.snapshot().items()}))
         return begun
 
-    def failed(self):
-        """What fun has raised in threads that have ended, by the number of the problem."""
-        ended = [(f, w) for f, w in zip(self.futures, self.work, strict=False) if f.done()]
-        errors = {int(w.at[0]): f.exception() for f, w in ended if not f.cancelled()}
-        return {b: error for b, error in errors.items() if error is not None}
-
-    def beat(self):
-        while wait(self.futures, _feed.BEAT).not_done:
-            self.control[_feed.TICK] += 1
-
     def wait(self, seconds):
         """Whether all is done, after so many seconds at most."""
-        busy = wait(self.futures, seconds, return_when="FIRST_EXCEPTION").not_done
-        for b, error in self.failed().items():
-            self.failure = Failed(error, b)
-        return not busy
+        if self.shift is None or not self.shift.wait(seconds):
+            return False
+        # A thread takes several problems at once: where one of them raised, the rest was left.
+        left = bool(self.errors) and self.failure is None and not self.control[_feed.STOP]
+        if left and (self.results.status == NOT_RUN).any():
+            self.start()
+            return False
+        return True
 
     @property
     def done(self):
@@ -115,9 +113,8 @@ class Crew:
     def stop(self, status):
         """End it: problems under way get this status. Returns when all threads have stopped."""
         self.control[_feed.STOP] = int(status)
-        for future in self.futures:
-            future.cancel()  # where the pool is busy with another batch
-        wait(self.futures)
+        if self.shift is not None:
+            self.shift.close()
 
 
 def room(field):

@@ -24,7 +24,8 @@ from fastopt._open import SIZE, bring_back, cast, fetch
 from fastopt._run import Run
 from fastopt.rules import _slots
 from fastopt.targets import _intrinsics, _prepared, _step_functions
-from fastopt.targets._threads import Crew, pool
+from fastopt.targets._threads import Crew
+from fastopt.targets._workers import shared
 
 NAME = "cpu"
 __all__ = [
@@ -118,10 +119,7 @@ def sweep(rule, uses, x, g, c, state, threads=None):
         at = slice(cuts[k], cuts[k + 1])
         run(x[at], g[at], c, tuple(s[at] for s in state), x[at], x[at], False)
 
-    others = [pool().submit(part, k) for k in range(1, threads)]
-    part(0)
-    for other in others:
-        other.result()
+    shared(part, [(k,) for k in range(threads)])
 
 
 def _flat(*arrays):

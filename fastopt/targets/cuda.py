@@ -178,7 +178,7 @@ def step_function(method):
     """A method's step for users' @cuda.jit functions."""
     plain, register = _step_functions.plain_sweep, lambda step: lambda typed: typed
     if simulated():
-        return _step_functions.made(method, plain, register, plain)
+        return _step_functions.made(method, plain, register, plain, checked=False)
     extending: Any = importlib.import_module("numba.cuda.extending")
 
     @functools.cache
