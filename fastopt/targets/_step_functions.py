@@ -111,12 +111,12 @@ def made(method, compiled_sweep, register, plain, checked=True):
         uses = uses_of(state, lambda array: array is not None)
         if checked:
             _require_vectors(g, x, *(array for array in state if array is not None))
-        full = tuple(state[k] if use else x for k, use in enumerate(uses))
             (coefficients,) = _arguments.ready((coefficients,), "coefficients")
+        full = tuple(state[k] if use else x for k, use in enumerate(uses))
         sizes = [g.size, *(state[k].size for k, use in enumerate(uses) if use)]
         if any(size != x.size for size in sizes) or len(coefficients) != len(numbers):
             raise ValueError(mismatch)
-        plain(rule, uses, x.dtype)(x, g, coefficients, full, x, x, False)
+        plain(rule, uses, np.dtype(x.dtype))(x, g, coefficients, full, x, x, False)
 
     def typed(x, g, state, coefficients):
         arrays = [x, g, *(kind for kind in state if is_array(kind))]
