@@ -98,13 +98,14 @@ def converted(name, value):
 def array(name, value):
     """Return an array of NumPy's own class, in the machine's byte order, aligned."""
     value = unmasked(name, value)
-    kind = type(value)
+    kind: Any = type(value)
     if isinstance(value, np.matrix) or kind.__array_ufunc__ is not np.ndarray.__array_ufunc__:
         raise TypeError(
             f"{name} is a {kind.__name__}, whose own arithmetic compiled functions do not know; "
             f"pass np.asarray({name})"
         )
-    value, dtype = value.view(np.ndarray), value.dtype
+    array: Any = value
+    value, dtype = array.view(np.ndarray), array.dtype
     if dtype.kind == "V" and dtype.names:
         return _record(value)
     if dtype.kind not in "mMSUV":

@@ -78,11 +78,11 @@ class DiskCache:
         self.digest = digest
 
     def load_overload(self, signature, context):
-        name = self._name(signature, context)
-        if name is None:
+        name, directory = self._name(signature, context), folder()
+        if name is None or directory is None:
             return None
         try:
-            blob = folder().read(name)
+            blob = directory.read(name)
             if hashlib.sha256(blob[32:]).digest() != blob[:32]:
                 return None
             context.refresh()
@@ -91,16 +91,16 @@ class DiskCache:
             return None
 
     def save_overload(self, signature, result):
-        name = self._name(signature, result.target_context)
-        if name is None or not self._lasts(result):
+        name, directory = self._name(signature, result.target_context), folder()
+        if name is None or directory is None or not self._lasts(result):
             return
         try:
             data = serialize.dumps(self._packed(result))
         except Exception:  # constants that cannot be pickled: this code stays in memory
             return
         try:
-            folder().write(name, hashlib.sha256(data).digest() + data)
-            folder().prune(_SUFFIX, _KEEP)
+            directory.write(name, hashlib.sha256(data).digest() + data)
+            directory.prune(_SUFFIX, _KEEP)
         except OSError:  # a full disk, say: the compiled code is in memory all the same
             return
 

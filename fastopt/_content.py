@@ -10,7 +10,7 @@ import hashlib
 import importlib.resources
 import operator
 import types
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastopt import _kinds
 from fastopt._fingerprint import ORIGIN, Unhashable, Walk, contents, is_named, names, root_of
@@ -112,10 +112,11 @@ class Keyed(Walk):
         else:
             super().add_plain(function)
 
-    def add_object(self, value):
+    def add_object(self, value: Any):
         if isinstance(value, enum.EnumMeta) and not is_named(value):
             self.put("enum", value.__module__, value.__qualname__)
-            self.add(tuple((name, member.value) for name, member in value.__members__.items()))
+            members: Any = value.__members__
+            self.add(tuple((name, member.value) for name, member in members.items()))
         elif isinstance(value, enum.Enum):
             self.put("member", value.name)
             self.add(type(value))

@@ -83,15 +83,16 @@ class Optimizer(Saved):
 
     @learning_rate.setter
     def learning_rate(self, rate):
-        before, self._given = self._given, {**self._given, "learning_rate": rate}
-        try:
-            sets = {keys: self._settings(*keys) for keys in self._sets}
-            if self._state is not None:
-                self._state.follow(sets)
-        except Exception:
-            self._given = before
-            raise
-        self._sets, self._work, self._alone = sets, None, None
+        with self._lock:
+            before, self._given = self._given, {**self._given, "learning_rate": rate}
+            try:
+                sets = {keys: self._settings(*keys) for keys in self._sets}
+                if self._state is not None:
+                    self._state.follow(sets)
+            except Exception:
+                self._given = before
+                raise
+            self._sets, self._work, self._alone = sets, None, None
 
     def step(self, params, grads):
         """Move the parameters one step, in place.

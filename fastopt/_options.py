@@ -164,6 +164,7 @@ def number(name, value: Any, least, most=math.inf):
     if type(value) is float and least <= value <= most:
         return value
     kinds = numbers.Real, np.number, np.ndarray
+    given: Any = value
     single = isinstance(value, kinds) and not isinstance(value, bool)
     exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # a Fraction, say
     if not single or (not exact and not _is_real(np.asarray(value))) or np.ma.is_masked(value):
@@ -171,7 +172,7 @@ def number(name, value: Any, least, most=math.inf):
     try:
         found = float(value)
     except OverflowError:
-        if value > 0:
+        if given > 0:
             raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
         found = -math.inf
     if not least <= found <= most:  # NaN too

@@ -55,7 +55,7 @@ class Content(Digest):
             self.add_code(value)
         elif hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # @njit
             self.put("njit", sorted((k, _ordered(v)) for k, v in value.targetoptions.items()))
-            self.put(sorted((k, str(v)) for k, v in (getattr(value, "locals", 0) or {}).items()))
+            self.put(sorted((k, str(v)) for k, v in (getattr(value, "locals", None) or {}).items()))
             self.add(value.py_func)
         elif isinstance(value, types.FunctionType):
             self.add_function(value)

@@ -100,7 +100,7 @@ def strike(door, count, seed):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_nothing_goes_on_after_a_signal(door):
-    strike(door, 1, 0)  # what is compiled is compiled
+    door()  # what is compiled is compiled, what is imported is imported
     _, running = strike(door, FEW, 1)
     assert running == 0
     small = fastopt.minimize_batch(fit, X0, Y[:8], args=(T,))
@@ -148,6 +148,26 @@ def test_the_users_handler_is_called_and_stays():
             assert seen == []
         assert seen == [signal.SIGINT]
         assert signal.getsignal(signal.SIGINT) is own
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def handler_here():
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_has_the_users_handler():
+    from fastopt._interrupts import Held
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Held():
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if handler_here() else 1)
+        assert os.waitpid(child, 0)[1] == 0
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -244,5 +264,5 @@ def test_lengths_of_kernels_are_compared():
 
 if __name__ == "__main__":
     for each in DOORS:
-        strike(each, 1, 0)
+        each()
         print(each.__name__, strike(each, int(sys.argv[1]), os.getpid()), flush=True)

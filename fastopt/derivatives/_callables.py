@@ -2,6 +2,7 @@
 
 import functools
 import types
+from typing import Any
 
 from fastopt import _compile
 
@@ -32,7 +33,7 @@ def _argument(value, link):
 
 def _instance(owner, link):
     """Return an object of a class with linked methods and the same attributes, where it can be."""
-    kind = type(owner)
+    kind: Any = type(owner)
     members = {}
     for base in reversed(kind.__mro__):
         members.update((n, m) for n, v in vars(base).items() if (m := _member(v, link)) is not None)

@@ -3,6 +3,8 @@
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
+from typing import Any
+
 import numpy as np
 from numba.core import types
 from numba.core.errors import TypingError
@@ -25,7 +27,7 @@ def by_types(typed):
 
 
 def _made(items, dtype):
-    dual = dual_of(items)
+    dual: Any = dual_of(items)
     if not (is_none(dtype) or floats_wanted([dtype], dual)):
         raise TypingError(f"array of numbers that depend on x is known with dtype {dual.real} only")
     if isinstance(items, types.Array):

@@ -3,6 +3,8 @@
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
+from typing import Any
+
 import numpy as np
 from numba.core.errors import TypingError
 
@@ -35,7 +37,7 @@ def _diagonal(v, k):
     raise TypingError("diag is known for vectors and matrices only")
 
 
-DIAG = by_types(_diagonal)
+DIAG: Any = by_types(_diagonal)
 
 
 def _diag(v, k=0):
@@ -57,7 +59,7 @@ def _two_axes(a):
     raise TypingError("kron is known for vectors and matrices only")
 
 
-MATRIX = by_types(_two_axes)
+MATRIX: Any = by_types(_two_axes)
 
 
 def _blocks(a, b):

@@ -6,6 +6,7 @@ keeps the partials.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportOptionalSubscript=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 from collections import Counter

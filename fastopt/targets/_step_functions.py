@@ -19,20 +19,23 @@ DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 def are_alike(context, x, g, state, coefficients, count):
     """Return True if all arrays have x's length, and the coefficients are as many as `count`."""
 
-    def length(builder, kind, value):
+    def length(context, builder, kind, value):
         return builder.extract_value(context.make_helper(builder, kind, value=value).shape, 0)
 
     def codegen(context, builder, signature, args):
-        wanted, alike = length(builder, x, args[0]), context.get_constant(types.boolean, True)
-        found = [length(builder, g, args[1])]
+        wanted, alike = (
+            length(context, builder, x, args[0]),
+            context.get_constant(types.boolean, True),
+        )
+        found = [length(context, builder, g, args[1])]
         for k, kind in enumerate(state):
             if is_array(kind):
-                found.append(length(builder, kind, builder.extract_value(args[2], k)))
+                found.append(length(context, builder, kind, builder.extract_value(args[2], k)))
         for size in found:
             alike = builder.and_(alike, builder.icmp_signed("==", size, wanted))
         number = context.get_constant(types.intp, len(count))
         if is_array(coefficients):
-            given = length(builder, coefficients, args[3])
+            given = length(context, builder, coefficients, args[3])
         else:
             given = context.get_constant(types.intp, len(coefficients))
         return builder.and_(alike, builder.icmp_signed("==", given, number))

@@ -163,10 +163,12 @@ class Shift:
         """Let no thread begin that has not yet, and wait for the others."""
         with self.gate:
             self.closed = True
-        while not self.ended():
-            self.news.acquire(timeout=LOOK)
-            time.sleep(0)
-        _open(self.over)
+        try:
+            while not self.ended():
+                self.news.acquire(timeout=LOOK)
+                time.sleep(0)
+        finally:
+            _open(self.over)
 
 
 def _open(lock):
