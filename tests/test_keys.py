@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numba.core import types as numba_types
 
+import fastopt
 from fastopt import (
     _compile,
     _content,
@@ -149,3 +150,21 @@ def test_the_package_in_an_archive_has_a_digest(tmp_path):
         found.append(done.stdout.strip())
     assert found[0] == _content.package_digest()
     assert len(set(found)) == 2
+
+
+def test_arrays_of_one_function_are_of_x_own_type():
+    """The stand-ins for np.zeros differ by the dual alone, which their text does not say."""
+
+    @numba.njit
+    def scratch(x):
+        r = np.zeros(3)
+        for i in range(3):
+            r[i] = np.exp(0.3 * x[i]) - 1.0
+        return np.sum(r)
+
+    f = fastopt.value_and_grad(scratch)
+    for dtype, bound in ((np.float64, 1e-15), (np.float32, 1e-6), (np.float64, 1e-15)):
+        value, gradient = f(np.ones(3, dtype))
+        assert gradient.dtype == dtype
+        assert abs(value - 3 * np.expm1(0.3)) < 10 * bound
+        np.testing.assert_allclose(gradient, 0.3 * np.exp(0.3), rtol=10 * bound)
