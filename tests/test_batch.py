@@ -444,6 +444,7 @@ def test_a_problem_that_raises_keeps_the_others(workers):
     alone = fastopt.minimize_batch(raising, [0.5], many[~wrong], workers=1)
     for name in ("x", "fun", "jac", "nit", "nfev", "status"):
         np.testing.assert_array_equal(res[name][~wrong], alone[name])
+    assert "31: ValueError('d is too large')" in repr(res)
     again = pickle.loads(pickle.dumps(res))
     assert type(again.errors[31]) is ValueError
 
