@@ -1,8 +1,5 @@
 """The result of a batch: arrays over its problems."""
 
-import itertools
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.optimize import OptimizeResult
 
@@ -11,35 +8,18 @@ from fastopt._feed import Results
 from fastopt._status import NEGATIVE_RATE, SHORT, SUCCESS
 
 
-class Errors(Mapping):
-    """What fun has raised, by the number of the problem.
-
-    No dict: SciPy prints those in a result with keys that are strings, and never empty.
-    """
-
-    def __init__(self, errors):
-        self._errors = dict(sorted(errors.items()))
-
-    def __getitem__(self, b):
-        return self._errors[b]
-
-    def __iter__(self):
-        return iter(self._errors)
-
-    def __len__(self):
-        return len(self._errors)
-
-    def __repr__(self):
-        shown = [f"{b}: {error!r}" for b, error in itertools.islice(self._errors.items(), 3)]
-        return "{" + ", ".join(shown + ["..."] * (len(self) > 3)) + "}"
-
-
 class BatchResult(OptimizeResult):
     """Results of many problems: every field has the problem as its first axis.
 
     ``res.problem(b)`` is problem b's own `scipy.optimize.OptimizeResult`, with its message.
-    ``res.errors`` maps the number of a problem to what fun has raised for it (status -5).
+    ``res.errors`` maps the number of a problem to what fun has raised for it (status -5). It is no
+    field: these are arrays, which can be printed and saved.
     """
+
+    @property
+    def errors(self):
+        """What fun has raised, by the number of the problem: a dict."""
+        return self.__dict__.setdefault("errors", {})
 
     def problem(self, b):
         """Result of problem b alone, as `fastopt.minimize` returns it."""
@@ -66,15 +46,16 @@ def build(results, shape, jac_method, device, errors):
     if (uphill := status == NEGATIVE_RATE).any():
         b = int(np.argmax(uphill))
         raise _result.negative_rate(int(results.nit[b]) + 1, f" in problem {b}")
-    return BatchResult(
+    result = BatchResult(
         **fields,
         status=status,
         success=np.isin(status, SUCCESS),
         message=summary(status),
         jac_method=jac_method,
         device=device,
-        errors=Errors(errors),
     )
+    result.errors.update(sorted(errors.items()))
+    return result
 
 
 def summary(status):

@@ -1,6 +1,7 @@
 """`minimize_batch`: every problem as `minimize` solves it alone, to the last bit."""
 
 import _thread
+import copy
 import math
 import os
 import pickle
@@ -428,7 +429,7 @@ def raising(x, d):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_problem_that_raises_keeps_the_others(workers):
+def test_a_problem_that_raises_keeps_the_others(workers, tmp_path):
     """Its exception is in the result; the others have the bits of a batch without it."""
     many = np.r_[np.arange(31.0), np.full(40, 99.0), np.arange(200.0) / 10]
     res = fastopt.minimize_batch(raising, [0.5], many, workers=workers)
@@ -444,9 +445,12 @@ def test_a_problem_that_raises_keeps_the_others(workers):
     alone = fastopt.minimize_batch(raising, [0.5], many[~wrong], workers=1)
     for name in ("x", "fun", "jac", "nit", "nfev", "status"):
         np.testing.assert_array_equal(res[name][~wrong], alone[name])
-    assert "31: ValueError('d is too large')" in repr(res)
-    again = pickle.loads(pickle.dumps(res))
-    assert type(again.errors[31]) is ValueError
+    assert "40 for which fun raised" in repr(res)
+    for again in (pickle.loads(pickle.dumps(res)), copy.copy(res)):
+        assert type(again.errors[31]) is ValueError
+    fastopt.save(tmp_path / "result.npz", **res)
+    loaded = fastopt.load(tmp_path / "result.npz")
+    np.testing.assert_array_equal(loaded["x"], res.x)
 
 
 def test_what_fun_raises_for_every_problem_passes_through():
