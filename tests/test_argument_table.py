@@ -72,7 +72,8 @@ def locked(array):
 
 
 def table(name, **more):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     return {
         "Series": lambda: pandas.Series(VALUES.copy()),
         "Series of float32": lambda: pandas.Series(VALUES.astype("f4")),
@@ -85,7 +86,9 @@ def table(name, **more):
 
 
 def labelled():
-    return pytest.importorskip("xarray").DataArray(VALUES, dims="t")
+    import xarray
+
+    return xarray.DataArray(VALUES, dims="t")
 
 
 class Own(np.ndarray):
