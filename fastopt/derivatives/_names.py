@@ -8,6 +8,7 @@ from fastopt.derivatives import (  # noqa: F401
     _arrays,
     _extra_rules,
     _functions,
+    _ieee,
     _in_place,
     _joining,
     _layout,
