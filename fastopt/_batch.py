@@ -9,6 +9,7 @@ from fastopt import (
     _batch_inputs,
     _dispatch,
     _fields,
+    _keywords,
     _local,
     _objective,
     _options,
@@ -17,6 +18,7 @@ from fastopt import (
 from fastopt._status import NOT_RUN
 
 
+@_keywords.checked
 def minimize_batch(
     fun,
     x0,
@@ -161,7 +163,7 @@ def minimize_batch(
         result.message += f" {cut}"
     if trouble:
         result.message += f" The executor failed: {trouble}."
-        warnings.warn(result.message, RuntimeWarning, stacklevel=2)
+        warnings.warn(result.message, RuntimeWarning, stacklevel=3)
     if batch.chosen.disp:
         print(result.message)
     return result

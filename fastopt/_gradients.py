@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastopt import _arguments
+from fastopt import _arguments, _keywords
 from fastopt._compile import is_compiled
 from fastopt._inputs import start_point
 from fastopt._minimize import minimize
@@ -12,6 +12,7 @@ from fastopt.derivatives import _plain
 from fastopt.derivatives._differences import SINGLE, is_single
 
 
+@_keywords.checked
 def value_and_grad(fun, *, size=None, fast_math_functions=True):
     """Make a compiled function that returns the value of `fun` and its exact gradient.
 
@@ -63,6 +64,7 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     return _standalone.value_and_grad(fun, size, bool(fast_math_functions))
 
 
+@_keywords.checked
 def compare_grad(fun, x0, args=(), *, jac=None):
     """Compare a gradient with central differences, and point at the worst component.
 

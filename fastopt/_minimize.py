@@ -3,11 +3,12 @@
 import warnings
 from typing import Any
 
-from fastopt import _arguments, _checkpoint, _dispatch, _objective, _options, _tables
+from fastopt import _arguments, _checkpoint, _dispatch, _keywords, _objective, _options, _tables
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
 
 
+@_keywords.checked
 def minimize(
     fun,
     x0,
@@ -173,5 +174,5 @@ def _problem(fun, jac, args, rule, x0, box, chosen, target):
         problem.compile()
     except Exception as error:
         raise problem.explained(error) from None
-    warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=3)
+    warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=4)
     return problem

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from fastopt import _keywords
 from fastopt._batch import minimize_batch
 from fastopt._inputs import inside, sides_of
 from fastopt._options import number
 
 
+@_keywords.checked
 def multistart(
     fun,
     bounds,

@@ -158,10 +158,11 @@ class Problem:
     def explained(self, error):
         if self.reason is not None and isinstance(error, TypeError):
             return self.reason
-        if self.objective.compiled and type(error).__module__.startswith("numba."):
+        if self.objective.compiled:
             from fastopt.derivatives import _explain
 
-            return _explain.explain(error, self.objective, self.shaped)
+            if _explain.is_of_compiling(error):
+                return _explain.explain(error, self.objective, self.shaped)
         return error
 
     def result(self, status):

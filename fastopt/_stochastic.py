@@ -1,9 +1,10 @@
 """`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
 
-from fastopt import _arguments, _inputs, _options, _stochastic_inputs
+from fastopt import _arguments, _inputs, _keywords, _options, _stochastic_inputs
 from fastopt._training import Training
 
 
+@_keywords.checked
 def minimize_stochastic(
     fun,
     x0,

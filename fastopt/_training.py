@@ -100,7 +100,7 @@ class Training:
 
         derived = self.way.name == "derived"
         say = _explain.why_not_differentiable if derived else _explain.explain
-        own = type(error).__module__.startswith("numba.")
+        own = _explain.is_of_compiling(error)
         return say(error, self.objective, self.points[1]) if own else error
 
     def run(self, callback):

@@ -1,8 +1,6 @@
 """What is wrong with a function that Numba could not compile into the loop, in a sentence."""
 
 import inspect
-import linecache
-import os
 import re
 from typing import Any
 
@@ -12,17 +10,14 @@ from numba import types
 from numba.core.errors import NumbaError
 
 from fastopt.derivatives._dual import Dual, DualArray
+from fastopt.derivatives._reasons import is_of_compiling, reason  # noqa: F401
 
 
 def explain(error, objective, x):
     """A Numba error from compiling the loop, put as what is wrong with the user's functions."""
     args, method = objective.data[0], objective.method
     try:
-        schedule = objective.bindings.get("schedule_function")
-        if schedule is not None:
-            result = _compiled(schedule, "learning_rate", (types.float64,))
-            if not isinstance(result, types.Number) or isinstance(result, types.Complex):
-                return TypeError(f"learning_rate must return a number; compiled: {result}")
+        _check_schedule(objective)
         for name in ("fun", "jac"):
             function = objective.bindings.get(name)
             if function is not None:
@@ -34,6 +29,15 @@ def explain(error, objective, x):
     except TypeError as own:
         return own
     return error
+
+
+def _check_schedule(objective):
+    """Raise where the learning rate cannot be compiled, or is no number."""
+    schedule = objective.bindings.get("schedule_function")
+    if schedule is not None:
+        result = _compiled(schedule, "learning_rate", (types.float64,))
+        if not isinstance(result, types.Number) or isinstance(result, types.Complex):
+            raise TypeError(f"learning_rate must return a number; compiled: {result}")
 
 
 def require_complex(fun, x, args):
@@ -67,14 +71,24 @@ def _compiled(function, name, signature):
         raise wrong
     try:
         return types.unliteral(_result(function, signature))
-    except (NumbaError, TypeError) as own:
+    except Exception as own:
         kinds = ", ".join(map(str, signature))
-        raise TypeError(f"Numba could not compile {name} for ({kinds}):\n{own}") from None
+        said = _uncompiled(own, function)
+        raise TypeError(f"Numba could not compile {name} for ({kinds}){said}") from None
 
 
 def _called_wrongly(function, name, count):
     """The error that says that it does not take so many arguments; else None."""
     signature = inspect.signature(function.py_func)
+    for parameter in signature.parameters.values():
+        required = parameter.default is parameter.empty
+        if parameter.kind == parameter.VAR_KEYWORD or (
+            parameter.kind == parameter.KEYWORD_ONLY and required
+        ):
+            return TypeError(
+                f"{name} has the keyword argument {parameter}, which compiled code cannot be "
+                "given; make it a positional one, and pass it in args"
+            )
     try:
         signature.bind(*range(count))
     except TypeError:
@@ -103,34 +117,63 @@ def _wrong(name, result: Any, method, ndim):
         parts = getattr(result, "types", ())  # of a tuple
         if len(parts) == 2:
             return _wrong("fun", parts[0], "", ndim) or _wrong("jac", parts[1], "", ndim)
-        return f"with jac=True fun must return (value, gradient); compiled, it returns {result}"
+        shown = _shown(result)
+        return f"with jac=True fun must return (value, gradient); compiled, it returns {shown}"
     if method == "cs" and not isinstance(result, types.Complex):
         return (
-            f"jac='cs' needs a function that stays complex; compiled, it returns {result}. "
+            f"jac='cs' needs a function that stays complex; compiled, it returns {_shown(result)}. "
             "abs, min, max and comparisons lose the derivative: use '3-point'"
         )
     if isinstance(result, types.Number | types.Boolean) and (
         method == "cs" or not isinstance(result, types.Complex)
     ):
         return None
-    return f"fun must return one real number; compiled, it returns {result}"
+    return f"fun must return one real number; compiled, it returns {_shown(result)}"
+
+
+def _shown(kind: Any):
+    """What a value of this type is, in words."""
+    if isinstance(kind, types.BaseTuple):
+        return f"a tuple of {len(kind)}" + (
+            " (if it returns its gradient too, say jac=True)" if len(kind) == 2 else ""
+        )
+    if isinstance(kind, types.Generator):
+        return "a generator (it has a yield)"
+    if isinstance(kind, types.Optional):
+        return f"{_shown(kind.type)} or None"
+    if isinstance(kind, types.NoneType):
+        return "None (a return is missing)"
+    if isinstance(kind, Dual):
+        return "a number"
+    if isinstance(kind, types.Array):
+        return f"an array of {'numbers' if isinstance(kind.dtype, Dual) else kind.dtype}"
+    if isinstance(kind, types.UnicodeType | types.StringLiteral):
+        return "a string"
+    return str(kind)
 
 
 def why_not_differentiable(error, objective, x):
     """What in `fun` has no exact derivative, and where, for an error of compiling it for duals."""
     fun, dual = objective.bindings["fun"], objective.bindings["DUAL"]
-    kinds = _signature(x, objective.data[0])[1:]
-    wrong = _called_wrongly(fun, "fun", 1 + len(kinds))
-    return wrong or undifferentiable(fun, dual, x.ndim, kinds) or error
+    try:
+        kinds = _signature(x, objective.data[0])[1:]
+        wrong = undifferentiable(fun, dual, x.ndim, kinds)
+        if not wrong:
+            _check_schedule(objective)
+    except TypeError as own:
+        return own
+    return wrong or error
 
 
 def undifferentiable(fun, dual, ndim, kinds):
     """The error that says why `fun` has no derivative for arguments of these types; else None."""
-    signature = (DualArray(dual, ndim, "C"), *kinds)
+    wrong = _called_wrongly(fun, "fun", 1 + len(kinds))
+    if wrong:
+        return wrong
     try:
-        result = _result(fun, signature)
+        result = _result(fun, (DualArray(dual, ndim, "C"), *kinds))
     except Exception as own:
-        return TypeError(f"fun cannot be differentiated{_where(own, fun)}")
+        return TypeError(f"fun cannot be differentiated{_why(own, fun, dual, ndim, kinds)}")
     if isinstance(result, types.Number | types.Boolean):
         return TypeError(
             "fun cannot be differentiated: its result does not depend on x, or only in steps "
@@ -139,66 +182,30 @@ def undifferentiable(fun, dual, ndim, kinds):
     if isinstance(result, types.Array):
         return TypeError("fun must return one real number; it returns an array (np.sum of it?)")
     if not isinstance(result, Dual):
-        return TypeError(f"fun must return one real number; compiled, it returns {result}")
+        return TypeError(f"fun must return one real number; compiled, it returns {_shown(result)}")
     return None
 
 
-def _where(error, fun):
-    """The line of the user's that an error of Numba's is about, and what is wrong there."""
-    text = str(error)
-    own = fun.py_func.__code__.co_filename
-    places = [
-        (file, int(line))
-        for pair in re.findall(r" at (\S[^\n]*?) \((\d+)\)|File \"([^\"]+)\", line (\d+)", text)
-        for file, line in (pair[:2], pair[2:])
-        if file and os.path.basename(file) == os.path.basename(own)
-    ]
-    where = ""
-    if places:
-        line = places[0][1]
-        source = linecache.getline(own, line).strip()
-        where = f": line {line} of {os.path.basename(own)}, {source!r}"
-    kinds = "(?:built-in |intrinsic |class |function |ufunc )*"
-    called = re.findall(rf"No implementation of function Function\(<{kinds}'?([\w.<>]+)", text)
-    said = re.findall(r"(a number that depends on x [^\n]*|[\w ]+ known[\w ]* only)", text)
-    what = said[:1] or [_unknown(called[0].rstrip(">"), text)] if said or called else []
-    what = what or re.findall(r"(Unknown attribute '\w+')", text)
-    what = what or _captured(fun) or ["Numba has no way to do this"]
+def _why(error, fun, dual, ndim, kinds):
+    """Where `fun` has no derivative, why, and what to do: it may not compile at all."""
+    try:
+        _result(fun, (types.Array(dual.real, ndim, "C"), *kinds))
+    except Exception as own:
+        if "_refused" not in str(own):
+            return _uncompiled(own, fun)
     return (
-        f"{where}: {what[0]}. Write it in terms of operators and functions of math and NumPy that "
-        "have derivatives, or give jac a function, '2-point' or '3-point'."
+        f"{reason(error, fun, derivative=True)}. Write it in terms of operators and functions of "
+        "math and NumPy that have derivatives, or give jac a function, '2-point' or '3-point'."
     )
 
 
-_OF_ARRAYS = set("sum mean dot prod max min amax amin var std cumsum median trapezoid".split())
-
-
-def _unknown(name, text):
-    """Return what is wrong with a call of a function, which Numba does not know for its types."""
-    given = re.search(rf">>> {re.escape(name)}\((.*)\)\s*$", text, re.MULTILINE)
-    if name in _OF_ARRAYS and given and not re.search("rray|Tuple|list|Expression", given[1]):
-        return (
-            f"{name} is given a number where it needs an array (in a batch, data have an axis of "
-            "problems in front, and fun gets one row)"
-        )
-    return f"the derivative of {name} is not known"
-
-
-def _captured(fun):
-    """Return a sentence on a global or captured object that compiled code cannot read, if any."""
-    used = inspect.getclosurevars(fun.py_func)
-    for name, value in {**used.globals, **used.nonlocals}.items():
-        if callable(value) or inspect.ismodule(value):
-            continue
-        try:
-            numba.typeof(value)
-        except (ValueError, NumbaError):
-            known = False
-        else:
-            known = not isinstance(value, dict | list | set)
-        if not known:
-            return [
-                f"{name!r} is a {type(value).__name__}, which compiled code cannot read; pass what "
-                "is needed of it in args, as arrays and numbers"
-            ]
-    return []
+def _uncompiled(error, fun):
+    """Where and why Numba cannot compile a function, and what to do."""
+    found = reason(error, fun)
+    found += "" if found.endswith("?") else "."
+    if "in args" in found:
+        return found
+    return (
+        f"{found} Compiled code is written in terms of what Numba knows of Python, math and "
+        "NumPy; fastopt.minimize runs functions without @njit in Python."
+    )

@@ -58,6 +58,7 @@ def _ufunc(name, arity, element, lower):
     def stand_in(*args):
         raise TypeError(f"fastopt's {name} is for compiled code")
 
+    stand_in.__name__ = name  # as messages show it
     ufunc: Any = np.frompyfunc(stand_in, arity, 1)
     template = type(name, (_Elementwise,), {"key": ufunc, "element": element})
     infer_global(ufunc, types.Function(template))

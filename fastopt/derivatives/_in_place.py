@@ -13,12 +13,14 @@ from typing import Any
 
 import numba
 from numba.core import ir, types
+from numba.core.errors import TypingError
 from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 
 from fastopt._link import MARK
 from fastopt.derivatives._dual import JIT, DualArray
+from fastopt.derivatives._scalars import dual_in
 
 FUNCTIONS: dict = {}  # operator in place -> our function
 
@@ -68,6 +70,13 @@ class _InPlace(AbstractTemplate):
     in_place: Any
 
     def generic(self, args, kws):
+        target = args[0]
+        plain = isinstance(target, types.Array) and not isinstance(target, DualArray)
+        if plain and dual_in(args) is not None:
+            raise TypingError(
+                "an array of plain numbers cannot take numbers that depend on x; make it with "
+                "np.zeros, np.full or np.empty, whose arrays can"
+            )
         kind = self.context.resolve_value_type(self.chosen(args))
         return kind.get_call_type(self.context, args, kws)
 

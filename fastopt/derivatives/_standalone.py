@@ -19,7 +19,7 @@ _HIDDEN: Any = {**_compile.COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrappe
 
 def value_and_grad(fun, size, fast):
     """See `fastopt.value_and_grad`."""
-    fun = _compile.as_compiled(fun, "fun")
+    fun, said = _compile.as_compiled(fun, "fun"), []
 
     def both(x, args):
         raise TypeError("this function is for compiled code")
@@ -29,12 +29,14 @@ def value_and_grad(fun, size, fast):
         if isinstance(x, types.BaseTuple | types.List) or _is_integer(x):
             return lambda x, args: both(np.asarray(x) * 1.0, args)
         if not isinstance(x, types.Array) or not isinstance(x.dtype, types.Float):
-            raise TypingError(f"x must be an array of float64 or float32; compiled: {x}")
+            said[:] = [f"x must be an array of float64 or float32; compiled: {x}"]
+            raise TypingError(said[0])
         # Fits have few parameters; without knowing how many, four at a time.
         dual = _duals.of(x.dtype, size or 4, fast)
         user, _ = _compile.user(fun, _names.meanings(dual, fast))
         problem = _explain.undifferentiable(user, dual, x.ndim, tuple(args))
         if problem:
+            said[:] = [str(problem)]
             raise TypingError(str(problem))
         one = _linked(user, dual)
         return lambda x, args: one(x, args)
@@ -44,15 +46,25 @@ def value_and_grad(fun, size, fast):
         return both(x, args)
 
     _compile.in_order(value_and_grad)
-    value_and_grad.__class__ = Checked
+    value_and_grad.__class__, value_and_grad.said = Checked, said
     return value_and_grad
 
 
 class Checked(CPUDispatcher):
     """A compiled function whose arguments are checked where Python calls it."""
 
+    said: list  # what was wrong when it was last compiled
+
     def __call__(self, *args):
-        return super().__call__(*_arguments.ready(args, "arguments"))
+        args = _arguments.ready(args, "arguments")
+        self.said.clear()
+        try:
+            return super().__call__(*args)
+        except TypingError:
+            if not self.said:
+                raise
+            sentence = self.said[0]
+        raise TypingError(sentence)
 
 
 def _is_integer(x):
