@@ -1,11 +1,14 @@
 """`link` rebuilds a plain function over other globals: one text for all targets and problems."""
 
 import builtins
+import difflib
+import functools
 import itertools
+import sys
 import types
 from typing import Any
 
-from fastopt import _fingerprint, _narrow
+from fastopt import _fingerprint, _narrow, _open
 
 _PACKAGE = __name__.partition(".")[0] + "."
 MARK = "__fastopt__"  # the global of user functions linked over our names: `narrow`, or True
@@ -25,7 +28,8 @@ def link(
     Parameters
     ----------
     bindings : dict
-        What names left open shall mean, in the whole tree.
+        What names left open shall mean, in the whole tree. A name that neither the tree nor
+        another text of the package has is a ValueError: it would bind nothing.
     wrap, top : callable ``(rebuilt, original)``
         The target's decorator, for the functions below the top and for the top itself.
     narrow : callable, optional
@@ -42,7 +46,7 @@ def link(
     """
     follow, replace = follow or _is_ours, replace or {}
     suffix = f"_{next(_serial)}" if suffix is None else suffix
-    built, modules = {}, {}
+    built, modules, met = {}, {}, set()
 
     def build(value, decorate):
         f = getattr(value, "py_func", value)
@@ -59,6 +63,7 @@ def link(
         # Decorated before its globals are filled in: functions may call themselves or each other.
         built[f] = decorate(new, value)
         used = _fingerprint.names(f.__code__)
+        met.update(used)
         for name in used:
             if name in bindings or name in f.__globals__:
                 value = bindings[name] if name in bindings else f.__globals__[name]
@@ -99,7 +104,23 @@ def link(
                 setattr(modules[value], name, inner(found, used))
         return modules[value]
 
-    return build(function, top)
+    result = build(function, top)
+    for name in bindings:
+        if name not in met and not _is_known(name):
+            close = difflib.get_close_matches(name, [*met, *vars(_open)], 1)
+            guess = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"nothing in {function.__qualname__} is called {name!r}{guess}")
+    return result
+
+
+@functools.cache
+def _is_known(name):
+    """Return True for a name that some text of the package leaves open, or has in its module.
+
+    Sets of bindings are shared by texts that do not need all of them.
+    """
+    own = [m for n, m in list(sys.modules.items()) if f"{n}.".startswith(_PACKAGE)]
+    return hasattr(_open, name) or any(name in vars(module) for module in own)
 
 
 def _is_ours(value):

@@ -48,7 +48,7 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         settle(x, g, low, high)
     if limits.gtol > 0.0:
         gnorm = steepness(x, g, x, low, high)
-    if first or f < lowest:
+    if first or -INF < f < lowest:  # what has overflowed is no best point
         lowest = f
         keep(x, g, f, best_x, best_g, best_f)
     if status != RUNNING:

@@ -125,7 +125,8 @@ class Training:
             status = self.one_epoch(epoch, counter)
             if status != RUNNING:
                 return status
-            self.look(epoch)
+            if not self.look(epoch):
+                return NONFINITE
             if callback and callback(self.shaped(self.x), **self.told(epoch)):
                 return STOPPED
             if epoch - self.best_epoch >= self.work.patience:
@@ -147,6 +148,8 @@ class Training:
             left = min(left, (rows - record[2]) / work.batch)
             self.pace.run(lambda steps: self.advance(plan, steps), left)
             counter.update((epoch - 1) * rows + int(record[2]))
+            if record[0] == RUNNING and not np.isfinite(self.x).all():
+                record[0] = NONFINITE  # it has overflowed; fun may still be finite there
             if record[0] != RUNNING:
                 return record[0]
         return RUNNING
@@ -155,15 +158,19 @@ class Training:
         self.solve(self.record, self.points, self.part, self.state, *self.fixed, plan, steps)
 
     def look(self, epoch):
-        """Take down what an epoch came to, and keep its point where it is the best."""
+        """Take down what an epoch came to, and keep its point where it is the best.
+
+        Return False where the loss has overflowed to minus infinity.
+        """
         point = self.point()
         score = loss = self.record[3] / len(self.part.order)
         if self.held is not None:
             score = self.validate(point)
             self.held_loss.append(score)
         self.loss.append(loss)
-        if score < self.lowest:
+        if -math.inf < score < self.lowest:
             self.best, self.lowest, self.best_epoch = point, score, epoch
+        return score != -math.inf
 
     def point(self):
         """Where the run is: the average, where iterates are averaged already."""

@@ -1,0 +1,25 @@
+"""Bindings that `link` would bind to nothing are errors."""
+
+import pytest
+
+from fastopt import _descent
+from fastopt._compile import jit
+from fastopt._link import link, unwrapped
+from fastopt.targets import cpu
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("SZIE", "did you mean 'SIZE'?"), ("nothing_like_it", "'nothing_like_it'")]
+)
+def test_a_misspelt_binding_is_an_error_that_names_it(name, words):
+    with pytest.raises(ValueError, match="nothing in copy is called") as info:
+        link(_descent.copy, {"each": range, name: 3}, unwrapped)
+    assert words in str(info.value)
+    with pytest.raises(ValueError, match=name):
+        jit(_descent.copy, {**cpu.ALONE, name: 3})
+
+
+def test_bindings_of_other_texts_are_taken():
+    source, target = [1.0, 2.0], [0.0, 0.0]
+    link(_descent.copy, {"each": range, "SIZE": 2, "BOUNDED": True}, unwrapped)(source, target)
+    assert target == source
