@@ -157,7 +157,8 @@ class Problem:
 
     def explained(self, error):
         if self.reason is not None and isinstance(error, TypeError):
-            return self.reason
+            said = str(error).startswith("fun cannot be differentiated")  # in Python, too
+            return error if said else self.reason
         if self.objective.compiled:
             from fastopt.derivatives import _explain
 

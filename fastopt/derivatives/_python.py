@@ -18,6 +18,7 @@ from fastopt.derivatives import (
     _extra_rules,
     _plain,
     _python_arrays,
+    _python_errors,
     _rules,
     _slopes,
 )
@@ -56,6 +57,12 @@ class Dual:
         return int(self.value)
 
     __trunc__ = __int__
+
+    def __float__(self):
+        raise TypeError("a number that depends on x would lose its derivative as a plain float")
+
+    def item(self):
+        return self
 
     def __floor__(self):
         return math.floor(self.value)
@@ -163,10 +170,12 @@ def _norm(a, ord=None):
     return apply(_rules.sqrt, np.sum(a * a))
 
 
+@_python_arrays.along
 def _var(a, ddof=0):
     return np.sum((a - np.mean(a)) ** 2) / (np.size(a) - ddof)
 
 
+@_python_arrays.along
 def _std(a, ddof=0):
     return apply(_rules.sqrt, _var(a, ddof))
 
@@ -179,6 +188,26 @@ def _scratch(original):
         return made.astype(object) if made.dtype.kind == "f" else made
 
     return make
+
+
+class _FloatType(type):
+    """The type of what stands for a float type: it keeps duals, and is a dtype for NumPy."""
+
+    original: Any
+
+    def __call__(cls, *args):
+        return args[0] if args and isinstance(args[0], Dual) else cls.original(*args)
+
+    def __instancecheck__(cls, value):
+        return isinstance(value, (cls.original, Dual))
+
+    def __getattr__(cls, name):
+        return getattr(cls.original, name)
+
+
+def _float_type(original):
+    members = {"original": original, "dtype": np.dtype(original)}
+    return _FloatType(original.__name__, (), members)
 
 
 @functools.cache
@@ -198,7 +227,8 @@ def meanings():
     pairs |= _python_arrays.FUNCTIONS
     pairs |= {name: pairs[known] for name, known in _extra_rules.special().items()}
     table = {original: _choice(original, ours) for original, ours in pairs.items()}
-    table |= {float: _choice(float, lambda a: a), max: max, min: min}
+    table |= {kind: _float_type(kind) for kind in (float, np.float64)}
+    table |= {max: max, min: min}
     for original in (np.array, np.asarray):
         table[original] = _choice(original, lambda a, dtype=None, o=original: o(a, object))
     for name in "zeros ones empty full zeros_like ones_like empty_like full_like".split():
@@ -246,4 +276,4 @@ def function(fun, follow=_compile.is_plain):
     def linked(plain):
         return _compile.link(plain, {}, _compile.unwrapped, follow=follow, replace=replace)
 
-    return _callables.rebuilt(fun, linked)
+    return _python_errors.explained(fun, _callables.rebuilt(fun, linked))

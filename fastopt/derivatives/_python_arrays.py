@@ -1,6 +1,24 @@
 """NumPy's functions of samples, for arrays of plain duals, where NumPy's own know no objects."""
 
+import functools
+
 import numpy as np
+
+
+def along(function):
+    """Decorator of a function of all items of an array, that takes an axis, too."""
+
+    @functools.wraps(function)
+    def call(a, axis=None, **kws):
+        if axis is None:
+            return function(a, **kws)
+        rows = np.moveaxis(np.asarray(a, object), axis, -1)
+        made = np.empty(rows.shape[:-1], object)
+        for index in np.ndindex(made.shape):
+            made[index] = function(rows[index], **kws)
+        return made if made.ndim else made[()]
+
+    return call
 
 
 def _between(x, xp, fp, left, right):
@@ -25,22 +43,27 @@ def _known(a):
     return flat[[bool(v == v) for v in flat]]
 
 
+@along
 def nansum(a):
     return np.sum(_known(a))
 
 
+@along
 def nanmean(a):
     return np.sum(_known(a)) / len(_known(a))
 
 
+@along
 def nanmax(a):
     return np.max(_known(a))
 
 
+@along
 def nanmin(a):
     return np.min(_known(a))
 
 
+@along
 def median(a):
     order = np.sort(np.ravel(np.asarray(a, object)))
     for v in order:

@@ -1,0 +1,37 @@
+"""Errors of plain objectives that cannot be run on plain duals, put in a sentence."""
+
+import os
+import traceback
+
+import numpy as np
+
+_OURS = os.path.dirname(__file__)
+_LIBRARIES = os.path.dirname(os.path.dirname(np.__file__))  # site-packages
+
+
+def explained(fun, on_duals):
+    """`on_duals`, which is `fun` on duals, with its errors put as what has no derivative in it."""
+
+    def call(x, *args):
+        try:
+            return on_duals(x, *args)
+        except (TypeError, AttributeError, ValueError) as error:
+            values = np.array([v.value for v in x.reshape(-1)]).reshape(x.shape)
+            fun(values, *args)  # what is wrong without derivatives, too, passes through
+            raise TypeError(_sentence(error, fun)) from error
+
+    return call
+
+
+def _sentence(error, fun):
+    """Where Python could not go on with duals, why, and what to do."""
+    where = f", in {getattr(fun, '__name__', type(fun).__name__)}"
+    for frame in traceback.extract_tb(error.__traceback__):
+        if not frame.filename.startswith((_OURS, _LIBRARIES)):
+            file = os.path.basename(frame.filename)
+            where = f": line {frame.lineno} of {file}, {frame.line!r}"
+    return (
+        f"fun cannot be differentiated{where}: {error}. Write it in terms of operators and "
+        "functions of math and NumPy that have derivatives, without conversions such as "
+        "astype(float), or give jac a function, '2-point' or '3-point'."
+    )
