@@ -62,6 +62,15 @@ def inline_counted(function, original):
     return inline(function, original, COUNTED)
 
 
+def require_compiler(what, instead):
+    """Raise a RuntimeError where nothing is compiled in this process."""
+    if numba_config.DISABLE_JIT:
+        raise RuntimeError(
+            f"{what} needs Numba's compiler, which NUMBA_DISABLE_JIT turns off{instead}; "
+            "fastopt.minimize, value_and_grad and kernels work without it"
+        )
+
+
 def content_of(function, bindings, *more):
     """Return the content of `function` linked with `bindings`: of all that linking reaches."""
     return _content.Linked().content(link(function, bindings, unwrapped, suffix=""), *more)
@@ -72,6 +81,7 @@ def jit(function, bindings, counted=False):
 
     `counted` where arguments are counted references.
     """
+    require_compiler("this call", "")
     # The same objects are the same content, and quicker to compare: bindings are never changed.
     key = function, counted, *bindings, *map(id, bindings.values())
     known = _linked.get(key)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastopt import _arguments, _keywords
-from fastopt._compile import is_compiled
+from fastopt._compile import is_compiled, numba_config
 from fastopt._inputs import start_point
 from fastopt._minimize import minimize
 from fastopt.derivatives import _plain
@@ -56,12 +56,24 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     >>> f, g.tolist()
     (0.0, [0.0, 9.0])
     """
-    from fastopt.derivatives import _standalone
-
     whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
     if size is not None and not (whole and size > 0):
         raise ValueError(f"size = {size!r}; it must be the number of components of x, or None")
+    if numba_config.DISABLE_JIT:
+        return _in_python(fun)
+    from fastopt.derivatives import _standalone
+
     return _standalone.value_and_grad(fun, size, bool(fast_math_functions))
+
+
+def _in_python(fun):
+    """`value_and_grad` where nothing is compiled."""
+
+    def value_and_grad(x, *args):
+        found = minimize(fun, x, args, jac="autodiff", options={"maxiter": 0})
+        return found.fun, found.jac
+
+    return value_and_grad
 
 
 @_keywords.checked

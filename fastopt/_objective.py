@@ -47,13 +47,10 @@ def method_of(jac, fun, *more):
     )
 
 
-def for_batch(fun, jac):
+def for_batch(fun, jac, what="a batch"):
     """`fun` and `jac` for a loop that is compiled: plain functions are compiled too."""
-    if numba_config.DISABLE_JIT:
-        raise RuntimeError(
-            "batches need Numba's compiler, which NUMBA_DISABLE_JIT turns off; to debug one "
-            "problem call fastopt.minimize(fun, x0[b], args=(*data_b, *args))"
-        )
+    call = "fastopt.minimize(fun, x0[b], args=(*data_b, *args))"
+    _compile.require_compiler(what, f"; to debug one problem call {call}")
     fun = _compile.as_compiled(fun, "fun")
     if callable(jac):
         return fun, _compile.as_compiled(jac, "jac")

@@ -18,6 +18,7 @@ OPTIONS = (
     "fast_math_functions",
     "finite_diff_rel_step",
 )
+_NAME = "minimize_stochastic"
 ADD = "add"  # jac where fun adds its gradient to an array
 
 
@@ -189,7 +190,11 @@ def functions(fun, jac, vectorized):
     """(fun, jac, way), the functions compiled."""
     together = switch("vectorized", vectorized)
     if isinstance(jac, str) and jac == ADD:
-        return _objective.for_batch(fun, "2-point")[0], "2-point", Way("added", together)
+        return (
+            _objective.for_batch(fun, "2-point", "minimize_stochastic")[0],
+            "2-point",
+            Way("added", together),
+        )
     _objective.method_of(jac, fun, ADD)
-    fun, jac = _objective.for_batch(fun, jac)
+    fun, jac = _objective.for_batch(fun, jac, _NAME)
     return fun, jac, Way("derived" if jac == "autodiff" else "written", together)

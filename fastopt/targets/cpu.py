@@ -80,7 +80,10 @@ def rule_bindings(rule, uses, dtype, bounded=False):
 @functools.cache
 def kernel(rule, uses, dtype, bounded=False):
     """The compiled sweep ``(x, g, c, state, low, high, track)`` over one-dimensional arrays."""
-    return jit(_descent.sweep, rule_bindings(rule, uses, dtype, bounded))
+    bindings = rule_bindings(rule, uses, dtype, bounded)
+    if numba_config.DISABLE_JIT:
+        return link(_descent.sweep, {**bindings, "cast": _plain_cast}, unwrapped)
+    return jit(_descent.sweep, bindings)
 
 
 def sweep(rule, uses, x, g, c, state, threads=None):
