@@ -248,10 +248,10 @@ SAID = {  # the offset of the line, and what is said
 }
 RETURNED = {
     f_yield: "it returns a generator (it has a yield)",
-    f_no_return: "it returns None (a return is missing)",
+    f_no_return: "it returns none (a return is missing)",
     f_pair: "it returns a tuple of 2 (if it returns its gradient too, say jac=True)",
     f_maybe: "it returns a number or None",
-    f_text: "it returns a string",
+    f_text: "it returns a string (",
     f_keyword: "fun has the keyword argument scale, which compiled code cannot be given",
     f_keywords: "fun has the keyword argument **more, which compiled code cannot be given",
 }

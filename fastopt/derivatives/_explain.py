@@ -142,13 +142,13 @@ def _shown(kind: Any):
     if isinstance(kind, types.Optional):
         return f"{_shown(kind.type)} or None"
     if isinstance(kind, types.NoneType):
-        return "None (a return is missing)"
+        return "none (a return is missing)"
     if isinstance(kind, Dual):
         return "a number"
     if isinstance(kind, types.Array):
         return f"an array of {'numbers' if isinstance(kind.dtype, Dual) else kind.dtype}"
     if isinstance(kind, types.UnicodeType | types.StringLiteral):
-        return "a string"
+        return f"a string ({kind})"
     return str(kind)
 
 

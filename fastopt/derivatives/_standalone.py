@@ -46,8 +46,9 @@ def value_and_grad(fun, size, fast):
         return both(x, args)
 
     _compile.in_order(value_and_grad)
-    value_and_grad.__class__, value_and_grad.said = Checked, said
-    return value_and_grad
+    checked: Any = value_and_grad
+    checked.__class__, checked.said = Checked, said
+    return checked
 
 
 class Checked(CPUDispatcher):
