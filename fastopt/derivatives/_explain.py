@@ -146,7 +146,7 @@ def _shown(kind: Any):
     if isinstance(kind, Dual):
         return "a number"
     if isinstance(kind, types.Array):
-        return f"an array of {'numbers' if isinstance(kind.dtype, Dual) else kind.dtype}"
+        return "an array of numbers" if isinstance(kind.dtype, Dual) else str(kind)
     if isinstance(kind, types.UnicodeType | types.StringLiteral):
         return f"a string ({kind})"
     return str(kind)
