@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastopt import _arguments
+from fastopt import _arguments, _compile
 from fastopt._compile import is_compiled
 from fastopt._inputs import start_point
 from fastopt._minimize import minimize
@@ -60,7 +60,7 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
     if size is not None and not (whole and size > 0):
         raise ValueError(f"size = {size!r}; it must be the number of components of x, or None")
-    return _standalone.value_and_grad(fun, size, bool(fast_math_functions))
+    return _standalone.derived(fun, size, bool(fast_math_functions))
 
 
 def compare_grad(fun, x0, args=(), *, jac=None):
@@ -96,10 +96,12 @@ def compare_grad(fun, x0, args=(), *, jac=None):
     from fastopt._result import intermediate
 
     x = start_point(x0)
+    judged, jac = fun, _compile.called(jac)
+    fun = _compile.called(fun)
     args = args if isinstance(args, tuple) else (args,)
     if is_compiled(fun) or is_compiled(jac):
         args = _arguments.ready(args)
-    g = np.asarray(_gradient(fun, x, args, jac))
+    g = np.asarray(_gradient(fun if jac is True else judged, x, args, jac))
     if g.size != x.size:
         raise ValueError(f"the gradient has shape {g.shape}; x0 has shape {x.shape}")
     value = (lambda *a: fun(*a)[0]) if jac is True else fun
