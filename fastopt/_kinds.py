@@ -103,8 +103,8 @@ class Extensions:
     def _add_attributes(self, template):
         name = getattr(template, "_attr", None)
         resolved = [n[len("resolve_") :] for n in dir(template) if n.startswith("resolve_")]
-        for name in [name] if name else resolved:
-            self.attributes.setdefault(name, []).append(template)
+        for known in [name] if name else resolved:
+            self.attributes.setdefault(known, []).append(template)
         own = vars(template).get("generic_resolve")
         self.any_attribute |= own is not None and not name
 

@@ -1,6 +1,7 @@
 """Random packages, edited: the answer must be that of the code as it is now.
 
-    python tests/edits.py 500 7        # five hundred edits from seed 7
+    python tests/edits.py 500 7            # five hundred edits from seed 7
+    python tests/edits.py 16 7 modules     # with an old fault (`FAULTS`)
 
 A package has four modules, which hold objectives and what these read: constants, helpers, classes,
 closures, decorators, overloads, under names that were imported in every way. It is asked, edited,
@@ -31,7 +32,7 @@ import numba
 import numpy as np
 
 import fastopt
-from fastopt import _compile, _objective, _options, derivatives, rules
+from fastopt import _compile, _content, _fingerprint, _objective, _options, derivatives, rules
 
 MODULES = "config", "helpers", "more", "main"
 CHAINS = 8  # objectives in a package
@@ -220,7 +221,7 @@ class Package:
             place = min(place + self.random.randrange(2), 2)
             symbol, way = self.carried(symbol, MODULES[place])
             ways.append(way)
-        self.top(index, symbol)
+        plain = self.top(index, symbol)
         return {
             "index": index,
             "what": " > ".join([what, *ways]),
@@ -229,6 +230,7 @@ class Package:
             "edited": edited,
             "derived": what not in NOT_DERIVED,
             "frozen": what in FROZEN,
+            "plain": plain,
         }
 
     @staticmethod
@@ -308,7 +310,7 @@ class Package:
         return Symbol(module, name, use, kind, jit), way
 
     def top(self, index, symbol):
-        """Write the objective, and a schedule of rates."""
+        """Write the objective, and a schedule of rates; return True if they are plain."""
         call = self.reach(symbol, "main") + symbol.use
         decorate, _ = self.decorator(symbol)
         decorate = decorate and "@njit\n"
@@ -317,6 +319,7 @@ class Package:
             term = f"0.1 + abs({term})" if not rest else term + rest
             arguments = "x, row=0.0" if rest else "t"
             self.put("main", f"{decorate}def {name}({arguments}):\n    return {term}")
+        return not decorate
 
     def files(self, package, shim, new):
         """Return the texts, by path; with the `new` ones of what is edited, or the old."""
@@ -450,7 +453,7 @@ def rates(_f, _o, s, r):
 
 def steps(_f, _o, s, r):
     x = X.copy()
-    fastopt.SGD(x, learning_rate=s).step(np.ones(2))
+    fastopt.SGD(s).step(x, np.ones(2))
     return [(X - x, r(1.0))]
 
 
@@ -474,6 +477,9 @@ FULL = {
 }
 UNDERIVED = {"light", "a schedule", "steps of an optimizer", "jac='2-point'", "jac='3-point'"}
 DOORS = {**LIGHT, **FULL}
+# Where Python calls what the user compiled, which keeps its globals; of plain functions, too.
+PYTHON = {"steps of an optimizer"}
+PLAINLY = {"compare_grad", "jac='2-point'", "jac='3-point'", "jac='cs'", "a jac of Python's"}
 
 
 def ask(chain, door, real, twin):
@@ -560,7 +566,9 @@ def check(seed, root, doors=1, kinds=None, names=None):
         if not chain["derived"] and door not in UNDERIVED:
             door = "light"
         how = choose.choice(["reload", "set", "code"])
-        if chain["frozen"] or door == "steps of an optimizer":
+        if how == "code" and "overload" in chain["what"]:
+            how = "set"
+        if chain["frozen"] or door in PYTHON or (chain["plain"] and door in PLAINLY):
             how = "reload"
         plan.append((chain, door, how))
     before, after = apart(package, root, name, plan, True)
@@ -582,7 +590,20 @@ def check(seed, root, doors=1, kinds=None, names=None):
     return wrong, edits
 
 
-def main(count, seed):
+def library(module, known=_fingerprint.is_library):
+    return getattr(module, "__file__", None) is None or known(module)
+
+
+# Old faults, which the packages must find.
+FAULTS = {
+    "modules": lambda: setattr(_fingerprint, "is_library", library),
+    "memory": lambda: setattr(_content, "_as_before", lambda reads: True),
+}
+
+
+def main(count, seed, fault=None):
+    if fault:
+        FAULTS[fault]()
     os.environ["FASTOPT_CACHE_DIR"] = os.path.join(tempfile.mkdtemp(prefix="edits-"), "cache")
     fastopt.value_and_grad(plane)(X)  # what all processes begin with
     total, wrongs, began = 0, 0, time.time()
@@ -599,4 +620,4 @@ def main(count, seed):
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(bool(main(*map(int, sys.argv[1:3]))))
+        sys.exit(bool(main(*map(int, sys.argv[1:3]), *sys.argv[3:])))
