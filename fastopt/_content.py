@@ -129,7 +129,10 @@ class Keyed(Walk):
             made = getattr(template, "_overload_func", None)
             if made and id(template) not in self.seen:
                 self.seen[id(template)] = len(self.seen)
-                _kinds.extensions.renew(template, self.add_apart(made))
+                digest, known = self.add_apart(made), _kinds.extensions
+                # What implements an attribute Numba takes for an overload of itself.
+                for each in (template, *known.functions.get(id(made), (made,))[1:]):
+                    known.renew(each, digest)
 
     def add_apart(self, value):
         """Add a value with the plain functions in it; return its own digest."""
