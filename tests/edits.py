@@ -214,7 +214,7 @@ class Package:
             text = re.sub(r"(?m)^ *@njit.*\n", "", text).replace("njit(lambda", "(lambda")
         self.put(MODULES[place], text)
         symbol = Symbol(MODULES[place], name, use, kind, jit)
-        if what.startswith("overload"):
+        if what.startswith(("overload", "vectorized")):
             self.overloaded.add(name)
         edited, ways = (symbol.module, name), []
         for _ in range(self.random.randrange(4)):

@@ -215,7 +215,7 @@ KINDS = {
         KNOTS, KNOTS, np.outer(KNOTS, KNOTS) ** v
     ),
     "smooth spline of two variables": lambda v: scipy.interpolate.SmoothBivariateSpline(
-        *np.random.default_rng(0).random((2, 30)), v * np.arange(30.0), kx=1, ky=1
+        *np.random.default_rng(0).random((2, 30)), v * np.arange(30.0), kx=1, ky=1, s=1e5
     ),
     "interpolator": lambda v: scipy.interpolate.interp1d([0, 1], [0, v]),
     "grid": lambda v: scipy.interpolate.RegularGridInterpolator(([0, 1],), np.array([0.0, v])),
