@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fastopt._compile import called
+
 CUDA = 2, 13  # devices of DLPack: GPU, managed
 ACCEPTED = "float64, float32, integers, booleans and complex"
 # Numbers of NumPy's dtypes that compiled code has; float16 and long doubles it has not.
@@ -83,7 +85,7 @@ def _ready(name, value) -> Any:
         return value.newbyteorder("=")
     if isinstance(value, memoryview) or (hasattr(value, "__array__") and not is_elsewhere(value)):
         return array(name, converted(name, value))  # a Series, a DataArray, a tensor
-    return value
+    return called(value)
 
 
 def converted(name, value):

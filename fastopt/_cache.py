@@ -24,6 +24,9 @@ from fastopt._folder import Folder, cache_home
 
 _KEEP = 1000  # files; the oldest go first
 _SUFFIX = ".nbc"
+# Begins the symbols of recursive calls, which Numba fills in after it has compiled, but not after
+# it has loaded.
+_UNRESOLVED = b".numba.unresolved$"
 
 
 # What decides about code, beside its content, its types and the processor.
@@ -97,6 +100,8 @@ class DiskCache:
         try:
             data = serialize.dumps(self._packed(result))
         except Exception:  # constants that cannot be pickled: this code stays in memory
+            return
+        if _UNRESOLVED in data:
             return
         try:
             directory.write(name, hashlib.sha256(data).digest() + data)

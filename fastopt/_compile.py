@@ -14,7 +14,7 @@ from numba.core import compiler_lock, config, registry, serialize
 from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc import parallel
 
-from fastopt import _cache, _content, _fingerprint
+from fastopt import _cache, _content, _fingerprint, _kinds
 from fastopt._link import link, unwrapped
 
 # Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
@@ -174,8 +174,34 @@ def as_compiled(function, name):
 
 
 def is_plain(value):
-    """Whether this is a plain function of the user's."""
-    return isinstance(value, types.FunctionType) and not _fingerprint.is_named(value)
+    """Return True for a plain function of the user's, but for those that `@overload` implements."""
+    plain = isinstance(value, types.FunctionType) and not _fingerprint.is_named(value)
+    return plain and id(value) not in _kinds.extensions.functions
+
+
+def is_linked(value):
+    """Return True for what Numba may have compiled with globals that have changed since."""
+    return is_compiled(value) or (callable(value) and id(value) in _kinds.extensions.jitable)
+
+
+def called(value):
+    """Return an @njit function with today's globals, for calls from Python; others as they are."""
+    if not is_compiled(value):
+        return value
+    content = _content.of(value)
+    content = content._replace(digest=f"called {content.digest}")
+
+    def decorate(function, original):
+        return numba.jit(**{"nopython": True, **getattr(original, "targetoptions", {})})(function)
+
+    def make():
+        suffix = f"_{content.digest[-16:]}"
+        compiled = link(value, {}, decorate, top=decorate, follow=is_linked, suffix=suffix)
+        if content.lasting:
+            compiled._cache = _cache.DiskCache(content.digest)
+        return compiled
+
+    return _once(content, make)
 
 
 def user(function, replace=None, checked=False):
@@ -186,7 +212,7 @@ def user(function, replace=None, checked=False):
     raises an IndexError where it indexes outside.
     """
     decorate, content = _checked if checked else _again, _content.of(function)
-    how = {"top": decorate, "follow": is_compiled, "replace": replace}
+    how = {"top": decorate, "follow": is_linked, "replace": replace}
     key = content.digest, checked, id(replace)
     known = _users.get(key)
     if known is None:

@@ -107,10 +107,42 @@ class Keyed(Walk):
             return None
 
     def add_plain(self, function):
-        if self.plain:
+        known = _kinds.extensions
+        if id(function) in known.functions:
+            self.add_extensions(function, known.functions[id(function)][1:])
+        elif self.plain or id(function) in known.jitable:
             self.add(function)
         else:
             super().add_plain(function)
+
+    def add_dispatcher(self, value):
+        if hasattr(value, "anew"):
+            self.unknown(value, "")
+            self.add_apart(value.anew.args)
+        else:
+            super().add_dispatcher(value)
+
+    def add_extensions(self, value, templates):
+        """Add what a user has taught Numba about a value; Numba keeps that in this process."""
+        self.unknown(value, "")
+        for template in templates:
+            made = getattr(template, "_overload_func", None)
+            if made and id(template) not in self.seen:
+                self.seen[id(template)] = len(self.seen)
+                digest, known = self.add_apart(made), _kinds.extensions
+                # What implements an attribute Numba takes for an overload of itself.
+                for each in (template, *known.functions.get(id(made), (made,))[1:]):
+                    known.renew(each, digest)
+
+    def add_apart(self, value):
+        """Add a value with the plain functions in it; return its own digest."""
+        walk = Keyed(plain=True)
+        digest = walk.digest(value)
+        self.put(digest)
+        self.reads += walk.reads
+        self.keep += walk.keep
+        self.volatile |= walk.volatile
+        return digest
 
     def add_object(self, value: Any):
         if isinstance(value, enum.EnumMeta) and not is_named(value):
@@ -124,13 +156,17 @@ class Keyed(Walk):
             super().add_object(value)
 
     def add_named(self, value):
-        if id(value) in _kinds.extensions.functions:  # by code of the user's, out of sight
-            self.unknown(value, "")
+        known = _kinds.extensions.functions
+        if id(value) in known:
+            self.add_extensions(value, known[id(value)][1:])
         super().add_named(value)
 
     def add_code(self, code):
-        if _kinds.extensions.any_attribute or _kinds.extensions.attributes & {*names(code)}:
+        known = _kinds.extensions
+        if known.any_attribute:
             self.unknown(code, "")
+        for name in known.attributes.keys() & {*names(code)}:
+            self.add_extensions(code, known.attributes[name])
         super().add_code(code)
 
 

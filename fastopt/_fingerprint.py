@@ -181,11 +181,13 @@ class Walk:
             self.add(constant)
 
     def add_function(self, function):
-        code = function.__code__
+        code, getter = function.__code__, functools.partial(getattr, function)
         self.put("function", function.__module__, origin(function))
-        self.add(code)
-        self.add(function.__defaults__)
-        self.add(tuple((function.__kwdefaults__ or {}).items()))
+        for name in ("__code__", "__defaults__"):  # which IPython replaces where a file is edited
+            self.read(getter, name)
+        for name in function.__kwdefaults__ or {}:
+            self.put(name)
+            self.read(function.__kwdefaults__.get, name)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             self.put(name)
             value = self.read(functools.partial(contents, cell), name)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastopt import _arguments, _keywords
+from fastopt import _arguments, _compile, _keywords
 from fastopt._compile import is_compiled, numba_config
 from fastopt._inputs import start_point
 from fastopt._minimize import minimize
@@ -63,7 +63,7 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
         return _in_python(fun)
     from fastopt.derivatives import _standalone
 
-    return _standalone.value_and_grad(fun, size, bool(fast_math_functions))
+    return _standalone.derived(fun, size, bool(fast_math_functions))
 
 
 def _in_python(fun):
@@ -110,10 +110,12 @@ def compare_grad(fun, x0, args=(), *, jac=None):
     from fastopt._result import intermediate
 
     x = start_point(x0)
+    judged, jac = fun, _compile.called(jac)
+    fun = _compile.called(fun)
     args = args if isinstance(args, tuple) else (args,)
     if is_compiled(fun) or is_compiled(jac):
         args = _arguments.ready(args)
-    g = np.asarray(_gradient(fun, x, args, jac))
+    g = np.asarray(_gradient(fun if jac is True else judged, x, args, jac))
     if g.size != x.size:
         raise ValueError(f"the gradient has shape {g.shape}; x0 has shape {x.shape}")
     value = (lambda *a: fun(*a)[0]) if jac is True else fun

@@ -57,8 +57,10 @@ class Extensions:
     """What users have taught Numba: implementations that no walk over their functions meets."""
 
     def __init__(self):
-        self.functions = {}  # id -> a function that has an implementation of the user's
-        self.attributes = set()  # names of attributes and methods
+        self.functions = {}  # id -> [a function that has implementations of the user's, these]
+        self.jitable = {}  # id -> a function that is its own implementation
+        self.attributes = {}  # names of attributes and methods -> their implementations
+        self.digests = {}  # implementation -> its content, when Numba last compiled it
         self.any_attribute = False  # an attribute template that answers to any name
         self.counts = {}
 
@@ -67,10 +69,13 @@ class Extensions:
         typing, lowering = templates.builtin_registry, imputils.builtin_registry
         for template in self._new(typing.functions):
             if _is_users(template):
-                self._add(getattr(template, "key", None))
+                self._add(getattr(template, "key", None), template)
         for value, kind in self._new(typing.globals):
-            if any(map(_is_users, getattr(kind, "templates", ()))):
-                self._add(value)
+            for template in getattr(kind, "templates", ()):
+                if _is_users(template):
+                    self._add(value, template)
+                elif _is_jitable(template, value):
+                    self.jitable[id(value)] = value
         for template in self._new(typing.attributes):
             if _is_users(template):
                 self._add_attributes(template)
@@ -83,13 +88,23 @@ class Extensions:
         self.counts[id(registered)] = len(registered)
         return list(itertools.islice(registered, begin, None))
 
-    def _add(self, value):
-        self.functions[id(value)] = value
+    def _add(self, value, *templates):
+        self.functions.setdefault(id(value), [value]).extend(templates)
+
+    def renew(self, template, digest):
+        """Let Numba compile an implementation again if its content has changed.
+
+        Numba keeps what it has compiled, with the globals of that time.
+        """
+        if self.digests.get(template) != digest:
+            self.digests[template] = digest
+            template._impl_cache.clear()
 
     def _add_attributes(self, template):
         name = getattr(template, "_attr", None)
-        resolved = [n for n in dir(template) if n.startswith("resolve_")]
-        self.attributes.update([name] if name else [n[len("resolve_") :] for n in resolved])
+        resolved = [n[len("resolve_") :] for n in dir(template) if n.startswith("resolve_")]
+        for known in [name] if name else resolved:
+            self.attributes.setdefault(known, []).append(template)
         own = vars(template).get("generic_resolve")
         self.any_attribute |= own is not None and not name
 
@@ -99,6 +114,13 @@ def _is_users(template):
     own = [getattr(template, name, None) for name in ("_overload_func", "_definition_func")]
     made_by = next(filter(None, [*own, vars(template).get("generic")]), template)
     return not _is_librarys(_module_of(made_by))
+
+
+def _is_jitable(template, value):
+    """Return True if Numba's `register_jitable` made a template for a function of the user's."""
+    made_by = getattr(template, "_overload_func", None)
+    own = getattr(made_by, "__qualname__", "").startswith("register_jitable.")
+    return own and not _is_librarys(_module_of(value))
 
 
 def _module_of(value):

@@ -52,17 +52,22 @@ def link(
         f = getattr(value, "py_func", value)
         if f in built:
             return built[f]
-        code, defaults = small(f.__code__), small(f.__defaults__)
+        if hasattr(value, "anew"):
+            built[f] = value.anew()
+            return built[f]
+        code, used = small(f.__code__), _fingerprint.names(f.__code__)
+        built[f] = value  # for a default that leads back here
+        defaults = inner(f.__defaults__, used)
+        named = {k: inner(v, used) for k, v in (f.__kwdefaults__ or {}).items()}
         scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
         scope.update({MARK: narrow or True} if replace else {})
         closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
         new = types.FunctionType(code, scope, f.__name__ + suffix, defaults, closure)
-        new.__kwdefaults__, new.__qualname__ = small(f.__kwdefaults__), f.__qualname__ + suffix
+        new.__kwdefaults__, new.__qualname__ = named or None, f.__qualname__ + suffix
         new.__module__ = f.__module__
         setattr(new, _fingerprint.ORIGIN, _fingerprint.origin(f))
         # Decorated before its globals are filled in: functions may call themselves or each other.
         built[f] = decorate(new, value)
-        used = _fingerprint.names(f.__code__)
         met.update(used)
         for name in used:
             if name in bindings or name in f.__globals__:
@@ -79,8 +84,11 @@ def link(
             return replace[id(value)]
         if follow(value):
             return build(value, wrap)
-        if type(value) is tuple:
-            return tuple(inner(item, used) for item in value)
+        if isinstance(value, tuple):
+            items = [inner(item, used) for item in value]
+            if all(new is old for new, old in zip(items, value, strict=True)):
+                return value
+            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
         if isinstance(value, types.ModuleType) and is_open(value):
             return module(value, used)
         return small(value)

@@ -131,6 +131,7 @@ def _uncounted(value):
 
 
 def _from_python(fun, jac, method, size):
+    fun, jac = _compile.called(fun), _compile.called(jac)
     if method == "autodiff":
         from fastopt.derivatives import _python
 
@@ -152,7 +153,7 @@ def _bind_rate(schedule, bindings, compiled):
         schedule, content = _compile.user(_compile.as_compiled(schedule, "learning_rate"))
         digest = content.digest
     else:
-        schedule = _plain.rate(schedule)
+        schedule = _plain.rate(_compile.called(schedule))
     bindings.update(rate=schedules.own, schedule_function=schedule)
     return digest
 
@@ -234,6 +235,7 @@ def check_complex_step(fun, args, x, box):
     abs, min, max and .real lose the derivative without a word: a wrong gradient must be an error.
     The step is relative to x. It is widened where f does not change by more than its rounding.
     """
+    fun = _compile.called(fun)
     eps, size = np.finfo(x.dtype).eps, float(np.max(np.abs(x)))
     widest = eps**0.5 * max(1.0, size) * (1.0 + np.zeros(x.shape))
     step = eps**0.5 * np.where(x == 0.0, min(1.0, size) or 1.0, np.abs(x))

@@ -158,6 +158,10 @@ class Content(Digest):
             return
         make, arguments, *rest = reduced
         state, items, pairs = (*rest, None, None, None)[:3]
+        spline: Any = getattr(sys.modules.get("scipy.interpolate"), "UnivariateSpline", ())
+        if isinstance(value, spline) and isinstance(state, dict) and "_data" in state:
+            # Behind what the spline was made of are arrays that FITPACK works in, never cleared.
+            state = {**state, "_data": state["_data"][:7]}
         self.add(make)
         for item in arguments:  # not as one tuple: the class stands here, and the value perhaps
             self.add(item)

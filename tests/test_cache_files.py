@@ -118,6 +118,25 @@ def test_a_function_as_an_argument_is_not_kept(folder):
     assert not folder.exists() or not list(folder.iterdir())
 
 
+def countdown(v, n=2):
+    return v if n == 0 else countdown(v, n - 1)
+
+
+def test_recursive_calls_are_not_kept(folder, monkeypatch):
+    """Numba fills in their addresses after it has compiled, but not after it has loaded."""
+    compiled = numba.njit(countdown)
+    monkeypatch.setitem(countdown.__globals__, "countdown", compiled)
+
+    def calls(v):
+        return compiled(v)
+
+    for _ in range(2):
+        again = fresh(calls)
+        assert again(2.0) == 2.0
+        assert hits(again) == 0
+    assert not folder.exists() or not list(folder.iterdir())
+
+
 def test_a_directory_that_vanishes_costs_only_the_file(folder):
     compiled = fresh(twice)
     assert compiled(2.0) == 4.0

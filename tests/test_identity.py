@@ -139,6 +139,13 @@ def typed_dict(value):
     return made
 
 
+def fitted(kind, v, **given):
+    """Return a spline, made where memory holds something."""
+    points = np.linspace(0.0, 3.0, 20)
+    np.full(40, 1.0 + id(given) % 1000)
+    return kind(points, np.sin(points) * v, **given)
+
+
 KNOTS = [0.0, 1.0, 2.0, 3.0]
 KINDS = {
     # numbers
@@ -198,6 +205,18 @@ KINDS = {
     # SciPy's
     "spline": lambda v: scipy.interpolate.CubicSpline(KNOTS, [v, 0, 1, 3]),
     "B-spline": lambda v: scipy.interpolate.make_interp_spline(KNOTS, [v, 0, 1, 3]),
+    "smoothing spline": lambda v: fitted(scipy.interpolate.UnivariateSpline, v, s=0.01),
+    "spline through points": lambda v: fitted(scipy.interpolate.InterpolatedUnivariateSpline, v),
+    "spline with knots": lambda v: fitted(scipy.interpolate.LSQUnivariateSpline, v, t=[1.5]),
+    "derived spline": lambda v: fitted(scipy.interpolate.UnivariateSpline, v).derivative(),
+    "smoothness": lambda v: fitted(scipy.interpolate.UnivariateSpline, 1, s=0.01 * v),
+    "outside": lambda v: fitted(scipy.interpolate.UnivariateSpline, 1, ext=v),
+    "spline of two variables": lambda v: scipy.interpolate.RectBivariateSpline(
+        KNOTS, KNOTS, np.outer(KNOTS, KNOTS) ** v
+    ),
+    "smooth spline of two variables": lambda v: scipy.interpolate.SmoothBivariateSpline(
+        *np.random.default_rng(0).random((2, 30)), v * np.arange(30.0), kx=1, ky=1, s=1e5
+    ),
     "interpolator": lambda v: scipy.interpolate.interp1d([0, 1], [0, v]),
     "grid": lambda v: scipy.interpolate.RegularGridInterpolator(([0, 1],), np.array([0.0, v])),
     "frozen": lambda v: scipy.stats.norm(v, 1),

@@ -1,9 +1,12 @@
 """Keys of compiled code: each binding that linking reaches counts, and what users can edit."""
 
 import os
+import pathlib
+import py_compile
 import subprocess
 import sys
 import types
+import zipfile
 
 import numba
 import numpy as np
@@ -133,9 +136,6 @@ print(_content.package_digest())
 
 
 def test_the_package_in_an_archive_has_a_digest(tmp_path):
-    import pathlib
-    import zipfile
-
     root = pathlib.Path(_content.__file__).parent
     found = []
     for more in ("", "# edited"):
@@ -144,12 +144,33 @@ def test_the_package_in_an_archive_has_a_digest(tmp_path):
             for source in root.rglob("*.py"):
                 tail = more if source.name == "_search.py" else ""
                 file.writestr(f"fastopt/{source.relative_to(root)}", source.read_text() + tail)
-        env = {**os.environ, "PYTHONPATH": ""}
-        command = [sys.executable, "-c", ZIPPED, str(archive)]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-        found.append(done.stdout.strip())
+        found.append(digest_in_another_process(archive))
     assert found[0] == _content.package_digest()
     assert len(set(found)) == 2
+
+
+def test_the_package_in_byte_code_alone_has_a_digest(tmp_path):
+    root, found = pathlib.Path(_content.__file__).parent, []
+    for more in ("", "EDITED = 1"):
+        folder = tmp_path / f"fast{len(more)}"
+        for source in root.rglob("*.py"):
+            file = folder / "fastopt" / source.relative_to(root)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(source.read_text() + (more if source.name == "_search.py" else ""))
+            mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+            name = str(file.relative_to(folder))
+            py_compile.compile(file, file.with_suffix(".pyc"), name, invalidation_mode=mode)
+            file.unlink()
+        found.append(digest_in_another_process(folder))
+    assert len({_content.package_digest(), *found}) == 3
+
+
+def digest_in_another_process(path):
+    env = {**os.environ, "PYTHONPATH": ""}
+    command = [sys.executable, "-c", ZIPPED, str(path)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert len(done.stdout.strip()) == 64
+    return done.stdout.strip()
 
 
 def test_arrays_of_one_function_are_of_x_own_type():

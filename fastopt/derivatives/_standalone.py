@@ -1,5 +1,6 @@
 """The value and the gradient of a function as one compiled function, to be called anywhere."""
 
+import functools
 from typing import Any
 
 import numba
@@ -17,8 +18,9 @@ _OPTIONS: Any = _compile.COUNTED
 _HIDDEN: Any = {**_compile.COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-def value_and_grad(fun, size, fast):
+def derived(fun, size, fast):
     """See `fastopt.value_and_grad`."""
+    anew = functools.partial(derived, fun, size, fast)
     fun, said = _compile.as_compiled(fun, "fun"), []
 
     def both(x, args):
@@ -45,6 +47,7 @@ def value_and_grad(fun, size, fast):
     def value_and_grad(x, *args):
         return both(x, args)
 
+    value_and_grad.anew = anew  # for compiled code around it: today's globals
     _compile.in_order(value_and_grad)
     checked: Any = value_and_grad
     checked.__class__, checked.said = Checked, said
