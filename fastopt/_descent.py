@@ -10,6 +10,7 @@ import math
 
 from fastopt._open import (
     BOUNDED,
+    PADDED,
     SIZE,
     TAMED,
     C,
@@ -131,6 +132,8 @@ def sweep(x, g, c, state, low, high, track):
             new = new - c.shrink * x[i]
         if BOUNDED:
             new = clip(new, low[i], high[i])
+        if PADDED and i >= x.size:
+            new = x[i]
         if track and abs(new - x[i]) > moved:
             moved = abs(new - x[i])
         x[i] = new

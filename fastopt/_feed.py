@@ -1,13 +1,13 @@
 """Many problems, one after the other, through one solver: what each thread runs.
 
-`entry` is the solver of `minimize` itself, called by its address: inlined here, its multiply-adds
-would contract otherwise, and a problem would take another path in a batch than alone.
+`loop` is the address of the loop of `minimize` itself: inlined here, its multiply-adds would
+contract otherwise, and a problem would take another path in a batch than alone.
 """
 
 import math
 from typing import Any, NamedTuple
 
-from fastopt._open import BOUNDED, add, enter, named, rows
+from fastopt._open import BOUNDED, add, call, fetch_row, hold_at, named, opened
 from fastopt._run import Run
 from fastopt._status import NONFINITE, RUNNING
 
@@ -26,8 +26,9 @@ class Work(NamedTuple):
     x: Any  # the one of `moving` that holds the iterate
     moving: Any
     still: Any
-    shaped: Any
     state: Any
+    calls: Any  # see `_evaluate`
+    until: Any
     at: Any  # the problem under way; -1: none
 
 
@@ -94,7 +95,7 @@ def put(b, status, work, results):
     results.status[b] = int(status)
 
 
-def one(b, entry, control, budget, work, given, rest, rooms):
+def one(b, loop, block, control, budget, work, given):
     """Go on with problem b to its end, or until told to stop.
 
     Returns its status, and the evaluations that 50 ms are good for.
@@ -102,13 +103,14 @@ def one(b, entry, control, budget, work, given, rest, rooms):
     limits = named(given.limits[0], given.limits[1], row_of(given.limits[1], b))
     options = named(given.options[0], given.options[1], row_of(given.options[1], b))
     schedule = named(given.schedule[0], given.schedule[1], row_of(given.schedule[1], b))
-    data = (rows(given.fields, rooms, b) + given.args, *rest)
-    arrays = work.record, work.moving, work.still, work.shaped, work.state
+    own = work.record, work.moving, work.still, work.state
+    hold_at(block, (*own, limits, options, schedule, work.calls, work.until))
+    fetch_row(work.calls, b)
     budget = min(budget, CAREFUL)
     while True:
         tick = control[TICK]
-        until = math.inf, work.record[2] + budget
-        enter(entry, (*arrays, limits, options, schedule, data, until))
+        work.until[0], work.until[1] = math.inf, work.record[2] + budget
+        call(loop, block)
         if work.record[0] != RUNNING:
             return work.record[0], budget
         if control[STOP] != 0:
@@ -116,8 +118,9 @@ def one(b, entry, control, budget, work, given, rest, rooms):
         budget = 2.0 * budget if control[TICK] == tick else max(1.0, 0.5 * budget)
 
 
-def feed(todo, entry, control, share, work, given, rest, rooms, results):
+def feed(held):
     """Finish the problem under way, if there is one; take others while there are any to do."""
+    todo, loop, block, control, share, work, given, results = opened(held)
     budget, next_, last = 1.0, 0, 0
     first = -1 if work.at[0] >= 0 else 0  # last - first: taken, and not yet counted as done
     while control[STOP] == 0:
@@ -135,7 +138,7 @@ def feed(todo, entry, control, share, work, given, rest, rooms, results):
             finite = prepare(work.at[0], work, given)
         b = work.at[0]
         if finite:
-            status, budget = one(b, entry, control, budget, work, given, rest, rooms)
+            status, budget = one(b, loop, block, control, budget, work, given)
         else:
             status, work.record[4] = NONFINITE, math.nan  # fun is not asked there
         put(b, status, work, results)

@@ -9,6 +9,7 @@ from fastopt._open import (
     BOUNDED,
     EPS,
     FOURTH_ROOT_EPS,
+    PADDED,
     ROOT_EPS,
     SIZE,
     C,
@@ -42,6 +43,8 @@ def measure(x, g, w, scale, c, state, norm, low, high):
         store(state, i, s)
         w[i] = scale[i] * scale[i] * norm / d
         if BOUNDED and held(x[i], g[i], low[i], high[i]):
+            w[i] = 0.0
+        if PADDED and i >= x.size:
             w[i] = 0.0
 
 

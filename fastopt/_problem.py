@@ -4,12 +4,10 @@ import math
 import time
 from typing import Any
 
-import numpy as np
-
 from fastopt import _result, rules
 from fastopt._objective import name_of
 from fastopt._progress import Progress, report
-from fastopt._run import Run
+from fastopt._run import Run, apart, width
 from fastopt._status import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 
 SLICE = 0.05  # seconds of compiled work between looks at the clock, the callback and Ctrl-C
@@ -26,13 +24,17 @@ class Problem:
         uses = rules.uses(rule, chosen.rule)
         auto = chosen.schedule is None
         pairs = 2 * chosen.maxcor if auto else 0
-        count = 4 + 5 * auto + sum(uses)
-        self.arrays = block = apart((pairs + count) * n, dtype).reshape(pairs + count, n)
-        rows = iter(block[pairs:])
+        count = 4 + 2 * (box is not None) + 5 * auto + sum(uses)
+        wide = width(n)
+        self.arrays = block = apart((pairs + count) * wide, dtype).reshape(pairs + count, wide)
+        rows = (row[:n] for row in block[pairs:])
         x, g, best_x, best_g = (next(rows) for _ in range(4))
         x[:] = best_x[:] = x0.reshape(-1)
         best_g[:] = math.nan
-        low, high = box or (x, x)
+        low = high = x
+        if box is not None:
+            low, high = next(rows), next(rows)
+            low[:], high[:] = box
         run = len(Run._fields)
         self.scalars = scalars = apart(run + 1 + pairs, float)
         self.record, best_f, along = scalars[:run], scalars[run : run + 1], scalars[run + 1 :]
@@ -43,21 +45,30 @@ class Problem:
             self.still += (next(rows), block[:pairs], along)
         self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
         self.state = tuple(next(rows) if used else x for used in uses)
-        solver = target.compiled_solver if objective.compiled else target.plain_solver
-        self.solve = solver(rule, uses, dtype, box is not None, x0.shape, objective)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
         self.chosen, self.objective, self.before = chosen, objective, 0
+        bound = rule, uses, dtype, box is not None
+        if objective.compiled:
+            self.solve = target.compiled_solver(*bound, self)
+        else:
+            self.solve = target.plain_solver(*bound, objective)
         # Why `fun` could not be compiled for duals, where Python runs it.
         self.reason: Exception | None = None
 
     def compile(self):
         """Compile the loop (or load it), without running it."""
-        self.call((0.0, 0.0))
+        if self.objective.compiled:
+            self.solve.compile()
+        else:
+            self.call((0.0, 0.0))
 
     def call(self, until):
         """Go on until so many iterations or evaluations are done."""
-        self.solve(*self.arguments(until))
+        if self.objective.compiled:
+            self.solve(until)
+        else:
+            self.solve(*self.arguments(until))
 
     def arguments(self, until):
         """What the solver is called with."""
@@ -183,9 +194,3 @@ class Problem:
             jac_method=name_of(self.objective.method),
             device="cpu",
         )
-
-
-def apart(size, dtype):
-    """Zeros that share no cache line with another array: threads would wait for each other."""
-    room = 128 // np.dtype(dtype).itemsize
-    return np.zeros(size + 2 * room, dtype)[room:-room]

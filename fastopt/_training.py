@@ -8,8 +8,9 @@ import numpy as np
 
 from fastopt import _fields, _objective, _result, rules
 from fastopt._epochs import Part, Pass, Plan
-from fastopt._problem import SLICE, apart
+from fastopt._problem import SLICE
 from fastopt._progress import Counter, report
+from fastopt._run import apart
 from fastopt._status import (
     EARLY,
     EPOCHS,

@@ -371,7 +371,7 @@ def test_nothing_of_the_problem_before_remains():
     rows = np.full((6, 3), math.inf)
     still = (rows[0], rows[0], np.full(3, 7.0), np.full(3, 7.0), np.full(1, 7.0))
     moving, record = tuple(np.full((6, 3), math.inf)), np.full(len(Run._fields), 7.0)
-    work = _feed.Work(record, moving[0], moving, still, moving[-1], (), np.zeros(1, int))
+    work = _feed.Work(record, moving[0], moving, still, (), None, None, np.zeros(1, int))
     given = _feed.Given(np.arange(6.0).reshape(2, 3), *[None] * 7)
     prepare = _compile.link(_feed.prepare, {"BOUNDED": False}, _compile.unwrapped)
     assert prepare(1, work, given)

@@ -18,6 +18,7 @@ from fastopt import (
     _compile,
     _content,
     _descent,
+    _evaluate,
     _feed,
     _fingerprint,
     _kinds,
@@ -26,7 +27,7 @@ from fastopt import (
     rules,
 )
 from fastopt import _epochs as epochs
-from fastopt.targets import _rows, _threads, cpu
+from fastopt.targets import _held, _rows, _threads, cpu
 
 
 @numba.njit
@@ -45,7 +46,7 @@ def bindings():
     rule = rules.get("adam")
     own = {name: getattr(_rows, name) for name in ("rows", "put", "leading", "prefetch")}
     bound = cpu.rule_bindings(rule, rule.S(*(True for _ in rule.S._fields)), np.dtype(float))
-    return {**bound, **_threads.OWN, **own, **objective(20).bindings, "SIZE": 0}
+    return {**bound, **_threads.OWN, **_held.OWN, **own, **objective(20).bindings, "SIZE": 0}
 
 
 def another(a, b=1.0):
@@ -65,7 +66,15 @@ def changed(value):
     return numba.njit(another)
 
 
-TEXTS = (cpu.solve, cpu.solve_near, _descent.sweep, _feed.feed, epochs.advance)
+TEXTS = (
+    cpu.solve,
+    cpu.solve_held,
+    cpu.solve_near,
+    _descent.sweep,
+    _evaluate.evaluate,
+    _feed.feed,
+    epochs.advance,
+)
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda f: f.__name__)

@@ -29,7 +29,7 @@ LAYERS = [
     {"_content"},
     {"_compile"},
     {"_arguments"},
-    {"_descent", "_feed", "_fields", "_reads", "_digest"},
+    {"_descent", "_evaluate", "_feed", "_fields", "_reads", "_digest"},
     {"_value_content"},
     {"_identity"},
     {"_checkpoint"},

@@ -36,7 +36,7 @@ def cast(context, cls, real: Any, values):
 
 @intrinsic(prefer_literal=True)
 def fetch(context, arrays, size):
-    """Copies of the arrays, which have `size` elements each, in local memory."""
+    """Copies of the arrays in local memory, with room for `size` elements, as where they are."""
     n = size.literal_value
     kinds = [types.Array(a.dtype, 1, "C") for a in arrays]
     result = types.Tuple(kinds) if arrays else arrays
@@ -49,10 +49,9 @@ def fetch(context, arrays, size):
             data = cgutils.alloca_once(builder, item, size=n)
             _copy(builder, source.data, data, n)
             width = context.get_constant(types.intp, context.get_abi_sizeof(item))
-            shape = cgutils.pack_array(builder, [context.get_constant(types.intp, n)])
             copy = _array(context, builder, kind)
             strides = cgutils.pack_array(builder, [width])
-            arrayobj.populate_array(copy, data, shape, strides, width, None)
+            arrayobj.populate_array(copy, data, source.shape, strides, width, None)
             copies.append(copy._getvalue())
         return context.make_tuple(builder, result, copies)
 

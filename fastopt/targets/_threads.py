@@ -3,14 +3,17 @@
 import math
 
 import numpy as np
+from numba.core import types
 
-from fastopt import _feed
+from fastopt import _evaluate, _feed
 from fastopt._compile import jit
+from fastopt._evaluate import DATA, PLACE, SOURCE
 from fastopt._status import INTERRUPTED, NOT_RUN, RAISED
-from fastopt.targets import _rows
+from fastopt.targets import _held, _rows
+from fastopt.targets._held import Block, address, driver, kind_and_size, place_of
 from fastopt.targets._workers import Shift
 
-OWN = {name: getattr(_rows, name) for name in ("add", "enter", "named", "rows")}
+OWN = {name: getattr(_rows, name) for name in ("add", "named", "rows")}
 
 
 class Crew:
@@ -33,18 +36,31 @@ class Crew:
         self.problems, self.results, self.shift = problems, results, None
         self.errors, self.before = {}, 0  # what fun has raised, by the number of the problem
         self.work, self.calls = [], []
-        entry = _rows.Entry(problems[0].solve, problems[0].arguments((0.0, 0.0)))
+        bindings = {**OWN, **_held.OWN}
+        self.feed = jit(_feed.feed, {**bindings, "BOUNDED": bounded})
+        self.put_row = jit(_evaluate.put_row, bindings, problems[0].objective.counted)
+        shared = given._replace(fields=(), args=())
         for p in problems:
-            at = np.full(1, -1)
-            work = _feed.Work(p.record, p.x, p.moving, p.still, p.shaped, p.state, at)
-            rest = p.fixed[-1][1:]
-            rooms = tuple(map(room, given.fields))
-            share = 8 * len(problems)
-            self.calls.append((entry, self.control, share, work, given, rest, rooms, results))
+            solver, at = p.solve, np.full(1, -1)
+            solver.compile()
+            work = _feed.Work(
+                p.record, p.x, p.moving, p.still, p.state, solver.calls, solver.until, at
+            )
+            rooms, share = tuple(map(room, given.fields)), 8 * len(problems)
+            source = given.fields, rooms, given.args, p.fixed[-1][1:], solver.data[1:]
+            target = Block(solver.kind, solver.size)
+            kinds = types.intp, kind_and_size(source)[0], target.kind
+            solver.calls[PLACE] = address(self.put_row, *kinds)
+            solver.calls[DATA] = target.address
+            todo = np.empty(0, np.intp)
+            solver.expect(given.limits[0], given.options[0], given.schedule[0])
+            own = solver.code, solver.block.address, self.control, share, work, shared, results
+            block = Block.of((todo, *own))
+            code = address(self.feed, block.kind)
+            slot = place_of(solver.calls[SOURCE:])
+            self.calls.append((own, target, code, block, slot, source))
             self.work.append(work)
-        self.feed = jit(_feed.feed, {**OWN, "BOUNDED": bounded}, problems[0].objective.counted)
-        self.control[_feed.STOP] = 1
-        self.feed(np.empty(0, np.intp), *self.calls[0])  # compiles, once
+        self.drive = driver()
         for problem, work, (b, state) in zip(problems, self.work, begun, strict=False):
             problem.restore(**state)
             work.at[0], results.status[b] = b, int(INTERRUPTED)
@@ -65,9 +81,11 @@ class Crew:
 
     def work_on(self, todo, work, call):
         """Solve problems in a thread of its own; one for which fun raises is put aside."""
+        own, _, code, block, slot, source = call
+        block.fill((todo, *own))
         while True:
             try:
-                self.feed(todo, *call)
+                self.drive(code, block.address, slot, source)
                 return
             except Exception as error:
                 b = int(work.at[0])

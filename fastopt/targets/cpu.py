@@ -1,7 +1,6 @@
 """The CPU: sweeps over arrays in threads, and the fused solve loop around a compiled objective."""
 
 import functools
-import math
 import sys
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from numba.core.registry import cpu_target
 from numba.extending import overload
 
-from fastopt import _descent, _metric
+from fastopt import _descent, _evaluate, _metric
 from fastopt._compile import (
     content_of,
     inline,
@@ -20,10 +19,10 @@ from fastopt._compile import (
     unwrapped,
 )
 from fastopt._descent import loop
-from fastopt._open import SIZE, bring_back, cast, fetch
-from fastopt._run import Run
+from fastopt._open import SIZE, bring_back, cast, fetch, opened
+from fastopt._run import FEW, Run
 from fastopt.rules import _slots
-from fastopt.targets import _intrinsics, _prepared, _step_functions
+from fastopt.targets import _held, _intrinsics, _prepared, _solver, _step_functions
 from fastopt.targets._threads import Crew
 from fastopt.targets._workers import shared
 
@@ -147,17 +146,29 @@ def solve(record, moving, still, shaped, state, limits, options, schedule, data,
         record[i] = run[i]
 
 
-def solve_near(record, moving, still, shaped, state, limits, options, schedule, data, until):
-    """`solve` for a few parameters in a vector: the arrays go to registers and back."""
+def solve_held(held):
+    """`solve` for an objective that is called by its address; everything lies behind a pointer."""
+    record, moving, still, state, limits, options, schedule, calls, until = opened(held)
+    run = cast(Run, np.float64, record)
+    run = loop(run, moving, still, moving[-1], state, limits, options, schedule, calls, until)
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+def solve_near(held):
+    """`solve_held` for a few parameters: the arrays go to registers and back."""
+    record, moving, still, state, limits, options, schedule, calls, until = opened(held)
     run = cast(Run, np.float64, record)
     near, near_state = fetch(moving, SIZE), fetch(state, SIZE)
-    run = loop(run, near, still, near[-1], near_state, limits, options, schedule, data, until)
+    run = loop(run, near, still, near[-1], near_state, limits, options, schedule, calls, until)
     bring_back(near_state, state, SIZE)  # an unused slot stands for x, which comes last
     bring_back(near, moving, SIZE)
     for i in range(len(run)):
         record[i] = run[i]
 
 
+_LOOP = "propose", "judge", "rate", "schedule_function"  # what a loop needs of an objective
+_ASKED = {"value": _evaluate.ask_value, "gradient": _evaluate.ask_gradient}
 _HELPERS = (
     _descent.largest,
     _descent.settle,
@@ -175,18 +186,32 @@ _HELPERS = (
 )
 
 
-def compiled_solver(rule, uses, dtype, bounded, shape, objective):
-    """`solve` as one compiled function around a compiled objective."""
-    bindings = rule_bindings(rule, uses, dtype, bounded)
-    size, vector = math.prod(shape), len(shape) == 1
-    small = size if size <= UNROLL else 0
-    bindings = {**bindings, **objective.bindings, "SIZE": small}
-    # A list among the args may keep x: it must then not lie in the loop's own stack.
-    text = solve_near if small and vector and not objective.counted else solve
-    return jit(text, bindings, objective.counted)
+def compiled_solver(rule, uses, dtype, bounded, problem):
+    """The compiled loop around a compiled objective, for the arrays of a problem."""
+    objective, n = problem.objective, problem.x.size
+    few = problem.arrays.shape[1] if n <= FEW[-1] else 0
+    own = tuple(objective.bindings.get(name) for name in _LOOP)
+    loop = _loop(rule, uses, dtype, bounded, few, own)
+    bindings = {**_evaluation(dtype, bounded), **objective.bindings, "SIZE": n if few else 0}
+    text = _evaluate.evaluate_counted if objective.counted else _evaluate.evaluate
+    evaluate = jit(text, bindings, objective.counted)
+    return _solver.Solver(loop, evaluate, problem)
 
 
-def plain_solver(rule, uses, dtype, bounded, shape, objective):
+@functools.lru_cache(1000)
+def _loop(rule, uses, dtype, bounded, few, own):
+    """The compiled loop, for any objective."""
+    own = dict(zip(_LOOP, own, strict=True))
+    bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **_held.OWN}
+    return jit(solve_near if few else solve_held, {**bindings, "SIZE": few, "PADDED": few > 0})
+
+
+@functools.cache
+def _evaluation(dtype, bounded):
+    return {**numbers(dtype), "real": dtype.type, "BOUNDED": bounded, **ALONE, **_held.OWN}
+
+
+def plain_solver(rule, uses, dtype, bounded, objective):
     """`solve` in the interpreter around a Python objective, its array helpers compiled."""
     helpers = _helpers(rule, uses, dtype, bounded)
     return link(solve, {**helpers, **objective.bindings}, unwrapped)

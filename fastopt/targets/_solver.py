@@ -1,0 +1,60 @@
+"""The compiled loop around a compiled objective, for the arrays of one problem."""
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+
+from fastopt import derivatives
+from fastopt._evaluate import CODE, DATA, SEPARATE, WORDS
+from fastopt._run import apart
+from fastopt.targets._held import Block, address, driver, kind_and_size, place_of
+
+POINTERS = {k: types.CPointer(t) for k, t in (("f", types.float32), ("d", types.float64))}
+
+
+class Solver:
+    """The loop around an objective, for the arrays of one problem.
+
+    Parameters
+    ----------
+    loop, evaluate
+        Compiled, for no objective in particular and for this one.
+    problem : Problem
+    """
+
+    given: Any = ()  # what the compiled code is called with, once there is any
+
+    def __init__(self, loop, evaluate, problem):
+        self.until, self.calls = apart(2, float), apart(WORDS, np.int64)
+        limits, options, schedule, data = problem.fixed
+        self.own = problem.record, problem.moving, problem.still, problem.state
+        self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
+        self.data = data, problem.shaped, *problem.still[:2]
+        self.kind, self.size = kind_and_size(self.data)
+        self.real = problem.x.dtype.char
+        separate = problem.objective.bindings["gradient"] is not derivatives.already
+        self.calls[SEPARATE] = separate
+        self.loop, self.evaluate, self.drive = loop, evaluate, driver()
+
+    def compile(self):
+        """Compile what is not compiled yet, or load it."""
+        pointer = POINTERS[self.real]
+        kinds = types.intp, pointer, pointer, types.float64, self.kind
+        self.calls[CODE] = address(self.evaluate, *kinds)
+        self.code = address(self.loop, self.block.kind)
+        slot = place_of(self.calls) + DATA * self.calls.itemsize
+        self.given = self.code, self.block.address, slot, self.data
+
+    def __call__(self, until):
+        """Go on until so many iterations or evaluations are done."""
+        if not self.given:
+            self.compile()
+        self.until[:] = until
+        self.drive(*self.given)
+
+    def expect(self, limits, options, schedule):
+        """Make sure that others of these types can stand where the first ones do."""
+        kind, _ = kind_and_size((*self.own, limits, options, schedule, self.calls, self.until))
+        if kind != self.block.kind:
+            raise TypeError(f"the loop was compiled for {self.block.kind}, not for {kind}")
