@@ -1,5 +1,5 @@
 """What a thread of a batch needs below Python: rows of arrays without counting references to them,
-named tuples from tables, a shared counter, and compiled code called by its address.
+named tuples from tables, and a shared counter.
 """
 
 import functools
@@ -7,74 +7,14 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.errors import TypingError
 from numba.extending import (
-    NativeValue,
     intrinsic,
-    models,
-    register_model,
-    typeof_impl,
-    unbox,
 )
 from numba.np import arrayobj
 
 from fastopt.targets._intrinsics import _array
 
 LINE, MOST_ASKED = 64, 1024  # bytes of a row that `prefetch` asks for; the processor sees the rest
-
-
-class Entry:
-    """Where the code of a dispatcher for these arguments begins, and their types."""
-
-    def __init__(self, compiled, args):
-        self.compiled = compiled  # alive, and its code with it
-        self.kinds = tuple(compiled.typeof_pyval(a) for a in args)
-        code = compiled.overloads[self.kinds]
-        self.address = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
-
-
-class EntryType(types.Type):
-    """A function's address, with the types of its arguments; it returns nothing."""
-
-    def __init__(self, kinds):
-        self.kinds = self.types = kinds  # `types`: what names this type on disk looks there
-        super().__init__(f"Entry({', '.join(map(str, kinds))})")
-
-
-register_model(EntryType)(models.OpaqueModel)
-
-
-@typeof_impl.register(Entry)
-def _typeof(value, context):
-    return EntryType(value.kinds)
-
-
-@unbox(EntryType)
-def _unbox(kind, value, c):
-    number = c.pyapi.object_getattr_string(value, "address")
-    address = c.pyapi.long_as_voidptr(number)
-    c.pyapi.decref(number)
-    return NativeValue(address, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
-
-
-@intrinsic
-def enter(context, entry, args):
-    """Call the code with these arguments, which must be of exactly its types."""
-    if tuple(args) != entry.kinds:
-        pairs = [f"{a} is not {b}" for a, b in zip(args, entry.kinds, strict=True) if a != b]
-        raise TypingError(f"these arguments do not fit the compiled solver: {'; '.join(pairs)}")
-
-    def codegen(context, builder, signature, values):
-        convention = context.call_conv
-        kind = convention.get_function_type(types.none, entry.kinds)
-        function = builder.bitcast(values[0], kind.as_pointer())
-        items = cgutils.unpack_tuple(builder, values[1], len(entry.kinds))
-        status, _ = convention.call_function(builder, function, types.none, entry.kinds, items)
-        with cgutils.if_unlikely(builder, status.is_error):
-            convention.return_status_propagate(builder, status)
-        return context.get_dummy_value()
-
-    return types.void(entry, args), codegen
 
 
 @intrinsic

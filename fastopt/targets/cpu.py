@@ -41,8 +41,7 @@ __all__ = [
 # elements of RMSProp on. Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 they lose
 # (138 against 126 us), at 1,000,000 they win (248 against 310).
 PARALLEL_FROM = 5_000_000
-# Up to this many parameters the solve loop is compiled for their number and works on copies in
-# registers: an iteration on the Rosenbrock function then takes 18 ns, not 24.
+# Up to this many parameters the loop over mini-batches is compiled for their number.
 UNROLL = 8
 
 
