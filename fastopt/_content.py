@@ -139,8 +139,8 @@ class Keyed(Walk):
         walk = Keyed(plain=True)
         digest = walk.digest(value)
         self.put(digest)
-        self.reads += walk.reads
-        self.keep += walk.keep
+        self.reads.extend(walk.reads)
+        self.keep.extend(walk.keep)
         self.volatile |= walk.volatile
         return digest
 
