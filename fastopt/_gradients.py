@@ -8,6 +8,7 @@ from fastopt import _arguments
 from fastopt._compile import is_compiled
 from fastopt._inputs import start_point
 from fastopt._minimize import minimize
+from fastopt._status import INTERRUPTED
 from fastopt.derivatives import _plain
 from fastopt.derivatives._differences import SINGLE, is_single
 
@@ -176,4 +177,7 @@ def _gradient(fun, x, args, jac):
         return jac(x.copy(), *args)
     if jac is not None:
         raise ValueError(f"jac = {jac!r}; it must be a function, True or None")
-    return minimize(fun, x, args, jac="autodiff", options={"maxiter": 0}).jac
+    result = minimize(fun, x, args, jac="autodiff", options={"maxiter": 0})
+    if result.status == INTERRUPTED:  # without a gradient, which would be called wrong
+        raise KeyboardInterrupt
+    return result.jac

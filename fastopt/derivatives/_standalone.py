@@ -52,7 +52,12 @@ class Checked(CPUDispatcher):
     """A compiled function whose arguments are checked where Python calls it."""
 
     def __call__(self, *args):
-        return super().__call__(*_arguments.ready(args, "arguments"))
+        try:
+            return super().__call__(*_arguments.ready(args, "arguments"))
+        except SystemError as error:  # Ctrl-C in Python code that Numba calls to make an array
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                raise error.__cause__ from None
+            raise
 
 
 def _is_integer(x):
