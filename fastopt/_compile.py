@@ -90,8 +90,8 @@ def jit(function, bindings, counted=False, atomic=False):
         known = _once(content, lambda: _jitted(function, bindings, counted, atomic, content))
         known = known, tuple(bindings.values())
         _store(_linked, key, known, content)
-        while len(_linked) > 1000:
-            _linked.pop(next(iter(_linked)), None)
+        for old in [*_linked][:-1000]:
+            _linked.pop(old, None)
     return known[0]
 
 
