@@ -7,7 +7,6 @@ import numpy as np
 
 from fastopt import _arrays, _options, _rows, _settings, _states, _works, rules
 from fastopt._interrupts import Held
-from fastopt._saved import Saved
 from fastopt._turns import Turns
 from fastopt._updates import Updates
 from fastopt.rules import _around
@@ -16,7 +15,7 @@ from fastopt.targets._tables import FOUND, UNKNOWN
 POLICIES = "raise", "skip", "propagate"
 
 
-class Optimizer(Updates, Saved):
+class Optimizer(Updates):
     """What `_classes` makes a class of for each rule; what is public is documented there."""
 
     method = ""

@@ -4,13 +4,14 @@ import copy
 from typing import Any
 
 from fastopt import _arrays, _states
+from fastopt._saved import Saved
 from fastopt._tree import Tree
 
 
-class Updates:
+class Updates(Saved):
     """What `_optimizers.Optimizer` inherits."""
 
-    skipped: int
+    step: Any
     _begin: Any
     _less: Any
 

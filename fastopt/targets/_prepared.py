@@ -98,7 +98,7 @@ class Prepared:
         self.order = full[np.argsort(self.table[full, _tables.X], kind="stable")]
         if self.loose:  # whatever moves is prepared anew
             self.order = np.array([_tables.UNKNOWN])
-        self.one = self.alone()
+        self.one: Any = self.alone()
 
     def _expect(self, k, array, *row_column_flags):
         axes = [n for both in zip(array.shape, array.strides, strict=True) for n in both]
@@ -156,7 +156,8 @@ class Prepared:
     def step(self, turns):
         """Take a step, and count it in the table of `Turns`: both or neither, if Ctrl-C comes."""
         if self.one:
-            found = self.take(*self.objects.tolist(), False, turns)
+            x, g = self.objects.tolist()
+            found = self.take(x, g, False, turns)
             if found != _tables.FOUND:
                 raise RuntimeError("an array was moved by another thread during the step")
             return
