@@ -195,7 +195,15 @@ class Batch:
         self.how = group.rule, group.uses, group.dtype, cpu.rule_bindings
         bound = examining(group.dtype)
         self.examine, self.add = (jit(text, bound) for text in (_tables.finite, _tables.squares))
-        self.run, self.measure = compiled(_tables.all_of, *self.how), jit(_tables.distances, bound)
+
+    @functools.cached_property
+    def run(self):
+        """Take a step over all elements, and count it."""
+        return compiled(_tables.all_of, *self.how)
+
+    @functools.cached_property
+    def measure(self):
+        return jit(_tables.distances, examining(self.group.dtype))
 
     def threads(self, traffic):
         """How many are worth their while, for so many bytes an element."""
