@@ -5,6 +5,7 @@
 
 import collections
 import dis
+import os
 import types
 from typing import Any
 
@@ -37,6 +38,14 @@ _passing: collections.deque = collections.deque()
 _linked: dict = {}  # the identities of a text and its bindings -> what was compiled
 _ordering: list = []  # one item for each compilation under way that wants ordered reductions
 numba_config: Any = config  # its names are made at run time
+
+
+_lock: Any = compiler_lock.global_compiler_lock
+if hasattr(os, "register_at_fork"):
+    # A child forked while another thread compiles could never compile: fork when that is done.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 def is_compiled(function):
@@ -76,30 +85,31 @@ def content_of(function, bindings, *more):
     return _content.Linked().content(link(function, bindings, unwrapped, suffix=""), *more)
 
 
-def jit(function, bindings, counted=False):
+def jit(function, bindings, counted=False, atomic=False):
     """Link `function` with `bindings` and compile it for the CPU, once per content.
 
-    `counted` where arguments are counted references.
+    `counted` where arguments are counted references; `atomic` where no other thread may run Python
+    meanwhile.
     """
     require_compiler("this call", "")
     # The same objects are the same content, and quicker to compare: bindings are never changed.
-    key = function, counted, *bindings, *map(id, bindings.values())
+    key = function, counted, atomic, *bindings, *map(id, bindings.values())
     known = _linked.get(key)
     if known is None:
-        content = content_of(function, bindings, counted)
-        known = _once(content, lambda: _jitted(function, bindings, counted, content))
+        content = content_of(function, bindings, counted, *(["atomic"] if atomic else []))
+        known = _once(content, lambda: _jitted(function, bindings, counted, atomic, content))
         known = known, tuple(bindings.values())
         _store(_linked, key, known, content)
-        while len(_linked) > 1000:
-            _linked.pop(next(iter(_linked)), None)
+        for old in [*_linked][:-1000]:
+            _linked.pop(old, None)
     return known[0]
 
 
-def _jitted(function, bindings, counted, content):
+def _jitted(function, bindings, counted, atomic, content):
     wrap = inline_counted if counted else inline
     linked = link(function, bindings, wrap, suffix=f"_{content.digest[:16]}")
     loop = COUNTED if counted else UNCOUNTED
-    options: dict[str, Any] = {**loop, "no_cfunc_wrapper": True}
+    options: dict[str, Any] = {**loop, "no_cfunc_wrapper": True, "nogil": not atomic}
     compiled: Any = numba.njit(**options)(linked)
     in_order(compiled)
     if content.lasting:
@@ -192,7 +202,8 @@ def called(value):
     content = content._replace(digest=f"called {content.digest}")
 
     def decorate(function, original):
-        return numba.jit(**{"nopython": True, **getattr(original, "targetoptions", {})})(function)
+        options: Any = {"nopython": True, **getattr(original, "targetoptions", {})}
+        return numba.jit(**options)(function)
 
     def make():
         suffix = f"_{content.digest[-16:]}"

@@ -8,6 +8,7 @@ from fastopt import _arguments, _compile, _keywords
 from fastopt._compile import is_compiled, numba_config
 from fastopt._inputs import start_point
 from fastopt._minimize import minimize
+from fastopt._status import INTERRUPTED
 from fastopt.derivatives import _plain
 from fastopt.derivatives._differences import SINGLE, is_single
 
@@ -192,4 +193,8 @@ def _gradient(fun, x, args, jac):
         return jac(x.copy(), *args)
     if jac is not None:
         raise ValueError(f"jac = {jac!r}; it must be a function, True or None")
-    return minimize(fun, x, args, jac="autodiff", options={"maxiter": 0}).jac
+    brief = {"maxiter": 0, "learning_rate": 1.0}  # compiles in half the time
+    result = minimize(fun, x, args, method="sgd", jac="autodiff", options=brief)
+    if result.status == INTERRUPTED:  # without a gradient, which would be called wrong
+        raise KeyboardInterrupt
+    return result.jac

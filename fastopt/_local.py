@@ -9,6 +9,7 @@ from fastopt import _dispatch
 from fastopt._arguments import is_elsewhere
 from fastopt._feed import Results
 from fastopt._fields import Ragged
+from fastopt._interrupts import Held
 from fastopt._minimize import compiled_problem
 from fastopt._objective import build, check_complex_step, check_indices
 from fastopt._problem import SLICE, Problem
@@ -91,35 +92,49 @@ def gpu_crew(batch, fun, jac, rule, results):
 
 
 def drive(crew, batch, callback, checkpoint=None):
-    """Wait for a crew, looking at the clock, the callback and Ctrl-C; how that was cut short."""
-    began, counter = time.perf_counter(), None
-    try:
-        counter = Counter(batch.chosen.disp, batch.problems)
-        crew.start()  # not before, since whatever ends this loop stops it
-        while True:
-            left = batch.chosen.maxtime - (time.perf_counter() - began)
-            over = crew.wait(max(0.0, min(SLICE, left)))
-            if crew.failure is not None:
-                raise crew.failure
-            counter.update(crew.done)
-            if callback and callback(crew.done, batch.problems):
-                crew.stop(STOPPED)
-                return "Stopped by the callback."
-            if over:
-                return ""
-            if left <= 0.0:
-                crew.stop(MAXTIME)
-                return "Stopped after maxtime seconds."
-            if checkpoint and checkpoint.is_due():
-                checkpoint.write(crew)
-    except BaseException as error:
-        crew.stop(INTERRUPTED)
-        if not isinstance(error, KeyboardInterrupt):
-            raise
-        return "Interrupted."
-    finally:
-        if counter:
-            counter.close()
+    """Wait for a crew, looking at the clock, the callback and Ctrl-C; how that was cut short.
+
+    Ctrl-C comes through at one place alone, and in the callback: what is started is stopped,
+    whenever it comes and however often.
+    """
+    with Held() as held:
+        counter = None
+        try:
+            counter = Counter(batch.chosen.disp, batch.problems)
+            return follow(crew, batch, callback, checkpoint, counter, held)
+        except BaseException as error:
+            held.hold()
+            crew.stop(INTERRUPTED)
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+            held.forget()  # pressed twice, it means the same
+            return "Interrupted."
+        finally:
+            if counter:
+                counter.close()
+
+
+def follow(crew, batch, callback, checkpoint, counter, held):
+    """Start a crew, and wait for it; how that was cut short."""
+    began = time.perf_counter()
+    crew.start()
+    while True:
+        left = batch.chosen.maxtime - (time.perf_counter() - began)
+        over = crew.wait(max(0.0, min(SLICE, left)))
+        held.deliver()
+        if crew.failure is not None:
+            raise crew.failure
+        counter.update(crew.done)
+        if callback and held.outside(callback, crew.done, batch.problems):
+            crew.stop(STOPPED)
+            return "Stopped by the callback."
+        if over:
+            return ""
+        if left <= 0.0:
+            crew.stop(MAXTIME)
+            return "Stopped after maxtime seconds."
+        if checkpoint and checkpoint.is_due():
+            checkpoint.write(crew)
 
 
 def empty(batch):

@@ -1,21 +1,21 @@
 """Optimizers as objects, for those who own the loop: what the class of each rule is made of."""
 
-import copy
 import math
-import threading
 from typing import Any
 
 import numpy as np
 
 from fastopt import _arrays, _options, _rows, _settings, _states, _works, rules
-from fastopt._saved import Saved
-from fastopt._tree import Tree
+from fastopt._interrupts import Held
+from fastopt._turns import Turns
+from fastopt._updates import Updates
 from fastopt.rules import _around
+from fastopt.targets._tables import FOUND, UNKNOWN
 
 POLICIES = "raise", "skip", "propagate"
 
 
-class Optimizer(Saved):
+class Optimizer(Updates):
     """What `_classes` makes a class of for each rule; what is public is documented there."""
 
     method = ""
@@ -47,13 +47,14 @@ class Optimizer(Saved):
             self._clip_norm = _options.number("clip_norm", clip_norm, 0.0)
         self._on_nonfinite = on_nonfinite
         self._row_wise = _options.option("row_wise", row_wise, False)
-        self._lock = threading.RLock()
+        self._turns = Turns()
         self._loaded: Any = None
-        self.t = 0
         self.skipped = 0
         self._set_up()
 
-    def _set_up(self):
+    def _set_up(self, t=0):
+        """Make what follows from the options, and forget the arrays; the next step is t + 1."""
+        self._turns.begin(t)
         self._rule = _around.tamed(rules.get(self.method))
         self._sets = {key: self._settings(*key) for key in [(), *((k,) for k in self._groups)]}
         self._state: Any = None
@@ -83,16 +84,18 @@ class Optimizer(Saved):
 
     @learning_rate.setter
     def learning_rate(self, rate):
-        with self._lock:
-            before, self._given = self._given, {**self._given, "learning_rate": rate}
-            try:
+        self._turns.take(self._follow, rate)
+
+    def _follow(self, rate):
+        before, self._given = self._given, {**self._given, "learning_rate": rate}
+        try:
+            with Held():
                 sets = {keys: self._settings(*keys) for keys in self._sets}
                 if self._state is not None:
                     self._state.follow(sets)
-            except Exception:
-                self._given = before
-                raise
-            self._sets, self._work, self._alone = sets, None, None
+                self._sets, self._work, self._alone, before = sets, None, None, self._given
+        finally:
+            self._given = before
 
     def step(self, params, grads):
         """Move the parameters one step, in place.
@@ -112,20 +115,33 @@ class Optimizer(Saved):
         FloatingPointError
             Where a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
         """
-        with self._lock:
-            if self._alone is not None and self._one(params, grads):
-                return None
-            if self._row_wise:
-                return self._touch(params, grads, _rows.all_of)
-            work = self._work
-            try:
-                if work is None or not work.look(params, grads):
-                    work = self._prepare(params, grads)
-                    if self._alone is not None and self._one(params, grads):
-                        return None
-            except _arrays.Sparse:
-                return self._touch(params, grads, _rows.of_matrix)
-            return self._advance(work)
+        alone = self._alone
+        if alone is not None and type(params) is type(grads) is np.ndarray:
+            run, schedule, rest, _ = alone
+            if schedule is None:
+                found = run(id(params), id(grads), UNKNOWN, 0.0, 0, *rest)
+            else:
+                t = self.t
+                rate = _settings.rate_at(schedule, t + 1)
+                found = run(id(params), id(grads), t, rate, 0, *rest)
+            if found == FOUND:
+                return
+        self._turns.take(self._step, params, grads)
+
+    def _step(self, params, grads):
+        if self._row_wise:
+            self._touch(params, grads, _rows.all_of)
+            return
+        if self._alone is not None and self._one(params, grads):
+            return
+        work = self._work
+        try:
+            if work is None or not work.look(params, grads):
+                work = self._prepare(params, grads)
+        except _arrays.Sparse:
+            self._touch(params, grads, _rows.of_matrix)
+            return
+        self._advance(work)
 
     def step_rows(self, params, indices, grads):
         """One step of some rows of matrices, in place; the other rows, and their state, stay.
@@ -151,8 +167,7 @@ class Optimizer(Saved):
         >>> np.flatnonzero(table.any(axis=1))
         array([3, 7])
         """
-        with self._lock:
-            self._touch(params, grads, _rows.of_rows, indices)
+        self._turns.take(self._touch, params, grads, _rows.of_rows, indices)
 
     def _touch(self, params, grads, touched, *more):
         """One step of what ``touched(x, g, *more, names)`` says of each array."""
@@ -175,21 +190,19 @@ class Optimizer(Saved):
             numbers[-2] = t
             if schedule is not None:
                 numbers[0] = _settings.rate_at(schedule, t)
-        self.t = t
-        work.step()
+        work.step(self._turns.table)
 
     def _one(self, x, g):
-        """Step a single small array in one call; whether that is done."""
-        step, numbers, schedule, look = self._alone
+        """Step a single small array, which may lie elsewhere; whether that is done."""
+        _, schedule, rest, (work, _) = self._alone
         if type(x) is not np.ndarray or type(g) is not np.ndarray:
             return False
-        numbers[-2] = t = self.t + 1
         if schedule is not None:
-            numbers[0] = _settings.rate_at(schedule, t)
-        if step(x, g, numbers, look):
-            self.t = t
-            return True
-        return False
+            work.clocks[0][0][0] = _settings.rate_at(schedule, self.t + 1)
+        if work.prepared.take(id(x), id(g), *rest[-2:]) != FOUND:
+            return False
+        work.xs[0] = x  # alive, for the next step
+        return True
 
     def _survey(self, work):
         """Look at the gradients before a step; whether to take it."""
@@ -221,7 +234,9 @@ class Optimizer(Saved):
             return self._prepare(params, grads)
         self._keep(work, state)
         if work.alone is not None and self._clip_norm == math.inf:
-            self._alone = work.alone, *work.clocks[0][:2], work.checks
+            (run, rest), (_, schedule, _) = work.alone, work.clocks[0]
+            rest = *rest, work.checks, self._turns.table
+            self._alone = run, schedule, rest, (work, state)  # alive: `rest` has addresses
         self._work = work
         return work
 
@@ -249,49 +264,9 @@ class Optimizer(Saved):
             rows.append(c)
         return np.array(rows, np.float64).reshape(steps, len(self._rule.C._fields))
 
-    def init(self, params):
-        """The state before the first step, for `update`: dicts of arrays and numbers."""
-        other = self._other()
-        other._state = other._begin(params)
-        return {"t": 0, "arrays": other._packed()}
-
-    def update(self, grads, state, params=None):
-        """What a step adds to the parameters, and the state after it; nothing given is written.
-
-        Parameters
-        ----------
-        grads, params
-            As in `step`. Weight decay needs the parameters.
-        state
-            What `init` or `update` returned.
-
-        Returns
-        -------
-        updates, state
-            ``params + updates`` is what `step` makes of them.
-        """
-        other = self._other()
-        if not isinstance(state, dict) or not {"t", "arrays"} <= state.keys():
-            raise TypeError("state must be what init(params) or update(...) returned")
-        other.t, other._loaded = state["t"], state["arrays"]
-        decays = any(s.options.decay or s.options.shrink for s in other._sets.values())
-        if decays and params is None:
-            raise ValueError("weight decay needs params: update(grads, state, params)")
-        tree = Tree(grads)
-        like = (params, "params") if decays else (grads, "grads")
-        leaves = [_arrays.like(a, *(() if decays else (0.0,))) for a in tree.leaves(*like)]
-        updates = tree.rebuilt(leaves)
-        other.step(updates, grads)
-        if decays:  # updates <- updates - 1 params, wherever they live
-            Less(1.0, on_nonfinite="propagate").step(updates, params)
-        self.skipped += other.skipped
-        return updates, {"t": other.t, "arrays": other._packed()}
-
-    def _other(self):
-        """An optimizer with the same options, and nothing done yet."""
-        other = copy.copy(self)
-        other._loaded, other.t, other.skipped = None, 0, 0
-        return other
+    def _less(self):
+        """Return an optimizer that subtracts its gradients."""
+        return Less(1.0, on_nonfinite="propagate")
 
 
 class Less(Optimizer):

@@ -2,6 +2,8 @@
 
 import math
 
+from fastopt._interrupts import Held
+
 
 def bar(**options):
     """A bar of tqdm's, or None and a word where it is not installed."""
@@ -10,7 +12,8 @@ def bar(**options):
     except ImportError:
         print("No progress bar: pip install tqdm")
         return None
-    return tqdm(**options)
+    with Held():  # it takes locks of its own
+        return tqdm(**options)
 
 
 class Progress:
@@ -26,12 +29,14 @@ class Progress:
 
     def update(self, run):
         if self.bar is not None:
-            self.bar.set_postfix(f=f"{run.f:.6g}", refresh=False)
-            self.bar.update(int(run.nit if self.by_nit else run.nfev) - self.bar.n)
+            with Held():
+                self.bar.set_postfix(f=f"{run.f:.6g}", refresh=False)
+                self.bar.update(int(run.nit if self.by_nit else run.nfev) - self.bar.n)
 
     def close(self):
         if self.bar is not None:
-            self.bar.close()
+            with Held():
+                self.bar.close()
 
 
 class Counter:
@@ -42,11 +47,13 @@ class Counter:
 
     def update(self, done):
         if self.bar is not None:
-            self.bar.update(done - self.bar.n)
+            with Held():
+                self.bar.update(done - self.bar.n)
 
     def close(self):
         if self.bar is not None:
-            self.bar.close()
+            with Held():
+                self.bar.close()
 
 
 def report(result):

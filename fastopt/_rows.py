@@ -6,6 +6,8 @@ import numpy as np
 
 from fastopt import _arguments
 from fastopt._arrays import is_sparse, is_torch, on_host
+from fastopt._interrupts import Held
+from fastopt._turns import T
 from fastopt._works import Host, coefficients
 from fastopt.targets import cpu
 
@@ -80,12 +82,14 @@ class Rows(Host):
     def squares(self):
         return sum(float(np.sum(np.square(t.grad, dtype=np.float64))) for t in self.touched)
 
-    def step(self):
-        for group in self.state.groups:
-            c, carry = coefficients(group.rule, group.numbers)
-            for k in group.members:
-                self.one(group, c, self.xs[k], self.state.slots[k], self.touched[k])
-            group.numbers[-1] = carry
+    def step(self, turns):
+        with Held():
+            for group in self.state.groups:
+                c, carry = coefficients(group.rule, group.numbers)
+                for k in group.members:
+                    self.one(group, c, self.xs[k], self.state.slots[k], self.touched[k])
+                group.numbers[-1] = carry
+            turns[T] += 1
         self.announce()
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from fastopt._interrupts import Held
+
 FORMAT = 1
 HEADER = "fastopt"  # the entry that describes the others, as JSON
 EXPECTED = "a .npz file that fastopt.save has written"
@@ -135,19 +137,20 @@ def replacing(path):
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(f"{path} is a folder or a device, not a file")  # which root could replace
     part = f"{path}.{os.getpid()}-{int.from_bytes(os.urandom(8), 'little')}.part"
-    number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o666)
-    try:
-        with open(number, "wb") as file:
-            with contextlib.suppress(FileNotFoundError):
-                os.chmod(part, stat.S_IMODE(os.stat(path).st_mode))  # who may read it
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise
+    with Held():  # it is written, or nothing is left of it
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o666)
+        try:
+            with open(number, "wb") as file:
+                with contextlib.suppress(FileNotFoundError):
+                    os.chmod(part, stat.S_IMODE(os.stat(path).st_mode))  # who may read it
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
 
 
 def clean_up(path):

@@ -1,10 +1,11 @@
 """The state of optimizer objects: begun anew, saved, restored, copied, sent to other processes."""
 
-import threading
 import warnings
 from typing import Any
 
 from fastopt import _arrays, _settings, _states
+from fastopt._interrupts import Held
+from fastopt._turns import T, Turns
 
 KEYS = {"format", "method", "t", "skipped", "arrays"}
 
@@ -13,8 +14,7 @@ class Saved:
     """What `_optimizers.Optimizer` inherits."""
 
     method: str
-    _lock: Any  # of one object: addresses of its arrays lie in tables
-    t: int
+    _turns: Any  # of one object: addresses of its arrays lie in tables
     skipped: int
     _state: Any
     _loaded: Any
@@ -23,6 +23,15 @@ class Saved:
     _sets: Any
     _settings: Any
     _set_up: Any  # makes what follows from the options, and forgets the arrays
+
+    @property
+    def t(self):
+        """The number of steps that were taken."""
+        return int(self._turns.table[T])
+
+    @t.setter
+    def t(self, value):
+        self._turns.take(self._turns.count_from, _states.count("t", value))
 
     def reset(self):
         """Forget all steps: their moments, `t` and `skipped`. Do so before another fit.
@@ -36,9 +45,12 @@ class Saved:
         >>> opt.t
         0
         """
-        with self._lock:
-            self._loaded, self.t, self.skipped = None, 0, 0
-            self._set_up()
+        self._turns.take(self._begin_anew)
+
+    def _begin_anew(self, loaded=None, t=0, skipped=0):
+        with Held():
+            self._loaded, self.skipped = loaded, skipped
+            self._set_up(t)
 
     def _follows(self, work):
         """Return True if a step goes on with the parameters of the last one; else `reset`."""
@@ -52,24 +64,26 @@ class Saved:
                 RuntimeWarning,
                 stacklevel=4,
             )
-            self.reset()
+            self._begin_anew()
         self._stepped = work
         return not others
 
     def state_dict(self):
         """All that the steps have made: a dict of numbers, strings and NumPy arrays (copies)."""
-        with self._lock:
-            kept = {
-                name: {k: v if k == "carry" else _arrays.to_host(v) for k, v in own.items()}
-                for name, own in self._packed().items()
-            }
-            return {
-                "format": _states.FORMAT,
-                "method": self.method,
-                "t": self.t,
-                "skipped": self.skipped,
-                "arrays": kept,
-            }
+        return self._turns.look(self._state_dict)
+
+    def _state_dict(self):
+        kept = {
+            name: {k: v if k == "carry" else _arrays.to_host(v) for k, v in own.items()}
+            for name, own in self._packed().items()
+        }
+        return {
+            "format": _states.FORMAT,
+            "method": self.method,
+            "t": self.t,
+            "skipped": self.skipped,
+            "arrays": kept,
+        }
 
     def _packed(self):
         return self._state.packed() if self._state is not None else self._loaded or {}
@@ -106,16 +120,17 @@ class Saved:
                 found = self._sets[keys] if keys in self._sets else self._settings(*keys)
                 _states.require_slots(loaded[name], found.uses, name)
         # Nothing has changed until here, and nothing below fails.
-        with self._lock:
-            self.t, self.skipped, self._loaded = t, skipped, loaded or None
-            self._set_up()
+        self._turns.take(self._begin_anew, loaded or None, t, skipped)
 
     def __getstate__(self):
-        left_out = "_lock", "_rule", "_sets", "_state", "_work", "_alone", "_stepped"
+        left_out = "_turns", "_rule", "_sets", "_state", "_work", "_alone", "_stepped"
         own = {name: value for name, value in vars(self).items() if name not in left_out}
-        return {**own, "_loaded": self.state_dict()["arrays"] or None}
+        state = self.state_dict()
+        return {**own, "t": state["t"], "_loaded": state["arrays"] or None}
 
     def __setstate__(self, own):
+        own, t = {**own}, own["t"]
+        del own["t"]
         vars(self).update(own)
-        self._lock = threading.RLock()
-        self._set_up()
+        self._turns = Turns()
+        self._set_up(t)

@@ -12,7 +12,6 @@ import numpy as np
 
 from fastopt import _arguments, _fields, _local, rules
 from fastopt._compile import dumps, loads, thread_limit
-from fastopt._interrupts import Held
 from fastopt._status import MAXTIME, NOT_RUN, STOPPED
 
 PARTS = 8  # for each place at which work is done, so that none of them is idle for long
@@ -44,7 +43,7 @@ class Spread:
         self.until = time.time() + batch.chosen.maxtime
         self.futures, self.failure, self.trouble, self.errors = {}, None, "", {}
         # What has begun cannot be taken back: workers on this machine look whether this is there.
-        self.flag = new_file() if is_here(executor) else None
+        self.flag = None
 
     def hand_out(self):
         """Keep the executor busy, without sending everything at once."""
@@ -72,12 +71,10 @@ class Spread:
         self.trouble = f"{type(error).__name__}: {error}".rstrip(": ")
 
     def wait(self, seconds):
-        """Whether all is done, after so many seconds at most."""
-        with Held():
-            return self.look(seconds)
+        """Whether all is done, after so many seconds at most.
 
-    def look(self, seconds):
-        """`wait`, which no Ctrl-C disturbs: it may hold locks of the executor's."""
+        Here and in `stop`, `_local.drive` lets no Ctrl-C through: the executor may hold locks.
+        """
         self.hand_out()
         ended = wait(list(self.futures), seconds, return_when=FIRST_COMPLETED).done
         for future in ended:
@@ -111,7 +108,9 @@ class Spread:
         return int(np.count_nonzero(self.results.status != NOT_RUN))
 
     def start(self):
-        """Go on after `pause`, for which nothing has stopped."""
+        """Begin; or go on after `pause`, for which nothing has stopped."""
+        if self.flag is None and is_here(self.executor):
+            self.flag = new_file()
 
     def pause(self):
         """No state of parts under way: they begin again after a crash."""
@@ -122,10 +121,6 @@ class Spread:
 
         At maxtime the workers stop by themselves.
         """
-        with Held():
-            self.take_back(status)
-
-    def take_back(self, status):
         for future in list(self.futures):
             if future.cancel():
                 del self.futures[future]

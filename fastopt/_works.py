@@ -9,6 +9,8 @@ import numpy as np
 from fastopt import _arrays, rules
 from fastopt._arguments import is_elsewhere
 from fastopt._arrays import is_torch, on_host
+from fastopt._interrupts import Held
+from fastopt._turns import T
 from fastopt.rules import _around
 from fastopt.targets import _device_arrays, cpu
 
@@ -28,7 +30,7 @@ class Work:
     def __init__(self, tree, layout):
         self.tree, self.layout = tree, layout
         self.clocks: list = []  # numbers of each group, its schedule, the sign of its gradients
-        self.alone: Any = None  # takes a step over a single small array
+        self.alone: Any = None  # `_tables.whole`, for a single small array, and what it takes
         self.xs: list = []  # the parameters of the last step
         self.checks = False  # whether the gradients are looked at before a step
 
@@ -69,7 +71,8 @@ class Host(Work):
         self.prepared = cpu.prepared(xs, gs, states, groups)
         self.xs, self.alive = self.prepared.xs, (*xs, *gs)
         self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
-        self.alone = self.prepared.alone() if self.tree.shape is None else None
+        if self.tree.shape is None:
+            self.alone = self.prepared.one
 
     def arrays(self, tree, what):
         """The arrays of a tree, as NumPy's, of the dtypes and shapes of the first step."""
@@ -127,8 +130,9 @@ class Host(Work):
     def squares(self):
         return self.prepared.squares()
 
-    def step(self):
-        self.prepared.step()
+    def step(self, turns):
+        """Take a step, and count it in the table of `Turns`."""
+        self.prepared.step(turns)
         self.alive = None
         self.announce()
 
@@ -202,8 +206,10 @@ class Device(Work):
     def squares(self):
         return sum(self.cuda.squares(g) for _, g, _ in self.items)
 
-    def step(self):
-        for group in self.groups:
-            c, group.numbers[-1] = coefficients(group.rule, group.numbers)
-            items = [self.items[k] for k in group.members]
-            self.cuda.sweep_all(group.rule, group.uses, items, c)
+    def step(self, turns):
+        with Held():
+            for group in self.groups:
+                c, group.numbers[-1] = coefficients(group.rule, group.numbers)
+                items = [self.items[k] for k in group.members]
+                self.cuda.sweep_all(group.rule, group.uses, items, c)
+            turns[T] += 1

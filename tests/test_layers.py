@@ -14,6 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Imports point one way: a module may import only from lower layers, or from its own package.
 LAYERS = [
+    {"_interrupts"},
     {
         "_open",
         "_status",
@@ -22,7 +23,7 @@ LAYERS = [
         "_tree",
         "_kinds",
         "_folder",
-        "_interrupts",
+        "_turns",
     },
     {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
     {"_link"},
@@ -44,6 +45,7 @@ LAYERS = [
     {"_settings", "_arrays"},
     {"_device_problem", "_training", "_works", "_states"},
     {"_rows", "_saved"},
+    {"_updates"},
     {"_minimize", "_optimizers", "_config", "_batch_inputs", "_stochastic_inputs"},
     {"_classes"},
     {"_scipy", "_gradients", "_local"},

@@ -11,7 +11,7 @@ from numba.core.cpu import CPUContext
 from numba.core.typing.context import Context as CPUTyping
 
 from fastopt import elementary
-from fastopt.derivatives import _digamma, _dual, _slopes
+from fastopt.derivatives import _digamma, _dual, _lanes
 
 
 class Symbol:
@@ -21,16 +21,10 @@ class Symbol:
         self.emitter, self.value = emitter, value
 
     def __neg__(self):
-        return Symbol(self.emitter, negative(self.emitter.builder, self.value))
+        return Symbol(self.emitter, _lanes.negative(self.emitter.builder, self.value))
 
     def __abs__(self):
         return self.emitter.fabs(self)
-
-
-def negative(builder, value):
-    """-value; CUDA's compiler has no instruction fneg."""
-    minus = [-0.0] * value.type.count if isinstance(value.type, ir.VectorType) else -0.0
-    return builder.fsub(ir.Constant(value.type, minus), value)
 
 
 class Truth:
@@ -187,98 +181,5 @@ def apply(context, builder, rule, kind, sources, values):
     parts = [_dual.split(context, builder, kind, s, v) for s, v in pairs]
     v, *derivatives = rule(m, *(Symbol(m, v) for v, _ in parts))
     moving = [(moves, d) for (_, moves), d in zip(parts, derivatives, strict=True) if moves]
-    lanes = _combined(m, moving)
+    lanes = _lanes.combined(m, moving)
     return _dual.pack(context, builder, kind, m.constant(v).value, lanes)
-
-
-def _combined(m, moving):
-    """The sum of lanes times derivatives."""
-    rare = _may_be_lost(m, moving) if m.kind.wide else None
-    if rare is None:
-        return _summed(m, moving, careful=True)
-    # A comparison of long vectors costs more than a branch that is never taken. (Separate lanes
-    # are compared: a branch would keep loops over data from running in vectors.)
-    builder, fast = m.builder, _summed(m, moving, careful=False)
-    before = builder.block
-    with builder.if_then(rare, likely=False):
-        slow, inside = _summed(m, moving, careful=True), builder.block
-    joined = []
-    for one, other in zip(fast, slow, strict=True):
-        phi = builder.phi(one.type)
-        phi.add_incoming(one, before)
-        phi.add_incoming(other, inside)
-        joined.append(phi)
-    return joined
-
-
-def _may_be_lost(m, moving):
-    """Whether any factor is infinite or undefined, or dead, in the code; None where none can be."""
-    found = None
-    for _, derivative in moving:
-        if not isinstance(derivative, _slopes.IfMoving):
-            continue
-        factor = m.constant(derivative.derivative)
-        if is_finite(factor.value):
-            continue
-        infinite = ir.Constant(factor.value.type, math.inf)
-        lost = m.builder.fcmp_unordered(">=", abs(factor).value, infinite)
-        if derivative.dead is not None:
-            lost = m.builder.or_(lost, derivative.dead.value)
-        found = lost if found is None else m.builder.or_(found, lost)
-    return found
-
-
-def _summed(m, moving, careful):
-    totals = []
-    for moves, derivative in moving:
-        pairs = zip(totals or [None] * len(moves), moves, strict=True)
-        totals = [_added(m, *pair, derivative, careful) for pair in pairs]
-    return totals
-
-
-def _added(m, total, lane, derivative, careful):
-    """`total`, or nothing yet, and a lane (a partial, or their vector) times a derivative."""
-    builder, zero = m.builder, ir.Constant(lane.type, None)
-    guard = None
-    if isinstance(derivative, _slopes.Chosen):
-        term = builder.select(_spread(builder, derivative.condition.value, lane.type), lane, zero)
-    else:
-        if isinstance(derivative, _slopes.IfMoving):
-            known = is_finite(m.constant(derivative.derivative).value)
-            guard = derivative if careful and not known else None
-            derivative = derivative.derivative
-        term = _scaled(m, lane, derivative)
-    added = builder.fadd(total, term) if total else term
-    if guard is None:
-        return added
-    # Zero times infinity would be NaN. The choice is around the sum: one instruction computes
-    # product and sum.
-    still = builder.fcmp_ordered("==", lane, zero)
-    if guard.dead is not None:
-        still = builder.or_(still, _spread(builder, guard.dead.value, lane.type))
-    return builder.select(still, total or zero, added)
-
-
-def is_finite(value):
-    """Return True for a number that is known while code is made, and finite."""
-    known = isinstance(value, ir.Constant) and isinstance(value.constant, float)
-    return known and math.isfinite(value.constant)
-
-
-def _scaled(m, lane, derivative):
-    """A lane times a derivative."""
-    zero = ir.Constant(lane.type, None)
-    if isinstance(derivative, float) and derivative in (1.0, -1.0, 0.0):
-        return lane if derivative == 1.0 else negative(m.builder, lane) if derivative else zero
-    return m.builder.fmul(lane, _spread(m.builder, m.constant(derivative).value, lane.type))
-
-
-def _spread(builder, value, lane):
-    """`value` in every place of a vector as long as a lane; itself for a number."""
-    if not isinstance(lane, ir.VectorType):
-        return value
-    vector = ir.VectorType(value.type, lane.count)
-    index, undefined = ir.IntType(32), ir.Constant(vector, ir.Undefined)
-    vector = builder.insert_element(undefined, value, index(0))
-    everywhere = ir.Constant(ir.VectorType(index, lane.count), None)
-    return builder.shuffle_vector(vector, undefined, everywhere)

@@ -24,7 +24,8 @@ def sub(m, a, b):
 
 
 def mul(m, a, b):
-    return a * b, IfMoving(b), IfMoving(a)
+    v = a * b
+    return v, IfMoving(b, told=v), IfMoving(a, told=v)
 
 
 def truediv(m, a, b):
@@ -158,7 +159,8 @@ def cbrt(m, x):
 
 
 def square(m, x):
-    return x * x, IfMoving(x + x)
+    v = x * x
+    return v, IfMoving(x + x, told=v)
 
 
 def reciprocal(m, x):

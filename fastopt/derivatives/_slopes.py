@@ -7,11 +7,19 @@ class IfMoving(NamedTuple):
     """A derivative that may be infinite or undefined, and counts only where something moves.
 
     A partial that is zero stays zero. `dead` says where the function stands still, however steep
-    its argument is: 1 / (1 + exp(-x)) where exp overflows.
+    its argument is: 1 / (1 + exp(-x)) where exp overflows. `told` is a number that is infinite or
+    undefined wherever the derivative is: one for several derivatives takes one look.
     """
 
     derivative: Any
     dead: Any = None
+    told: Any = None
+
+
+class Vector(NamedTuple):
+    """A derivative that is in every place of a vector already."""
+
+    value: Any
 
 
 class Chosen(NamedTuple):

@@ -47,10 +47,10 @@ def derived(fun, size, fast):
     def value_and_grad(x, *args):
         return both(x, args)
 
-    value_and_grad.anew = anew  # for compiled code around it: today's globals
     _compile.in_order(value_and_grad)
     checked: Any = value_and_grad
     checked.__class__, checked.said = Checked, said
+    checked.anew = anew  # for compiled code around it: today's globals
     return checked
 
 
@@ -68,6 +68,10 @@ class Checked(CPUDispatcher):
             if not self.said:
                 raise
             sentence = self.said[0]
+        except SystemError as error:  # Ctrl-C in Python code that Numba calls to make an array
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                raise error.__cause__ from None
+            raise
         raise TypingError(sentence)
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from fastopt import rules
 from fastopt._compile import SEPARATE, UNCOUNTED, inline, jit, link, thread_limit
+from fastopt._interrupts import Held
+from fastopt._turns import T
 from fastopt.targets import _tables
 from fastopt.targets._workers import shared
 
 PART = 1 << 20  # elements whose squares are added up by themselves: no sum depends on the threads
-# Parameters at a distance of more than this part of the larger norm are those of another problem;
-# rounded, clipped or averaged ones are near. Of large arrays so many elements are looked at.
-FAR, SAMPLE = 0.5, 1000
+# Bytes that a step may move while no other thread runs Python: some ten microseconds of work.
+BRIEF = 300_000
 # Sums of squares may be added up in any order, so that they vectorise.
 _ANY_ORDER: dict[str, Any] = {**UNCOUNTED, **SEPARATE, "fastmath": {"contract", "reassoc"}}
 
@@ -32,20 +33,24 @@ class Group(NamedTuple):
 
 @functools.cache
 def examining(dtype):
-    """Bindings of `finite` and `squares` of `_tables`."""
+    """Bindings of `finite`, `squares` and `distances` of `_tables`."""
     whole = np.dtype(f"i{dtype.itemsize}").type
     exponent = np.array(np.inf, dtype).view(whole)[()]
-    energy = numba.njit(**_ANY_ORDER)(link(_tables.energy, {}, inline, suffix=f"_{dtype.name}"))
-    return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, "energy": energy}
+    decorate = numba.njit(**_ANY_ORDER)
+    sums = {
+        text.__name__: decorate(link(text, {}, inline, suffix=f"_{dtype.name}"))
+        for text in (_tables.energy, _tables.gaps)
+    }
+    return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, **sums}
 
 
 @functools.cache
-def compiled(text, rule, uses, dtype, bindings):
-    """`step` or `whole` of `_tables` for a rule; `bindings` are the target's `rule_bindings`."""
+def compiled(text, rule, uses, dtype, bindings, atomic=False):
+    """A step of `_tables` for a rule; `bindings` are the target's `rule_bindings`."""
     bound = {**examining(dtype), **bindings(rule, uses, dtype)}
     bound["coefficients"] = inline(link(rule.coefficients, {}, inline), rule.coefficients)
     bound.update(OPTIONS=rules.options_class(rule), COLUMNS=(0,) * (2 + len(uses)))
-    return jit(text, bound)
+    return jit(text, bound, atomic=atomic)
 
 
 class Prepared:
@@ -69,7 +74,7 @@ class Prepared:
         columns = _tables.STATE + len(groups[0].rule.S._fields)
         self.table = np.zeros((count, columns), np.int64)
         self.expected = np.zeros((2 * count, _tables.AXES + 2 * axes), np.int64)
-        self.objects = np.zeros(2 * count, np.int64)
+        self.objects = np.array([*map(id, (*xs, *gs))], np.int64)
         self.dtypes = [a.dtype for a in (*xs, *gs)]  # alive: they are compared by address
         self.find = jit(_tables.find, {})
         self.batches, row = [], 0
@@ -79,7 +84,7 @@ class Prepared:
                 arrays = xs[k], gs[k], *_used(states[k], group.uses, xs[k])
                 if lie_alike(*arrays):
                     places = [a.ctypes.data for a in arrays]
-                    self.table[row] = total, xs[k].size, xs[k].nbytes, *places
+                    self.table[row] = total, xs[k].size, xs[k].nbytes, places[0], *places
                     total += xs[k].size
                 else:  # its row counts nothing
                     self.table[row, [_tables.X, _tables.G]] = [a.ctypes.data for a in arrays[:2]]
@@ -93,6 +98,7 @@ class Prepared:
         self.order = full[np.argsort(self.table[full, _tables.X], kind="stable")]
         if self.loose:  # whatever moves is prepared anew
             self.order = np.array([_tables.UNKNOWN])
+        self.one: Any = self.alone()
 
     def _expect(self, k, array, *row_column_flags):
         axes = [n for both in zip(array.shape, array.strides, strict=True) for n in both]
@@ -100,24 +106,20 @@ class Prepared:
         self.expected[k, : len(row)] = row
 
     def alone(self):
-        """``(x, g, numbers, look) -> whether it is done``: a step over a single small array.
+        """Return `_tables.whole` and what it takes of this: for a single small array; else None.
 
-        None for others. A step of few elements takes less time than a dozen lines of Python.
+        A step of few elements takes less time than a dozen lines of Python.
         """
-        (batch, *others), FOUND = self.batches, _tables.FOUND
-        if others or len(self.table) > 1 or self.loose or batch.threads(batch.traffic) > 1:
+        batch, *others = self.batches
+        rest = self.expected, self.table, self.order, batch.group.numbers
+        if others or len(self.table) > 1 or self.loose or batch.total * batch.traffic > BRIEF:
             return None
-        objects, rest = self.objects, (self.expected, self.table, self.order)
-        run = compiled(_tables.whole, *batch.how)
+        return compiled(_tables.whole, *batch.how, atomic=True), rest
 
-        def step(x, g, numbers, look):
-            objects[0], objects[1] = id(x), id(g)
-            found = run(objects, *rest, numbers, look)
-            if found == _tables.OTHER and self.goes_on([x]):
-                found = run(objects, *rest, numbers, look)
-            return found == FOUND
-
-        return step
+    def take(self, x, g, look, turns):
+        """Return what `_tables.whole` does of two arrays by their `id`, for whose turn it is."""
+        run, rest = self.one
+        return run(x, g, _tables.MINE, 0.0, id(self.xs[0]), *rest, look, turns)
 
     def look(self, arrays):
         """Whether these are arrays as those it was prepared for; they may lie elsewhere.
@@ -132,10 +134,15 @@ class Prepared:
 
     def goes_on(self, xs):
         """Return True for parameters of the same problem as in the last step."""
-        if are_far(self.xs, xs):
+        moved = norm = least = 0.0
+        for batch in self.batches:
+            more = batch.distances()
+            moved, norm, least = moved + more[0], norm + more[1], least + more[2]
+        if _tables.is_far(moved, norm, least):
             self.table[0, _tables.X] = 0  # they are others the next time too
             return False
-        self.xs[:] = xs
+        with Held():
+            self.xs[:], self.table[:, _tables.OLD] = xs, self.table[:, _tables.X]
         return True
 
     def finite(self):
@@ -146,20 +153,33 @@ class Prepared:
         """The sum of the squares of all gradients."""
         return sum(batch.squares() for batch in self.batches)
 
-    def step(self):
-        for batch in self.batches:
-            batch.step()
+    def step(self, turns):
+        """Take a step, and count it in the table of `Turns`: both or neither, if Ctrl-C comes."""
+        if self.one:
+            x, g = self.objects.tolist()
+            found = self.take(x, g, False, turns)
+            if found != _tables.FOUND:
+                raise RuntimeError("an array was moved by another thread during the step")
+            return
+        batch, *others = self.batches
+        if not others and not batch.loose and batch.threads(batch.traffic) == 1:
+            batch.run(batch.table, batch.group.numbers, turns)
+            return
+        with Held():
+            for batch in self.batches:
+                batch.step()
+            turns[T] += 1
 
 
 def are_far(before, now):
     """Return True if the values of parameters have gone so far that they are others'."""
     moved = norm = least = 0.0
     for old, new in zip(before, now, strict=True):
-        step = max(1, old.size // SAMPLE)
+        step = max(1, old.size // _tables.SAMPLE)
         a, b = (array.ravel()[::step].astype(np.float64) for array in (old, new))
         d = b - a
         moved, norm, least = moved + d.dot(d), norm + a.dot(a), least + b.dot(b)
-    return not moved <= FAR**2 * max(norm, least)  # NaN is near nothing
+    return _tables.is_far(moved, norm, least)
 
 
 def _used(state, uses, x):
@@ -176,6 +196,15 @@ class Batch:
         bound = examining(group.dtype)
         self.examine, self.add = (jit(text, bound) for text in (_tables.finite, _tables.squares))
 
+    @functools.cached_property
+    def run(self):
+        """Take a step over all elements, and count it."""
+        return compiled(_tables.all_of, *self.how)
+
+    @functools.cached_property
+    def measure(self):
+        return jit(_tables.distances, examining(self.group.dtype))
+
     def threads(self, traffic):
         """How many are worth their while, for so many bytes an element."""
         threads = self.total * traffic // self.cpu.PARALLEL_FROM
@@ -188,6 +217,10 @@ class Batch:
             return [kernel(self.table, 0, self.total, *rest)]
         cuts = [self.total * k // threads for k in range(threads + 1)]
         return shared(kernel, [(self.table, *ends, *rest) for ends in itertools.pairwise(cuts)])
+
+    def distances(self):
+        """How far the parameters are from those before them."""
+        return self.measure(self.table)
 
     def finite(self):
         good = all(self.shared(self.examine, self.group.dtype.itemsize))

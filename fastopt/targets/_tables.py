@@ -1,7 +1,8 @@
 """One step over many arrays of the host in one call, by a table of their addresses.
 
-A row of the table has the columns `FIRST` (elements in the rows before), `COUNT`, `BYTES`, `X`, `G`
-and from `STATE` on one for each slot of the rule; an unused slot has x's address.
+A row of the table has the columns `FIRST` (elements in the rows before), `COUNT`, `BYTES`, `OLD`
+(where x was in the step before), `X`, `G` and from `STATE` on one for each slot of the rule; an
+unused slot has x's address.
 
 `find` reads addresses, shapes and strides from the arrays' own headers. This is the layout behind
 the macros of NumPy's C API (`PyArray_DATA` and its like), so that every extension module depends on
@@ -19,19 +20,23 @@ import numpy as np
 
 from fastopt._descent import sweep
 from fastopt._open import OPTIONS, cast, coefficients, real
+from fastopt._turns import BUSY, T
 from fastopt.targets._addresses import arrays_at, word
 
-FIRST, COUNT, BYTES, X, G, STATE = range(6)
+FIRST, COUNT, BYTES, OLD, X, G, STATE = range(7)
 # Of an array that `find` expects: the row and the column of the table that its address goes to, its
 # flags, and then what must be as before: the dtype object, the number of axes, and each axis's
 # length and stride.
 ROW, COLUMN, FLAGS, DTYPE, NDIM, AXES = range(6)
 READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and NPY_ARRAY_WRITEABLE with it
 HEAD = object.__basicsize__  # of an object, before what NumPy adds
-FOUND, SHARED, NONFINITE, OTHER = -1, -2, -3, -4
-UNKNOWN = -1
+FOUND, SHARED, NONFINITE, OTHER, LATE = -1, -2, -3, -4, -5
+UNKNOWN, MINE = -1, -2
 
 MANY = 1 << 62  # all elements
+# Parameters at a distance of more than this part of the larger norm are those of another problem;
+# rounded, clipped or averaged ones are near. Of large arrays so many elements are looked at.
+FAR, SAMPLE = 0.5, 1000
 COLUMNS = ()  # bound below: one for each of x, g and the slots
 bits: Any = None  # whole numbers of an element's size
 EXPONENT = 0  # which of their bits are
@@ -60,7 +65,7 @@ def find(objects, expected, table, order):
         than before and a parameter shares memory; or OTHER if a parameter lies elsewhere.
     """
     moved = other = False
-    for k in range(objects.size):
+    for k in range(len(objects)):
         array = objects[k] + HEAD  # data, nd, dimensions, strides, base, descr, flags: 8 bytes each
         ndim, flags = word(array + 8) & 0xFFFFFFFF, expected[k, FLAGS]
         if (
@@ -113,6 +118,12 @@ def apart(table, order):
     return True
 
 
+def all_of(table, numbers, turns):
+    """One step on all elements, which is counted in the same call: Ctrl-C cannot part them."""
+    numbers[-1] = step(table, 0, MANY, numbers)
+    turns[T] += 1
+
+
 def step(table, first, last, numbers):
     """One step on the elements from `first` to `last`, counted through all rows.
 
@@ -128,17 +139,71 @@ def step(table, first, last, numbers):
     return carry
 
 
-def whole(objects, expected, table, order, numbers, look):
-    """All of a step over few elements of one group, in one call; FOUND where it is done.
+def whole(x, g, before, rate, old, expected, table, order, numbers, look, turns):
+    """All of a step over one small array, in one call; FOUND where it is done.
 
-    With `look`, only where the gradients are finite.
+    Parameters
+    ----------
+    x, g : int
+        The `id` of the parameter and of the gradient.
+    old : int
+        The `id` of the parameter of the step before. If it is 0, x must lie where that did.
+    before : int
+        The steps after which `rate` is the learning rate; UNKNOWN where it is fixed; MINE where
+        the caller has the turn, and has set the rate.
+    look : bool
+        Whether the gradients must be finite.
+    turns : array
+        The table of `_turns.Turns`.
     """
-    found = find(objects, expected, table, order)
+    if before != MINE and turns[BUSY] != 0:
+        return LATE
+    if before >= 0 and before != turns[T]:
+        return LATE
+    if old == 0 and word(x + HEAD) != table[0, X]:
+        return OTHER
+    found = find((x, g), expected, table, order)
+    if found == OTHER:
+        table[0, OLD] = word(old + HEAD)
+        if goes_on(table):
+            found = FOUND
     if found == FOUND:
         if look and not finite(table, 0, MANY):
             return NONFINITE
-        numbers[-1] = step(table, 0, MANY, numbers)
+        if before >= 0:
+            numbers[0] = rate
+        numbers[-2] = turns[T] + 1
+        all_of(table, numbers, turns)
     return found
+
+
+def goes_on(table):
+    """Return True if the parameters belong to the problem of the step before."""
+    moved, norm, least = distances(table)
+    if is_far(moved, norm, least):
+        table[0, X] = 0  # they are others the next time too
+        return False
+    return True
+
+
+def is_far(moved, norm, least):
+    return not moved <= FAR * FAR * max(norm, least)  # NaN is near nothing
+
+
+def distances(table):
+    """How far parameters are from those of the step before.
+
+    Returns the sums of squares of the differences, of the old ones and of the new ones. Of large
+    arrays some elements are looked at.
+    """
+    moved = norm = least = 0.0
+    for r in range(len(table)):
+        n = table[r, COUNT]
+        if n > 0:
+            now = arrays(table, r, X, 0, n, real, (0,))[0]
+            more = gaps(arrays(table, r, OLD, 0, n, real, (0,))[0], now)
+            moved, norm, least = moved + more[0], norm + more[1], least + more[2]
+    return moved, norm, least
 
 
 def finite(table, first, last):
@@ -178,6 +243,23 @@ def all_finite(words):
     for i in range(words.size):
         found |= (words[i] & EXPONENT) == EXPONENT
     return not found
+
+
+def gaps(old, new):
+    """Return `distances` of one array."""
+    sums, every = (0.0, 0.0, 0.0), new.size // SAMPLE
+    if every < 2:  # a loop of its own, which runs in vectors
+        for i in range(new.size):
+            sums = with_gap(sums, old[i], new[i])
+    else:
+        for k in range(SAMPLE):
+            sums = with_gap(sums, old[k * every], new[k * every])
+    return sums
+
+
+def with_gap(sums, old, new):
+    a, b = np.float64(old), np.float64(new)
+    return sums[0] + (b - a) * (b - a), sums[1] + a * a, sums[2] + b * b
 
 
 def energy(g):

@@ -12,6 +12,8 @@ import os
 import queue
 import time
 
+from fastopt._interrupts import Held
+
 LOOK = 0.05  # seconds between two looks of a thread that waits
 
 
@@ -72,8 +74,14 @@ if hasattr(os, "register_at_fork"):
 def shared(function, calls):
     """Return ``function(*call)`` of each call: the first in this thread, the others beside it.
 
-    They work on memory of the caller's: all have ended when this returns or raises.
+    They work on memory of the caller's: all have ended when this returns or raises. Ctrl-C waits
+    until then.
     """
+    with Held():
+        return _shared(function, calls)
+
+
+def _shared(function, calls):
     first, *others = calls
     pool, tasks = _pool, [_Task(function, call) for call in others]
     pool.grow(len(tasks))

@@ -1,0 +1,73 @@
+"""Turns at an object that threads, signal handlers and forked children may use at any moment."""
+
+import os
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+
+BUSY, T = 0, 1  # places in a table: whether Python has the turn, and the steps that were taken
+
+_all: Any = weakref.WeakSet()
+
+
+class Turns:
+    """Whose turn it is at an object, and how many steps it has taken.
+
+    `table` goes to compiled code that holds Python's lock (the GIL): a whole turn, which nothing
+    can come between. It takes none while the table is BUSY. Python takes turns by `take`.
+    """
+
+    def __init__(self, t=0):
+        self.lock = threading.RLock()
+        self.table = np.array([0, t], np.int64)
+        _all.add(self)
+
+    def take(self, function, *args):
+        """Return ``function(*args)``, while no other thread has a turn.
+
+        Raises
+        ------
+        RuntimeError
+            If this thread is in the midst of a turn.
+        """
+        with self.lock:
+            if self.table[BUSY]:
+                raise RuntimeError(
+                    "this optimizer is in the midst of a step: its schedule, a signal handler or a "
+                    "finalizer must not step or change it; use an optimizer of its own there"
+                )
+            try:
+                self.table[BUSY] = 1
+                return function(*args)
+            finally:
+                self.table[BUSY] = 0
+
+    def look(self, function):
+        """Return ``function()``, which changes nothing: also in the midst of this thread's turn."""
+        with self.lock:
+            before = self.table[BUSY]
+            try:
+                self.table[BUSY] = 1
+                return function()
+            finally:
+                self.table[BUSY] = before
+
+    def count_from(self, t):
+        self.table[T] = t
+
+    def begin(self, t):
+        """Count from `t`, in another table. The old one stays busy, for whoever still has it."""
+        self.table[BUSY], self.table = 1, np.array([self.table[BUSY], t], np.int64)
+
+
+def _renew():
+    """Free the turns in a forked child: who had them is in the parent."""
+    for turns in list(_all):
+        turns.lock = threading.RLock()
+        turns.table[BUSY] = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
