@@ -1,5 +1,6 @@
 """A compile cache of the tests' own, and directories that need a process of their own."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -10,6 +11,11 @@ import hypothesis
 
 # What is started in the background may ignore Ctrl-C, and then no test of it would ever end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Most of the time goes into compiling, which makes many objects that live long: with Python's own
+# thresholds a sixth of it was garbage collection.
+gc.freeze()
+gc.set_threshold(100_000, 20, 100)
 
 # The processes of the tests share two cores: BLAS would wait for its own threads most of the time
 # (SciPy's L-BFGS-B takes a hundred times as long then). It reads this when NumPy is imported.
