@@ -57,6 +57,16 @@ def pytest_collection_modifyitems(items):
     items[:] = ordered
 
 
+_first: dict = {}  # a reason to skip a test -> the file of the first test that had it
+
+
+def pytest_runtest_logreport(report):
+    """Let the summary have one line for each reason to skip tests, not one for each place."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        path, _, reason = report.longrepr
+        report.longrepr = _first.setdefault(reason, path), None, reason
+
+
 def pytest_unconfigure():
     if OWN:
         shutil.rmtree(os.environ["FASTOPT_CACHE_DIR"], ignore_errors=True)
