@@ -32,6 +32,7 @@ WITHOUT_CUDA = [
 ]
 # Imports everything, compiles every kind of code, and loads some from the cache.
 QUICK = ["tests/test_readme.py", "tests/test_kernels.py", "tests/test_bad_environments.py"]
+PICTURES = ["growth_curves", "pharmacokinetics", "lifetime_image", "rosenbrock_paths", "classify"]
 TORCH = "torch==2.13.0"  # the release whose conventions `style="torch"` has
 
 nox.options.default_venv_backend = "venv"
@@ -195,3 +196,14 @@ def asv(session):
     session.run("asv", "check", "--python=same")
     once = ["--quick", "--dry-run", "--show-stderr"]
     session.run("asv", "run", "--python=same", *once, "--bench", few)
+
+
+@nox.session
+def pictures(session):
+    """Draw the pictures of the README anew, in examples/figures (about ten minutes)."""
+    install(session, "-e", ".[test]")
+    for name in PICTURES:
+        session.run("python", f"examples/{name}.py", "--output", "examples/figures")
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "benchmarks.quality", "--write", folder)
+        shutil.copy(pathlib.Path(folder, "profiles.png"), ROOT / "examples" / "figures")

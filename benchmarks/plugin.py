@@ -20,7 +20,7 @@ from asv.environment import Environment
 from asv.publishing import OutputPublisher
 
 # asv imports this file by itself, not as a part of the package.
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import scripts
 
 
