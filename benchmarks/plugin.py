@@ -19,7 +19,9 @@ from asv import util
 from asv.environment import Environment
 from asv.publishing import OutputPublisher
 
-SCRIPTS = Path(__file__).parent / "www"
+# asv imports this file by itself, not as a part of the package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks import scripts
 
 
 class Present(Environment):
@@ -66,15 +68,21 @@ class Offline(OutputPublisher):
 
     @classmethod
     def publish(cls, conf, repo, benchmarks, graphs, revisions):
+        try:
+            folder = scripts.bring()
+        except scripts.Unavailable as error:
+            print(f"The site will load its scripts from the internet: {error}.")
+            return
         page = Path(conf.html_dir, "index.html")
-        page.write_text(re.sub(r'"https:[^"]*/([^"/]+\.(?:js|css))"[^>]*', local, page.read_text()))
-        shutil.copytree(SCRIPTS, conf.html_dir, dirs_exist_ok=True)
+        link = re.compile(r'"https:[^"]*/([^"/]+\.(?:js|css))"[^>]*')
+        page.write_text(link.sub(lambda found: local(found, folder), page.read_text()))
+        shutil.copytree(folder, conf.html_dir, dirs_exist_ok=True)
 
 
-def local(link):
+def local(link, folder):
     """The attributes of a script or style sheet, naming our copy where there is one."""
     name = link[1]
     for file in (name, name.replace(".min.", ".")):
-        if (SCRIPTS / file).exists():
+        if (folder / file).exists():
             return f'"{file}"'
     return link[0]

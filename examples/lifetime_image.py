@@ -153,6 +153,7 @@ def main():
 
     true = truth(options.size)
     counts = simulate(true)
+    print(f"compiling the fit of one pixel, then fitting {len(counts):,} ...", flush=True)
     fit(counts[:16])  # compiles
     begin = time.perf_counter()
     result = fit(counts)

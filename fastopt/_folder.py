@@ -11,6 +11,7 @@ import sys
 import threading
 
 HANDLES = {os.open, os.stat, os.unlink, os.rename} <= os.supports_dir_fd
+HANDLES = HANDLES and os.listdir in os.supports_fd
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 

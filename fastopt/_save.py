@@ -98,9 +98,9 @@ def load(path):
     Examples
     --------
     >>> import fastopt, tempfile
-    >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-    ...     fastopt.save(file.name, moments=[0.25, 0.5], rule=("adam", 3))
-    ...     fastopt.load(file.name)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fastopt.save(f"{folder}/rule.npz", moments=[0.25, 0.5], rule=("adam", 3))
+    ...     fastopt.load(f"{folder}/rule.npz")
     {'moments': [0.25, 0.5], 'rule': ('adam', 3)}
     """
     path = path_of("path", path)

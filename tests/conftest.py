@@ -1,5 +1,6 @@
 """A compile cache of the tests' own, and directories that need a process of their own."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -10,6 +11,11 @@ import hypothesis
 
 # What is started in the background may ignore Ctrl-C, and then no test of it would ever end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Most of the time goes into compiling, which makes many objects that live long: with Python's own
+# thresholds a sixth of it was garbage collection.
+gc.freeze()
+gc.set_threshold(100_000, 20, 100)
 
 # The processes of the tests share two cores: BLAS would wait for its own threads most of the time
 # (SciPy's L-BFGS-B takes a hundred times as long then). It reads this when NumPy is imported.
@@ -49,6 +55,16 @@ def pytest_collection_modifyitems(items):
         until = (k + 1) * share - len(ordered) if k + 1 < workers else len(rest)
         ordered, rest = ordered + rest[: max(until, 0)], rest[max(until, 0) :]
     items[:] = ordered
+
+
+_first: dict = {}  # a reason to skip a test -> the file of the first test that had it
+
+
+def pytest_runtest_logreport(report):
+    """Let the summary have one line for each reason to skip tests, not one for each place."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        path, _, reason = report.longrepr
+        report.longrepr = _first.setdefault(reason, path), None, reason
 
 
 def pytest_unconfigure():

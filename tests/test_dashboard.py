@@ -13,6 +13,8 @@ import threading
 
 import pytest
 
+from benchmarks import scripts
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
@@ -45,6 +47,10 @@ def history():
 @pytest.fixture
 def site(tmp_path):
     """Address of the site of a quick run on two commits."""
+    try:
+        scripts.bring()
+    except scripts.Unavailable as error:
+        pytest.skip(str(error))
     conf = json.loads((ROOT / "benchmarks" / "asv.conf.json").read_text())
     conf |= {"repo": str(ROOT), "benchmark_dir": str(ROOT / "benchmarks")}
     conf |= {name: str(tmp_path / name) for name in ("env_dir", "results_dir", "html_dir")}
@@ -89,8 +95,8 @@ def drawn(picture, rows, columns):
     return int(((most - least > 0.3) | (most < 0.6)).sum())
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
-@pytest.mark.skipif(not history(), reason="no git repository with two commits")
+@pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
+@pytest.mark.skipif(not history(), reason="there is no git repository with two commits")
 def test_grid_and_graphs(site, tmp_path):
     """Kept where FASTOPT_SCREENSHOTS says: the pictures."""
     folder = pathlib.Path(os.environ.get("FASTOPT_SCREENSHOTS", tmp_path))

@@ -9,6 +9,7 @@ only temporaries without a name are moved.
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
+import functools
 import math
 import operator
 from collections import Counter
@@ -46,15 +47,17 @@ class Order(Rewrite):
     def __init__(self, state):
         self.marked = MARK in getattr(state.func_ir.func_id.func, "__globals__", ())
         self.duals = any(isinstance(kind, DualArray) for kind in state.typemap.values())
+        # `apply` adds names, but leaves the counts of the temporaries as they are.
+        self.uses = functools.cache(lambda: uses_of(state.func_ir))
 
     def match(self, func_ir, block, typemap, calltypes):
         self.block, self.typemap, self.methods = block, typemap, {}
         if not self.marked and not self.duals:
             return False
-        self.fixed = self.found(uses_of(func_ir))
+        self.fixed = self.found()
         return bool(self.fixed)
 
-    def found(self, uses):
+    def found(self):
         """The names of temporaries that are used after a write to what they read."""
         reads, fixed = {}, set()  # of each temporary that may move: what its operands are
         for statement in self.block.body:
@@ -74,7 +77,7 @@ class Order(Rewrite):
                 reads[name] = memory, stale or bool(memory & writes)
             if own is not None and self.may_move(statement):
                 reads[own] = inside, False
-                if uses[own] != 2:  # made, used: where it is used twice Numba would drop it
+                if self.uses()[own] != 2:  # made, used: where it is used twice Numba would drop it
                     fixed.add(own)
         return fixed
 

@@ -1,0 +1,221 @@
+"""Sessions that check a change, each in an environment of its own.
+
+Usage::
+
+    pip install nox
+    nox                        # lint, types and the whole suite on this Python
+    nox -s tests               # the whole suite on every Python found
+    nox -s tests -- quick      # what finds most faults of versions, in two minutes a Python
+    nox -s tests -- tests/test_minimize.py    # what pytest takes is passed on
+    nox --list                 # all sessions
+
+A Python that is not found is named as skipped. With `--no-venv`, sessions run in the present
+environment, which must have `pip install -e '.[test]'`.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import nox
+
+ROOT = pathlib.Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+FOR_QUICK = ["pytest", "hypothesis"]
+# Imports everything, compiles every kind of code, and loads some from the cache.
+QUICK = ["tests/test_readme.py", "tests/test_kernels.py", "tests/test_bad_environments.py"]
+PICTURES = ["growth_curves", "pharmacokinetics", "lifetime_image", "rosenbrock_paths", "classify"]
+VERSION_OF = ["python", "-c", "import sys; print(__import__(sys.argv[1]).__version__)"]
+TORCH = "torch==2.13.0"  # the release whose conventions `style="torch"` has
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", f"tests-{PYTHONS[0]}"]
+
+
+def path_of_pythons():
+    """Return PATH with Pythons of pyenv that are not activated, and without pyenv's shims.
+
+    A shim of a Python that is not activated looks like that Python, but only prints an error.
+    """
+    root = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv"))
+    folders = os.environ["PATH"].split(os.pathsep)
+    folders = [f for f in folders if not (f.endswith("shims") and "pyenv" in f)]
+    return os.pathsep.join([*folders, *map(str, sorted(root.glob("versions/3.*/bin")))])
+
+
+def works(version):
+    """Return True if there is a Python of this version."""
+    found = shutil.which(f"python{version}")
+    return found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0
+
+
+os.environ["PATH"] = path_of_pythons()
+NEWEST = next(filter(works, reversed(PYTHONS)), PYTHONS[0])
+
+
+def install(session, *what):
+    """Install into the session's environment; with `--no-venv`, all is there."""
+    if not isinstance(session.virtualenv, nox.virtualenv.PassthroughEnv):
+        session.install(*what)
+
+
+def without_cuda(session):
+    """Return what the tests need on the CPU: CUDA's packages must not decide about versions."""
+    if session.posargs == ["quick"]:
+        return FOR_QUICK
+    no = r"numba-cuda|numpy|nvidia|pyright|ruff"
+    return ["--prefer-binary", *(name for name in EXTRAS["test"] if not re.match(no, name))]
+
+
+def check(session):
+    """Run the whole suite, the tests that were asked for, or the short selection."""
+    session.run("python", "-W", "error", "-c", "import fastopt; fastopt.show_config()")
+    if session.posargs != ["quick"]:
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    session.run("python", "-m", "pytest", "-o", "addopts=", "-q", "-rs", *QUICK)
+    if "numba-cuda" in session.run("python", "-m", "pip", "list", silent=True):
+        lane(session, "cuda_compile", "tests/cuda_compile/test_cubin.py")
+    else:
+        session.log("without numba-cuda: CUDA's compiler is not tested here")
+
+
+def lane(session, name, *tests):
+    """Run tests that need a process of their own."""
+    env = {"FASTOPT_LANE": name}
+    if name == "cuda_simulator":
+        env["NUMBA_ENABLE_CUDASIM"] = "1"
+    session.run("python", "-m", "pytest", "-o", "addopts=", "-q", "-rs", *tests, env=env)
+
+
+@nox.session
+def lint(session):
+    """Check style and format."""
+    install(session, "ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session):
+    """Check types."""
+    install(session, "-e", ".[test]", "nox")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS)
+def tests(session):
+    """Run the whole suite, CUDA's packages included."""
+    quick = ["-e", ".[cuda]", "nvidia-cuda-nvcc", *FOR_QUICK]
+    install(session, *(quick if session.posargs == ["quick"] else ["-e", ".[test]"]))
+    check(session)
+
+
+@nox.session(python=PYTHONS[0])
+def oldest(session):
+    """Run the suite with the lowest versions that pyproject.toml admits, on the CPU."""
+    lowest = [name.replace(">=", "==") for name in PROJECT["dependencies"]]
+    install(session, "-e", ".", *lowest, *without_cuda(session))
+    check(session)
+
+
+@nox.session(python=NEWEST)
+def cpu(session):
+    """Run the suite with the newest NumPy, SciPy and Numba, without CUDA's packages."""
+    install(session, "-e", ".", *without_cuda(session))
+    check(session)
+
+
+@nox.session(python=NEWEST)
+def newest(session):
+    """Run the suite with releases to come; a failure is said, but is not one of this session."""
+    try:
+        install(session, *without_cuda(session))
+        install(session, "--pre", "--upgrade", "-e", ".", "numba", "numpy", "scipy")
+        found = [
+            session.run(*VERSION_OF, name, silent=True) for name in ("numba", "numpy", "scipy")
+        ]
+        if not any(re.search("[a-z]", version) for version in found):
+            session.skip("there is none of Numba, NumPy or SciPy: see the session cpu")
+        check(session)
+    except nox.command.CommandFailed as error:
+        session.warn(f"ALLOWED TO FAIL: with releases to come, {error}")
+
+
+@nox.session
+def cuda(session):
+    """Run CUDA code in the simulator, and compile it for real GPUs."""
+    install(session, "-e", ".[test]")
+    for name in ("cuda_simulator", "cuda_compile"):
+        lane(session, name, f"tests/{name}")
+
+
+@nox.session
+def torch(session):
+    """Run PyTorch's tests: it brings other versions of CUDA's packages than numba-cuda does."""
+    what = ["-e", ".", TORCH, "pytest", "hypothesis"]
+    if session.posargs == ["quick"]:  # where a machine has no copy of it, it comes slowly
+        command = [shutil.which("python", path=session.bin), "-m", "pip", "install", "-q", *what]
+        try:
+            subprocess.run(command, check=True, timeout=240, stdin=subprocess.DEVNULL)
+        except subprocess.SubprocessError as error:
+            session.skip(f"PyTorch's tests did not run, since it was not installed: {error}")
+    else:
+        install(session, *what)
+    session.run("python", "-m", "pytest", "-o", "addopts=", "-q", "tests/test_torch.py")
+
+
+@nox.session
+def wheel(session):
+    """Build sdist and wheel, and run the README's quickstart from the wheel alone."""
+    session.install("build")
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--outdir", folder, str(ROOT))
+        (built,) = pathlib.Path(folder).glob("*.whl")
+        session.run("python", "-m", "venv", f"{folder}/empty")
+        inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+        python = str(pathlib.Path(folder, "empty", inside))
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        quickstart = re.search(r"## Quickstart\n\n```python\n(.*?)```", text, re.DOTALL)
+        pathlib.Path(folder, "quickstart.py").write_text(quickstart[1], encoding="utf-8")
+        session.chdir(folder)
+        for command in (["pip", "install", "-q", str(built)], ["pip", "check"]):
+            session.run(python, "-m", *command, external=True)
+        env = {"PYTHONPATH": None}
+        out = session.run(python, "quickstart.py", external=True, silent=True, env=env)
+        if "[2.5 1.3 0.5]" not in out:
+            session.error(f"the quickstart printed {out!r}")
+        session.log(out.strip())
+
+
+@nox.session
+def asv(session):
+    """Check that asv finds the benchmarks, and run a few of them once."""
+    install(session, "-e", ".[test]")
+    few = (
+        "^sweeps.TrackCall.*'rmsprop', 'float32'|^minimize.TrackCall.*'one iteration'"
+        "|^batch.TrackParameters.track_iteration[(]2[)]|^startup.TrackSeconds.*'import'"
+        "|^memory.TrackImport"
+    )
+    session.chdir("benchmarks")
+    session.run("asv", "machine", "--yes", silent=True)
+    session.run("asv", "check", "--python=same")
+    once = ["--quick", "--dry-run", "--show-stderr"]
+    session.run("asv", "run", "--python=same", *once, "--bench", few)
+
+
+@nox.session
+def pictures(session):
+    """Draw the pictures of the README anew, in examples/figures (about ten minutes)."""
+    install(session, "-e", ".[test]")
+    for name in PICTURES:
+        session.run("python", f"examples/{name}.py", "--output", "examples/figures")
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "benchmarks.quality", "--write", folder)
+        shutil.copy(pathlib.Path(folder, "profiles.png"), ROOT / "examples" / "figures")
