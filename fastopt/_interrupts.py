@@ -1,6 +1,6 @@
 """Ctrl-C kept away from code that must not be left halfway."""
 
-import _signal
+import _signal  # pyright: ignore[reportMissingImports]
 import os
 import threading
 import time
