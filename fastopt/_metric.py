@@ -4,11 +4,13 @@ The loops over elements are written for any number of workers: `each` gives a wo
 `total`, `most` and `anyone` bring together what all have found. A compiled loop is alone.
 """
 
+import math
+
 from fastopt._descent import clip, largest
 from fastopt._open import (
     BOUNDED,
     EPS,
-    FOURTH_ROOT_EPS,
+    HUGE,
     PADDED,
     ROOT_EPS,
     SIZE,
@@ -24,6 +26,8 @@ from fastopt._open import (
     total,
     update,
 )
+
+UNBENT = 1e-3  # of a slope: rounding changes it by more where it is nothing but noise
 
 
 def held(x, g, low, high):
@@ -41,7 +45,7 @@ def measure(x, g, w, scale, c, state, norm, low, high):
     for i in each(SIZE or x.size):
         _, d, s = update(g[i] * scale[i] * norm, load(state, i), c)
         store(state, i, s)
-        w[i] = scale[i] * scale[i] * norm / d
+        w[i] = scale[i] * (scale[i] * norm / d)
         if BOUNDED and held(x[i], g[i], low[i], high[i]):
             w[i] = 0.0
         if PADDED and i >= x.size:
@@ -66,7 +70,7 @@ def bend(g, p, w, pairs, along, kept):
             if not BOUNDED or w[i] > 0.0:
                 sy += s * y
                 sp += s * p[i]
-                yy += y * y * w[i]
+                yy += y * (y * w[i])
         sy, sp, yy = total(sy), total(sp), total(yy)
         inverse = 1.0 / sy if sy > 0.0 else 0.0
         if size == 0.0:
@@ -134,7 +138,7 @@ def accept(x, g, new, new_g, w, scale, pairs, kept):
         if k >= 0:
             pairs[k, i], pairs[k + 1, i] = s, y
         if w[i] > 0.0:
-            ss += s * s / w[i]
+            ss += s * (s / w[i])
         sy += s * y
         if s != 0.0:  # a fixed component may have no scale
             moved, shift = max(moved, abs(s)), max(shift, abs(s) / scale[i])
@@ -144,13 +148,13 @@ def accept(x, g, new, new_g, w, scale, pairs, kept):
     return total(ss), total(sy), most(moved), most(shift)
 
 
-def begin(x, g, f, w, scale, state, low, high):
+def begin(x, g, f, w, scale, state, again, low, high):
     """Scales and state of the rule at the first point, and the norm that frees it of f's units.
 
     The scales are the sizes of x's components. A zero takes the size at which it counts as much as
-    the steepest of the others or as f itself, within reason: neither above the largest of theirs or
-    the width of its bounds nor far below; an x of zeros has 1. What is tiny beside the others, and
-    hardly moves f, is as good as zero.
+    the steepest of the others or as f itself, but at most the largest of theirs and the width of
+    its bounds; an x of zeros has 1. What is tiny beside the others, and
+    hardly moves f, is as good as zero. Where the search begins `again` it has its scale already.
     """
     tiny, biggest, top = ROOT_EPS, largest(x), abs(f)
     if real(EPS * biggest * biggest) == 0.0:  # so is what would underflow below
@@ -162,8 +166,10 @@ def begin(x, g, f, w, scale, state, low, high):
         size = abs(x[i])
         if biggest == 0.0 or (size <= tiny * biggest and abs(g[i]) * size <= tiny * top):
             size = biggest if biggest > 0.0 else real(1.0)
-            if abs(g[i]) * size > top > 0.0:
-                size = real(max(top / abs(g[i]), tiny * biggest))
+            if again:
+                size = scale[i]
+            elif abs(g[i]) * size > top > 0.0:
+                size = max(real(top) / abs(g[i]), real(1.0 / HUGE))
             if BOUNDED and 0.0 < high[i] - low[i] < size:
                 size = high[i] - low[i]
         w[i] = scale[i] = size
@@ -178,10 +184,32 @@ def begin(x, g, f, w, scale, state, low, high):
     return norm
 
 
-def steep(x, g, f, scale, low, high):
-    """Whether f would change where x moves by its own size."""
+def steep(x, g, scale, low, high):
+    """Return the most that f would change where a component moves by its scale."""
     pull = 0.0
     for i in each(SIZE or g.size):
         if not BOUNDED or not held(x[i], g[i], low[i], high[i]):
             pull = max(pull, abs(g[i]) * scale[i])
-    return most(pull) > FOURTH_ROOT_EPS * abs(f)
+    return most(pull)
+
+
+def reach(x, g, f, p, scale, pairs, kept, low, high):
+    """Set p to a move of components that may be far off; return the slope of f along it.
+
+    A component that began at zero may have a unit far larger than its scale. Then f shows nothing
+    of a move by this scale, and the slope is no noise: the last move has hardly changed it. Such a
+    component moves so far that f should change visibly.
+    """
+    rows, slope = pairs.shape[0] // 2, 0.0
+    k = 2 * ((int(kept) - 1) % rows) + 1 if rows > 0 and kept > 0.0 else -1
+    for i in each(SIZE or g.size):
+        p[i] = real(0.0)
+        hidden = abs(g[i]) * scale[i] <= 16.0 * EPS * abs(f)
+        if hidden and g[i] != 0.0 and (k < 0 or abs(pairs[k, i]) < real(UNBENT) * abs(g[i])):
+            far = x[i] - real(ROOT_EPS * abs(f)) / g[i]
+            if BOUNDED:
+                far = clip(far, low[i], high[i])
+            if math.isfinite(far):
+                p[i] = far - x[i]
+        slope += g[i] * p[i]
+    return total(slope)

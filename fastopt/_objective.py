@@ -88,6 +88,7 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
     bindings = {
         "value": value,
         "gradient": gradient,
+        "EXACT": method not in derivatives.DIFFERENCES,
         "write": derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped,
         "propose": (_search if schedule is None else _textbook).propose,
         "judge": (_search if schedule is None else _textbook).judge,

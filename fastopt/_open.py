@@ -7,6 +7,7 @@ fun: Any = None  # the user's function
 jac: Any = None  # and gradient
 value: Any = None  # (shaped x, g, data) -> f; writes g too where fun gives both
 gradient: Any = None  # (x, shaped x, g, f, low, high, data) -> evaluations of fun it took
+EXACT = True  # whether the gradient is one, and no differences
 propose: Any = None  # of _textbook or of _search
 judge: Any = None
 seeded: Any = None  # (DUAL, x, scratch, first, SIZE) -> x as duals

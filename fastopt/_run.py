@@ -40,8 +40,10 @@ class Run(NamedTuple):
     step: float = FIRST  # Barzilai-Borwein step in the rule's metric
     slope: float = 0.0  # directional derivative of f along the direction
     fraction: float = 0.0  # of the direction that the next trial takes; 0: a new direction first
-    first_gnorm: float = INF
+    first_pull: float = INF  # most that f would change where a component moved by its scale
+    first_f: float = 0.0
     kept: float = 0.0  # pairs of moves and changes of the gradient, ever
+    reached: float = INF  # best f when last components were tried far beyond their scales
 
 
 class Limits(NamedTuple):

@@ -10,8 +10,18 @@ Martinez and Raydan (2000, SPG2), with the step of Barzilai and Borwein (1988).
 import math
 
 from fastopt._descent import copy, keep, measure_sizes, settle, steepness, still_within
-from fastopt._metric import accept, begin, direct, measure, steep, trial
-from fastopt._open import BOUNDED, EPS, EPS_2_3, HUGE, ROOT_EPS, coefficients, gradient
+from fastopt._metric import accept, begin, direct, measure, reach, steep, trial
+from fastopt._open import (
+    BOUNDED,
+    EPS,
+    EPS_2_3,
+    EXACT,
+    FOURTH_ROOT_EPS,
+    HUGE,
+    ROOT_EPS,
+    coefficients,
+    gradient,
+)
 from fastopt._run import FIRST, INF, Run
 from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUNNING, XTOL
 
@@ -19,28 +29,35 @@ ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
 MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
 PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
 SMALL = 1e-5  # of the first gradient: what rounding may leave of it
+GONE = 16.0  # roundings of the first f: what may be left of f where its minimum is zero
 
 
-def ending(sloping, gnorm, first_gnorm, jumps):
-    """The status where no decrease is left to find: at the floor of rounding, or misled.
+def ending(pull, f, first_pull, first_f, jumps):
+    """Return the status where no decrease is left to find: at the floor of rounding, or misled.
 
-    At the floor the gradient has fallen far, or f is level. Elsewhere the gradient is wrong, or the
-    function has noise or a kink, where it `jumps`.
+    At the floor the slope has fallen far, or f is level. Elsewhere the gradient is wrong, or the
+    function has noise or a kink, where it `jumps`. Differences in a narrow valley are wrong by far
+    more than is left of an exact slope: with them f must have fallen to nothing too.
     """
-    level = not (sloping or jumps)
-    return FTOL if level or gnorm <= max(SMALL, ROOT_EPS) * first_gnorm else NO_STEP
+    fallen = pull <= max(SMALL, ROOT_EPS) * first_pull
+    if pull <= FOURTH_ROOT_EPS * abs(f):
+        return FTOL if fallen or not jumps else NO_STEP
+    gone = EXACT or abs(f) <= GONE * EPS * abs(first_f)
+    return FTOL if fallen and gone else NO_STEP
 
 
 def propose(run, moving, still, state, limits, options, schedule):
     """The next point to evaluate the objective at, on the present direction or on a new one."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_gnorm, kept = run[19:22]
+    fraction, first_pull, first_f, kept, reached = run[19:24]
     x, g, p, w, _, new = moving
     low, high, _, _, _, scale, pairs, along = still
     if nfev > 0.0 and fraction == 0.0:
         if norm == 0.0:
-            norm = begin(x, g, f, w, scale, state, low, high)
+            norm = begin(x, g, f, w, scale, state, first_pull < INF, low, high)
+            if first_pull == INF:
+                first_pull, first_f = 1.0 / norm, f
         c, carry = coefficients(options, 1.0, INF, carry)
         measure(x, g, w, scale, c, state, norm, low, high)
         slope = direct(x, g, p, w, pairs, along, kept, step, low, high)
@@ -48,15 +65,15 @@ def propose(run, moving, still, state, limits, options, schedule):
     moved = 1.0 if trial(x, p, fraction, new, low, high) else 0.0
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_gnorm, kept)
+    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached)
 
 
 def judge(run, f_new, moving, still, shaped, limits, data):
     """What follows from the value at the proposed point: a step, a shorter trial, or the end."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_gnorm, kept = run[19:22]
-    x, g, _, w, new_g, new = moving
+    fraction, first_pull, first_f, kept, reached = run[19:24]
+    x, g, p, w, new_g, new = moving
     low, high, best_x, best_g, best_f, scale, pairs, _ = still
     asked = limits.ftol > EPS_2_3
     first, stuck, jumps = nfev == 0.0, False, False
@@ -78,7 +95,7 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         ss, sy, change, shift = accept(x, g, new, new_g, w, scale, pairs, kept)
         f, gnorm = f_new, gnorm_new
         if first:
-            reference, mark, first_gnorm = f, f, gnorm
+            reference = mark = f
         else:
             nit += 1.0
             step = ss / sy if sy > 0.0 else 4.0 * step
@@ -127,19 +144,26 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         copy(best_g, g)
         f = reference = best_f[0]
         gnorm, weight, stalled, fraction = least, 1.0, 0.0, 0.0
-        norm, step, kept = 0.0, FIRST, 0.0
-        sloping = steep(x, g, f, scale, low, high)
+        norm, step, pairs_kept, kept = 0.0, FIRST, kept, 0.0
+        pull = steep(x, g, scale, low, high)
+        sloping = pull > FOURTH_ROOT_EPS * abs(f)
+        fell = reached == INF or lowest < reached - slack
         if (left and lowest < returned - slack) or (sloping and returned == INF):
             status = RUNNING
         elif gnorm <= limits.gtol:
             status = GTOL
         elif stuck or not asked:
-            status = ending(sloping, gnorm, first_gnorm, jumps)
+            status = ending(pull, f, first_pull, first_f, jumps)
         else:
             status = FTOL
         returned = lowest
+        if status == FTOL and fell and not asked:
+            slope = reach(x, g, f, p, scale, pairs, pairs_kept, low, high)
+            reached = lowest
+            if slope < 0.0:
+                status, fraction = RUNNING, 1.0
     if status == RUNNING and nfev >= limits.maxfev:
         status = MAXFEV
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_gnorm, kept)
+    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached)

@@ -81,3 +81,4 @@ METHODS = {
     "autodiff": (dual_value, dual_gradient, None),
     "cs": (value_alone, complex_step, 4 / 3),
 }
+DIFFERENCES = "2-point", "3-point"  # methods whose gradients are no better than f's digits allow

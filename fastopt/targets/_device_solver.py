@@ -124,6 +124,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         "judge": objective.loop.judge,
         "value": value,
         "gradient": gradient,
+        "EXACT": objective.method not in derivatives.DIFFERENCES,
         "write": write,
         "cuda": target.cuda,
         "scratch": nothing,

@@ -166,7 +166,8 @@ def solve_near(held):
         record[i] = run[i]
 
 
-_LOOP = "propose", "judge", "rate", "schedule_function"  # what a loop needs of an objective
+# What a loop needs of an objective.
+_LOOP = "propose", "judge", "rate", "schedule_function", "EXACT"
 _ASKED = {"value": _evaluate.ask_value, "gradient": _evaluate.ask_gradient}
 _HELPERS = (
     _descent.largest,
