@@ -73,3 +73,44 @@ def test_programs_find_an_expression_that_is_lost(monkeypatch):
     except Exception as error:  # what is read may be of any size
         found = f"value: {error}"
     assert "value" in found
+
+
+def summed_first(x, t, y):
+    s = 0.0
+    for i in range(2):
+        s += x[i] * x[0]
+    return np.sum((s * t - y) ** 2)
+
+
+def in_loops(x, t, y):
+    s = 0.0
+    for i in range(2):
+        s += x[i] * x[0]
+        for _ in range(2):
+            r = s * t
+            s = s + r[0] * 0.1
+    b = s * t
+    b[0] = x[1]
+    return np.sum((math.sin(s) * t - y) ** 2) + np.sum(b[::-1] * t)
+
+
+@pytest.mark.parametrize("fun", [summed_first, in_loops])
+def test_a_number_that_begins_as_zero_times_data(fun):
+    x, args = np.array([1.0, 0.5]), (np.array([1.0, 2.0]), np.ones(2))
+    with programs.quick():
+        f, g = fastopt.value_and_grad(fun, size=2)(x, *args)
+    assert f == pytest.approx(fun(x, *args), rel=1e-14)
+    assert g == pytest.approx(programs.differences(fun, x, args), rel=1e-9)
+
+
+def data_or_not(x, t):
+    a = t[::2]
+    if x[0] > 0.0:
+        a = (x * t)[::2]
+    return np.sum(a * a)
+
+
+def test_one_name_for_data_and_for_what_depends_on_x():
+    slope = fastopt.value_and_grad(data_or_not, size=2)
+    with programs.quick(), pytest.raises(Exception, match="the same name is an array of plain num"):
+        slope(np.ones(2), np.ones(2))
