@@ -6,6 +6,7 @@ A program mixes what people write: array expressions with comparisons and masks,
 that are written in place, scratch arrays, loops, branches, helpers that write to their arguments,
 closures, tuples, matrices. Its value is Python's, and Numba's to the last bits. Its gradient is
 that of differences in extended precision or, where these disagree, of the complex step.
+Most are compiled once, without optimisation; one in twenty through the public function.
 """
 
 import contextlib
