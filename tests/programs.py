@@ -6,8 +6,12 @@ A program mixes what people write: array expressions with comparisons and masks,
 that are written in place, scratch arrays, loops, branches, helpers that write to their arguments,
 closures, tuples, matrices. Its value is Python's, and Numba's to the last bits. Its gradient is
 that of differences in extended precision or, where these disagree, of the complex step.
+Most are compiled once, without optimisation; one in twenty through the public function.
 """
 
+import contextlib
+import functools
+import inspect
 import math
 import random
 import sys
@@ -17,8 +21,15 @@ import warnings
 import numba
 import numpy as np
 from derivative_cases import complex_step, jit
+from numba.core import config
 
 import fastopt
+from fastopt import _compile
+from fastopt._link import link
+from fastopt.derivatives import _duals, _names, _standalone
+
+HIDDEN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+UNCOMPILED = ("shifter", "fun")
 
 HELPERS = """
 def bump(a, s):
@@ -281,11 +292,17 @@ def program(seed):
     """A plain function, its source, and its arguments."""
     writer = Writer(seed)
     text, n = writer.text(), writer.n
-    scope = {"__name__": "a_program", "np": np, "math": math}
-    exec(compile(text, f"<program {seed}>", "exec"), scope)
+    fun = defined(text, {"np": np, "math": math})
     numbers = np.random.default_rng(seed)
     x = numbers.normal(size=n if writer.flat else (2, n // 2))
-    return scope["fun"], text, x, (numbers.normal(size=n), numbers.normal(size=(n, n)) * 0.4)
+    return fun, text, x, (numbers.normal(size=n), numbers.normal(size=(n, n)) * 0.4)
+
+
+def defined(text, scope):
+    """The function `fun` of a text."""
+    scope["__name__"] = "a_program"
+    exec(compile(text, "<program>", "exec"), scope)
+    return scope["fun"]
 
 
 def differences(fun, x, args):
@@ -308,35 +325,112 @@ def near(a, b, tolerance):
     return bool(np.all(np.abs(a - b) <= tolerance * scale))
 
 
-def check(seed):
-    """What is wrong with one program: '' for nothing, 'skipped', or a sentence."""
+@contextlib.contextmanager
+def quick():
+    """Compile without optimisation: what a program shows is decided before LLVM sees it."""
+    names = "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE"
+    before = [getattr(config, name) for name in names]
+    config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE = type(config.OPT)(0), 0, 0
+    try:
+        yield
+    finally:
+        for name, value in zip(names, before, strict=True):
+            setattr(config, name, value)
+
+
+@functools.cache
+def helpers():
+    """The helpers, each compiled once for all programs."""
+    scope = {"np": np, "math": math}
+    defined(HELPERS + "\ndef fun():\n    pass\n", scope)
+    plain = {k: v for k, v in scope.items() if inspect.isfunction(v) and k not in UNCOMPILED}
+    return {**scope, **{k: numba.njit(**HIDDEN)(v) for k, v in plain.items()}}
+
+
+@functools.cache
+def derived_helper(original, _dual):
+    """A helper over functions of duals; `link` fills in its globals."""
+    return []
+
+
+def door(compiled, dual):
+    """Value and gradient of a compiled function by one compilation, and those of new helpers."""
+
+    def helper(new, original):
+        made = derived_helper(original, dual)
+        if not made:
+            made.append(_compile._again(new, original))
+        return made[0]
+
+    how = {"top": _compile._again, "follow": _compile.is_compiled}
+    user = link(compiled, {}, helper, replace=_names.meanings(dual, dual.fast), **how)
+    bindings = {**_duals.SEEDS, "fun": user, "DUAL": dual, "CHUNK": dual.size, "SIZE": 0}
+    top = numba.njit(**_compile.COUNTED, no_cfunc_wrapper=True)
+    evaluate = link(
+        _standalone.evaluate, bindings, _compile.inline_counted, top=lambda new, _: top(new)
+    )
+    return lambda x, *args: evaluate(x, args)
+
+
+def check(seed, full=False):
+    """What is wrong with one program: '' for nothing, 'skipped', or a sentence.
+
+    It is quick unless `full`, which is through the public function, optimised.
+    """
     fun, text, x, args = program(seed)
-    single = seed % 7 == 0
     with np.errstate(all="ignore"):
         plain = float(fun(x.copy(), *args))
         if not math.isfinite(plain) or abs(plain) > 1e8:
             return "skipped", text
         wanted = differences(fun, x, args)
-    compiled = jit(fun)
-    own = compiled(x.copy(), *args)
-    fast = seed % 2 == 0
-    f, g = fastopt.value_and_grad(compiled, size=x.size, fast_math_functions=fast)(x, *args)
-    if not near(f, plain, 1e-12):
-        return f"the value is {f}, Python's {plain}, Numba's {own}", text
-    if near(own, plain, 1e-12) and not near(f, own, 1e-13):
-        return f"the value is {f}, Numba's {own}", text
+    if full:
+        compiled = jit(fun)
+        fast = seed % 2 == 0
+        derived = fastopt.value_and_grad(compiled, size=x.size, fast_math_functions=fast)
+        found = compared(fun, compiled, derived, x, args, plain, wanted)
+    else:
+        with quick():
+            compiled = numba.njit(no_cfunc_wrapper=True)(
+                defined(text[len(HELPERS) :], helpers().copy())
+            )
+            derived = door(compiled, _duals.of(numba.float64, 4, True))
+            found = compared(fun, compiled, derived, x, args, plain, wanted)
+    return found, text
+
+
+def compared(fun, compiled, derived, x, args, plain, wanted):
+    """What is wrong with value or gradient."""
+    try:
+        f, g = derived(x, *args)
+    except (numba.core.errors.NumbaError, TypeError) as error:
+        try:
+            compiled(x.copy(), *args)
+        except numba.core.errors.NumbaError:
+            return "skipped"  # not a program that Numba compiles
+        return f"cannot be differentiated: {error}"
+    if not near(f, plain, 1e-13):
+        # Numba's own differs in how sums are added up and in functions.
+        own = compiled(x.copy(), *args)
+        if not near(f, plain, 1e-12) or (near(own, plain, 1e-12) and not near(f, own, 1e-13)):
+            return f"the value is {f}, Python's {plain}, Numba's {own}"
     if not near(g, wanted, 1e-7):
         # The point may be at a kink, or differences may be too coarse.
         wanted = complex_step(fun, x, args)
         if not near(g, wanted, 1e-9):
-            return f"the gradient is {g}, not {wanted}", text
-    if single and x.size < 9:
+            return f"the gradient is {g}, not {wanted}"
+    if x.size == 6:
         few = [a.astype(np.float32) for a in (x, *args)]
-        value = float(compiled(few[0].copy(), *few[1:]))
-        f, g = fastopt.value_and_grad(compiled, size=x.size)(*few)
+        try:
+            value = float(compiled(few[0].copy(), *few[1:]))
+        except numba.core.errors.NumbaError:  # Numba has no product of two precisions
+            return ""
+        with quick():
+            f, g = door(compiled, _duals.of(numba.float32, 4, True))(*few)
         if near(value, plain, 1e-4) and not near(float(f), value, 1e-4):
-            return f"in float32 the value is {f}, Numba's {value}", text
-    return "", text
+            return f"in float32 the value is {f}, Numba's {value}"
+        if near(value, plain, 1e-4) and g.dtype != np.float32:
+            return f"in float32 the gradient has {g.dtype}"
+    return ""
 
 
 def main(count, seed):
@@ -344,7 +438,7 @@ def main(count, seed):
     done = dict.fromkeys(("right", "wrong", "refused", "skipped"), 0)
     for k in range(seed, seed + count):
         try:
-            found, text = check(k)
+            found, text = check(k, full=k % 20 == 0)
         except (numba.core.errors.NumbaError, TypeError, ValueError, ZeroDivisionError) as error:
             found, text = str(error), program(k)[1]
         refused = "cannot be differentiated" in found

@@ -66,6 +66,9 @@ class DualArray(types.Array):
         )
 
     def unify(self, typingctx, other):
+        # The type of `s * data` changes while types are inferred: s begins as a plain 0.0.
+        if type(other) is types.Array and not _is_complex(other.dtype):
+            other = self.copy(ndim=other.ndim, layout=other.layout, readonly=not other.mutable)
         plain = super().unify(typingctx, other)
         return plain and self.copy(layout=plain.layout, readonly=not plain.mutable)
 
@@ -139,6 +142,17 @@ def split(context, builder, kind, source, value):
 def from_number(context, builder, source, kind, value):
     """A constant: all partials are zero."""
     return pack(context, builder, kind, *split(context, builder, kind, source, value))
+
+
+@lower_cast(types.Array, DualArray)
+def from_array(context, builder, source, kind, value):
+    """An array of duals of another layout; one of numbers would have to be copied."""
+    if not isinstance(source, DualArray):
+        raise TypingError(
+            "a number that depends on x is in an array in one place, in another the same name is "
+            "an array of plain numbers; begin with one that depends on x, as `data + 0.0 * x[0]`"
+        )
+    return value
 
 
 def new_array(context, builder, kind, shape):

@@ -79,6 +79,12 @@ def _original(template, function, kinds):
     return found and found.return_type
 
 
+def _clipped(x, low, high):
+    """Compute `numpy.clip` of numbers."""
+    above = low if x < low else x
+    return high if above > high else above
+
+
 def _make(original, rule, fast):
     """Our ufunc for a function of math or NumPy; without a rule it is a step."""
     arity = rule.__code__.co_argcount - 1 if rule else getattr(original, "nin", 1)
@@ -90,8 +96,9 @@ def _make(original, rule, fast):
     def element(self, kinds):
         dual = dual_in(kinds)
         if dual is None:
-            own = _emit.floats_of(self.context, kinds) if original is np.clip else None
-            return own or _original(self, original, kinds)
+            if original is np.clip:  # Numba has it of arrays only
+                return self.context.unify_types(*kinds)
+            return _original(self, original, kinds)
         if not accepts(kinds):
             return None
         return dual if rule else _original(self, original, [dual.real] * len(kinds))
@@ -99,9 +106,15 @@ def _make(original, rule, fast):
     def lower(context, builder, sig, args):
         if dual_in(sig.args) is not None:
             return chosen(context, builder, sig, args)
-        function = (fast and _emit.fast(context, name, sig.return_type)) or original
+        if original is np.clip:
+            return context.compile_internal(builder, _clipped, sig, args)
+        own, kinds = fast and _emit.fast(context, name, sig.return_type), sig.args
+        if own:  # it is for floats: whole numbers and truth values become such
+            pairs = zip(args, kinds, strict=True)
+            args = [context.cast(builder, v, kind, sig.return_type) for v, kind in pairs]
+            kinds = [sig.return_type] * len(args)
         real = sig.args[0] if sig.return_type == types.boolean else sig.return_type
-        kind, value = _emit.of_numbers(context, builder, function, text, real, sig.args, args)
+        kind, value = _emit.of_numbers(context, builder, own or original, text, real, kinds, args)
         return context.cast(builder, value, kind, sig.return_type)
 
     return _ufunc(original.__name__, arity, element, lower)
