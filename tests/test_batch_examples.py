@@ -202,9 +202,16 @@ def test_pixels_are_at_the_maximum_of_the_likelihood():
     ],
 )
 def test_example_draws_its_pictures(script, arguments, pictures, said, tmp_path):
-    env = {**os.environ, "MPLBACKEND": "Agg"}
-    command = [sys.executable, str(EXAMPLES / script), *arguments, "--output", str(tmp_path)]
+    """By the name of the module, under which the tests above have compiled its functions."""
+    env = {
+        **os.environ,
+        "MPLBACKEND": "Agg",
+        "PYTHONPATH": os.pathsep.join([str(EXAMPLES), *sys.path]),
+    }
+    start = f"import {script.removesuffix('.py')} as example; example.main()"
+    command = [sys.executable, "-c", start, *arguments, "--output", str(tmp_path)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (EXAMPLES / script).read_text().endswith('if __name__ == "__main__":\n    main()\n')
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
     for picture in pictures:
