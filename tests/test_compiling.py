@@ -43,11 +43,7 @@ def test_garbage_collection_is_as_before_when_code_is_compiled(monkeypatch):
 
 
 def test_uses_are_counted_once_a_function_at_most(monkeypatch):
-<<<<<<< HEAD
     """The count goes through all of a function; once a block, it was a fifth of compile time."""
-=======
-    """Counting goes through all of a function: once a block, it was a fifth of compile time."""
->>>>>>> house
     counted = []
     original = _order.uses_of
 
