@@ -27,7 +27,7 @@ class Problem:
         count = 4 + 2 * (box is not None) + 5 * auto + sum(uses)
         wide = width(n)
         self.arrays = block = apart((pairs + count) * wide, dtype).reshape(pairs + count, wide)
-        rows = (row[:n] for row in block[pairs:])
+        rows = iter(block[pairs:, :n])
         x, g, best_x, best_g = (next(rows) for _ in range(4))
         x[:] = best_x[:] = x0.reshape(-1)
         best_g[:] = math.nan

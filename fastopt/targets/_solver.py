@@ -26,7 +26,8 @@ class Solver:
     given: Any = ()  # what the compiled code is called with, once there is any
 
     def __init__(self, loop, evaluate, problem):
-        self.until, self.calls = apart(2, float), apart(WORDS, np.int64)
+        words = apart(WORDS + 2, np.int64)
+        self.calls, self.until = words[:WORDS], words[WORDS:].view(float)
         limits, options, schedule, data = problem.fixed
         self.own = problem.record, problem.moving, problem.still, problem.state
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
@@ -43,7 +44,7 @@ class Solver:
         kinds = types.intp, pointer, pointer, types.float64, self.kind
         self.calls[CODE] = address(self.evaluate, *kinds)
         self.code = address(self.loop, self.block.kind)
-        slot = place_of(self.calls) + DATA * self.calls.itemsize
+        slot = place_of(self.calls) + 8 * DATA
         self.given = self.code, self.block.address, slot, self.data
 
     def __call__(self, until):
