@@ -43,7 +43,11 @@ def _check_schedule(objective):
 def require_complex(fun, x, args):
     """Raise where a compiled `fun` of complex x is real: Numba would take 0 for its derivative."""
     z = np.empty(x.shape, np.result_type(x.dtype, np.complex64))
-    problem = _wrong("fun", _compiled(fun, "fun", _signature(z, args)), "cs", x.ndim)
+    try:
+        kind = _compiled(fun, "fun", _signature(z, args))
+    except TypeError as error:
+        raise TypeError(f"jac='cs' calls fun with a complex x: {error}") from None
+    problem = _wrong("fun", kind, "cs", x.ndim)
     if problem:
         raise TypeError(problem)
 

@@ -80,7 +80,10 @@ def kind_and_size(value):
 
 def _kind_and_size(value):
     context: Any = cpu_target.target_context
-    kind = typeof(value)
+    try:
+        kind = typeof(value)
+    except ValueError as error:  # as a dispatcher says it
+        raise TypingError(str(error)) from None
     return Held(kind), context.get_abi_sizeof(context.get_value_type(kind))
 
 

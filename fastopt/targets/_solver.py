@@ -32,7 +32,6 @@ class Solver:
         self.own = problem.record, problem.moving, problem.still, problem.state
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
         self.data = data, problem.shaped, *problem.still[:2]
-        self.kind, self.size = kind_and_size(self.data)
         self.real = problem.x.dtype.char
         separate = problem.objective.bindings["gradient"] is not derivatives.already
         self.calls[SEPARATE] = separate
@@ -40,6 +39,7 @@ class Solver:
 
     def compile(self):
         """Compile what is not compiled yet, or load it."""
+        self.kind, self.size = kind_and_size(self.data)
         pointer = POINTERS[self.real]
         kinds = types.intp, pointer, pointer, types.float64, self.kind
         self.calls[CODE] = address(self.evaluate, *kinds)
