@@ -228,9 +228,9 @@ def steps(x):
 REFUSED = {
     solved: ("np.linalg.solve(MATRIX, x)", "the derivative of solve is not known"),
     nested: ("np.linalg.det(v.reshape(1, 1))", "the derivative of det is not known"),
-    stored: ("box[0] = x[0]", "the derivative of setitem is not known"),
-    bits: ("x.view(np.float64)", "attribute 'view'"),
-    raw: ("np.frombuffer(x)", "'frombuffer'"),
+    stored: ("box[0] = x[0]", "an array of plain numbers cannot take numbers that depend on x"),
+    bits: ("x.view(np.float64)", "have no 'view'"),
+    raw: ("np.frombuffer(x)", "numpy.frombuffer"),
     kept: ("items.append(x[0])", "append"),
     phase: ("complex(x[0], x[1])", "the derivative of complex is not known"),
     steps: ("", "its result does not depend on x, or only in steps"),

@@ -109,8 +109,8 @@ REFUSED = {
     cube: (MATRIX.reshape(2, 3, 2), "sums along an axis are known for vectors and matrices only"),
     spectral: (MATRIX, "norms of matrices are known without ord only"),
     stacked: (MATRIX.reshape(2, 3, 2), "concatenate is known for vectors or matrices only"),
-    strided: (VECTOR, "'as_strided'"),
-    scalar: (VECTOR, "'isscalar'"),
+    strided: (VECTOR, "as_strided"),
+    scalar: (VECTOR, "numpy.isscalar"),
     in_python: (VECTOR, "a number that depends on x cannot be given to Python code"),
     shown: (VECTOR, "a number that depends on x cannot be given to Python code"),
 }

@@ -10,7 +10,7 @@ from problems.objectives import with_gradient
 
 import fastopt
 from fastopt import _inputs, _objective, _options, _problem
-from fastopt._run import Run
+from fastopt._run import FEW, Run
 from fastopt._status import RUNNING
 from fastopt.targets import cpu
 
@@ -31,15 +31,7 @@ def problem(compiled, options, method="rmsprop"):
 
 def advance(problem, nfev):
     until = math.inf, problem.record[Run._fields.index("nfev")] + nfev
-    problem.solve(
-        problem.record,
-        problem.moving,
-        problem.still,
-        problem.shaped,
-        problem.state,
-        *problem.fixed,
-        until,
-    )
+    problem.call(until)
     return Run(*problem.record.tolist())
 
 
@@ -109,8 +101,8 @@ def test_units_of_x_do_not_matter(method):
 
 
 def test_small_and_large_problems_agree():
-    """Nine parameters take the general loop, eight the one in registers: one text, one result."""
-    assert cpu.UNROLL == 8
+    """Nine parameters take the general loop, few the one in registers: one text, one result."""
+    assert FEW[-1] == 8
     weights = np.arange(1.0, 10.0)
 
     @numba.njit
@@ -122,7 +114,7 @@ def test_small_and_large_problems_agree():
             g[i] = 2.0 * w[i] * (x[i] - 1.0)
         return f, g
 
-    for n in (8, 9):
+    for n in range(1, 10):
         w = weights[:n].copy()
         res = fastopt.minimize(bowl, np.zeros(n), args=(w,), jac=True)
         plain = fastopt.minimize(bowl.py_func, np.zeros(n), args=(w,), jac=True)

@@ -10,7 +10,7 @@ from numba import types
 from numba.core.errors import NumbaError
 
 from fastopt.derivatives._dual import Dual, DualArray
-from fastopt.derivatives._reasons import is_of_compiling, reason  # noqa: F401
+from fastopt.derivatives._reasons import is_of_compiling, lacks_derivative, reason  # noqa: F401
 
 
 def explain(error, objective, x):
@@ -195,7 +195,7 @@ def _why(error, fun, dual, ndim, kinds):
     try:
         _result(fun, (types.Array(dual.real, ndim, "C"), *kinds))
     except Exception as own:
-        if "_refused" not in str(own):
+        if "_refused" not in str(own) and not lacks_derivative(str(own)):
             return _uncompiled(own, fun)
     return (
         f"{reason(error, fun, derivative=True)}. Write it in terms of operators and functions of "

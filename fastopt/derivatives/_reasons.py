@@ -10,7 +10,9 @@ import types
 from typing import Any
 
 import numpy as np
+from numba.core import types as numba_types
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
 
 _SIGNS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
@@ -28,6 +30,10 @@ _OPCODES = {
     "SETUP_ANNOTATIONS": "annotations of variables",
 }
 _OF_ARRAYS = set("sum mean dot prod max min amax amin var std cumsum median trapezoid".split())
+MISSING = (
+    r"module '([\w.]+)' has no attribute '(\w+)'"
+    r"|Unknown attribute '(\w+)' of (?:type Module\(<module '([\w.]+)'|[^\n]*)"
+)
 _FRAMES = ("numba.core.", "numba.np.", "numba.cpython.", "llvmlite.")
 
 
@@ -129,11 +135,7 @@ def _what(text, functions, derivative):
     undefined = re.search(r"name '(\w+)' is not defined", text)
     if undefined:
         return f"the name {undefined[1]!r} is not defined", undefined[1]
-    missing = re.search(
-        r"module '([\w.]+)' has no attribute '(\w+)'"
-        r"|Unknown attribute '(\w+)' of (?:type Module\(<module '([\w.]+)'|[^\n]*)",
-        text,
-    )
+    missing = re.search(MISSING, text)
     if missing:
         return _missing(missing[1] or missing[4], missing[2] or missing[3], derivative)
     return _call(text, derivative) or _construct(text), None
@@ -168,6 +170,22 @@ def _is_readable(value):
     return value is None or isinstance(value, plain) or hasattr(value, "_numba_type_")
 
 
+def lacks_derivative(text):
+    """Return True where an error is about a function that Numba knows, and derivatives do not."""
+    missing = re.search(MISSING, text)
+    return bool(missing) and _is_known(missing[1] or missing[4], missing[2] or missing[3])
+
+
+def _is_known(module, name):
+    """Return True if Numba knows a function of a module."""
+    theirs = sys.modules.get((module or "").removeprefix("fastopt."))
+    if theirs is None or not hasattr(theirs, name):
+        return False
+    context: Any = cpu_target.typing_context
+    context.refresh()
+    return context.resolve_getattr(numba_types.Module(theirs), name) is not None
+
+
 def _missing(module, name, derivative):
     """What is wrong with an attribute that is not known."""
     if module is None:
@@ -175,6 +193,8 @@ def _missing(module, name, derivative):
         return f"{whose} have no {name!r} in compiled code", name
     module = module.removeprefix("fastopt.")
     theirs: Any = sys.modules.get(module)
+    if _is_known(module, name):
+        return f"the derivative of {module}.{name} is not known", name
     if hasattr(theirs, name):
         return f"Numba does not know {module}.{name}", name
     close = difflib.get_close_matches(name, dir(theirs), 1)

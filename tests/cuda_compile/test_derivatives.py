@@ -30,10 +30,9 @@ ANGLES = [r"cvt\.rn\.f64\.s64", r"mul\.f64 .*0d3BF921FB54442D19", r"cvt\.rn\.f32
 # and numba-cuda rounds to an integer by way of float64.
 ROUND = [r"cvt\.f64\.f32", r"cvt\.rni\.s64\.f64"]
 CONSTANTS = dict.fromkeys(("ackley", "griewank", "levy", "elementary", "fibonacci"), ANGLES)
-# It raises integers to powers so, too; and np.std divides by a number of elements.
-POWER = [r"cvt\.rn\.f64\.s64", r"cvt\.rzi\.s64\.f64"]
+# And np.std divides by a number of elements.
 COUNT = [r"mov\.f64", r"cvt\.f64\.f32", r"cvt\.rn\.f64\.s64", r"div\.rn\.f64", r"cvt\.rn\.f32\.f64"]
-CONSTANTS |= {"special": ANGLES, "roundings": ROUND, "roots": ANGLES, "series": POWER}
+CONSTANTS |= {"special": ANGLES, "roundings": ROUND, "roots": ANGLES}
 CONSTANTS |= {"constant": COUNT}
 ERRORS = (NumbaError, NotImplementedError)  # what Numba raises where it cannot compile
 gradient = None  # bound below
