@@ -100,6 +100,32 @@ def test_units_of_x_do_not_matter(method):
     assert scaled.nfev == plain.nfev
 
 
+@pytest.mark.parametrize("options", [{}, {"learning_rate": 0.01, "maxiter": 50, "xtol": 1e-30}])
+@pytest.mark.parametrize("n", [1, 5])
+def test_what_lies_beyond_the_last_parameter_stays_zero(n, options):
+    """Loops for a few more parameters than there are, with a rule that divides zero by zero."""
+
+    @numba.njit
+    def bowl(x):
+        return np.sum((x - 1.0) ** 2)
+
+    rule = _options.find_rule("rmsprop")
+    x0 = np.zeros(n)
+    chosen = _options.parse(rule, {**options, "eps": 0.0}, None, x0.dtype)
+    objective = _objective.build(bowl, None, (), chosen, x0)
+    whole = _problem.Problem(rule, x0, None, chosen, objective, cpu)
+    res = whole.run(None)
+    assert res.status >= 0
+    wide = whole.arrays.shape[1]
+    assert wide > n
+    for row in (*whole.moving, *whole.still[:4]):
+        start = (
+            row.__array_interface__["data"][0] - whole.arrays.__array_interface__["data"][0]
+        ) // 8
+        beyond = whole.arrays.reshape(-1)[start + n : start + wide]
+        np.testing.assert_array_equal(beyond, np.zeros(wide - n))
+
+
 def test_small_and_large_problems_agree():
     """Nine parameters take the general loop, few the one in registers: one text, one result."""
     assert FEW[-1] == 8

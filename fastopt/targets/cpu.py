@@ -182,6 +182,7 @@ _HELPERS = (
     _metric.trial,
     _metric.accept,
     _metric.begin,
+    _metric.reach,
     _metric.steep,
 )
 
