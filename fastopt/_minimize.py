@@ -3,7 +3,17 @@
 import warnings
 from typing import Any
 
-from fastopt import _arguments, _checkpoint, _dispatch, _keywords, _objective, _options, _tables
+from fastopt import (
+    _arguments,
+    _checkpoint,
+    _compile,
+    _dispatch,
+    _keywords,
+    _objective,
+    _options,
+    _spare,
+    _tables,
+)
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
 
@@ -122,7 +132,12 @@ def minimize(
     if chosen.checkpoint:
         decisive = "minimize", rule, fun, jac, x0, box, (), args, chosen, _tables.tables(chosen, {})
         checkpoint = _checkpoint.Checkpoint(chosen.checkpoint, _checkpoint.problem_of(*decisive))
-    problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+    if _compile.is_compiled(fun):
+        args = _arguments.ready(args)
+    kind = _spare.kind_of(fun, jac, args, rule, x0, box, chosen, target)
+    problem = _spare.taken(kind, x0, box, args)
+    if problem is None:
+        problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
     if problem.objective.compiled:
         args = problem.objective.data[0]  # as compiled code reads them
         _objective.check_indices(fun, problem.objective, x0, args)
@@ -130,7 +145,9 @@ def minimize(
         problem.before = _objective.check_complex_step(fun, args, x0, box)
     if checkpoint:
         problem.keep(checkpoint)
-    return problem.run(callback_of(callback))
+    result = problem.run(callback_of(callback))
+    _spare.keep(kind, problem, result.status)
+    return result
 
 
 def compiled_problem(fun, jac, args, rule, x0, box, chosen, target):
