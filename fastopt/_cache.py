@@ -18,6 +18,8 @@ import numba
 import numpy as np
 from numba.core import config, serialize
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
+from numba.cpython import hashing  # noqa: F401  (code with dicts or strings finds its symbols)
 
 from fastopt import _kinds
 from fastopt._folder import Folder, cache_home
@@ -88,7 +90,7 @@ class DiskCache:
             blob = directory.read(name)
             if hashlib.sha256(blob[32:]).digest() != blob[:32]:
                 return None
-            context.refresh()
+            self._prepare(context)
             return self._unpacked(context, serialize.loads(blob[32:]))
         except Exception:  # whatever a stale or damaged file raises, it is a miss
             return None
@@ -108,6 +110,14 @@ class DiskCache:
             directory.prune(_SUFFIX, _KEEP)
         except OSError:  # a full disk, say: the compiled code is in memory all the same
             return
+
+    def _prepare(self, context):
+        """Make what compiled code calls known.
+
+        `context.refresh()` also reads all that Numba can compile, which takes 0.1 s and which
+        Numba does itself before it compiles.
+        """
+        rtsys.initialize(context)
 
     def _lasts(self, result):
         """Whether the code holds no addresses of this process."""
@@ -142,6 +152,9 @@ class KernelCache(DiskCache):
     def __init__(self, digest, rebuild):
         super().__init__(digest)
         self.rebuild = rebuild
+
+    def _prepare(self, context):
+        context.refresh()
 
     def _lasts(self, result):
         return True

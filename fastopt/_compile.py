@@ -35,6 +35,7 @@ SEPARATE: dict[str, Any] = {
 # Thresholds of garbage collection while code is compiled. That makes a million objects, most of
 # which live on: with Python's own thresholds a sixth of the time went into looking through them.
 RARELY = 100_000, 20, 100
+_BACKWARD = {code for name, code in dis.opmap.items() if "JUMP_BACKWARD" in name}  # of loops
 _DERIVATIVES = __name__.partition(".")[0] + ".derivatives"
 _compiled: dict = {}  # digest -> what was compiled, and what must stay alive
 _users: dict = {}  # the content of a user's function, and how it is compiled -> the same
@@ -65,7 +66,7 @@ def inline(function, original, loop=UNCOUNTED):
     """
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
         return numba.njit(**SEPARATE, **COUNTED)(function)
-    if any("JUMP_BACKWARD" in i.opname for i in dis.get_instructions(function)):
+    if not _BACKWARD.isdisjoint(function.__code__.co_code[::2]):
         return numba.njit(**SEPARATE, **loop)(function)
     return numba.njit(inline="always", **loop)(function)
 
