@@ -28,8 +28,9 @@ def minimize(
     ----------
     fun : callable ``fun(x, *args) -> float``
         The objective. Decorated with `numba.njit` it runs wholly compiled, and must not write to x;
-        a plain function is called from Python, with a copy of x in x0's shape. A compiled one is
-        evaluated once more for arguments of new shapes, or new integers, to find indices outside x.
+        a plain function is called from Python, with a copy of x in x0's shape. For arguments of
+        new shapes, or new integers, a compiled one is evaluated once more to find indices outside
+        x, unless its text shows that there are none.
     x0 : array_like of float64, float32 or integers, any shape
         The start. Integers become float64, float32 stays float32.
     args : tuple, optional
