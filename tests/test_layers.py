@@ -51,7 +51,8 @@ LAYERS = [
     {"_scipy", "_gradients", "_local"},
     {"_spread"},
     {"_batch", "_stochastic"},
-    {"_multistart"},
+    {"_multistart", "_precompile"},
+    {"precompile"},
     {""},  # fastopt itself: the public names
 ]
 MAY_IMPORT_NUMBA = {
