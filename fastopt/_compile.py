@@ -7,6 +7,7 @@ import collections
 import dis
 import gc
 import os
+import time
 import types
 from typing import Any
 
@@ -41,7 +42,7 @@ _compiled: dict = {}  # digest -> what was compiled, and what must stay alive
 _users: dict = {}  # the content of a user's function, and how it is compiled -> the same
 _passing: collections.deque = collections.deque()
 _linked: dict = {}  # the identities of a text and its bindings -> what was compiled
-_ordering: list = []  # one item for each compilation under way that wants ordered reductions
+_ordering: list = []  # when each compilation under way began that wants ordered reductions
 numba_config: Any = config  # its names are made at run time
 
 
@@ -157,7 +158,7 @@ def in_order(compiled):
     def compile(args, return_type):
         with compiler_lock.global_compiler_lock:
             llvm.set_option("", "-force-ordered-reductions=true")
-            _ordering.append(None)
+            _ordering.append(time.perf_counter())
             often = gc.get_threshold()
             gc.set_threshold(*RARELY)
             try:
@@ -169,6 +170,12 @@ def in_order(compiled):
                     llvm.set_option("", "-force-ordered-reductions=false")
 
     compiled._compiler.compile = compile
+
+
+def seconds():
+    """Return for how long something has been compiled, or zero."""
+    began = _ordering[:1]
+    return time.perf_counter() - began[0] if began else 0.0
 
 
 def as_compiled(function, name):

@@ -6,6 +6,7 @@ from typing import Any
 from fastopt import _arguments, _checkpoint, _dispatch, _keywords, _objective, _options, _tables
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
+from fastopt._progress import Compiling
 
 
 @_keywords.checked
@@ -123,10 +124,13 @@ def minimize(
     if chosen.checkpoint:
         decisive = "minimize", rule, fun, jac, x0, box, (), args, chosen, _tables.tables(chosen, {})
         checkpoint = _checkpoint.Checkpoint(chosen.checkpoint, _checkpoint.problem_of(*decisive))
-    problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
-    if problem.objective.compiled:
-        args = problem.objective.data[0]  # as compiled code reads them
-        _objective.check_indices(fun, problem.objective, x0, args)
+    with Compiling(chosen.disp, fun):
+        problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+        if problem.objective.compiled:
+            if chosen.disp:
+                _compile(problem)
+            args = problem.objective.data[0]  # as compiled code reads them
+            _objective.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
     if checkpoint:
@@ -137,11 +141,15 @@ def minimize(
 def compiled_problem(fun, jac, args, rule, x0, box, chosen, target):
     """The problem, compiled; what is wrong with it said in a sentence."""
     problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+    _compile(problem)
+    return problem
+
+
+def _compile(problem):
     try:
         problem.compile()
     except Exception as error:
         raise problem.explained(error) from None
-    return problem
 
 
 def _problem(fun, jac, args, rule, x0, box, chosen, target):
@@ -171,9 +179,6 @@ def _problem(fun, jac, args, rule, x0, box, chosen, target):
     if jac is not None:
         raise reason
     problem = build("2-point")
-    try:
-        problem.compile()
-    except Exception as error:
-        raise problem.explained(error) from None
+    _compile(problem)
     warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=4)
     return problem
