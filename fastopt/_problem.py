@@ -186,9 +186,15 @@ class Problem:
 
     def why_not_differentiable(self, error):
         """The error that says why `fun` has no exact derivatives, or cannot be compiled at all."""
-        from fastopt.derivatives import _explain
+        from fastopt.derivatives import _explain, _refusals
 
-        return _explain.why_not_differentiable(error, self.objective, self.shaped)
+        if isinstance(error, _refusals.Refusal):
+            return TypeError(str(error))
+        found = _explain.why_not_differentiable(error, self.objective, self.shaped)
+        if found is not error:
+            fun = self.objective.bindings["fun"]
+            _refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, found)
+        return found
 
     def explained(self, error):
         if self.reason is not None and isinstance(error, TypeError):
