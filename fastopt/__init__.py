@@ -7,6 +7,7 @@ from fastopt._config import show_config
 from fastopt._gradients import compare_grad, value_and_grad
 from fastopt._minimize import minimize
 from fastopt._multistart import multistart
+from fastopt._precompile import precompile
 from fastopt._save import load, save
 from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt._stochastic import minimize_stochastic
@@ -22,6 +23,7 @@ __all__ = [
     "minimize_batch",
     "minimize_stochastic",
     "multistart",
+    "precompile",
     "save",
     "schedules",
     "show_config",

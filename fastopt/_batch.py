@@ -15,6 +15,7 @@ from fastopt import (
     _options,
     _spread,
 )
+from fastopt._progress import Compiling
 from fastopt._status import NOT_RUN
 
 
@@ -136,15 +137,16 @@ def minimize_batch(
             crew = _local.gpu_crew(batch, fun, jac, rule, results)
             name = "cuda" if crew else name
         if crew is None:
-            first = _local.first_problem(batch, fun, jac, rule, target)
-            _local.check(batch, fun, first.objective)
-            if executor is None:
-                threads = 1 if _objective.is_parallel(fun) else threads
-                begun = kept.begun if kept else ()
-                crew = _local.crew(batch, first, rule, target, threads, results, begun)
-            else:
-                task = _spread.task_of(fun, jac, rule, batch.given.args)
-                crew = _spread.Spread(batch, task, executor, results)
+            with Compiling(batch.chosen.disp, fun):
+                first = _local.first_problem(batch, fun, jac, rule, target)
+                _local.check(batch, fun, first.objective)
+                if executor is None:
+                    threads = 1 if _objective.is_parallel(fun) else threads
+                    begun = kept.begun if kept else ()
+                    crew = _local.crew(batch, first, rule, target, threads, results, begun)
+                else:
+                    task = _spread.task_of(fun, jac, rule, batch.given.args)
+                    crew = _spread.Spread(batch, task, executor, results)
         cut, errors = _local.drive(crew, batch, callback, kept), getattr(crew, "errors", {})
         if kept:
             kept.write(crew, last=True)

@@ -18,11 +18,13 @@ import numba
 import numpy as np
 from numba.core import config, serialize
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
+from numba.cpython import hashing  # noqa: F401  (code with dicts or strings finds its symbols)
 
 from fastopt import _kinds
 from fastopt._folder import Folder, cache_home
 
-_KEEP = 1000  # files; the oldest go first
+_KEEP = 3000  # files, half a GB at most; the oldest go first
 _SUFFIX = ".nbc"
 # Begins the symbols of recursive calls, which Numba fills in after it has compiled, but not after
 # it has loaded.
@@ -81,33 +83,65 @@ class DiskCache:
         self.digest = digest
 
     def load_overload(self, signature, context):
-        name, directory = self._name(signature, context), folder()
-        if name is None or directory is None:
-            return None
         try:
-            blob = directory.read(name)
-            if hashlib.sha256(blob[32:]).digest() != blob[:32]:
+            blob = self._read(self._name(signature, context))
+            if blob is None:
                 return None
-            context.refresh()
-            return self._unpacked(context, serialize.loads(blob[32:]))
+            self._prepare(context)
+            return self._unpacked(context, serialize.loads(blob))
         except Exception:  # whatever a stale or damaged file raises, it is a miss
             return None
 
     def save_overload(self, signature, result):
-        name, directory = self._name(signature, result.target_context), folder()
-        if name is None or directory is None or not self._lasts(result):
+        name = self._name(signature, result.target_context)
+        if name is None or not self._lasts(result):
             return
         try:
             data = serialize.dumps(self._packed(result))
         except Exception:  # constants that cannot be pickled: this code stays in memory
             return
-        if _UNRESOLVED in data:
+        if _UNRESOLVED not in data:
+            self._write(name, data)
+
+    def note(self, signature, context):
+        """Return what was kept for code that there is none of, or ""."""
+        try:
+            blob = self._read(self._name(signature, context, "note"))
+        except OSError:
+            return ""
+        return blob.decode() if blob else ""
+
+    def write_note(self, signature, context, text):
+        """Keep a text where there is no code."""
+        name = self._name(signature, context, "note")
+        if name is not None:
+            self._write(name, text.encode())
+
+    def _read(self, name):
+        """Return what a file holds, or None if that is damaged."""
+        directory = folder()
+        if name is None or directory is None:
+            return None
+        blob = directory.read(name)
+        return blob[32:] if hashlib.sha256(blob[32:]).digest() == blob[:32] else None
+
+    def _write(self, name, data):
+        directory = folder()
+        if directory is None or directory.read_only:
             return
         try:
             directory.write(name, hashlib.sha256(data).digest() + data)
             directory.prune(_SUFFIX, _KEEP)
         except OSError:  # a full disk, say: the compiled code is in memory all the same
             return
+
+    def _prepare(self, context):
+        """Make what compiled code calls known.
+
+        `context.refresh()` also reads all that Numba can compile, which takes 0.1 s and which
+        Numba does itself before it compiles.
+        """
+        rtsys.initialize(context)
 
     def _lasts(self, result):
         """Whether the code holds no addresses of this process."""
@@ -119,7 +153,7 @@ class DiskCache:
     def _unpacked(self, context, packed):
         return CompileResult._rebuild(context, *packed)
 
-    def _name(self, signature, context):
+    def _name(self, signature, context, *more):
         """Return the name of the file, or None where there is to be none."""
         args = getattr(signature, "args", signature)
         if folder() is None or not all(map(_kinds.is_lasting, args)):
@@ -127,7 +161,7 @@ class DiskCache:
         settings = [getattr(_SETTINGS, name, None) for name in _NAMES]
         versions = numba.__version__, llvmlite.__version__, np.__version__, sys.version_info[:3]
         parts = self.digest, [_kinds.describe(a) for a in args], context.codegen().magic_tuple()
-        text = repr((*parts, *versions, *settings))
+        text = repr((*parts, *versions, *settings, *more))
         return hashlib.sha256(text.encode()).hexdigest() + _SUFFIX
 
     def flush(self):
@@ -142,6 +176,9 @@ class KernelCache(DiskCache):
     def __init__(self, digest, rebuild):
         super().__init__(digest)
         self.rebuild = rebuild
+
+    def _prepare(self, context):
+        context.refresh()
 
     def _lasts(self, result):
         return True

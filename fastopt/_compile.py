@@ -7,6 +7,7 @@ import collections
 import dis
 import gc
 import os
+import time
 import types
 from typing import Any
 
@@ -35,12 +36,13 @@ SEPARATE: dict[str, Any] = {
 # Thresholds of garbage collection while code is compiled. That makes a million objects, most of
 # which live on: with Python's own thresholds a sixth of the time went into looking through them.
 RARELY = 100_000, 20, 100
+_BACKWARD = {code for name, code in dis.opmap.items() if "JUMP_BACKWARD" in name}  # of loops
 _DERIVATIVES = __name__.partition(".")[0] + ".derivatives"
 _compiled: dict = {}  # digest -> what was compiled, and what must stay alive
 _users: dict = {}  # the content of a user's function, and how it is compiled -> the same
 _passing: collections.deque = collections.deque()
 _linked: dict = {}  # the identities of a text and its bindings -> what was compiled
-_ordering: list = []  # one item for each compilation under way that wants ordered reductions
+_ordering: list = []  # when each compilation under way began that wants ordered reductions
 numba_config: Any = config  # its names are made at run time
 
 
@@ -65,7 +67,7 @@ def inline(function, original, loop=UNCOUNTED):
     """
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
         return numba.njit(**SEPARATE, **COUNTED)(function)
-    if any("JUMP_BACKWARD" in i.opname for i in dis.get_instructions(function)):
+    if not _BACKWARD.isdisjoint(function.__code__.co_code[::2]):
         return numba.njit(**SEPARATE, **loop)(function)
     return numba.njit(inline="always", **loop)(function)
 
@@ -156,7 +158,7 @@ def in_order(compiled):
     def compile(args, return_type):
         with compiler_lock.global_compiler_lock:
             llvm.set_option("", "-force-ordered-reductions=true")
-            _ordering.append(None)
+            _ordering.append(time.perf_counter())
             often = gc.get_threshold()
             gc.set_threshold(*RARELY)
             try:
@@ -168,6 +170,12 @@ def in_order(compiled):
                     llvm.set_option("", "-force-ordered-reductions=false")
 
     compiled._compiler.compile = compile
+
+
+def seconds():
+    """Return for how long something has been compiled, or zero."""
+    began = _ordering[:1]
+    return time.perf_counter() - began[0] if began else 0.0
 
 
 def as_compiled(function, name):

@@ -5,6 +5,7 @@ been looked at, so that nobody can put another directory or file in between.
 """
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -25,14 +26,36 @@ class Folder:
         From every method, where the directory is missing or not to be trusted.
     """
 
+    read_only = False
+
     def __init__(self, path):
         # The place is settled once, and not again wherever the process may stand later.
         self.path = os.path.realpath(path)
 
     def make(self):
-        """Make the directory where it is missing, and see that it can be written."""
+        """Make the directory where it is missing, and see whether it can be written."""
         os.makedirs(self.path, mode=0o700, exist_ok=True)
-        self.write(f"{_own()}.test", b"", keep=False)
+        try:
+            self.write(f"{_own()}.test", b"", keep=False)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not self.sizes():
+                raise
+            self.read_only = True  # of a container image, say, and filled
+
+    def sizes(self):
+        """Return the names of the files, and their sizes."""
+        with self.opened() as (handle, base):
+            names = os.listdir(self.path if handle is None else handle)
+            found = {name: _size(base + name, handle) for name in names}
+        return {name: size for name, size in found.items() if size is not None}
+
+    def share(self):
+        """Let other users read what is there."""
+        with self.opened() as (handle, base):
+            for name in os.listdir(self.path if handle is None else handle):
+                if handle is not None:
+                    _allow(base + name, handle, 0o644)
+        os.chmod(self.path, 0o755)
 
     @contextlib.contextmanager
     def opened(self):
@@ -85,6 +108,24 @@ class Folder:
                     os.unlink(base + name, dir_fd=handle)
 
 
+def _size(name, handle):
+    """Return a file's size, or None if another process has just removed it."""
+    try:
+        return os.stat(name, dir_fd=handle, follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return None
+
+
+def _allow(name, handle, mode):
+    with contextlib.suppress(FileNotFoundError):
+        number = os.open(name, os.O_RDONLY | _PLAIN, dir_fd=handle)
+        try:
+            if stat.S_ISREG(os.fstat(number).st_mode):
+                os.fchmod(number, mode)
+        finally:
+            os.close(number)
+
+
 def _own():
     return f"{os.getpid()}-{threading.get_ident()}"
 
@@ -93,7 +134,7 @@ def require_own(status):
     """Raise where code from a directory of this status should not be run."""
     if not hasattr(os, "getuid"):
         return
-    if status.st_uid != os.getuid():
+    if status.st_uid not in (os.getuid(), 0):  # root runs what it likes anyway
         raise PermissionError(None, "belongs to another user, whose code would be run")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         mode = f"mode {stat.S_IMODE(status.st_mode):o}"

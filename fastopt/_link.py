@@ -127,8 +127,10 @@ def _is_known(name):
 
     Sets of bindings are shared by texts that do not need all of them.
     """
+    if hasattr(_open, name):
+        return True
     own = [m for n, m in list(sys.modules.items()) if f"{n}.".startswith(_PACKAGE)]
-    return hasattr(_open, name) or any(name in vars(module) for module in own)
+    return any(name in vars(module) for module in own)
 
 
 def _is_ours(value):

@@ -3,9 +3,19 @@
 import warnings
 from typing import Any
 
-from fastopt import _arguments, _checkpoint, _dispatch, _keywords, _objective, _options, _tables
+from fastopt import (
+    _arguments,
+    _checkpoint,
+    _dispatch,
+    _keywords,
+    _objective,
+    _options,
+    _spare,
+    _tables,
+)
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
+from fastopt._progress import Compiling
 
 
 @_keywords.checked
@@ -28,8 +38,9 @@ def minimize(
     ----------
     fun : callable ``fun(x, *args) -> float``
         The objective. Decorated with `numba.njit` it runs wholly compiled, and must not write to x;
-        a plain function is called from Python, with a copy of x in x0's shape. A compiled one is
-        evaluated once more for arguments of new shapes, or new integers, to find indices outside x.
+        a plain function is called from Python, with a copy of x in x0's shape. For arguments of
+        new shapes, or new integers, a compiled one is evaluated once more to find indices outside
+        x, unless its text shows that there are none.
     x0 : array_like of float64, float32 or integers, any shape
         The start. Integers become float64, float32 stays float32.
     args : tuple, optional
@@ -122,25 +133,39 @@ def minimize(
     if chosen.checkpoint:
         decisive = "minimize", rule, fun, jac, x0, box, (), args, chosen, _tables.tables(chosen, {})
         checkpoint = _checkpoint.Checkpoint(chosen.checkpoint, _checkpoint.problem_of(*decisive))
-    problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
-    if problem.objective.compiled:
-        args = problem.objective.data[0]  # as compiled code reads them
-        _objective.check_indices(fun, problem.objective, x0, args)
+    if _objective.is_compiled(fun):
+        args = _arguments.ready(args)
+    kind = _spare.kind_of(fun, jac, args, rule, x0, box, chosen, target)
+    problem = _spare.taken(kind, x0, box, args)
+    with Compiling(chosen.disp, fun):
+        if problem is None:
+            problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+        if problem.objective.compiled:
+            if chosen.disp:
+                _compile(problem)
+            args = problem.objective.data[0]  # as compiled code reads them
+            _objective.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
         problem.before = _objective.check_complex_step(fun, args, x0, box)
     if checkpoint:
         problem.keep(checkpoint)
-    return problem.run(callback_of(callback))
+    result = problem.run(callback_of(callback))
+    _spare.keep(kind, problem, result.status)
+    return result
 
 
 def compiled_problem(fun, jac, args, rule, x0, box, chosen, target):
     """The problem, compiled; what is wrong with it said in a sentence."""
     problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+    _compile(problem)
+    return problem
+
+
+def _compile(problem):
     try:
         problem.compile()
     except Exception as error:
         raise problem.explained(error) from None
-    return problem
 
 
 def _problem(fun, jac, args, rule, x0, box, chosen, target):
@@ -170,9 +195,6 @@ def _problem(fun, jac, args, rule, x0, box, chosen, target):
     if jac is not None:
         raise reason
     problem = build("2-point")
-    try:
-        problem.compile()
-    except Exception as error:
-        raise problem.explained(error) from None
+    _compile(problem)
     warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=4)
     return problem

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastopt import _arguments, _compile, _search, _textbook, derivatives, schedules
 from fastopt._compile import is_compiled, numba_config
+from fastopt._indices import proved
 from fastopt.derivatives import _plain
 
 _indices_checked: set = set()  # for which functions and shapes
@@ -21,6 +22,11 @@ class Objective(NamedTuple):
     data: tuple
     compiled: bool
     method: str  # a key of derivatives.METHODS
+
+    def holding(self, data):
+        """Return the same with other data."""
+        bindings, key, counted, _, compiled, method = self
+        return Objective(bindings, key, counted, data, compiled, method)
 
     def again(self):
         """The same with scratch of its own, for another thread."""
@@ -178,16 +184,23 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
 
     Numba reads on beyond an array, so that a problem with too few parameters or data would converge
-    to something. Once for integers and shapes such as these: an evaluation, and a second or less to
-    compile it. It changes nothing: a function that writes to its arguments is left alone. What
-    `fun` raises, for shapes that do not fit, say, passes through where the check is `strict`: on a
-    device nothing can be raised. Before args come those that `fun` writes to.
+    to something. Once for integers and shapes such as these: nothing where a proof is found, else
+    an evaluation, and a second or less to compile it. It changes nothing: a function that writes to
+    its arguments is left alone. What `fun` raises, for shapes that do not fit, say, passes through
+    where the check is `strict`: on a device nothing can be raised. Before args come those that
+    `fun` writes to.
     """
     shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
     if objective.counted or shapes in _indices_checked:
         return
+    if len(_indices_checked) >= 10_000:
+        _indices_checked.clear()
+    fun = _compile.as_compiled(fun, "fun")
+    if not strict and proved(fun, x, (*written, *args)):
+        _indices_checked.add(shapes)
+        return
     method = objective.method
-    checked, _ = _compile.user(_compile.as_compiled(fun, "fun"), checked=True)
+    checked, _ = _compile.user(fun, checked=True)
     value = derivatives.METHODS["fun" if method == "fun" else "2-point"][0]
     write = derivatives.write_flat if x.ndim == 1 else derivatives.write_shaped
     bindings = {"fun": checked, "write": write}
@@ -203,8 +216,7 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     except Exception as error:  # it writes to them, or the solve meets the same
         if strict and not type(error).__module__.startswith("numba"):
             raise
-    if len(_indices_checked) < 10_000:
-        _indices_checked.add(shapes)
+    _indices_checked.add(shapes)
 
 
 def _each(array, other, value):

@@ -1,8 +1,13 @@
 """The progress bar of ``disp=True``: tqdm where it is installed."""
 
 import math
+import threading
 
+from fastopt import _compile
 from fastopt._interrupts import Held
+
+LONG = 1.0  # seconds after which somebody wants to know what takes so long
+EVERY = 0.1  # seconds between two looks
 
 
 def bar(**options):
@@ -63,3 +68,26 @@ def report(result):
     print(f"         Iterations: {result.nit}")
     print(f"         Function evaluations: {result.nfev}")
     print(f"         Gradient evaluations: {result.njev}")
+
+
+class Compiling:
+    """A context that says after a second what is compiled in it; loading is not mentioned."""
+
+    def __init__(self, shown, fun):
+        self.fun, self.over = fun, threading.Event() if shown else None
+
+    def __enter__(self):
+        if self.over:
+            threading.Thread(target=self.watch, daemon=True).start()
+
+    def __exit__(self, *_):
+        if self.over:
+            self.over.set()
+
+    def watch(self):
+        """Wait until compiling takes long, and say so once."""
+        while not self.over.wait(EVERY):
+            if _compile.seconds() > LONG:
+                name = getattr(self.fun, "__name__", type(self.fun).__name__)
+                print(f"Compiling {name} ... (first call for this function)", flush=True)
+                return

@@ -1,6 +1,7 @@
 """`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
 
 from fastopt import _arguments, _inputs, _keywords, _options, _stochastic_inputs
+from fastopt._progress import Compiling
 from fastopt._training import Training
 
 
@@ -129,5 +130,6 @@ def minimize_stochastic(
         data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, way.together
     )
     training = Training(fun, jac, args, rule, x0, work, chosen, way)
-    training.prepare()
+    with Compiling(training.chosen.disp, fun):
+        training.prepare()
     return training.run(_inputs.callback_of(callback))

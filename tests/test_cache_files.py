@@ -1,5 +1,6 @@
 """The files of the compile cache: damage, look-alikes, and directories not to be trusted."""
 
+import errno
 import hashlib
 import os
 import pickle
@@ -10,7 +11,7 @@ from collections import namedtuple
 import numba
 import pytest
 
-from fastopt import _cache
+from fastopt import _cache, _folder
 
 
 @pytest.fixture
@@ -189,10 +190,39 @@ def test_a_directory_that_others_may_write_to_is_refused(folder, mode):
 @posix
 def test_a_directory_of_another_user_is_refused(folder, monkeypatch):
     folder.mkdir(parents=True, mode=0o700)
-    owner = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    if os.getuid() == 0:
+        os.chown(folder, 12345, 12345)
+    else:
+        owner = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: owner + 1)
     with pytest.warns(RuntimeWarning, match="another user"):
         assert _cache.directory() is None
+
+
+@posix
+def test_a_directory_of_root_is_read_by_others(folder, monkeypatch):
+    """Root may run what it likes anyway; it fills the cache of a container, say."""
+    status = os.stat_result((stat.S_IFDIR | 0o755, 0, 0, 1, 0, 0, 0, 0, 0, 0))
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    _folder.require_own(status)
+    writable = os.stat_result((stat.S_IFDIR | 0o757, 0, 0, 1, 0, 0, 0, 0, 0, 0))
+    with pytest.raises(PermissionError):
+        _folder.require_own(writable)
+
+
+def test_a_directory_that_is_only_readable_is_read(folder, monkeypatch):
+    """Nothing is written to it, and nothing said."""
+    fresh(twice)(2.0)
+    (kept,) = folder.iterdir()
+    _cache.folder.cache_clear()
+
+    def refuse(*_args, **_more):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(_folder.Folder, "write", refuse)
+    assert hits(fresh(twice)) == 1
+    assert fresh(twice, "other")(2.0) == 4.0
+    assert list(folder.iterdir()) == [kept]
 
 
 def test_readable_by_others_is_fine(folder):

@@ -285,3 +285,39 @@ def test_an_array_changed_in_place_counts_at_the_next_call():
     assert answer(fun) == pytest.approx(OLD, abs=1e-6)
     point[1] = NEW
     assert answer(fun) == pytest.approx(NEW, abs=1e-6)
+
+
+SLOPES = """
+import numpy as np
+from numba import njit
+import fastopt
+
+@njit
+def fun(x, c):
+    return (x[0] - c[0]) ** 2 * x[1]
+
+slope = fastopt.value_and_grad(fun, size=2)
+
+def run():
+    f, g = slope(np.array([3.0, 2.0]), np.array([CENTRE]))
+    single = slope(np.array([3, 2], np.float32), np.array([CENTRE]))[1]
+    return f, g.tolist(), single.tolist()
+"""
+
+
+def test_derivatives_alone_are_kept(tmp_path):
+    """Another process loads them, also with other data; an edit is compiled."""
+    cache, work = tmp_path / "cache", tmp_path / "work"
+    work.mkdir()
+
+    def look(text):
+        (work / "slopes.py").write_text(text)
+        return finish(start(cache, [work], "slopes"))["results"][0]["slopes"]
+
+    answers = [look(SLOPES.replace("CENTRE", "1.0")) for _ in range(2)]
+    assert answers[0][0] == answers[1][0] == [8.0, [8.0, 4.0], [8.0, 4.0]]
+    assert answers[0][1] > 0
+    assert answers[1][1] == 0
+    edited = look(SLOPES.replace("CENTRE", "1.0").replace("** 2 *", "** 2 * 3 *"))
+    assert edited[0] == [24.0, [24.0, 12.0], [24.0, 12.0]]
+    assert edited[1] > 0

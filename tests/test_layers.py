@@ -29,7 +29,7 @@ LAYERS = [
     {"_link"},
     {"_content"},
     {"_compile"},
-    {"_arguments"},
+    {"_arguments", "_indices"},
     {"_descent", "_evaluate", "_feed", "_fields", "_reads", "_digest"},
     {"_value_content"},
     {"_identity"},
@@ -41,7 +41,7 @@ LAYERS = [
     {"targets"},
     {"kernels"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
-    {"_inputs", "_keywords", "_problem", "_tables", "_batch_result", "_batch_checkpoint"},
+    {"_inputs", "_keywords", "_problem", "_spare", "_tables", "_batch_result", "_batch_checkpoint"},
     {"_settings", "_arrays"},
     {"_device_problem", "_training", "_works", "_states"},
     {"_rows", "_saved"},
@@ -51,11 +51,12 @@ LAYERS = [
     {"_scipy", "_gradients", "_local"},
     {"_spread"},
     {"_batch", "_stochastic"},
-    {"_multistart"},
+    {"_multistart", "_precompile"},
+    {"precompile"},
     {""},  # fastopt itself: the public names
 ]
 MAY_IMPORT_NUMBA = {
-    *("_compile", "_cache", "_content", "_fingerprint", "_kinds"),
+    *("_compile", "_cache", "_content", "_fingerprint", "_indices", "_kinds"),
     *("targets", "derivatives", "elementary"),
 }
 

@@ -31,16 +31,16 @@ def derived(fun, size, fast):
         if isinstance(x, types.BaseTuple | types.List) or _is_integer(x):
             return lambda x, args: both(np.asarray(x) * 1.0, args)
         if not isinstance(x, types.Array) or not isinstance(x.dtype, types.Float):
-            said[:] = [f"x must be an array of float64 or float32; compiled: {x}"]
+            said[:] = [_no_array(x)]
             raise TypingError(said[0])
-        # Fits have few parameters; without knowing how many, four at a time.
-        dual = _duals.of(x.dtype, size or 4, fast)
+        dual = _dual(x.dtype, size, fast)
         user, _ = _compile.user(fun, _names.meanings(dual, fast))
         problem = _explain.undifferentiable(user, dual, x.ndim, tuple(args))
         if problem:
             said[:] = [str(problem)]
             raise TypingError(str(problem))
-        one = _linked(user, dual)
+        bindings, wrap = _bindings(user, dual), _compile.inline_counted
+        one = _compile.link(evaluate, bindings, wrap, top=_njit)
         return lambda x, args: one(x, args)
 
     @numba.njit(**_compile.COUNTED)
@@ -49,55 +49,96 @@ def derived(fun, size, fast):
 
     _compile.in_order(value_and_grad)
     checked: Any = value_and_grad
-    checked.__class__, checked.said = Checked, said
+    checked.__class__, checked.how, checked.made = Checked, (fun, size, fast), {}
     checked.anew = anew  # for compiled code around it: today's globals
     return checked
 
 
 class Checked(CPUDispatcher):
-    """A compiled function whose arguments are checked where Python calls it."""
+    """A compiled function; where Python calls it, its arguments are checked.
 
-    said: list  # what was wrong when it was last compiled
+    Those calls have code of their own, which is kept on disk.
+    """
+
+    how: tuple  # fun, size, fast
+    made: dict  # element type -> (compiled `fill`, scratch for each component)
 
     def __call__(self, *args):
         args = _arguments.ready(args, "arguments")
-        self.said.clear()
+        x, args = args[0] if args else (), args[1:]
+        if type(x) is not np.ndarray or not x.flags.c_contiguous or x.dtype not in self.made:
+            x = self.prepare(x)
+        fill, size = self.made[x.dtype]
+        g, scratch = np.empty(x.shape, x.dtype), np.empty(size * x.size, x.dtype)
         try:
-            return super().__call__(*args)
-        except TypingError:
-            if not self.said:
-                raise
-            sentence = self.said[0]
+            return fill(x, g, scratch, args), g
         except SystemError as error:  # Ctrl-C in Python code that Numba calls to make an array
             if isinstance(error.__cause__, KeyboardInterrupt):
                 raise error.__cause__ from None
             raise
-        raise TypingError(sentence)
+        except Exception as error:
+            if not _explain.is_of_compiling(error):
+                raise
+            raise self.explained(error, x, args) from None
+
+    def prepare(self, x) -> Any:
+        """Return x as compiled code takes it, that code being made."""
+        if isinstance(x, tuple | list) or (isinstance(x, np.ndarray) and x.dtype.kind in "iu"):
+            x = np.asarray(x) * 1.0
+        if not isinstance(x, np.ndarray) or x.dtype not in (np.float64, np.float32):
+            raise TypingError(_no_array(_explain.kind_of("x", x)))
+        if x.dtype not in self.made:
+            fun, size, fast = self.how
+            dual = _dual(x.dtype, size, fast)
+            user, _ = _compile.user(fun, _names.meanings(dual, fast))
+            compiled = _compile.jit(fill, _bindings(user, dual), counted=True)
+            self.made[x.dtype] = compiled, dual.size + 1
+        return np.ascontiguousarray(x).reshape(x.shape)
+
+    def explained(self, error, x, args):
+        """Return the error that says why `fun` has no derivative for such arguments."""
+        fun, size, fast = self.how
+        dual = _dual(x.dtype, size, fast)
+        user, _ = _compile.user(fun, _names.meanings(dual, fast))
+        kinds = [_explain.kind_of(f"args[{k}]", value) for k, value in enumerate(args)]
+        problem = _explain.undifferentiable(user, dual, x.ndim, tuple(kinds))
+        return TypingError(str(problem)) if problem else error
+
+
+def _no_array(kind):
+    return f"x must be an array of float64 or float32; compiled: {kind}"
 
 
 def _is_integer(x):
     return isinstance(x, types.Array) and isinstance(x.dtype, types.Integer)
 
 
+def _dual(real, size, fast):
+    # Fits have few parameters; without knowing how many, four at a time.
+    return _duals.of(real, size or 4, fast)
+
+
+def _bindings(user, dual):
+    return {**_duals.SEEDS, "fun": user, "DUAL": dual, "CHUNK": dual.size, "SIZE": 0}
+
+
 def evaluate(x, args):
     """Value and gradient at x in new arrays."""
-    if x.size == 0:
-        raise ValueError("x is empty; it needs at least one component")
     x = np.ascontiguousarray(x)
     g, scratch = np.empty(x.shape, x.dtype), np.empty((CHUNK + 1) * x.size, x.dtype)
+    return fill(x, g, scratch, args), g
+
+
+def fill(x, g, scratch, args):
+    """Write the gradient at x; return the value."""
+    if x.size == 0:
+        raise ValueError("x is empty; it needs at least one component")
     f = 0.0
     for first in range(0, x.size, CHUNK):
         dual = fun(seeded(DUAL, x, scratch, first, SIZE), *args)
         f = value_of(dual)
         write_partials(dual, g.reshape(x.size), first, SIZE)
-    return f, g
-
-
-def _linked(user, dual):
-    """`evaluate` around the user's function with this kind of dual."""
-    bindings = {**_duals.SEEDS, "fun": user, "DUAL": dual, "CHUNK": dual.size, "SIZE": 0}
-    wrap = _compile.inline_counted
-    return _compile.link(evaluate, bindings, wrap, top=_njit)
+    return f
 
 
 def _njit(function, _original):

@@ -87,11 +87,16 @@ def _kind_and_size(value):
     return Held(kind), context.get_abi_sizeof(context.get_value_type(kind))
 
 
-def address(compiled, *kinds):
-    """Return the address of a dispatcher's code for these types, compiled now or loaded."""
+def address(compiled, *kinds, first=None):
+    """Return the address of a dispatcher's code for these types, compiled now or loaded.
+
+    `first` is called before anything is compiled or loaded.
+    """
     key = compiled, *map(id, kinds)
     known = _addresses.get(key)
     if known is None:
+        if first is not None:
+            first(compiled, kinds)
         compiled.compile(kinds)
         code = compiled.overloads[kinds]
         place = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)

@@ -8,6 +8,7 @@ from numba.core import types
 from fastopt import derivatives
 from fastopt._evaluate import CODE, DATA, SEPARATE, WORDS
 from fastopt._run import apart
+from fastopt.derivatives import _refusals
 from fastopt.targets._held import Block, address, driver, kind_and_size, place_of
 
 POINTERS = {k: types.CPointer(t) for k, t in (("f", types.float32), ("d", types.float64))}
@@ -31,21 +32,38 @@ class Solver:
         limits, options, schedule, data = problem.fixed
         self.own = problem.record, problem.moving, problem.still, problem.state
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
-        self.data = data, problem.shaped, *problem.still[:2]
+        self.points = problem.shaped, *problem.still[:2]
+        self.hold(data)
         self.real = problem.x.dtype.char
-        separate = problem.objective.bindings["gradient"] is not derivatives.already
+        self.bindings = problem.objective.bindings
+        separate = self.bindings["gradient"] is not derivatives.already
         self.calls[SEPARATE] = separate
         self.loop, self.evaluate, self.drive = loop, evaluate, driver()
 
+    def hold(self, data):
+        """Have this data for the objective, of the same types as before."""
+        self.data = data, *self.points
+        if self.given:
+            self.given = *self.given[:-1], self.data
+
     def compile(self):
         """Compile what is not compiled yet, or load it."""
-        self.kind, self.size = kind_and_size(self.data)
-        pointer = POINTERS[self.real]
-        kinds = types.intp, pointer, pointer, types.float64, self.kind
-        self.calls[CODE] = address(self.evaluate, *kinds)
+        self.calls[CODE] = address(self.evaluate, *self.kinds(), first=self.first)
         self.code = address(self.loop, self.block.kind)
         slot = place_of(self.calls) + 8 * DATA
         self.given = self.code, self.block.address, slot, self.data
+
+    def kinds(self):
+        """Return the types for which the evaluation is compiled."""
+        self.kind, self.size = kind_and_size(self.data)
+        pointer = POINTERS[self.real]
+        return types.intp, pointer, pointer, types.float64, self.kind
+
+    def first(self, evaluate, kinds):
+        """Raise what another process has found wrong with the objective."""
+        bindings = self.bindings
+        if bindings.get("DUAL") is not None:
+            _refusals.require_none(evaluate, kinds, bindings["fun"])
 
     def __call__(self, until):
         """Go on until so many iterations or evaluations are done."""

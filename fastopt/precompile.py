@@ -1,0 +1,54 @@
+"""Compile the library's loops ahead of time: ``python -m fastopt.precompile --help``."""
+
+import argparse
+import inspect
+import sys
+import types
+
+from fastopt import _precompile
+
+
+def main(arguments=None):
+    """Call `precompile` with the arguments of a command line; return the exit status."""
+    head = inspect.getdoc(_precompile.precompile)
+    parser = argparse.ArgumentParser(
+        "python -m fastopt.precompile", description=head.split(chr(10))[0]
+    )
+    defaults = inspect.signature(_precompile.precompile).parameters
+    words = {"methods": None, "dtypes": _precompile.DTYPES, "learning-rates": _precompile.RATES}
+    words |= {"gradients": _precompile.GRADIENTS, "tasks": _precompile.TASKS}
+    for name, known in words.items():
+        default = defaults[name.replace("-", "_")].default
+        listed = f"of {', '.join(known)}" if known else "names of methods, or all"
+        parser.add_argument(f"--{name}", nargs="+", help=f"{listed} (default: {default})")
+    parser.add_argument("--sizes", nargs="+", type=int, help="numbers of parameters (default: all)")
+    parser.add_argument("--bounds", choices=["yes", "no", "both"], default="both")
+    parser.add_argument("--shared", action="store_true", help="let other users read the files")
+    parser.add_argument("--quiet", action="store_true", help="show nothing")
+    given = vars(parser.parse_args(arguments))
+    given["disp"] = not given.pop("quiet")
+    given["bounds"] = {"yes": [True], "no": [False], "both": [False, True]}[given["bounds"]]
+    given = {name: value for name, value in given.items() if value is not None}
+    if given.get("methods") == ["all"]:
+        given["methods"] = "all"
+    try:
+        _precompile.precompile(**given)
+    except (ValueError, TypeError, RuntimeError) as error:
+        print(f"fastopt.precompile: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; what was compiled is kept.", file=sys.stderr)
+        return 130
+    return 0
+
+
+class Callable(types.ModuleType):
+    """A module that is called like the function of its name, in whose place it stands."""
+
+    def __call__(self, *args, **kwargs):
+        return _precompile.precompile(*args, **kwargs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+sys.modules[__name__].__class__ = Callable
