@@ -2,6 +2,7 @@
 
 import subprocess
 
+import warm
 from numba import njit
 from test_precompile import command
 
@@ -29,6 +30,7 @@ fastopt.minimize(slow, [0.1, 0.2], method="sgd", options=options)
 def test_a_long_first_call_says_so_and_a_later_process_does_not(tmp_path):
     script = tmp_path / "said.py"
     script.write_text(SAID)
+    warm.fill(tmp_path / "cache")
     first, second = (
         subprocess.run(**command(tmp_path / "cache", str(script)), check=True) for _ in range(2)
     )

@@ -1,6 +1,7 @@
 """What has no derivative is not tried again by later processes, until something is edited."""
 
 import pytest
+import warm
 from test_compile_cache import finish, start
 
 HEAD = "import numpy as np\nfrom numba import njit\nimport fastopt\nimport warnings\n"
@@ -26,6 +27,7 @@ def history(tmp_path_factory):
     root = tmp_path_factory.mktemp("refusals")
     cache, work = root / "cache", root / "work"
     work.mkdir()
+    warm.fill(cache)
 
     def look(text):
         for name, part in PARTS.items():
