@@ -32,6 +32,8 @@ SEPARATE: dict[str, Any] = {
     "no_cfunc_wrapper": True,
     "forceinline": True,
 }
+# Functions that `entry` makes another one around: compiled by themselves, though without a loop.
+ENTERED = "evaluate", "evaluate_counted"
 # Thresholds of garbage collection while code is compiled. That makes a million objects, most of
 # which live on: with Python's own thresholds a sixth of the time went into looking through them.
 RARELY = 100_000, 20, 100
@@ -65,7 +67,8 @@ def inline(function, original, loop=UNCOUNTED):
     """
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
         return numba.njit(**SEPARATE, **COUNTED)(function)
-    if any("JUMP_BACKWARD" in i.opname for i in dis.get_instructions(function)):
+    looping = any("JUMP_BACKWARD" in i.opname for i in dis.get_instructions(function))
+    if looping or original.__name__ in ENTERED:
         return numba.njit(**SEPARATE, **loop)(function)
     return numba.njit(inline="always", **loop)(function)
 

@@ -7,8 +7,9 @@ from numba.core import types
 
 from fastopt import derivatives
 from fastopt._evaluate import CODE, DATA, SEPARATE, WORDS
-from fastopt._run import apart
+from fastopt._run import FEW, apart
 from fastopt.targets._held import Block, address, driver, kind_and_size, place_of
+from fastopt.targets._near import NEAR
 
 POINTERS = {k: types.CPointer(t) for k, t in (("f", types.float32), ("d", types.float64))}
 
@@ -33,7 +34,7 @@ class Solver:
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
         self.points = problem.shaped, *problem.still[:2]
         self.hold(data)
-        self.real = problem.x.dtype.char
+        self.real, self.near = problem.x.dtype.char, problem.x.size <= FEW[-1]
         separate = problem.objective.bindings["gradient"] is not derivatives.already
         self.calls[SEPARATE] = separate
         self.loop, self.evaluate, self.drive = loop, evaluate, driver()
@@ -47,9 +48,12 @@ class Solver:
     def compile(self):
         """Compile what is not compiled yet, or load it."""
         self.kind, self.size = kind_and_size(self.data)
-        pointer = POINTERS[self.real]
-        kinds = types.intp, pointer, pointer, types.float64, self.kind
-        self.calls[CODE] = address(self.evaluate, *kinds)
+        if self.near:
+            self.calls[CODE] = address(self.evaluate, self.kind, beside=NEAR)
+        else:
+            pointer = POINTERS[self.real]
+            kinds = types.intp, pointer, pointer, types.float64, self.kind
+            self.calls[CODE] = address(self.evaluate, *kinds)
         self.code = address(self.loop, self.block.kind)
         slot = place_of(self.calls) + 8 * DATA
         self.given = self.code, self.block.address, slot, self.data
