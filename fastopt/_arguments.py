@@ -70,6 +70,11 @@ def _is_ready(value):
     return kind in SIMPLE and (kind is not int or -(2**63) <= value < 2**63)
 
 
+def is_simple(value):
+    """Return True for what all of Numba's types are known of: numbers, arrays, tuples of them."""
+    return all(map(is_simple, value)) if type(value) is tuple else _is_ready(value)
+
+
 def _ready(name, value) -> Any:
     if isinstance(value, tuple):
         return ready(value, name)

@@ -3,7 +3,16 @@
 import warnings
 from typing import Any
 
-from fastopt import _arguments, _checkpoint, _dispatch, _keywords, _objective, _options, _tables
+from fastopt import (
+    _arguments,
+    _checkpoint,
+    _dispatch,
+    _keywords,
+    _objective,
+    _options,
+    _spare,
+    _tables,
+)
 from fastopt._inputs import box_of, callback_of, start_point
 from fastopt._problem import Problem
 from fastopt._progress import Compiling
@@ -124,8 +133,13 @@ def minimize(
     if chosen.checkpoint:
         decisive = "minimize", rule, fun, jac, x0, box, (), args, chosen, _tables.tables(chosen, {})
         checkpoint = _checkpoint.Checkpoint(chosen.checkpoint, _checkpoint.problem_of(*decisive))
+    if _objective.is_compiled(fun):
+        args = _arguments.ready(args)
+    kind = _spare.kind_of(fun, jac, args, rule, x0, box, chosen, target)
+    problem = _spare.taken(kind, x0, box, args)
     with Compiling(chosen.disp, fun):
-        problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
+        if problem is None:
+            problem = _problem(fun, jac, args, rule, x0, box, chosen, target)
         if problem.objective.compiled:
             if chosen.disp:
                 _compile(problem)
@@ -135,7 +149,9 @@ def minimize(
         problem.before = _objective.check_complex_step(fun, args, x0, box)
     if checkpoint:
         problem.keep(checkpoint)
-    return problem.run(callback_of(callback))
+    result = problem.run(callback_of(callback))
+    _spare.keep(kind, problem, result.status)
+    return result
 
 
 def compiled_problem(fun, jac, args, rule, x0, box, chosen, target):

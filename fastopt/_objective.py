@@ -23,6 +23,11 @@ class Objective(NamedTuple):
     compiled: bool
     method: str  # a key of derivatives.METHODS
 
+    def holding(self, data):
+        """Return the same with other data."""
+        bindings, key, counted, _, compiled, method = self
+        return Objective(bindings, key, counted, data, compiled, method)
+
     def again(self):
         """The same with scratch of its own, for another thread."""
         args, *scratch = (np.copy(a) if isinstance(a, np.ndarray) else a for a in self.data)

@@ -4,12 +4,15 @@ import math
 import time
 from typing import Any
 
+import numpy as np
+
 from fastopt import _result, rules
 from fastopt._objective import name_of
 from fastopt._progress import Progress, report
 from fastopt._run import Run, apart, width
 from fastopt._status import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 
+FRESH = np.array(Run())
 SLICE = 0.05  # seconds of compiled work between looks at the clock, the callback and Ctrl-C
 
 
@@ -29,22 +32,19 @@ class Problem:
         self.arrays = block = apart((pairs + count) * wide, dtype).reshape(pairs + count, wide)
         rows = iter(block[pairs:, :n])
         x, g, best_x, best_g = (next(rows) for _ in range(4))
-        x[:] = best_x[:] = x0.reshape(-1)
-        best_g[:] = math.nan
         low = high = x
         if box is not None:
             low, high = next(rows), next(rows)
-            low[:], high[:] = box
         run = len(Run._fields)
         self.scalars = scalars = apart(run + 1 + pairs, float)
         self.record, best_f, along = scalars[:run], scalars[run : run + 1], scalars[run + 1 :]
-        self.record[:], best_f[0] = Run(), math.nan
         self.moving, self.still = (g, x), (low, high, best_x, best_g, best_f)
         if auto:
             self.moving = (x, g, *(next(rows) for _ in range(4)))
             self.still += (next(rows), block[:pairs], along)
         self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
         self.state = tuple(next(rows) if used else x for used in uses)
+        self.put_start(x0, box)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
         self.chosen, self.objective, self.before = chosen, objective, 0
@@ -55,6 +55,30 @@ class Problem:
             self.solve = target.plain_solver(*bound, objective)
         # Why `fun` could not be compiled for duals, where Python runs it.
         self.reason: Exception | None = None
+
+    def put_start(self, x0, box):
+        """Put the start into arrays of zeros."""
+        low, high, best_x, best_g, best_f = self.still[:5]
+        self.x[:] = best_x[:] = x0.reshape(-1)
+        best_g.fill(math.nan)
+        if box is not None:
+            low[:], high[:] = box
+        self.record[:], best_f[0] = FRESH, math.nan
+
+    def begin(self, x0, box, args):
+        """Begin again: another problem of the same kind, from its own start."""
+        self.arrays.fill(0.0)
+        self.scalars.fill(0.0)
+        self.put_start(x0, box)
+        self.before, self.counted = 0, 0.0
+        self.hold(args)
+
+    def hold(self, args):
+        """Have these arguments for a compiled objective."""
+        *fixed, data = self.fixed
+        data = args, *data[1:]
+        self.fixed, self.objective = (*fixed, data), self.objective.holding(data)
+        self.solve.hold(data)
 
     def compile(self):
         """Compile the loop (or load it), without running it."""

@@ -2,9 +2,11 @@
 
 import _thread
 import copy
+import gc
 import math
 import os
 import pickle
+import sys
 import threading
 import time
 
@@ -17,7 +19,7 @@ from scipy.optimize import Bounds, OptimizeResult
 import fastopt
 from fastopt import _compile, _feed
 from fastopt._run import Run
-from fastopt.targets import cpu
+from fastopt.targets import _threads, cpu
 
 Y, TRUE = decays(60)
 ALONE = numba.njit(misfit)
@@ -181,6 +183,26 @@ def test_lists_in_args():
     for kind in (tuple, numba.typed.List):
         res = fastopt.minimize_batch(picked, np.zeros(3), np.arange(40.0), (kind([0, 2]),))
         np.testing.assert_allclose(res.x[:, 2], np.arange(40.0), atol=1e-6)
+
+
+def test_rows_that_are_copied_beside_lists_in_args_own_nothing(monkeypatch):
+    """Each row counted one reference down: the room for it was freed while it was in use."""
+
+    def picked(x, row, places):
+        s = 0.0
+        for i in places:
+            s += (x[0] - row[i]) ** 2
+        return s
+
+    kept, make = [], _threads.room
+    monkeypatch.setattr(_threads, "room", lambda field: kept.append(make(field)) or kept[-1])
+    y = np.asfortranarray(np.arange(120.0).reshape(40, 3))
+    res = fastopt.minimize_batch(picked, [0.0], y, (numba.typed.List([0, 2]),))
+    np.testing.assert_allclose(res.x[:, 0], y[:, 1], atol=1e-6)
+    del res
+    gc.collect()
+    assert {room.shape for room in kept} == {(3,)}
+    assert [sys.getrefcount(room) for room in kept] == [3] * len(kept)  # kept, room, the argument
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])

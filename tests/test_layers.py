@@ -41,7 +41,7 @@ LAYERS = [
     {"targets"},
     {"kernels"},
     {"_dispatch", "_objective", "_options", "_result", "_progress"},
-    {"_inputs", "_keywords", "_problem", "_tables", "_batch_result", "_batch_checkpoint"},
+    {"_inputs", "_keywords", "_problem", "_spare", "_tables", "_batch_result", "_batch_checkpoint"},
     {"_settings", "_arrays"},
     {"_device_problem", "_training", "_works", "_states"},
     {"_rows", "_saved"},

@@ -115,7 +115,7 @@ def _row(context, builder, field, kind, value, room, b):
         return _view(context, builder, kind, first, shape[1:])
     to = _array(context, builder, kind, room).data
     _copy_row(context, builder, array, shape, strides, b, to)
-    return room
+    return _view(context, builder, kind, to, shape[1:])
 
 
 def _copy_row(context, builder, array, shape, strides, b, to):

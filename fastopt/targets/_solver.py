@@ -32,12 +32,19 @@ class Solver:
         limits, options, schedule, data = problem.fixed
         self.own = problem.record, problem.moving, problem.still, problem.state
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
-        self.data = data, problem.shaped, *problem.still[:2]
+        self.points = problem.shaped, *problem.still[:2]
+        self.hold(data)
         self.real = problem.x.dtype.char
         self.bindings = problem.objective.bindings
         separate = self.bindings["gradient"] is not derivatives.already
         self.calls[SEPARATE] = separate
         self.loop, self.evaluate, self.drive = loop, evaluate, driver()
+
+    def hold(self, data):
+        """Have this data for the objective, of the same types as before."""
+        self.data = data, *self.points
+        if self.given:
+            self.given = *self.given[:-1], self.data
 
     def compile(self):
         """Compile what is not compiled yet, or load it."""

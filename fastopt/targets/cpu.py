@@ -23,6 +23,7 @@ from fastopt._open import SIZE, bring_back, cast, fetch, opened
 from fastopt._run import FEW, Run
 from fastopt.rules import _slots
 from fastopt.targets import _held, _intrinsics, _prepared, _solver, _step_functions
+from fastopt.targets._held import kind_and_size
 from fastopt.targets._threads import Crew
 from fastopt.targets._workers import shared
 
@@ -31,6 +32,7 @@ __all__ = [
     "Crew",
     "compiled_solver",
     "kernel",
+    "kind_and_size",
     "plain_solver",
     "prepared",
     "step_function",
