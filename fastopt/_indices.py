@@ -104,8 +104,8 @@ def _abstract(value) -> Any:
 class _Text:
     """The code of one function, called with abstract arguments; proved when it is made."""
 
-    def __init__(self, function, args, depth):
-        function: Any = getattr(function, "py_func", function)
+    def __init__(self, function: Any, args, depth):
+        function = getattr(function, "py_func", function)
         code = function.__code__
         plain = not code.co_flags & 0x0C and not code.co_kwonlyargcount  # no *args, no **keywords
         missing = code.co_argcount - len(args)

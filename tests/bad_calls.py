@@ -146,7 +146,7 @@ KINDS = {
     "class": lambda r: Thing,
     "range": lambda r: range(3),
     "generator": lambda r: (v for v in (1.0, 2.0)),
-    "memoryview": lambda r: memoryview(np.arange(3.0)),
+    "memoryview": lambda r: memoryview(np.arange(3.0).data),
     "decimal": lambda r: decimal.Decimal(1),
     "fraction": lambda r: fractions.Fraction(1, 2),
     "huge": lambda r: 10 ** r.choice([18, 19, 30]),
@@ -173,7 +173,7 @@ class Wrong(Exception):
 def minimize(rng, fun, kind):
     """One problem: compiled, plain, or plain and compiled for derivatives."""
     how = rng.choice(["njit", "njit", "njit", "plain", "autodiff"])
-    given = {"jac": "autodiff"} if how == "autodiff" else {}
+    given: dict = {"jac": "autodiff"} if how == "autodiff" else {}
     called = COMPILED[fun] if how == "njit" else fun
     value, kept = KINDS[kind](rng), []
     if rng.random() < 0.2:  # nobody else keeps what is given, and it is collected meanwhile
