@@ -191,7 +191,7 @@ class Problem:
         if isinstance(error, _refusals.Refusal):
             return TypeError(str(error))
         found = _explain.why_not_differentiable(error, self.objective, self.shaped)
-        if found is not error:
+        if found is not error and self.solve.kind is not None:  # args may have no type of Numba's
             fun = self.objective.bindings["fun"]
             _refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, found)
         return found

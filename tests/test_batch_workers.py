@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import pytest
+import warm
 from batch_problems import X0, T, decays, misfit, same
 
 import fastopt
@@ -76,9 +77,11 @@ def test_what_travels_is_compiled_once(tmp_path):
     """A second process finds on disk what the first has compiled (a cache that nobody shares)."""
     script, cache = tmp_path / "compiled.py", tmp_path / "cache"
     script.write_text(COMPILED)
+    before = warm.fill(cache)
     paths = os.pathsep.join([str(pathlib.Path(__file__).parent), *sys.path])
     env = {**os.environ, "FASTOPT_CACHE_DIR": str(cache), "PYTHONPATH": paths}
     subprocess.run([sys.executable, script, cache], env=env, check=True, timeout=300)
+    assert {file.name for file in cache.iterdir()} > before
 
 
 def test_ragged_data_options_and_bounds_are_cut_with_the_problems(good):

@@ -10,6 +10,7 @@ from collections import namedtuple
 
 import numba
 import pytest
+from numba.core import config
 
 from fastopt import _cache, _folder
 
@@ -69,6 +70,21 @@ def test_a_damaged_file_is_a_miss_and_is_replaced(folder, damage):
     last = fresh(twice)
     assert last(2.0) == 4.0
     assert hits(last) == 1
+
+
+SETTINGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_numba_s_settings_have_their_own_files(folder, name, monkeypatch):
+    fresh(twice)(2.0)
+    before = getattr(config, name)
+    other = type(before)(0) if before else 1
+    monkeypatch.setattr(config, name, other)
+    again = fresh(twice)
+    assert again(2.0) == 4.0
+    assert hits(again) == 0
+    assert len(list(folder.iterdir())) == 2
 
 
 def test_argument_types_have_their_own_files(folder):
@@ -220,7 +236,9 @@ def test_a_directory_that_is_only_readable_is_read(folder, monkeypatch):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(_folder.Folder, "write", refuse)
-    assert hits(fresh(twice)) == 1
+    again = fresh(twice)
+    assert again(2.0) == 4.0
+    assert hits(again) == 1
     assert fresh(twice, "other")(2.0) == 4.0
     assert list(folder.iterdir()) == [kept]
 

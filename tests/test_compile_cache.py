@@ -10,6 +10,7 @@ import sys
 import numba
 import numpy as np
 import pytest
+import warm
 
 import fastopt
 
@@ -165,8 +166,9 @@ def test_two_contents_of_one_name_do_not_meet(tmp_path):
     """Compiled by processes that numbered their functions alike, then loaded by a third."""
     folders, cache = [tmp_path / "old", tmp_path / "new"], tmp_path / "cache"
     caches = [tmp_path / "old cache", tmp_path / "new cache"]
-    for folder, centre in zip(folders, (OLD, NEW), strict=True):
+    for folder, own, centre in zip(folders, caches, (OLD, NEW), strict=True):
         write(folder, centre)
+        warm.fill(own)
     names = "source", "helper"
     for process in [start(c, [f], *names) for c, f in zip(caches, folders, strict=True)]:
         finish(process)

@@ -56,6 +56,7 @@ UNARY = {
     "positive": (lambda v: v, ALL),
 }
 PAIRS = ((1.7, 0.6), (-1.3, 0.8), (-0.45, -2.2), (0.35, -0.9))
+MODULI = (*PAIRS, (2.5, 0.7))  # where (a - a % b) / b is just below a whole number
 FIRST = ((1.7, 0.6), (0.4, 2.3), (1.2, -1.4))  # positive bases
 
 
@@ -67,8 +68,8 @@ BINARY = {
     "atan2 arctan2": (MP.atan2, PAIRS),
     "hypot": (MP.hypot, PAIRS),
     "copysign": (lambda a, b: abs(a) * MP.sign(b), PAIRS),
-    "fmod": (lambda a, b: a - b * truncated(a / b), PAIRS),
-    "mod remainder": (lambda a, b: a - b * MP.floor(a / b), PAIRS),
+    "fmod": (lambda a, b: a - b * truncated(a / b), MODULI),
+    "mod remainder": (lambda a, b: a - b * MP.floor(a / b), MODULI),
     "pow power float_power": (MP.power, FIRST),
     "maximum fmax": (max, PAIRS),
     "minimum fmin": (min, PAIRS),

@@ -25,6 +25,7 @@ class Solver:
     problem : Problem
     """
 
+    kind: Any = None  # the type of what the evaluation gets, once it is known
     given: Any = ()  # what the compiled code is called with, once there is any
 
     def __init__(self, loop, evaluate, problem):

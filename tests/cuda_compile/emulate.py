@@ -127,16 +127,23 @@ def flat(value):
 
 
 def compiled(function, *kinds):
-    """A plain function that returns nothing, compiled for the device, to be called here.
+    """A plain function that returns nothing, compiled for the device, to be called here."""
+    return copies(function, kinds, 1)[0]
 
-    It has shared memory of its own: as many copies are needed as blocks run at a time.
-    """
+
+def copies(function, kinds, count):
+    """So many of them, each with shared memory of its own: one for each block that runs."""
     result = compile_cuda(function, numba.types.void, kinds, cc=(9, 0))
     texts = list(map(host_text, result.library.llvm_strs))
     for name in set(re.findall(r"__nv_\w+", "".join(texts))):
         llvm.add_symbol(name, supply(name))
     for name in set(re.findall(r"nvvm\.[\w.]+", "".join(texts))):
         llvm.add_symbol(name, special(name))
+    return [loaded(texts, result.fndesc.llvm_func_name) for _ in range(count)]
+
+
+def loaded(texts, name):
+    """The function of this name, with all that these modules hold."""
     whole, *others = map(llvm.parse_assembly, texts)
     for other in others:
         whole.link_in(other)
@@ -145,7 +152,7 @@ def compiled(function, *kinds):
     engine = llvm.create_mcjit_compiler(whole, machine)
     engine.finalize_object()
     kept.append(engine)
-    address = engine.get_function_address(result.fndesc.llvm_func_name)
+    address = engine.get_function_address(name)
 
     def call(*args):
         pieces = flat(args)

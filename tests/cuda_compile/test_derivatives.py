@@ -1,5 +1,6 @@
 """Derived gradients compiled to machine code for sm_90 (Hopper), and run on the CPU: no GPU."""
 
+import functools
 import math
 import re
 
@@ -86,7 +87,7 @@ name_of = "{0.name}".format
 def each(x, f, g, args):
     i = numba.cuda.grid(1)
     if i < f.size:
-        f[i] = gradient(x[i], g[i], (args, x))
+        f[i] = gradient(x[i], g[i], (args, x[i]))
 
 
 def one(x, f, g, args):
@@ -98,9 +99,20 @@ def narrow(args, dtype):
     return narrowed(args, dtype) if dtype == np.float32 else args
 
 
+@functools.cache
+def gradient_of(fun, dtype, size):
+    """One device function for all tests: what compiles it for the assembler compiles it once."""
+    return cuda.gradient_function(fun, dtype, size)
+
+
+@functools.cache
+def value_of(fun, dtype):
+    return cuda.value_function(fun, dtype)
+
+
 def ptx_of(case, dtype, function=None):
     size, real = case.points[0].size, numba.from_dtype(np.dtype(dtype))
-    function = function or cuda.gradient_function(case.fun, dtype, size)
+    function = function or gradient_of(case.fun, dtype, size)
     kernel = link(each, {"gradient": function}, cuda.device_function)
     points = numba.types.Array(real, 1 + case.points[0].ndim, "C")
     args = numba.typeof(narrow(case.args, dtype))
@@ -134,7 +146,7 @@ def test_assembles_without_spills(case, dtype, tmp_path, record_property):
 
 @pytest.mark.parametrize("case", ALONE, ids=name_of)
 def test_values_alone_assemble(case, tmp_path, record_property):
-    ptx = ptx_of(case, np.float64, cuda.value_function(case.fun))
+    ptx = ptx_of(case, np.float64, value_of(case.fun, np.float64))
     check(ptx, tmp_path, record_property)
 
 
@@ -163,10 +175,10 @@ def test_numbers(case, dtype):
         return  # it iterates to a tolerance that float32 does not have
     tolerance = 1e-13 if dtype == np.float64 else 3e-5
     for size in {point.size for point in case.points}:
-        run = on_cpu(case, dtype, cuda.gradient_function(case.fun, dtype, size), size)
+        run = on_cpu(case, dtype, gradient_of(case.fun, dtype, size), size)
         alone = None
         if case.name in {c.name for c in ALONE}:
-            alone = on_cpu(case, dtype, cuda.value_function(case.fun, dtype), size)
+            alone = on_cpu(case, dtype, value_of(case.fun, dtype), size)
         for point in (p for p in case.points if p.size == size):
             x = np.ascontiguousarray(point, dtype)
             f, g = np.zeros(1, dtype), np.full(size, 7.0, dtype)

@@ -96,8 +96,7 @@ class Emulated:
             arguments = plain(arguments)
             kinds = tuple(map(numba.typeof, arguments))
             if kinds not in self.copies:
-                copies = [emulate.compiled(self.text, *kinds) for _ in range(BLOCKS)]
-                self.copies[kinds] = copies
+                self.copies[kinds] = emulate.copies(self.text, kinds, BLOCKS)
             run(self.copies[kinds][:blocks], threads, arguments)
 
         return launch
