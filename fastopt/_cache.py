@@ -18,7 +18,7 @@ import numba
 import numpy as np
 from numba.core import config, serialize
 from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 from numba.cpython import hashing  # noqa: F401  (code with dicts or strings finds its symbols)
 
 from fastopt import _kinds

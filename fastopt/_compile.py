@@ -33,6 +33,8 @@ SEPARATE: dict[str, Any] = {
     "no_cfunc_wrapper": True,
     "forceinline": True,
 }
+# Functions that `entry` makes another one around: compiled by themselves, though without a loop.
+ENTERED = "evaluate", "evaluate_counted"
 # Thresholds of garbage collection while code is compiled. That makes a million objects, most of
 # which live on: with Python's own thresholds a sixth of the time went into looking through them.
 RARELY = 100_000, 20, 100
@@ -67,7 +69,8 @@ def inline(function, original, loop=UNCOUNTED):
     """
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
         return numba.njit(**SEPARATE, **COUNTED)(function)
-    if not _BACKWARD.isdisjoint(function.__code__.co_code[::2]):
+    looping = not _BACKWARD.isdisjoint(function.__code__.co_code[::2])
+    if looping or original.__name__ in ENTERED:
         return numba.njit(**SEPARATE, **loop)(function)
     return numba.njit(inline="always", **loop)(function)
 

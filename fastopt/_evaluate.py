@@ -3,7 +3,19 @@
 The loop is compiled once for all objectives; `evaluate` is what is compiled for each.
 """
 
-from fastopt._open import ask, at, gradient, hold, opened, rows, value
+from fastopt._open import (
+    ROOM,
+    SIZE,
+    ask,
+    at,
+    entry,
+    gradient,
+    hold,
+    opened,
+    real,
+    rows,
+    value,
+)
 
 VALUE, GRADIENT = 0, 1
 # Places in `calls`: the address of the evaluation and of its arguments, whether the gradient is
@@ -25,6 +37,16 @@ def evaluate_counted(what, x, g, f, held):
     return _either(what, own, own.reshape(shaped.shape), at(g, low), f, low, high, data)
 
 
+def evaluate_near(held):
+    """`evaluate` for a few parameters, which go from and to the loop's registers."""
+    entry(evaluate, real, ROOM, held)
+
+
+def evaluate_near_counted(held):
+    """`evaluate_counted` for a few parameters."""
+    entry(evaluate_counted, real, ROOM, held)
+
+
 def _either(what, x, shaped, g, f, low, high, data):
     if what == VALUE:
         return 1.0 * value(shaped, g, data)  # of float64, as the scalars of a run are
@@ -33,14 +55,14 @@ def _either(what, x, shaped, g, f, low, high, data):
 
 def ask_value(x, g, calls):
     """`value` for a loop that does not know its objective; `calls` says where it is."""
-    return ask(VALUE, x, g, 0.0, calls)
+    return ask(VALUE, x, g, 0.0, calls, SIZE)
 
 
 def ask_gradient(x, shaped, g, f, low, high, calls):
     """`gradient` for such a loop."""
     if calls[SEPARATE] == 0:  # the value brought it along
         return 0.0
-    return ask(GRADIENT, x, g, f, calls)
+    return ask(GRADIENT, x, g, f, calls, SIZE)
 
 
 def put_row(b, source, target):

@@ -104,7 +104,7 @@ def _abstract(value) -> Any:
 class _Text:
     """The code of one function, called with abstract arguments; proved when it is made."""
 
-    def __init__(self, function, args, depth):
+    def __init__(self, function: Any, args, depth):
         function = getattr(function, "py_func", function)
         code = function.__code__
         plain = not code.co_flags & 0x0C and not code.co_kwonlyargcount  # no *args, no **keywords
@@ -189,9 +189,8 @@ class _Text:
     def item(self, value, index) -> Any:
         """Return an item of a value; raise where it may not be there."""
         if isinstance(value, Items):  # Numba itself checks the indices of tuples
-            known = isinstance(index, Whole) and index.low == index.high
-            there = known and index.low in range(len(value.values))
-            return value.values[index.low] if there else OTHER
+            one = isinstance(index, Whole) and index.low == index.high
+            return value.values[index.low] if one and 0 <= index.low < len(value.values) else OTHER
         if _is_part(index, (slice, str, type(None), type(...))):  # it ends with its array
             return OTHER
         indices = index.values if isinstance(index, Items) else (index,)
@@ -272,9 +271,10 @@ def _range(args):
     return Whole(stop.low + 1, start.high) if step.high < 0 else OTHER
 
 
-def _result(f, args, named) -> Any:
+def _result(f, args: Any, named) -> Any:
     """Return what a library's function gives; raise for one that might index outside."""
-    whole, first = all(isinstance(a, Whole) for a in args), args[0] if args else OTHER
+    whole = all(isinstance(a, Whole) for a in args)
+    first: Any = args[0] if args else OTHER
     if named or (f not in SAFE and f not in KNOWN):
         raise Unproved
     if f in (range, numba.prange) and whole:
@@ -286,7 +286,8 @@ def _result(f, args, named) -> Any:
     if f is len and isinstance(first, Shaped):
         return Whole(first.shape[0], first.shape[0])
     if f in (min, max) and whole:
-        return Whole(f(a.low for a in args), f(a.high for a in args))
+        lows, highs = [a.low for a in args], [a.high for a in args]
+        return Whole(min(lows), min(highs)) if f is min else Whole(max(lows), max(highs))
     if f is enumerate and len(args) == 1:
         end = first.shape[0] - 1 if isinstance(first, Shaped) else LARGEST
         return Steps(Items((Whole(0, end), _steps(first).each)))

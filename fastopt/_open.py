@@ -43,7 +43,8 @@ cast: Any = None  # (C, real, coefficients) -> C in the element type
 fetch: Any = None  # (arrays, SIZE) -> copies in local memory
 bring_back: Any = None  # (copies, arrays, SIZE)
 opened: Any = None  # (what lies behind a pointer) -> its values
-ask: Any = None  # (what, x, g, f, calls): the objective's evaluation, by its address
+ask: Any = None  # (what, x, g, f, calls, SIZE): the objective's evaluation, by its address
+entry: Any = None  # (evaluate, real, ROOM, held): make a way in for x and g in registers
 hold: Any = None  # (pointer, value): keep the value there
 hold_at: Any = None  # (address, value): keep the value there
 call: Any = None  # (code, address): call the code with what is held there
@@ -67,4 +68,5 @@ EPS_2_3 = ROOT_EPS = FOURTH_ROOT_EPS = 0.0
 HUGE = 0.0  # what steps may reach
 BOUNDED = False  # whether there are bounds
 SIZE = 0  # number of parameters where the code is compiled for one; else 0
+ROOM = 0  # SIZE of the loop that an evaluation is for
 PADDED = False  # whether SIZE may be more than the parameters there are: the rest of x is zero

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from typing import Any
 
 from fastopt import _compile
 from fastopt._interrupts import Held
@@ -74,7 +75,8 @@ class Compiling:
     """A context that says after a second what is compiled in it; loading is not mentioned."""
 
     def __init__(self, shown, fun):
-        self.fun, self.over = fun, threading.Event() if shown else None
+        self.fun = fun
+        self.over: Any = threading.Event() if shown else None
 
     def __enter__(self):
         if self.over:

@@ -1,6 +1,7 @@
 """What a problem carries from call to call of its loop, and when it stops."""
 
 import math
+from collections import namedtuple
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,10 @@ class Run(NamedTuple):
     first_f: float = 0.0
     kept: float = 0.0  # pairs of moves and changes of the gradient, ever
     reached: float = INF  # best f when last components were tried far beyond their scales
+
+
+# The scalars that the loop for a given learning rate works on: as many registers are free for it.
+Brief = namedtuple("Brief", Run._fields[:9])
 
 
 class Limits(NamedTuple):

@@ -10,10 +10,8 @@ from fastopt import _precompile
 
 def main(arguments=None):
     """Call `precompile` with the arguments of a command line; return the exit status."""
-    head = inspect.getdoc(_precompile.precompile)
-    parser = argparse.ArgumentParser(
-        "python -m fastopt.precompile", description=head.split(chr(10))[0]
-    )
+    head = (inspect.getdoc(_precompile.precompile) or "").partition("\n")[0]
+    parser = argparse.ArgumentParser("python -m fastopt.precompile", description=head)
     defaults = inspect.signature(_precompile.precompile).parameters
     words = {"methods": None, "dtypes": _precompile.DTYPES, "learning-rates": _precompile.RATES}
     words |= {"gradients": _precompile.GRADIENTS, "tasks": _precompile.TASKS}

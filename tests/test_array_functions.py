@@ -8,6 +8,7 @@ import types
 import numba
 import numpy as np
 import pytest
+from derivative_cases import differences
 from scipy import special
 
 import fastopt
@@ -170,20 +171,6 @@ CASES = {joins: V, arrays: V[:3], more: V, layout: V, series: V}
 CASES |= {integrals: V} if hasattr(np, "trapezoid") else {}  # NumPy 1 says trapz
 CASES |= {stats: V, misc: V, casts: V, two: M}
 NUMPY_ALONE = {misc, casts}  # astype and np.float64 are Numba's, not those of NumPy's objects
-
-
-def differences(fun, x):
-    """Central differences with one extrapolation, good to some 1e-10."""
-    g = np.empty(x.shape)
-    for at in np.ndindex(x.shape):
-        slopes = []
-        for h in (2e-3, 1e-3):
-            above, below = x.copy(), x.copy()
-            above[at] += h
-            below[at] -= h
-            slopes.append((fun(above) - fun(below)) / (2.0 * h))
-        g[at] = (4.0 * slopes[1] - slopes[0]) / 3.0
-    return g
 
 
 @pytest.mark.parametrize("fun", CASES, ids=lambda f: f.__name__)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from derivative_cases import differences
 from numba import njit, objmode
 
 import fastopt
@@ -48,20 +49,6 @@ def products(x):
 
 RIGHT = {along_axes: MATRIX, norms: VECTOR, aliases: VECTOR, products: MATRIX}
 RIGHT |= {whole_numbers: VECTOR, chosen: VECTOR}
-
-
-def differences(fun, x):
-    """Central differences with one extrapolation, good to some 1e-10."""
-    g = np.empty(x.shape)
-    for at in np.ndindex(x.shape):
-        slopes = []
-        for h in (2e-3, 1e-3):
-            above, below = x.copy(), x.copy()
-            above[at] += h
-            below[at] -= h
-            slopes.append((fun(above) - fun(below)) / (2.0 * h))
-        g[at] = (4.0 * slopes[1] - slopes[0]) / 3.0
-    return g
 
 
 @pytest.mark.parametrize("fun", RIGHT, ids=lambda f: f.__name__)
@@ -176,3 +163,37 @@ def test_arguments_of_value_and_grad():
     for size in (1, 3, 9, 100):  # of another x: the passes are as many as it takes
         function = fastopt.value_and_grad(lambda x: np.sum(x**3), size=size)
         np.testing.assert_allclose(function(VECTOR)[1], 3.0 * VECTOR**2, rtol=1e-15)
+
+
+def test_arrays_without_axes_are_numbers():
+    """They come of `np.array(2.0)` and of reductions in xarray."""
+
+    @njit
+    def fun(x, t):
+        less = 1.0 if x[0] < t else 2.0
+        return t * x[0] + x[1] ** t - x[1] / t + less * np.exp(x[0] - t) + np.maximum(t, x[1])
+
+    x, t = np.array([1.3, 0.7]), np.array(1.5)
+    f, g = fastopt.value_and_grad(fun, size=2)(x, t)
+    assert f == pytest.approx(fun.py_func(x, t), rel=1e-14)
+    wanted = [1.5 + np.exp(-0.2), 1.5 * 0.7**0.5 - 1.0 / 1.5]
+    np.testing.assert_allclose(g, wanted, rtol=1e-14)
+
+
+def test_searchsorted_is_a_step():
+    @njit
+    def fun(x, knots, y):
+        i = np.searchsorted(knots, x[0])
+        slope = (y[i] - y[i - 1]) / (knots[i] - knots[i - 1])
+        places = np.searchsorted(knots, x, side="right")
+        moving = np.searchsorted(x, 0.8)
+        return y[i - 1] + slope * (x[0] - knots[i - 1]) + np.sum(y[places] * x) + moving * x[1]
+
+    x, knots = np.array([0.5, 1.3]), np.array([0.0, 0.5, 1.0, 2.0])
+    y = np.array([1.0, 3.0, 2.0, 5.0])
+    f, g = fastopt.value_and_grad(fun, size=2)(x, knots, y)
+    assert f == pytest.approx(fun.py_func(x, knots, y), rel=1e-14)
+    np.testing.assert_allclose(g, [4.0 + 2.0, 5.0 + 1.0], rtol=1e-14)
+    wrong = fastopt.value_and_grad(njit(lambda x: x[np.searchsorted(x, x[0], "middle")]), size=2)
+    with pytest.raises(ValueError, match="side must be"):
+        wrong(x)

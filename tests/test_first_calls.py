@@ -2,8 +2,11 @@
 
 import subprocess
 
+import numpy as np
+import pytest
 import warm
 from numba import njit
+from numba.core import event
 from test_precompile import command
 
 import fastopt
@@ -11,6 +14,7 @@ from fastopt import _progress
 
 SAID = """
 from numba import njit
+from numba.core import event
 import numpy as np
 import fastopt
 from fastopt import _progress
@@ -48,3 +52,66 @@ def test_nothing_is_said_without_disp(monkeypatch, capsys):
 
     fastopt.minimize(fun, [0.0], method="sgd", options={"learning_rate": 0.1, "maxiter": 1})
     assert capsys.readouterr().out == ""
+
+
+class Compiled(event.Listener):
+    """The names of what is compiled."""
+
+    def __init__(self):
+        self.names: list = []
+
+    def on_start(self, event):
+        self.names.append(event.data["dispatcher"].py_func.__name__.rpartition("_")[0])
+
+    def on_end(self, event):
+        pass
+
+
+@njit
+def fit(p, y, t, lam):
+    s = 0.0
+    for i in range(t.size):
+        s += (p[0] * np.exp(-p[1] * t[i]) - y[i]) ** 2
+    return s + lam * p[1] ** 2
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+T = np.linspace(0.0, 4.0, 32)
+Y = 2.0 * np.exp(-T)
+CHANGES = {
+    "integer": {"args": (Y, T, 0)},
+    "NumPy's float": {"args": (Y, T, np.float64(0.0))},
+    "float32": {"args": (Y, T, np.float32(0.0))},
+    "read-only": {"args": (read_only(Y), T, 0.0)},
+    "strided": {"args": (np.repeat(Y, 2)[::2], T, 0.0)},
+    "single data": {"args": (Y.astype(np.float32), T, 0.0)},
+    "tolerance": {"tol": 1e-4},
+    "callback": {"callback": lambda xk: None},
+    "more iterations": {"options": {"maxiter": 31}},
+    "rate": {"options": {"learning_rate": 1}},
+    "the rule's option": {"options": {"rho": 0.8, "eps": 1e-5}},
+    "integers as start": {"x0": [1, 1]},
+    "differences": {"jac": "3-point"},
+}
+FEW = {"method": "rmsprop", "x0": [1.0, 1.0], "args": (Y, T, 0.0), "jac": "2-point"}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_small_change_compiles_no_loop(change):
+    """The objective's little is compiled for new types of its arguments, the loop for none."""
+    options = {"learning_rate": 0.01, "maxiter": 30}
+    fastopt.minimize(fit, **FEW, options=options)
+    given = {**FEW, **CHANGES[change]}
+    given["options"] = {**options, **given.get("options", {})}
+    listener = Compiled()
+    event.register("numba:compile", listener)
+    try:
+        fastopt.minimize(fit, **given)
+    finally:
+        event.unregister("numba:compile", listener)
+    assert not {"loop", "solve_near", "solve_held", "pack"} & set(listener.names)

@@ -172,6 +172,17 @@ def f_complex(x):
     return abs(x[0] + 1j * x[1])
 
 
+def f_whole(x):
+    return np.int64(x[0]) * x[1]
+
+
+def f_mixed(x):
+    s = x[0]
+    for v in (x[1], 2.0):
+        s = s * v
+    return s
+
+
 def f_none_of_axes(x):
     return np.sum(x[0])
 
@@ -242,6 +253,8 @@ SAID = {  # the offset of the line, and what is said
     f_written: (2, "an array of plain numbers cannot take numbers that depend on x; make it with"),
     f_solve: (1, "the derivative of solve is not known. Write it in terms"),
     f_complex: (1, "the derivative of '*' with complex numbers is not known"),
+    f_whole: (1, "the derivative of int64 is not known"),
+    f_mixed: (2, "a loop over a tuple needs items of one kind; make all of them depend on x"),
     f_none_of_axes: (1, "sum is given a number where it needs an array (in a batch, data"),
     f_where: (1, "Numba does not know where for (array(bool, 1d, C))"),
     f_keepdims: (1, "sum"),

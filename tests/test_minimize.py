@@ -191,6 +191,30 @@ def test_bounds_hold_in_every_loop(kind, rate):
     assert_array_equal([bounds.lb, bounds.ub], [[0.0, 0.0], [2.0, 5.0]])
 
 
+def beside_a_fixed_one(x):
+    return (x[1] - 2.0) ** 2
+
+
+def slope_of_it(x):
+    return np.array([math.nan, 2.0 * (x[1] - 2.0)])
+
+
+@KINDS
+@pytest.mark.parametrize("rate", ["auto", 0.25])
+def test_a_fixed_component_needs_no_slope(kind, rate):
+    """It stands where the gradient has no value, say at the edge of where fun is defined."""
+    res = minimize(
+        kind(beside_a_fixed_one),
+        [1.0, 0.0],
+        jac=kind(slope_of_it),
+        bounds=[(1.0, 1.0), (None, None)],
+        method="sgd",
+        options={"learning_rate": rate, "gtol": 1e-7},
+    )
+    assert (res.success, res.status) == (True, 0)
+    assert_allclose(res.x, [1.0, 2.0], atol=1e-6)
+
+
 OFF = {"gtol": 0.0, "ftol": 0.0, "xtol": 0.0, "maxiter": math.inf, "maxfev": 1e5}
 
 

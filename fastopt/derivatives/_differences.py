@@ -75,6 +75,13 @@ def wider(h, rise, noise, factor, widest):
     return abs(h) * math.sqrt(16.0 * noise / abs(rise))
 
 
+def onward(h, rise, noise, factor, widest):
+    """Return the step to take next, to the same side, and its factor if it is to be widened."""
+    next_ = wider(h, rise, noise, factor, widest)
+    factor = 2.0 * MOST_GROWTH if next_ < abs(h) else min(factor * factor, MOST_GROWTH)
+    return real(next_ if h > 0.0 else -next_), factor
+
+
 def widest_step(step, rise, f, f_1, size, root):
     """Return the largest step worth trying: the default at size 1 or the largest component's.
 
@@ -102,9 +109,7 @@ def two_point(x, shaped, g, f, low, high, data):
                 break
             slope = rise / change
             widest = widest_step(steps[i], rise, f, f_1, size, math.sqrt(SINGLE))
-            next_ = wider(change, rise, rounding(f, f_1), factor, widest)
-            factor = 2.0 * MOST_GROWTH if next_ < abs(change) else min(factor * factor, MOST_GROWTH)
-            h = real(next_ if h > 0.0 else -next_)
+            h, factor = onward(change, rise, rounding(f, f_1), factor, widest)
         x[i] = old
         g[i] = slope
     return spent
@@ -141,9 +146,7 @@ def three_point(x, shaped, g, f, low, high, data):
             rise = max(abs(f_1 - f), abs(f_2 - f))
             far = f_1 if abs(f_1 - f) >= abs(f_2 - f) else f_2
             widest = widest_step(steps[i], rise, f, far, size, SINGLE ** (1.0 / 3.0))
-            next_ = wider(h, rise, rounding(f, far), factor, widest)
-            factor = 2.0 * MOST_GROWTH if next_ < abs(h) else min(factor * factor, MOST_GROWTH)
-            h = real(next_ if h > 0.0 else -next_)
+            h, factor = onward(h, rise, rounding(f, far), factor, widest)
         x[i] = old
         g[i] = slope
     return spent

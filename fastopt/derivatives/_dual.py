@@ -131,7 +131,14 @@ def pack(context, builder, kind, v, lanes):
 
 
 def split(context, builder, kind, source, value):
-    """The same of a dual or of a number, which has no lanes, its value in `kind`'s real type."""
+    """The same of a dual or of a number, which has no lanes, its value in `kind`'s real type.
+
+    An array without axes counts as its element.
+    """
+    if isinstance(source, types.Array):
+        proxy: Any = arrayobj.make_array(source)
+        array = proxy(context, builder, value)
+        source, value = source.dtype, context.unpack_value(builder, source.dtype, array.data)
     if isinstance(source, Dual):
         return unpack(builder, source, value)
     return context.cast(builder, value, source, kind.real), []

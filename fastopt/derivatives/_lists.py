@@ -9,7 +9,6 @@ keeps the partials.
 # pyright: reportOptionalSubscript=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from numba.extending import lower_builtin
 from fastopt._link import MARK
 from fastopt.derivatives._dual import Dual
 from fastopt.derivatives._joining import CHOICES
+from fastopt.derivatives._order import uses_of
 
 _NAMES = "array asarray concatenate vstack hstack column_stack stack".split()
 TAKERS = [CHOICES[getattr(np, name)] for name in _NAMES]
@@ -48,7 +48,7 @@ class Lists(Rewrite):
         for statement in calls:
             function = _constant(func_ir, statement.value.func)
             if lists and any(function is taker for taker in TAKERS):
-                self.uses = self.uses or _uses(func_ir)
+                self.uses = self.uses or uses_of(func_ir)
                 self.unpack(statement.value.args[0], lists)
             elif function in _CASTS and len(statement.value.args) == 1:
                 self.found[statement] = _CASTS[function]
@@ -88,16 +88,6 @@ def _constant(func_ir, var):
     except Exception:  # Numba's, of several kinds: it is no constant
         return None
     return value if callable(value) else None
-
-
-def _uses(func_ir):
-    return Counter(
-        var.name
-        for block in func_ir.blocks.values()
-        for statement in block.body
-        if not isinstance(statement, ir.Del)
-        for var in statement.list_vars()
-    )
 
 
 class _Cast(AbstractTemplate):

@@ -12,6 +12,7 @@ from fastopt.derivatives import (  # noqa: F401
     _in_place,
     _joining,
     _layout,
+    _linear,
     _lists,
     _methods,
     _norms,
@@ -45,9 +46,10 @@ def meanings(dual, fast, device=None):
     """
     table = _functions.FAST if fast else _functions.EXACT
     if dual is None and not device:
-        table = table if fast else {}
+        table = {**(table if fast else {}), **_linear.CHOICES}
     else:
-        table = {**table, **ARRAYS, **(_scratch.scratch(dual) if dual else {})}
+        table = {**table, **({} if device else _linear.CHOICES), **ARRAYS}
+        table |= _scratch.scratch(dual) if dual else {}
         table |= {np.where: _functions.WHERE, max: _functions.MAX, min: _functions.MIN}
         table |= dict.fromkeys(_REFUSED, _refused)
         table |= {name: table[known] for name, known in _extra_rules.special().items()}

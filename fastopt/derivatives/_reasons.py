@@ -138,6 +138,9 @@ def _what(text, functions, derivative):
     missing = re.search(MISSING, text)
     if missing:
         return _missing(missing[1] or missing[4], missing[2] or missing[3], derivative)
+    if re.search(r"getiter with parameters \(Tuple", text):
+        hint = "; make all of them depend on x, as 2.0 + 0.0 * x[0]" if derivative else ""
+        return f"a loop over a tuple needs items of one kind{hint}", None
     return _call(text, derivative) or _construct(text), None
 
 
@@ -205,7 +208,7 @@ def _missing(module, name, derivative):
 def _call(text, derivative):
     """What is wrong with a call that Numba does not know for its types; None for other errors."""
     kinds = "(?:built-in |intrinsic |class |function |ufunc )*"
-    called = re.search(rf"No implementation of function Function\(<{kinds}'?([\w.<>]+)", text)
+    called = re.search(rf"No implementation of function Function\((?:<{kinds}'?)?([\w.<>]+)", text)
     if not called:
         return None
     name = called[1].rstrip(">").rpartition(".")[2]

@@ -139,6 +139,17 @@ def _waiting(arity):
     return pairs | {(types.Array, Dual), (Dual, types.Array)}
 
 
+def _now_or_later(lower):
+    """Lowering that waits; arrays without axes are numbers, and what they give is one."""
+
+    def chosen(context, builder, sig, args):
+        number = isinstance(sig.return_type, Dual | types.Number | types.Boolean)
+        make = lower if number else _lazy.make
+        return make(context, builder, sig, args)
+
+    return chosen
+
+
 def _register(key, template, lower, arity, **members):
     infer_global(key)(type(f"{key.__name__}_of_duals", (template,), {"key": key, **members}))
     if arity == 1:
@@ -150,7 +161,7 @@ def _register(key, template, lower, arity, **members):
             lower_builtin(key, kind, Dual)(lower)
     if members.get("waits", True):
         for kinds in _waiting(arity):
-            lower_builtin(key, *kinds)(_lazy.make)
+            lower_builtin(key, *kinds)(_now_or_later(lower))
 
 
 def _register_operator(key, template, lower, arity=2):

@@ -71,6 +71,48 @@ def _interp(x, xp, fp):
     return INTERP(x, xp, fp)
 
 
+@numba.njit(**JIT)
+def _before(a, v, right):
+    """Return how many elements of a sorted vector stand before v; `right` for those equal, too."""
+    low, high = 0, a.size
+    while low < high:
+        middle = (low + high) // 2
+        if a[middle] == a[middle] and not (v < a[middle] if right else v <= a[middle]):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@numba.njit(**JIT)
+def _is_right(side):
+    if side != "left" and side != "right":
+        raise ValueError("side must be 'left' or 'right'")
+    return side == "right"
+
+
+def _sought(a, v, side):
+    if getattr(a, "ndim", 0) != 1:
+        raise TypingError("searchsorted is known for a vector only")
+    if not isinstance(v, types.Array):
+        return lambda a, v, side: _before(a, v, _is_right(side))
+
+    def array(a, v, side):
+        found, right = np.empty(v.shape, np.intp), _is_right(side)
+        for i in range(v.size):
+            found.flat[i] = _before(a, v.flat[i], right)
+        return found
+
+    return array
+
+
+SOUGHT = by_types(_sought)
+
+
+def _searchsorted(a, v, side="left"):
+    return SOUGHT(a, v, side)
+
+
 def _area(y, x, dx):
     if y.ndim != 1 or getattr(x, "ndim", 1) != 1 or getattr(dx, "ndim", 0):
         raise TypingError("trapezoid is known for vectors only")
@@ -186,6 +228,7 @@ def _convolve(a, v, mode="full"):
 
 _FUNCTIONS = {
     "interp": _interp,
+    "searchsorted": _searchsorted,
     "trapezoid": _trapezoid,
     "trapz": _trapezoid,  # its name before NumPy 2
     "linspace": _linspace,

@@ -17,7 +17,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, models, register_model
 
 from fastopt._compile import jit
-from fastopt._evaluate import CODE, DATA, PLACE, SOURCE
+from fastopt._evaluate import DATA, PLACE, SOURCE
 from fastopt.targets._intrinsics import _array
 from fastopt.targets._rows import _view
 
@@ -87,19 +87,20 @@ def _kind_and_size(value):
     return Held(kind), context.get_abi_sizeof(context.get_value_type(kind))
 
 
-def address(compiled, *kinds, first=None):
+def address(compiled, *kinds, first=None, beside=""):
     """Return the address of a dispatcher's code for these types, compiled now or loaded.
 
-    `first` is called before anything is compiled or loaded.
+    Or of the function that stands `beside` it under a longer name. `first` is called before
+    anything is compiled or loaded.
     """
-    key = compiled, *map(id, kinds)
+    key = compiled, beside, *map(id, kinds)
     known = _addresses.get(key)
     if known is None:
         if first is not None:
             first(compiled, kinds)
         compiled.compile(kinds)
         code = compiled.overloads[kinds]
-        place = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
+        place = code.library.get_pointer_to_function(code.fndesc.llvm_func_name + beside)
         known = _addresses[key] = place, kinds  # alive: their numbers are the key
         while len(_addresses) > 1000:
             _addresses.pop(next(iter(_addresses)), None)
@@ -139,7 +140,7 @@ def call(context, code, held):
 
     def codegen(context, builder, signature, values):
         held = builder.inttoptr(values[1], cgutils.voidptr_t)
-        _call(context, builder, types.none, (types.voidptr,), values[0], held)
+        call_code(context, builder, types.none, (types.voidptr,), values[0], held)
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), codegen
@@ -168,26 +169,10 @@ def call_with(context, code, held, slot, value):
         at = builder.inttoptr(values[2], WORD.as_pointer())
         builder.store(builder.ptrtoint(room, WORD), at)
         held = builder.inttoptr(values[1], cgutils.voidptr_t)
-        _call(context, builder, types.none, (types.voidptr,), values[0], held)
+        call_code(context, builder, types.none, (types.voidptr,), values[0], held)
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.intp, value), codegen
-
-
-@intrinsic
-def ask(context, what, x, g, f, calls):
-    """Evaluate the objective whose code and arguments stand in `calls`."""
-    pointer = types.CPointer(x.dtype)
-    kinds = (types.intp, pointer, pointer, types.float64, types.voidptr)
-
-    def codegen(context, builder, signature, values):
-        code, data = _words(context, builder, calls, values[-1], CODE, DATA)
-        both = [_array(context, builder, x, v).data for v in values[1:3]]
-        data = builder.inttoptr(data, cgutils.voidptr_t)
-        given = values[0], *both, values[3], data
-        return _call(context, builder, types.float64, kinds, code, *given)
-
-    return types.float64(types.intp, x, g, types.float64, calls), codegen
 
 
 @intrinsic
@@ -208,20 +193,21 @@ def fetch_row(context, calls, b):
     kinds = (types.intp, types.voidptr, types.voidptr)
 
     def codegen(context, builder, signature, values):
-        code, *both = _words(context, builder, calls, values[0], PLACE, SOURCE, DATA)
+        code, *both = words(context, builder, calls, values[0], PLACE, SOURCE, DATA)
         pointers = [builder.inttoptr(word, cgutils.voidptr_t) for word in both]
-        _call(context, builder, types.none, kinds, code, values[1], *pointers)
+        call_code(context, builder, types.none, kinds, code, values[1], *pointers)
         return context.get_dummy_value()
 
     return types.void(calls, types.intp), codegen
 
 
-def _words(context, builder, kind, array, *places):
+def words(context, builder, kind, array, *places):
+    """Return the words at these places of an array."""
     data = _array(context, builder, kind, array).data
     return [builder.load(builder.gep(data, [WORD(k)])) for k in places]
 
 
-def _call(context, builder, result, kinds, code, *values):
+def call_code(context, builder, result, kinds, code, *values):
     """Call the function at an address; what it raises passes through."""
     convention = context.call_conv
     kind = convention.get_function_type(result, kinds)
@@ -254,4 +240,4 @@ def driver():
 
 
 # What texts leave open.
-OWN = {f.__name__: f for f in (ask, at, call, fetch_row, hold, hold_at, opened)}
+OWN = {f.__name__: f for f in (at, call, fetch_row, hold, hold_at, opened)}

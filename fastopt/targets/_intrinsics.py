@@ -34,28 +34,44 @@ def cast(context, cls, real: Any, values):
     return result(cls, real, values), codegen
 
 
-@intrinsic(prefer_literal=True)
-def fetch(context, arrays, size):
-    """Copies of the arrays in local memory, with room for `size` elements, as where they are."""
-    n = size.literal_value
-    kinds = [types.Array(a.dtype, 1, "C") for a in arrays]
-    result = types.Tuple(kinds) if arrays else arrays
+def _fetcher(in_memory):
+    """Return an intrinsic; `in_memory` keeps the compiler from taking the copies to registers."""
 
-    def codegen(context, builder, signature, args):
-        copies = []
-        for k, kind in enumerate(kinds):
-            source = _array(context, builder, kind, builder.extract_value(args[0], k))
-            item = context.get_data_type(kind.dtype)
-            data = cgutils.alloca_once(builder, item, size=n)
-            _copy(builder, source.data, data, n)
-            width = context.get_constant(types.intp, context.get_abi_sizeof(item))
-            copy = _array(context, builder, kind)
-            strides = cgutils.pack_array(builder, [width])
-            arrayobj.populate_array(copy, data, source.shape, strides, width, None)
-            copies.append(copy._getvalue())
-        return context.make_tuple(builder, result, copies)
+    @intrinsic(prefer_literal=True)
+    def fetch(context, arrays, size):
+        """Return local copies of the arrays, with room for `size` elements, as where they are."""
+        n = size.literal_value
+        kinds = [types.Array(a.dtype, 1, "C") for a in arrays]
+        result = types.Tuple(kinds) if arrays else arrays
 
-    return result(arrays, size), codegen
+        def codegen(context, builder, signature, args):
+            copies = []
+            for k, kind in enumerate(kinds):
+                source = _array(context, builder, kind, builder.extract_value(args[0], k))
+                item = context.get_data_type(kind.dtype)
+                data = cgutils.alloca_once(builder, item, size=n)
+                _copy(builder, source.data, data, n)
+                if in_memory:
+                    _show(builder, data)
+                width = context.get_constant(types.intp, context.get_abi_sizeof(item))
+                copy = _array(context, builder, kind)
+                strides = cgutils.pack_array(builder, [width])
+                arrayobj.populate_array(copy, data, source.shape, strides, width, None)
+                copies.append(copy._getvalue())
+            return context.make_tuple(builder, result, copies)
+
+        return result(arrays, size), codegen
+
+    return fetch
+
+
+def _show(builder, pointer):
+    """Give the pointer to code that the compiler cannot see, so that it points to memory."""
+    kind = ir.FunctionType(ir.VoidType(), [pointer.type])
+    builder.asm(kind, "", "r,~{memory}", [pointer], True)
+
+
+fetch, fetch_to_memory = map(_fetcher, (False, True))
 
 
 @intrinsic(prefer_literal=True)

@@ -7,9 +7,10 @@ from numba.core import types
 
 from fastopt import derivatives
 from fastopt._evaluate import CODE, DATA, SEPARATE, WORDS
-from fastopt._run import apart
+from fastopt._run import FEW, apart
 from fastopt.derivatives import _refusals
 from fastopt.targets._held import Block, address, driver, kind_and_size, place_of
+from fastopt.targets._near import NEAR
 
 POINTERS = {k: types.CPointer(t) for k, t in (("f", types.float32), ("d", types.float64))}
 
@@ -35,7 +36,7 @@ class Solver:
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
         self.points = problem.shaped, *problem.still[:2]
         self.hold(data)
-        self.real = problem.x.dtype.char
+        self.real, self.near = problem.x.dtype.char, problem.x.size <= FEW[-1]
         self.bindings = problem.objective.bindings
         separate = self.bindings["gradient"] is not derivatives.already
         self.calls[SEPARATE] = separate
@@ -49,7 +50,8 @@ class Solver:
 
     def compile(self):
         """Compile what is not compiled yet, or load it."""
-        self.calls[CODE] = address(self.evaluate, *self.kinds(), first=self.first)
+        kinds, beside = self.kinds(), NEAR if self.near else ""
+        self.calls[CODE] = address(self.evaluate, *kinds, first=self.first, beside=beside)
         self.code = address(self.loop, self.block.kind)
         slot = place_of(self.calls) + 8 * DATA
         self.given = self.code, self.block.address, slot, self.data
@@ -57,6 +59,8 @@ class Solver:
     def kinds(self):
         """Return the types for which the evaluation is compiled."""
         self.kind, self.size = kind_and_size(self.data)
+        if self.near:
+            return (self.kind,)
         pointer = POINTERS[self.real]
         return types.intp, pointer, pointer, types.float64, self.kind
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba.core.registry import cpu_target
 from numba.extending import overload
 
-from fastopt import _descent, _evaluate, _metric
+from fastopt import _descent, _evaluate, _metric, _textbook
 from fastopt._compile import (
     content_of,
     inline,
@@ -20,9 +20,9 @@ from fastopt._compile import (
 )
 from fastopt._descent import loop
 from fastopt._open import SIZE, bring_back, cast, fetch, opened
-from fastopt._run import FEW, Run
+from fastopt._run import FEW, Brief, Run
 from fastopt.rules import _slots
-from fastopt.targets import _held, _intrinsics, _prepared, _solver, _step_functions
+from fastopt.targets import _intrinsics, _near, _prepared, _solver, _step_functions
 from fastopt.targets._held import kind_and_size
 from fastopt.targets._threads import Crew
 from fastopt.targets._workers import shared
@@ -171,6 +171,12 @@ def solve_near(held):
 # What a loop needs of an objective.
 _LOOP = "propose", "judge", "rate", "schedule_function", "EXACT"
 _ASKED = {"value": _evaluate.ask_value, "gradient": _evaluate.ask_gradient}
+_EVALUATE = {  # by whether parameters are few, and args counted
+    (False, False): _evaluate.evaluate,
+    (False, True): _evaluate.evaluate_counted,
+    (True, False): _evaluate.evaluate_near,
+    (True, True): _evaluate.evaluate_near_counted,
+}
 _HELPERS = (
     _descent.largest,
     _descent.settle,
@@ -195,9 +201,9 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
     few = problem.arrays.shape[1] if n <= FEW[-1] else 0
     own = tuple(objective.bindings.get(name) for name in _LOOP)
     loop = _loop(rule, uses, dtype, bounded, few, own)
-    bindings = {**_evaluation(dtype, bounded), **objective.bindings, "SIZE": n if few else 0}
-    text = _evaluate.evaluate_counted if objective.counted else _evaluate.evaluate
-    evaluate = jit(text, bindings, objective.counted)
+    bindings = {**_evaluation(dtype, bounded), **objective.bindings}
+    bindings.update(SIZE=n if few else 0, ROOM=few)
+    evaluate = jit(_EVALUATE[few > 0, objective.counted], bindings, objective.counted)
     return _solver.Solver(loop, evaluate, problem)
 
 
@@ -205,13 +211,18 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
 def _loop(rule, uses, dtype, bounded, few, own):
     """The compiled loop, for any objective."""
     own = dict(zip(_LOOP, own, strict=True))
-    bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **_held.OWN}
-    return jit(solve_near if few else solve_held, {**bindings, "SIZE": few, "PADDED": few > 0})
+    bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **_near.OWN}
+    bindings.update(SIZE=few, PADDED=few > 0)
+    if own["propose"] is _textbook.propose:
+        bindings["Run"] = Brief
+    else:  # six arrays in registers leave none: a fit of three parameters takes 3 % longer
+        bindings["fetch"] = _intrinsics.fetch_to_memory
+    return jit(solve_near if few else solve_held, bindings)
 
 
 @functools.cache
 def _evaluation(dtype, bounded):
-    return {**numbers(dtype), "real": dtype.type, "BOUNDED": bounded, **ALONE, **_held.OWN}
+    return {**numbers(dtype), "real": dtype.type, "BOUNDED": bounded, **ALONE, **_near.OWN}
 
 
 def plain_solver(rule, uses, dtype, bounded, objective):
