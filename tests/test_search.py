@@ -1,5 +1,7 @@
 """What people bring to `learning_rate="auto"`: poor starts, wrong gradients, ordinary fits."""
 
+import itertools
+
 import numba
 import numpy as np
 import pytest
@@ -228,3 +230,29 @@ def test_noise_in_differences_is_no_success(noise):
         assert not res.success or res.fun < 1e-4
         assert res.nfev < 5_000
         assert "noise" in res.message
+
+
+def test_a_shorter_trial_is_at_the_minimum_of_the_parabola():
+    """Through both values and the slope, within a tenth and a half of the trial that failed."""
+    trials, slopes, seen = [], {}, []
+
+    def fun(x):
+        trials.append(x.copy())
+        return rosen(x)
+
+    def jac(x):  # which is asked for at accepted points alone
+        slopes[x.tobytes()] = rosen_der(x)
+        return slopes[x.tobytes()]
+
+    fastopt.minimize(fun, [-1.2, 1.0], jac=jac)
+    start = trials[0]
+    for failed, shorter in itertools.pairwise(trials[1:]):
+        if failed.tobytes() in slopes:
+            start = failed
+            continue
+        fall = slopes[start.tobytes()] @ (failed - start)
+        ideal = -0.5 * fall / (rosen(failed) - rosen(start) - fall)
+        share = min(max(ideal, 0.1), 0.5)
+        np.testing.assert_allclose(shorter - start, share * (failed - start), rtol=1e-6)
+        seen.append(share)
+    assert any(0.1 < share < 0.5 for share in seen), seen
