@@ -8,6 +8,8 @@ are Numba's.
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
+from typing import Any
+
 import numpy as np
 from numba.core import types
 from numba.extending import overload, register_jitable
@@ -48,7 +50,7 @@ def _typed_harmless(a):
     return first if a.ndim == 1 else harmless
 
 
-def _kept(value, good):
+def _kept(value, good) -> Any:
     """Return `value` where that is good; else NaN in its place."""
 
 
