@@ -44,6 +44,7 @@ fetch: Any = None  # (arrays, SIZE) -> copies in local memory
 bring_back: Any = None  # (copies, arrays, SIZE)
 opened: Any = None  # (what lies behind a pointer) -> its values
 ask: Any = None  # (what, x, g, f, calls): the objective's evaluation, by its address
+asked: Any = None  # (calls, place, ...): a number, by the address that stands there
 hold: Any = None  # (pointer, value): keep the value there
 hold_at: Any = None  # (address, value): keep the value there
 call: Any = None  # (code, address): call the code with what is held there
