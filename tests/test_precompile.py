@@ -17,7 +17,7 @@ from fastopt import _cache, _precompile
 CHOSEN = "--methods sgd --sizes 2 --bounds no --learning-rates fixed".split()
 # What is compiled for an objective, or for the types of its arguments.
 OWN = {"evaluate", "evaluate_near", "dual_value", "already", "fun", "drive", "put_row", "seeded"}
-OWN |= {"pack"}
+OWN |= {"pack", "through", "rate_at"}
 LATER = """
 import json, multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
@@ -50,6 +50,8 @@ if __name__ == "__main__":
     given = {"method": "sgd", "options": options}
     one = fastopt.minimize(fun, [0.0, 0.0], (y[0],), **given).x
     many = fastopt.minimize_batch(fun, [0.0, 0.0], y, **given).x
+    given["options"] = {"learning_rate": 0.25}
+    fastopt.minimize_stochastic(fun, [0.0, 0.0], y, batch_size=1, epochs=2, **given)
     fastopt.SGD(0.1).step(np.ones(3), np.ones(3))
     kept, parts = Names.found[:], []
     context = multiprocessing.get_context("spawn")
@@ -82,7 +84,7 @@ def filled(tmp_path_factory):
 def test_it_says_what_it_wrote(filled):
     cache, said = filled
     files = len(list(cache.iterdir()))
-    assert f"3 variants are compiled: {files} new files" in said
+    assert f"4 variants are compiled: {files} new files" in said
     assert str(cache) in said
 
 
@@ -102,7 +104,7 @@ def test_what_is_there_is_not_compiled_again(filled):
     cache, _ = filled
     before = {file.name: file.stat().st_mtime_ns for file in cache.iterdir()}
     done = subprocess.run(**command(cache, "-m", "fastopt.precompile", *CHOSEN), check=True)
-    assert "3 variants are compiled: 0 new files" in done.stdout
+    assert "4 variants are compiled: 0 new files" in done.stdout
     assert before == {file.name: file.stat().st_mtime_ns for file in cache.iterdir()}
 
 
