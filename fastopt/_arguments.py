@@ -188,6 +188,12 @@ def _items(name, value):
     if kinds == {int} and -(2**63) <= min(value) <= max(value) < 2**63:
         return value
     items = ready(tuple(value), name)
+    if any(map(_holds_items, items)):  # Numba crashes where one is among several arguments
+        kind = type(value).__name__
+        raise TypeError(
+            f"{name} is a {kind} that holds lists or sets, which compiled functions cannot take; "
+            "give an array, or a tuple of lists"
+        )
     found = {}
     for k, item in enumerate(items):
         found.setdefault(_kind(item), k)
@@ -198,6 +204,13 @@ def _items(name, value):
             "tuple, or items of one kind"
         )
     return value if all(map(operator.is_, items, value)) else type(value)(items)
+
+
+def _holds_items(item):
+    """Return True for a list or set, and for a tuple that holds one."""
+    return isinstance(item, list | set) or (
+        isinstance(item, tuple) and any(map(_holds_items, item))
+    )
 
 
 def _kind(item) -> Any:

@@ -13,9 +13,11 @@ from fastopt._descent import fill, sweep
 from fastopt._open import (
     SIZE,
     accumulator,
+    asked,
     cast,
     coefficients,
     mean_and_gradient,
+    opened,
     rate,
     real,
     sum_of_values,
@@ -23,6 +25,11 @@ from fastopt._open import (
 from fastopt._run import INF
 from fastopt._status import NEGATIVE_RATE, NONFINITE, NONFINITE_RATE, RUNNING
 
+# Places in `calls`: the address of `turn` and of what it reads, that of `rate_at`, or zero where
+# the rate is constant, and of what it reads; the key of the epoch's random numbers.
+TURN, HELD, RATE, SCHEDULE, KEY = range(5)
+WORDS = 16
+STATUS, NIT, ROW, LOSS, CARRY, AVERAGED, ETA = range(7)  # places of `Pass`
 # Rows that memory is asked for ahead of time: without, a pass over 20 MB in random order takes
 # three times as long.
 AHEAD = 16
@@ -37,6 +44,7 @@ class Pass(NamedTuple):
     loss: float = 0.0  # summed over the rows before it
     carry: float = 1.0  # the rule's own scalar
     averaged: float = 0.0  # iterates in the mean
+    rate: float = 0.0  # of the next step
 
 
 class Part(NamedTuple):
@@ -48,49 +56,69 @@ class Part(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What holds for an epoch."""
+    """What holds for an epoch, as floats, and until which step the loop goes on."""
 
-    batch: int  # rows in a mini-batch
-    shuffle: bool
-    key: Any  # of the epoch's random numbers
+    batch: float  # rows in a mini-batch
+    shuffle: float
     decay: float  # of weights
-    average: bool
+    average: float  # whether iterates are averaged
+    rate: float  # where it is constant
+    until: float = 0.0
 
 
-def advance(record, points, part, state, options, schedule, data, plan, steps):
-    """Go on for so many steps, or to the end of the epoch."""
-    status, nit, row, loss, carry, averaged = cast(Pass, np.float64, record)
-    x, shaped, g, own, mean = points
-    n, until = part.order.size, nit + steps
-    if nit == 0.0:
-        fill(state, x.size, accumulator(options))
-    while status == RUNNING and row < n and nit < until:
-        eta = rate(schedule, nit + 1.0)
-        if not 0.0 <= eta < INF:
-            status = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
-            break
-        first, last = int(row), min(int(row) + plan.batch, n)
-        if plan.shuffle:
-            ahead = max(AHEAD, plan.batch)
-            begin = min(first + ahead, n) if first else 0
-            draw(part.order, begin, min(last + ahead, n), plan.key)
-        f = mean_and_gradient(x, shaped, g, own, part, first, last, data)
+def through(held):
+    """Go from mini-batch to mini-batch until `turn` says so: what is compiled for an objective.
+
+    What is hoisted out of its loop is computed once, not for each mini-batch.
+    """
+    record, calls, points, part, data = opened(held)
+    first = int(record[ROW])
+    last = int(asked(calls, TURN, (0.0, first, first)))
+    while last > first:
+        f = 1.0 * mean_and_gradient(*points, part, first, last, data)
+        first, last = last, int(asked(calls, TURN, (f, first, last)))
+
+
+def turn(f, first, last, held):
+    """Take the step of a mini-batch, if there is one, and return the end of the next, or zero."""
+    record, points, order, state, options, numbers, calls = opened(held)
+    plan, n, nit = cast(Plan, np.float64, numbers), order.size, record[NIT]
+    x, g, mean = points
+    if last > first:
         if not (math.isfinite(f) and all_finite(g)):
-            status = NONFINITE
-            break
-        nit += 1.0
-        c, carry = coefficients(options, eta, nit, carry)
+            record[STATUS] = NONFINITE
+            return 0.0
+        nit, eta = nit + 1.0, record[ETA]
+        c, carry = coefficients(options, eta, nit, record[CARRY])
         if plan.decay > 0.0:
             shrink(x, eta * plan.decay)
         sweep(x, g, c, state, x, x, False)
-        if plan.average:
-            averaged += 1.0
-            follow(mean, x, averaged)
-        loss += f * (last - first)
-        row = float(last)
-    now = status, nit, row, loss, carry, averaged
-    for i in range(len(now)):
-        record[i] = now[i]
+        if plan.average != 0.0:
+            record[AVERAGED] += 1.0
+            follow(mean, x, record[AVERAGED])
+        record[NIT], record[CARRY], record[ROW] = nit, carry, float(last)
+        record[LOSS] += f * (last - first)
+    elif nit == 0.0:
+        fill(state, x.size, accumulator(options))
+    if last >= n or nit >= plan.until:
+        return 0.0
+    eta = plan.rate
+    if calls[RATE] != 0:
+        eta = asked(calls, RATE, (nit + 1.0,))
+        if not 0.0 <= eta < INF:
+            record[STATUS] = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
+            return 0.0
+    record[ETA] = eta
+    end = min(last + int(plan.batch), n)
+    if plan.shuffle != 0.0:
+        ahead = max(AHEAD, int(plan.batch))
+        draw(order, min(last + ahead, n) if last else 0, min(end + ahead, n), np.uint64(calls[KEY]))
+    return float(end)
+
+
+def rate_at(t, held):
+    """Return the learning rate of step t: what is compiled for a schedule."""
+    return 1.0 * rate(opened(held), t)
 
 
 def draw(order, first, last, key):

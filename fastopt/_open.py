@@ -44,6 +44,7 @@ fetch: Any = None  # (arrays, SIZE) -> copies in local memory
 bring_back: Any = None  # (copies, arrays, SIZE)
 opened: Any = None  # (what lies behind a pointer) -> its values
 ask: Any = None  # (what, x, g, f, calls, SIZE): the objective's evaluation, by its address
+asked: Any = None  # (calls, place, ...): a number, by the address that stands there
 entry: Any = None  # (evaluate, real, ROOM, held): make a way in for x and g in registers
 hold: Any = None  # (pointer, value): keep the value there
 hold_at: Any = None  # (address, value): keep the value there

@@ -13,6 +13,7 @@ from fastopt._minimize import minimize
 from fastopt._progress import Counter
 from fastopt._run import FEW
 from fastopt._scipy import __getattr__ as by_name
+from fastopt._stochastic import minimize_stochastic
 
 DTYPES = "float64", "float32"
 RATES = {"auto": {}, "fixed": {"learning_rate": 0.1, "maxiter": 1}}
@@ -49,7 +50,7 @@ def precompile(
     bounds=(False, True),
     learning_rates="auto",
     gradients="exact",
-    tasks=("minimize", "batch", "step"),
+    tasks=("minimize", "batch", "stochastic", "step"),
     shared=False,
     disp=True,
 ):
@@ -74,7 +75,8 @@ def precompile(
     gradients : str or sequence of str
         "exact" (derived or given), "differences" or both.
     tasks : str or sequence of str
-        "minimize" (and multistart, which uses its loops), "batch" and "step" (of optimizers).
+        "minimize" (and multistart, which uses its loops), "batch", "stochastic" (for
+        minimize_stochastic) and "step" (of optimizers).
     shared : bool
         Whether other users of this machine may read what is written. They load it if the folder
         belongs to root.
@@ -186,6 +188,16 @@ def _calls(door, gradient, size, *data, names, dtypes, bounds, rates):
                     yield door, call, {**given, "bounds": box, **workers}
 
 
+def _stochastic(names, dtypes, **_more):
+    """The step between two mini-batches is the same for all sizes."""
+    fun = as_compiled(value_and_gradient, "fun")
+    more = {"jac": True, "epochs": 1, "options": {"learning_rate": 0.1}}
+    for name in names:
+        for dtype in dtypes:
+            call = fun, np.ones(1, dtype), np.ones((2, 1), dtype)
+            yield minimize_stochastic, call, {"method": name, **more}
+
+
 def _steps(names, dtypes, **_more):
     for name, method in _classes.names().items():
         if method in names:
@@ -202,7 +214,7 @@ def _step(name, dtype):
 
 
 # Of a task, calls that compile its variants: (function, arguments, keywords).
-TASKS = {"minimize": _minimize, "batch": _batch, "step": _steps}
+TASKS = {"minimize": _minimize, "batch": _batch, "stochastic": _stochastic, "step": _steps}
 
 
 def _sizes(sizes):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import _fields, _objective, _result, rules
-from fastopt._epochs import Part, Pass, Plan
+from fastopt._epochs import KEY, Part, Pass, Plan
 from fastopt._problem import SLICE
 from fastopt._progress import Counter, report
 from fastopt._run import apart
@@ -51,8 +51,8 @@ class Training:
         x, g, own, *slots = apart((3 + sum(uses)) * n, dtype).reshape(-1, n)
         x[:], slots = x0.reshape(-1), iter(slots)
         self.x, self.mean, self.record = x, np.zeros(n), np.array(Pass())
-        self.points = x, x.reshape(x0.shape), g, own, self.mean
-        self.state = tuple(next(slots) if used else x for used in uses)
+        self.shaped, self.own = x.reshape(x0.shape), own
+        state = tuple(next(slots) if used else x for used in uses)
         # What fun gets between x and the row: where it adds its gradient.
         self.before = (g.reshape(x0.shape),) if way.name == "added" else ()
 
@@ -62,9 +62,11 @@ class Training:
 
         self.part, rows = self.rows(work.fields, work.order)
         self.rest, self.objective = (*rows, *args), objective(jac, rows)
-        self.solve = _epochs.stepper(rule, uses, dtype, n, self.objective, way)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
-        self.fixed = chosen.rule, schedule, (self.before, args, *self.objective.data[1:])
+        self.data = self.before, args, *self.objective.data[1:]
+        own = self.record, (x, g, self.mean), self.part.order, state, chosen.rule
+        data = (x, self.shaped, g, self.own), self.part, self.data
+        self.solve = _epochs.stepper(rule, uses, dtype, self.objective, way, own, data, schedule)
         self.held: Any = None
         if work.held is not None:
             self.held, rows = self.rows(*work.held)
@@ -85,15 +87,14 @@ class Training:
 
     def prepare(self):
         """Compile the loop (or load it), and look for what compiled code would not notice."""
-        x = self.points[1]
         try:
-            self.advance(Plan(self.work.batch, True, np.uint64(0), 0.0, False), 0.0)
+            self.solve.compile()
         except Exception as error:
             raise self.explained(error) from None
-        given = self.fun, self.objective, x, self.rest, " in one of the rows"
+        given = self.fun, self.objective, self.shaped, self.rest, " in one of the rows"
         _objective.check_indices(*given, written=self.before)
         if self.objective.method == "cs":
-            _objective.check_complex_step(self.fun, self.rest, x, None)
+            _objective.check_complex_step(self.fun, self.rest, self.shaped, None)
 
     def explained(self, error):
         """What is wrong with the user's functions, for an error of compiling them."""
@@ -102,7 +103,7 @@ class Training:
         derived = self.way.name == "derived"
         say = _explain.why_not_differentiable if derived else _explain.explain
         own = _explain.is_of_compiling(error)
-        return say(error, self.objective, self.points[1]) if own else error
+        return say(error, self.objective, self.shaped) if own else error
 
     def run(self, callback):
         """Go through the epochs, and say what came of it."""
@@ -128,7 +129,7 @@ class Training:
                 return status
             if not self.look(epoch):
                 return NONFINITE
-            if callback and callback(self.shaped(self.x), **self.told(epoch)):
+            if callback and callback(self.copy(self.x), **self.told(epoch)):
                 return STOPPED
             if epoch - self.best_epoch >= self.work.patience:
                 return EARLY
@@ -138,7 +139,9 @@ class Training:
         """Take the steps of an epoch, slice by slice; the status after them."""
         work, record, rows = self.work, self.record, len(self.part.order)
         key = work.keys.integers(2**64, dtype=np.uint64)
-        plan = Plan(work.batch, work.shuffle, key, work.decay, epoch >= work.average)
+        rate = getattr(self.chosen.schedule, "rate", 0.0)
+        self.solve.plan[:] = Plan(work.batch, work.shuffle, work.decay, epoch >= work.average, rate)
+        self.solve.calls[KEY] = key.view(np.int64)
         record[2:4] = 0.0
         while record[2] < rows:
             left = self.chosen.limits.maxiter - record[1]
@@ -147,16 +150,13 @@ class Training:
             if time.perf_counter() - self.began > self.chosen.maxtime:
                 return MAXTIME
             left = min(left, (rows - record[2]) / work.batch)
-            self.pace.run(lambda steps: self.advance(plan, steps), left)
+            self.pace.run(self.solve, left)
             counter.update((epoch - 1) * rows + int(record[2]))
             if record[0] == RUNNING and not np.isfinite(self.x).all():
                 record[0] = NONFINITE  # it has overflowed; fun may still be finite there
             if record[0] != RUNNING:
                 return record[0]
         return RUNNING
-
-    def advance(self, plan, steps):
-        self.solve(self.record, self.points, self.part, self.state, *self.fixed, plan, steps)
 
     def look(self, epoch):
         """Take down what an epoch came to, and keep its point where it is the best.
@@ -175,17 +175,16 @@ class Training:
 
     def point(self):
         """Where the run is: the average, where iterates are averaged already."""
-        return self.shaped(self.mean if self.record[5] > 0.0 else self.x)
+        return self.copy(self.mean if self.record[5] > 0.0 else self.x)
 
-    def shaped(self, point):
-        """A copy of a point in x0's shape and type."""
-        return point.astype(self.x.dtype).reshape(self.points[1].shape)
+    def copy(self, point):
+        """Return a copy of a point in x0's shape and type."""
+        return point.astype(self.x.dtype).reshape(self.shaped.shape)
 
     def validate(self, point):
         """The mean of fun over the rows held out."""
         total, rows, batch = np.zeros(2), len(self.held.order), self.work.batch
-        own, data = self.points[3], self.fixed[2][:2]
-        fixed = total, point, own, self.held, data, batch
+        fixed = total, point, self.own, self.held, self.data[:2], batch
         while total[1] < rows:
             left = (rows - total[1]) / batch
             self.held_pace.run(lambda steps: self.measure(*fixed, steps), left)
@@ -204,7 +203,7 @@ class Training:
             x, fun = self.best, self.lowest if self.best_epoch else math.nan
         more = {}
         if run.averaged:
-            more["x_average"] = self.shaped(self.mean)
+            more["x_average"] = self.copy(self.mean)
         if self.held is not None:
             more["validation_loss"] = np.array(self.held_loss)
         given = {"added": "add"}.get(self.way.name)
@@ -212,7 +211,7 @@ class Training:
             status,
             x=x,
             fun=float(fun),
-            x_last=self.shaped(self.x),
+            x_last=self.copy(self.x),
             loss=np.array(self.loss),
             nit=int(run.nit),
             epochs=len(self.loss),

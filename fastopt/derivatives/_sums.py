@@ -28,7 +28,7 @@ from fastopt._open import (
 def written(x, shaped, g, own, part, first, last, data):
     """Of gradients that are written for each row: given ones, and differences."""
     f = 0.0
-    g[:] = real(0.0)
+    clear(g)
     for k in range(first, last):
         prefetch(part.fields, later(part, k, AHEAD))
         row = (data[0] + rows(part.fields, part.rooms, part.order[k]) + data[1], *data[2:])
@@ -43,7 +43,7 @@ def written(x, shaped, g, own, part, first, last, data):
 
 def added(x, shaped, g, own, part, first, last, data):
     """Of a `fun` that adds its gradient to g, which comes before the row."""
-    g[:] = real(0.0)
+    clear(g)
     f = sum_of_rows(shaped, own, part, first, last, data)
     divide(g, last - first)
     return f / (last - first)
@@ -52,7 +52,7 @@ def added(x, shaped, g, own, part, first, last, data):
 def derived(x, shaped, g, own, part, first, last, data):
     """Of duals: every chunk of parameters is seeded once, and goes through all rows."""
     f = 0.0
-    for chunk in range(0, x.size, CHUNK):
+    for chunk in range(0, SIZE or x.size, CHUNK):
         point, dual = seeded(DUAL, shaped, data[2], chunk, SIZE), 0.0
         for k in range(first, last):
             if chunk == 0:
@@ -67,7 +67,7 @@ def derived(x, shaped, g, own, part, first, last, data):
 
 def together(x, shaped, g, own, part, first, last, data):
     """Of a `fun` of all rows of the mini-batch."""
-    g[:] = real(0.0)  # for one that adds to it
+    clear(g)  # for one that adds to it
     batch = (data[0] + side_by_side(part, first, last) + data[1], *data[2:])
     f = value(shaped, g, batch)
     gradient(x, shaped, g, f, x, x, batch)
@@ -101,6 +101,11 @@ def side_by_side(part, first, last):
         prefetch(part.fields, later(part, k, last - first))
         put(part.rooms, k - first, part.fields, part.order[k])
     return leading(part.rooms, last - first)
+
+
+def clear(g):
+    for i in range(SIZE or g.size):
+        g[i] = real(0.0)
 
 
 def divide(g, count):

@@ -201,7 +201,7 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
     few = problem.arrays.shape[1] if n <= FEW[-1] else 0
     own = tuple(objective.bindings.get(name) for name in _LOOP)
     loop = _loop(rule, uses, dtype, bounded, few, own)
-    bindings = {**_evaluation(dtype, bounded), **objective.bindings}
+    bindings = {**evaluation(dtype, bounded), **objective.bindings}
     bindings.update(SIZE=n if few else 0, ROOM=few)
     evaluate = jit(_EVALUATE[few > 0, objective.counted], bindings, objective.counted)
     return _solver.Solver(loop, evaluate, problem)
@@ -221,7 +221,8 @@ def _loop(rule, uses, dtype, bounded, few, own):
 
 
 @functools.cache
-def _evaluation(dtype, bounded):
+def evaluation(dtype, bounded):
+    """Return the bindings of what is compiled for an objective."""
     return {**numbers(dtype), "real": dtype.type, "BOUNDED": bounded, **ALONE, **_near.OWN}
 
 
