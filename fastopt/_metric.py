@@ -73,8 +73,8 @@ def bend(g, p, w, pairs, along, kept):
                 yy += y * (y * w[i])
         sy, sp, yy = total(sy), total(sp), total(yy)
         inverse = 1.0 / sy if sy > 0.0 else 0.0
-        if size == 0.0:
-            size = sy / yy if sy > 0.0 else 0.0
+        if size == 0.0 and yy > 0.0:  # both may underflow
+            size = max(sy / yy, 0.0)
         along[k], along[k + 1] = sp * inverse, inverse
         a = real(sp * inverse)
         for i in each(SIZE or g.size):
@@ -124,6 +124,19 @@ def trial(x, p, fraction, new, low, high):
             new[i] = clip(new[i], low[i], high[i])
         moved = moved or new[i] != x[i]
     return anyone(moved)
+
+
+def share(x, p, scale, cap):
+    """Return the part of p, at most all of it, that moves no component by more than cap scales.
+
+    A component far below its scale moves freely: it began at zero, and its scale is a guess.
+    """
+    top = 0.0
+    for i in each(SIZE or x.size):
+        if p[i] != 0.0 and abs(x[i]) >= real(0.5) * scale[i]:
+            top = max(top, abs(p[i]) / scale[i])
+    top = most(top)
+    return cap / top if top > cap else 1.0
 
 
 def accept(x, g, new, new_g, w, scale, pairs, kept):
@@ -193,23 +206,33 @@ def steep(x, g, scale, low, high):
     return most(pull)
 
 
-def reach(x, g, f, p, scale, pairs, kept, low, high):
+def reach(x, g, f, p, scale, pairs, latest, tries, low, high):
     """Set p to a move of components that may be far off; return the slope of f along it.
 
     A component that began at zero may have a unit far larger than its scale. Then f shows nothing
     of a move by this scale, and the slope is no noise: the last move has hardly changed it. Such a
-    component moves so far that f should change visibly.
+    component moves so far that f should change visibly. A slope that is noise after all spoils the
+    move of all: after it each component moves alone, the one farthest beyond its scale first.
     """
-    rows, slope = pairs.shape[0] // 2, 0.0
-    k = 2 * ((int(kept) - 1) % rows) + 1 if rows > 0 and kept > 0.0 else -1
+    rows, slope, below = pairs.shape[0] // 2, 0.0, math.inf
+    k = 2 * (int(latest) % rows) + 1 if rows > 0 and latest >= 0.0 else -1
     for i in each(SIZE or g.size):
         p[i] = real(0.0)
-        hidden = abs(g[i]) * scale[i] <= 16.0 * EPS * abs(f)
+        hidden = abs(g[i]) * scale[i] <= 256.0 * EPS * abs(f)
         if hidden and g[i] != 0.0 and (k < 0 or abs(pairs[k, i]) < real(UNBENT) * abs(g[i])):
             far = x[i] - real(ROOT_EPS * abs(f)) / g[i]
             if BOUNDED:
                 far = clip(far, low[i], high[i])
             if math.isfinite(far):
                 p[i] = far - x[i]
+    for _ in range(int(tries)):
+        top = 0.0
+        for i in each(SIZE or g.size):
+            if p[i] != 0.0 and abs(p[i]) / scale[i] < below:
+                top = max(top, abs(p[i]) / scale[i])
+        below = most(top)
+    for i in each(SIZE or g.size):
+        if p[i] != 0.0 and tries > 0.0 and abs(p[i]) / scale[i] != below:
+            p[i] = real(0.0)
         slope += g[i] * p[i]
     return total(slope)

@@ -45,6 +45,8 @@ class Run(NamedTuple):
     first_f: float = 0.0
     kept: float = 0.0  # pairs of moves and changes of the gradient, ever
     reached: float = INF  # best f when last components were tried far beyond their scales
+    tries: float = 0.0  # of such moves from there
+    latest: float = -1.0  # pairs kept before the last move, which says where this move's pair is
 
 
 # The scalars that the loop for a given learning rate works on: as many registers are free for it.

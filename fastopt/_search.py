@@ -10,7 +10,7 @@ Martinez and Raydan (2000, SPG2), with the step of Barzilai and Borwein (1988).
 import math
 
 from fastopt._descent import copy, keep, measure_sizes, settle, steepness, still_within
-from fastopt._metric import accept, begin, direct, measure, reach, steep, trial
+from fastopt._metric import accept, begin, direct, measure, reach, share, steep, trial
 from fastopt._open import (
     BOUNDED,
     EPS,
@@ -26,9 +26,16 @@ from fastopt._run import FIRST, INF, Run
 from fastopt._status import FTOL, GTOL, MAXFEV, MAXITER, NO_STEP, NONFINITE, RUNNING, XTOL
 
 ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
+# Pairs with which no trial moves a component by more than FIRST times WIDER to their number, of its
+# scale. They come from small moves, and say nothing of places far off: a peak would be thrown out
+# of its data. Measured over 4,000 Gaussians of heights from 1e-6 to 1e6: 3,975 are found with
+# 450,000 evaluations, without this 3,678 with 1,930,000.
+SHORT = 3.0
+WIDER = 30.0
 MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
 PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
 SMALL = 1e-5  # of the first gradient: what rounding may leave of it
+TRIES = 4.0  # single components moved far beyond their scales before a minimum is declared
 GONE = 16.0  # roundings of the first f: what may be left of f where its minimum is zero
 
 
@@ -50,7 +57,7 @@ def propose(run, moving, still, state, limits, options, schedule):
     """The next point to evaluate the objective at, on the present direction or on a new one."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_pull, first_f, kept, reached = run[19:24]
+    fraction, first_pull, first_f, kept, reached, tries, latest = run[19:26]
     x, g, p, w, _, new = moving
     low, high, _, _, _, scale, pairs, along = still
     if nfev > 0.0 and fraction == 0.0:
@@ -62,17 +69,19 @@ def propose(run, moving, still, state, limits, options, schedule):
         measure(x, g, w, scale, c, state, norm, low, high)
         slope = direct(x, g, p, w, pairs, along, kept, step, low, high)
         fraction = 1.0
+        if 0.0 < kept <= SHORT:
+            fraction = share(x, p, scale, FIRST * WIDER**kept)
     moved = 1.0 if trial(x, p, fraction, new, low, high) else 0.0
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached)
+    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest)
 
 
 def judge(run, f_new, moving, still, shaped, limits, data):
     """What follows from the value at the proposed point: a step, a shorter trial, or the end."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_pull, first_f, kept, reached = run[19:24]
+    fraction, first_pull, first_f, kept, reached, tries, latest = run[19:26]
     x, g, p, w, new_g, new = moving
     low, high, best_x, best_g, best_f, scale, pairs, _ = still
     asked = limits.ftol > EPS_2_3
@@ -92,6 +101,7 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         gnorm_new = steepness(new, new_g, scale, low, high)
         good = math.isfinite(f_new) and math.isfinite(gnorm_new)
     if good:
+        latest = -1.0 if first else kept
         ss, sy, change, shift = accept(x, g, new, new_g, w, scale, pairs, kept)
         f, gnorm = f_new, gnorm_new
         if first:
@@ -102,6 +112,8 @@ def judge(run, f_new, moving, still, shaped, limits, data):
             step = min(max(step, 1.0 / HUGE), HUGE)
             if pairs.size > 0 and sy > -EPS * fraction * slope:
                 kept += 1.0
+            if shift * (16.0 * EPS) > ROOT_EPS:  # the metric is that of other units
+                step, kept = FIRST, 0.0
             reference = (MEMORY * weight * reference + f) / (MEMORY * weight + 1.0)
             weight = MEMORY * weight + 1.0
         fraction = 0.0
@@ -144,10 +156,11 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         copy(best_g, g)
         f = reference = best_f[0]
         gnorm, weight, stalled, fraction = least, 1.0, 0.0, 0.0
-        norm, step, pairs_kept, kept = 0.0, FIRST, kept, 0.0
+        norm, step, kept = 0.0, FIRST, 0.0
         pull = steep(x, g, scale, low, high)
         sloping = pull > FOURTH_ROOT_EPS * abs(f)
         fell = reached == INF or lowest < reached - slack
+        tries = 0.0 if fell else tries + 1.0
         if (left and lowest < returned - slack) or (sloping and returned == INF):
             status = RUNNING
         elif gnorm <= limits.gtol:
@@ -157,13 +170,13 @@ def judge(run, f_new, moving, still, shaped, limits, data):
         else:
             status = FTOL
         returned = lowest
-        if status == FTOL and fell and not asked:
-            slope = reach(x, g, f, p, scale, pairs, pairs_kept, low, high)
-            reached = lowest
+        if status == FTOL and tries <= TRIES and not asked:
+            slope = reach(x, g, f, p, scale, pairs, latest, tries, low, high)
+            reached = lowest if fell else reached
             if slope < 0.0:
                 status, fraction = RUNNING, 1.0
     if status == RUNNING and nfev >= limits.maxfev:
         status = MAXFEV
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached)
+    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest)

@@ -16,6 +16,19 @@ def test_a_success_is_a_minimum(dtype):
     assert not false.size
 
 
+# Problems of `false_success.py`, by seed and number in float32, that claimed a false minimum.
+# In each a component began at zero, with a unit far larger than its scale. It was overlooked: its
+# slope changed with other components, others had slopes of noise, or its new metric overflowed.
+OVERLOOKED = [(2, 3824), (1, 4439), (3, 3020), (6, 4931), (12, 4518), (0, 3080), (13, 1360)]
+
+
+@pytest.mark.parametrize(("seed", "number"), OVERLOOKED)
+def test_no_component_is_overlooked(seed, number):
+    _, false, res, gap = check(5_000, np.float32, seed, slice(number, number + 1))
+    assert res.status.size == 1
+    assert not false.size, (res, gap)
+
+
 @numba.njit
 def bowl(x, unit, center):
     f = x[0] * 0

@@ -173,6 +173,57 @@ def test_no_success_is_claimed_where_f_should_fall_yet():
         assert problem.solved(res.fun) or not res.success, (k, res)
 
 
+PLACES = np.linspace(1.0, 2.0, 100)
+
+
+@numba.njit
+def misfit_of_a_bell(p, y, x, tails):
+    """Of a Gaussian, or of a Lorentzian with its long `tails`."""
+    f = 0.0
+    for i in range(x.size):
+        z = (x[i] - p[1]) / p[2]
+        f += (p[0] * (1.0 / (1.0 + z * z) if tails else np.exp(-0.5 * z * z)) - y[i]) ** 2
+    return f
+
+
+@pytest.mark.parametrize("tails", [False, True])
+def test_a_bell_stays_in_its_data(tails):
+    """Heights from 1e-6 to 1e6, starts up to 1.9 widths off; the data are exact.
+
+    The first direction of pairs used to throw one of twelve out of its data, to a flat place.
+    """
+    rng, n = np.random.default_rng(3), 1_000
+    center, width = rng.uniform(1.2, 1.8, n), rng.uniform(0.05, 0.2, n)
+    height = 10.0 ** rng.uniform(-6, 6, n)
+    z = (PLACES - center[:, None]) / width[:, None]
+    data = height[:, None] * (1.0 / (1.0 + z * z) if tails else np.exp(-0.5 * z * z))
+    off = rng.uniform(0.5, 2, n), rng.uniform(-1.9, 1.9, n), rng.uniform(0.5, 2, n)
+    starts = np.stack([height * off[0], center + width * off[1], width * off[2]], 1)
+    args, options = (PLACES, tails), {"gtol": 0.0}
+    res = fastopt.minimize_batch(misfit_of_a_bell, starts, data, args=args, options=options)
+    truth = np.stack([height, center, width], 1)
+    assert np.isclose(np.abs(res.x), truth, rtol=1e-4, atol=0).all(1).sum() >= 985
+    assert np.median(res.nfev) < 60
+
+
+@pytest.mark.parametrize("height", [1e-8, 1e-3, 1.0, 1e3, 1e6])
+def test_a_bell_started_two_widths_off(height):
+    """SciPy's issue 7519; least_squares finds the same with a start of its own units."""
+    right = np.array([1.2 * height, 1.4, 0.11])
+    start = np.array([1.5 * height, 1.6, 0.2])
+    y = right[0] * np.exp(-0.5 * ((PLACES - right[1]) / right[2]) ** 2)
+
+    def misses(p):
+        return p[0] * np.exp(-0.5 * ((PLACES - p[1]) / p[2]) ** 2) - y / height
+
+    best = least_squares(misses, start / [height, 1.0, 1.0], xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    np.testing.assert_allclose(best.x * [height, 1.0, 1.0], right, rtol=1e-6)
+    for method in ("rmsprop", "adagrad", "adam"):
+        args, options = (y, PLACES, False), {"gtol": 0.0}
+        res = fastopt.minimize(misfit_of_a_bell, start, args, method=method, options=options)
+        np.testing.assert_allclose(np.abs(res.x), right, rtol=1e-3, err_msg=method)
+
+
 @numba.njit
 def line_and_peak(p, u, y):
     e = np.exp(np.float32(-0.5) * ((u - p[1]) / p[2]) ** 2)

@@ -191,6 +191,7 @@ _HELPERS = (
     _metric.accept,
     _metric.begin,
     _metric.reach,
+    _metric.share,
     _metric.steep,
 )
 
