@@ -123,3 +123,11 @@ def longest(fields):
     """The problem with the most data."""
     sizes = sum(np.prod(f.lengths, axis=0) for f in fields if isinstance(f, Ragged))
     return int(np.argmax(sizes)) if np.size(sizes) > 1 else 0
+
+
+def extremes(fields):
+    """The problems with the most and the least data, and where fields differ most in length."""
+    axes = [axis for f in fields if isinstance(f, Ragged) for axis in f.lengths]
+    pairs = [one - other for k, one in enumerate(axes) for other in axes[:k]]
+    ends = {int(end(values)) for values in axes + pairs for end in (np.argmin, np.argmax)}
+    return sorted({longest(fields), *ends})

@@ -47,7 +47,8 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     Notes
     -----
     Forward-mode automatic differentiation: numbers carry their partial derivatives along. At a
-    tie of ``max``, ``min`` or a comparison the derivative is that of the branch taken.
+    tie of ``max``, ``min`` or a comparison the derivative is that of the branch taken. Indices are
+    not checked, as in any compiled code: an x or a row that is too short is read beyond its end.
 
     Examples
     --------
@@ -133,11 +134,14 @@ def compare_grad(fun, x0, args=(), *, jac=None):
     good = error <= (1e-6 if x.dtype == np.float64 else 1e-3)
     place = f"x[{', '.join(map(str, worst))}]"
     found, wanted = g[worst], differences[worst]
-    message = (
-        f"The gradient agrees with central differences to {error:.1g}; worst at {place}."
-        if good
-        else f"The gradient is {found:g} at {place}, where central differences give {wanted:g}."
-    )
+    if not good:
+        message = (
+            f"The gradient is {found:g} at {place}, where central differences give {wanted:g}."
+        )
+    elif error > 0.0:
+        message = f"The gradient agrees with central differences to {error:.1g}; worst at {place}."
+    else:
+        message = "The gradient agrees with central differences within their own error."
     return intermediate(
         jac=g.reshape(x.shape),
         differences=differences,

@@ -84,9 +84,7 @@ def proved(function, x, args):
     """Return True if `function` is known to index inside x and args, and inside its own arrays."""
     try:
         _Text(function, [_abstract(x), *map(_abstract, args)], 0)
-    except Unproved:
-        return False
-    except Exception:  # whatever Numba makes of code that it cannot compile
+    except Exception:  # Unproved, or what Numba makes of code that it cannot compile
         return False
     return True
 
@@ -95,7 +93,7 @@ def _abstract(value) -> Any:
     if isinstance(value, np.ndarray) and type(value) is np.ndarray and value.dtype.names is None:
         return Shaped(value.shape)
     if type(value) in (int, np.int64, np.int32):
-        return Whole(int(value), int(value))
+        return _limited(int(value), int(value))
     if type(value) is tuple:
         return Items(tuple(map(_abstract, value)))
     return Known(value)
@@ -110,9 +108,8 @@ class _Text:
         plain = not code.co_flags & 0x0C and not code.co_kwonlyargcount  # no *args, no **keywords
         missing = code.co_argcount - len(args)
         defaults = function.__defaults__ or ()
-        if depth > DEPTH or not plain or not 0 <= missing <= len(defaults):
-            raise Unproved
-        if _kinds.extensions.attributes or _kinds.extensions.any_attribute:
+        extended = _kinds.extensions.attributes or _kinds.extensions.any_attribute
+        if depth > DEPTH or extended or not plain or not 0 <= missing <= len(defaults):
             raise Unproved
         self.args = [*args, *map(_abstract, defaults[len(defaults) - missing :])]
         text = run_frontend(function)
@@ -161,7 +158,7 @@ class _Text:
         if e.op == "unary":
             v = self.value(e.value)
             negated = isinstance(v, Whole) and e.fn is operator.neg
-            return Whole(-v.high, -v.low) if negated else OTHER
+            return _limited(-v.high, -v.low) if negated else OTHER
         if e.op == "getattr":
             return _attribute(self.value(e.value), e.attr)
         if e.op in ("getitem", "static_getitem"):
@@ -204,9 +201,7 @@ class _Text:
         return _row(value.shape, len(indices)) if whole else OTHER
 
     def call(self, called, args, named) -> Any:
-        if isinstance(called, Method):
-            if called.name not in METHODS:
-                raise Unproved
+        if isinstance(called, Method) and called.name in METHODS:
             return OTHER
         f = called.value if isinstance(called, Known) else None
         if id(f) in _kinds.extensions.functions:
@@ -250,6 +245,8 @@ def _attribute(value, name) -> Any:
         return Items(tuple(Whole(n, n) for n in value.shape))
     if isinstance(value, Shaped) and name == "T":
         return Shaped(value.shape[::-1])
+    if isinstance(value, Known) and value is not OTHER:  # an object of the user's, perhaps
+        raise Unproved
     return Method(name)
 
 
@@ -260,15 +257,18 @@ def _binary(fn, one, other) -> Any:
     if fn is operator.mod:
         return Whole(0, other.high - 1)
     ends = [fn(a, b) for a in one for b in other]
-    return Whole(min(ends), max(ends)) if max(map(abs, ends)) < LARGEST else OTHER
+    return _limited(min(ends), max(ends))
+
+
+def _limited(low, high):
+    return Whole(low, high) if low > -LARGEST and high < LARGEST else OTHER
 
 
 def _range(args):
     start, stop = (Whole(0, 0), args[0]) if len(args) == 1 else args[:2]
     step = args[2] if len(args) > 2 else Whole(1, 1)
-    if step.low > 0:
-        return Whole(start.low, stop.high - 1)
-    return Whole(stop.low + 1, start.high) if step.high < 0 else OTHER
+    back = Whole(stop.low + 1, start.high) if step.high < 0 else OTHER
+    return Whole(start.low, stop.high - 1) if step.low > 0 else back
 
 
 def _result(f, args: Any, named) -> Any:

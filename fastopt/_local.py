@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from fastopt import _dispatch
+from fastopt import _dispatch, _fields
 from fastopt._arguments import is_elsewhere
 from fastopt._feed import Results
 from fastopt._fields import Ragged
@@ -30,6 +30,10 @@ def check(batch, fun, objective, strict=False):
     args = *rows, *batch.given.args
     if np.isfinite(x0).all():  # else that problem alone fails
         check_indices(fun, objective, x0, args, " in one of the problems", strict)
+        fields = batch.given.fields
+        for b in _fields.extremes(fields)[1:]:  # where rows are of unequal lengths
+            args = *(_fields.row(field, b) for field in fields), *batch.given.args
+            check_indices(fun, objective, x0, args, f" in problem {b}", strict)
     if objective.method == "cs":
         check_complex_step(fun, args, x0, sides)
 

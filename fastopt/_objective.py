@@ -10,7 +10,9 @@ from fastopt._compile import is_compiled, numba_config
 from fastopt._indices import proved
 from fastopt.derivatives import _plain
 
-_indices_checked: set = set()  # for which functions and shapes
+MOST = 10_000  # known things of each kind
+_proved: dict = {}  # functions and shapes -> whether no index lies outside, whatever arrays hold
+_evaluated: dict = {}  # the same, and the contents of integer arrays -> True
 
 
 class Objective(NamedTuple):
@@ -185,20 +187,24 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
 
     Numba reads on beyond an array, so that a problem with too few parameters or data would converge
     to something. Once for integers and shapes such as these: nothing where a proof is found, else
-    an evaluation, and a second or less to compile it. It changes nothing: a function that writes to
-    its arguments is left alone. What `fun` raises, for shapes that do not fit, say, passes through
-    where the check is `strict`: on a device nothing can be raised. Before args come those that
-    `fun` writes to.
+    an evaluation for each content of integer arrays, and a second or less to compile it. It changes
+    nothing: a function that writes to its arguments is left alone. What `fun` raises, for shapes
+    that do not fit, say, passes through where the check is `strict`: on a device nothing can be
+    raised. Before args come those that `fun` writes to.
     """
     shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
-    if objective.counted or shapes in _indices_checked:
+    known = _proved.get(shapes)
+    if objective.counted or known:
         return
-    if len(_indices_checked) >= 10_000:
-        _indices_checked.clear()
+    contents = shapes, _each(_whole_numbers, _nothing, args)
+    if contents in _evaluated:
+        return
     fun = _compile.as_compiled(fun, "fun")
-    if not strict and proved(fun, x, (*written, *args)):
-        _indices_checked.add(shapes)
-        return
+    if known is None:
+        known = not strict and proved(fun, x, (*written, *args))
+        _remember(_proved, shapes, known)
+        if known:
+            return
     method = objective.method
     checked, _ = _compile.user(fun, checked=True)
     value = derivatives.METHODS["fun" if method == "fun" else "2-point"][0]
@@ -216,7 +222,13 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     except Exception as error:  # it writes to them, or the solve meets the same
         if strict and not type(error).__module__.startswith("numba"):
             raise
-    _indices_checked.add(shapes)
+    _remember(_evaluated, contents, True)
+
+
+def _remember(known, key, value):
+    if len(known) >= MOST:
+        known.clear()
+    known[key] = value
 
 
 def _each(array, other, value):
@@ -230,10 +242,19 @@ def _itself(value):
     return value
 
 
+def _nothing(_):
+    return None
+
+
 def _kind(value):
-    """An integer itself, since it may be an index; else the type."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return int(value) if whole else type(value)
+    """The type, and with it an integer itself, since it may be an index."""
+    whole = isinstance(value, int | np.integer | np.bool_)
+    return (type(value), int(value)) if whole else type(value)
+
+
+def _whole_numbers(array):
+    """What an array says of its contents if these may be indices."""
+    return hash(array.tobytes()) if array.dtype.kind in "biu" else None
 
 
 def _read_only(array):

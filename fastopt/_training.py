@@ -1,5 +1,6 @@
 """A run of `minimize_stochastic`: its arrays, its slices, and what is kept of its epochs."""
 
+import itertools
 import math
 import time
 from typing import Any
@@ -60,6 +61,7 @@ class Training:
             given, by_rows = (*self.before, *rows, *args), not way.together
             return _objective.build(fun, jac, given, chosen, x0, by_rows=by_rows)
 
+        self.passes = [(work.fields, work.order), *([work.held] if work.held else [])]
         self.part, rows = self.rows(work.fields, work.order)
         self.rest, self.objective = (*rows, *args), objective(jac, rows)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
@@ -85,14 +87,27 @@ class Training:
         rows = tuple(_fields.row(field, longest) for field in fields)
         return Part(order, fields, tuple(map(room, fields))), rows
 
+    def kinds(self, data):
+        """Yield rows of all shapes: the longest and shortest, or whole and last mini-batches."""
+        fields, order = data
+        if self.way.together:
+            whole, last = min(self.work.batch, len(order)), len(order) % self.work.batch
+            for size in {whole, last} - {0}:
+                yield tuple(np.zeros((size, *f.shape[1:]), f.dtype) for f in fields)
+        else:
+            for b in _fields.extremes(fields):
+                yield tuple(_fields.row(field, b) for field in fields)
+
     def prepare(self):
         """Compile the loop (or load it), and look for what compiled code would not notice."""
         try:
             self.solve.compile()
         except Exception as error:
             raise self.explained(error) from None
-        given = self.fun, self.objective, self.shaped, self.rest, " in one of the rows"
-        _objective.check_indices(*given, written=self.before)
+        args = self.data[1]
+        for rows in itertools.chain.from_iterable(map(self.kinds, self.passes)):
+            given = self.fun, self.objective, self.shaped, (*rows, *args), " in one of the rows"
+            _objective.check_indices(*given, written=self.before)
         if self.objective.method == "cs":
             _objective.check_complex_step(self.fun, self.rest, self.shaped, None)
 

@@ -17,10 +17,13 @@ def main(arguments=None):
     words |= {"gradients": _precompile.GRADIENTS, "tasks": _precompile.TASKS}
     for name, known in words.items():
         default = defaults[name.replace("-", "_")].default
+        default = default if isinstance(default, str) else " ".join(default)
         listed = f"of {', '.join(known)}" if known else "names of methods, or all"
         parser.add_argument(f"--{name}", nargs="+", help=f"{listed} (default: {default})")
     parser.add_argument("--sizes", nargs="+", type=int, help="numbers of parameters (default: all)")
-    parser.add_argument("--bounds", choices=["yes", "no", "both"], default="both")
+    parser.add_argument(
+        "--bounds", choices=["yes", "no", "both"], default="both", help="(default: both)"
+    )
     parser.add_argument("--shared", action="store_true", help="let other users read the files")
     parser.add_argument("--quiet", action="store_true", help="show nothing")
     given = vars(parser.parse_args(arguments))

@@ -164,3 +164,93 @@ def test_a_function_that_reads_another_one_after_an_edit():
     assert proved(scope["fun"], np.zeros(1), ())
     exec("@njit\ndef part(x):\n    return x[1] ** 2", scope)
     assert not proved(scope["fun"], np.zeros(1), ())
+
+
+@njit
+def from_the_end(x, n, k):
+    return (x[0] - 1.0) ** 2 + (x[n - k] - 2.0) ** 2
+
+
+@njit
+def shifted(x, flag):
+    return (x[0] - 1.0) ** 2 + (x[1 + flag] - 2.0) ** 2
+
+
+@njit
+def listed(x, k):
+    return (x[0] - 1.0) ** 2 + (x[k[0]] - 2.0) ** 2
+
+
+@pytest.mark.parametrize(
+    ("fun", "inside", "outside"),
+    [
+        (from_the_end, (3, 4), (np.uint64(3), np.uint64(4))),  # which wrap around
+        (shifted, (True,), (2,)),
+        (shifted, (np.False_,), (np.int64(5),)),
+        (listed, (np.array([2]),), (np.array([7]),)),
+    ],
+)
+def test_what_was_inside_may_be_outside_for_others_of_the_same_shape(fun, inside, outside):
+    x0 = np.zeros(3)
+    for _ in range(2):
+        assert fastopt.minimize(fun, x0, args=inside).success
+        with pytest.raises(IndexError, match="fun indexes outside x"):
+            fastopt.minimize(fun, x0, args=outside)
+
+
+def test_a_flag_is_an_index_too():
+    assert fastopt.minimize(shifted, [0.0, 0.0], args=(False,)).success
+    with pytest.raises(IndexError, match="fun indexes outside x"):
+        fastopt.minimize(shifted, [0.0, 0.0], args=(True,))
+
+
+def test_the_least_integer_wraps_around_when_it_is_negated():
+    @njit
+    def least(x, a):
+        b = -a
+        return (x[0] - 1.0) ** 2 + x[2 - (b // 2305843009213693952)] ** 2
+
+    assert not proved(least, np.zeros(3), (-(2**63),))
+    assert proved(least, np.zeros(3), (-(2**60),))
+
+
+def test_rows_that_are_too_short_are_found():
+    """The longest row is long enough."""
+
+    def fun(x, row):
+        return (x[0] - row[3]) ** 2
+
+    def pair(x, y, t):
+        s = 0.0
+        for i in range(len(y)):
+            s += (x[0] * t[i] - y[i]) ** 2
+        return s
+
+    short = ([np.arange(4.0), np.arange(2.0), np.arange(4.0)],)
+    long = ([np.arange(4.0), np.arange(5.0)],)
+    y, t = ([np.ones(n) for n in lengths] for lengths in ([9, 3, 2], [9, 2, 3]))
+    with pytest.raises(IndexError, match="in problem 1"):
+        fastopt.minimize_batch(njit(fun), [0.0], short)
+    with pytest.raises(IndexError, match="in problem 1"):
+        fastopt.minimize_batch(njit(pair), [0.0], (y, t))
+    assert fastopt.minimize_batch(njit(pair), [0.0], (y[::2], t[::2])).success.all()
+    once = {"batch_size": 1, "epochs": 1}
+    with pytest.raises(IndexError, match="in one of the rows"):
+        fastopt.minimize_stochastic(fun, [0.0], short, **once)
+    assert fastopt.minimize_stochastic(fun, [0.0], long, **once).epochs == 1
+    with pytest.raises(IndexError, match="in one of the rows"):
+        fastopt.minimize_stochastic(fun, [0.0], long, **once, validation=([np.arange(1.0)],))
+
+
+def test_the_last_mini_batch_is_looked_at():
+    def fun(x, d):
+        return (x[0] - d[3]) ** 2 + x[1] ** 2
+
+    with pytest.raises(IndexError, match="in one of the rows"):
+        fastopt.minimize_stochastic(
+            fun, [0.0, 0.0], np.arange(10.0), vectorized=True, batch_size=4, epochs=2
+        )
+    result = fastopt.minimize_stochastic(
+        fun, [0.0, 0.0], np.arange(12.0), vectorized=True, batch_size=4, epochs=2
+    )
+    assert result.epochs == 2
