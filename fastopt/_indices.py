@@ -75,7 +75,7 @@ OTHER = Known(object())  # anything else: a number, an array of unknown shape
 MADE = {np.zeros, np.ones, np.empty}
 LIKE = {np.zeros_like, np.ones_like, np.empty_like}
 KNOWN = {range, numba.prange, slice, *MADE, *LIKE}
-_HARMLESS = ir.Del | ir.Jump | ir.Branch | ir.Return | ir.Raise
+_HARMLESS = ir.Del | ir.Jump | ir.Branch | ir.Return | ir.Raise  # not ir.Yield
 _DIVIDED = {operator.floordiv, operator.mod}
 _BINARY = {operator.add, operator.sub, operator.mul, *_DIVIDED}
 
@@ -108,13 +108,10 @@ class _Text:
         plain = not code.co_flags & 0x0C and not code.co_kwonlyargcount  # no *args, no **keywords
         missing = code.co_argcount - len(args)
         defaults = function.__defaults__ or ()
-        extended = _kinds.extensions.attributes or _kinds.extensions.any_attribute
-        if depth > DEPTH or extended or not plain or not 0 <= missing <= len(defaults):
+        if depth > DEPTH or not plain or not 0 <= missing <= len(defaults):
             raise Unproved
         self.args = [*args, *map(_abstract, defaults[len(defaults) - missing :])]
         text = run_frontend(function)
-        if text.is_generator:
-            raise Unproved
         self.depth, self.known, self.assignments = depth, {}, {}
         statements = [s for block in text.blocks.values() for s in block.body]
         for each in statements:
@@ -235,12 +232,14 @@ def _either(one, other):
 
 
 def _attribute(value, name) -> Any:
+    if _kinds.extensions.any_attribute or name in _kinds.extensions.attributes:
+        raise Unproved
     if isinstance(value, Known) and isinstance(value.value, types.ModuleType):
         return _abstract(getattr(value.value, name))
     if isinstance(value, Known) and name in getattr(value.value, "_fields", ()):
         return _abstract(getattr(value.value, name))  # of a named tuple
     if isinstance(value, Shaped) and name == "size":
-        return Whole(math.prod(value.shape), math.prod(value.shape))
+        return Whole(*[math.prod(value.shape)] * 2)
     if isinstance(value, Shaped) and name == "shape":
         return Items(tuple(Whole(n, n) for n in value.shape))
     if isinstance(value, Shaped) and name == "T":
@@ -267,8 +266,8 @@ def _limited(low, high):
 def _range(args):
     start, stop = (Whole(0, 0), args[0]) if len(args) == 1 else args[:2]
     step = args[2] if len(args) > 2 else Whole(1, 1)
-    back = Whole(stop.low + 1, start.high) if step.high < 0 else OTHER
-    return Whole(start.low, stop.high - 1) if step.low > 0 else back
+    down = Whole(stop.low + 1, start.high) if step.high < 0 else OTHER
+    return Whole(start.low, stop.high - 1) if step.low > 0 else down
 
 
 def _result(f, args: Any, named) -> Any:

@@ -2,7 +2,6 @@
 
 import math
 import threading
-from typing import Any
 
 from fastopt import _compile
 from fastopt._interrupts import Held
@@ -75,21 +74,23 @@ class Compiling:
     """A context that says after a second what is compiled in it; loading is not mentioned."""
 
     def __init__(self, shown, fun):
-        self.fun = fun
-        self.over: Any = threading.Event() if shown else None
+        self.fun, self.over = fun, threading.Event() if shown else None
 
     def __enter__(self):
         if self.over:
-            threading.Thread(target=self.watch, daemon=True).start()
+            name = getattr(self.fun, "__name__", type(self.fun).__name__)
+            threading.Thread(target=_watch, args=(self.over, name), daemon=True).start()
 
     def __exit__(self, *_):
         if self.over:
             self.over.set()
 
-    def watch(self):
-        """Wait until compiling takes long, and say so once."""
-        while not self.over.wait(EVERY):
-            if _compile.seconds() > LONG:
-                name = getattr(self.fun, "__name__", type(self.fun).__name__)
-                print(f"Compiling {name} ... (first call for this function)", flush=True)
-                return
+    __del__ = __exit__  # Ctrl-C may come as either method begins
+
+
+def _watch(over, name):
+    """Wait until compiling takes long, and say so once."""
+    while not over.wait(EVERY):
+        if _compile.seconds() > LONG:
+            print(f"Compiling {name} ... (first call for this function)", flush=True)
+            return

@@ -70,7 +70,10 @@ def propose(run, moving, still, state, limits, options, schedule):
         slope = direct(x, g, p, w, pairs, along, kept, step, low, high)
         fraction = 1.0
         if 0.0 < kept <= SHORT:
-            fraction = share(x, p, scale, FIRST * WIDER**kept)
+            cap = FIRST * WIDER
+            for _ in range(1, int(kept)):
+                cap *= WIDER
+            fraction = share(x, p, scale, cap)
     moved = 1.0 if trial(x, p, fraction, new, low, high) else 0.0
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope

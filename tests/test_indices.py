@@ -9,11 +9,18 @@ import pytest
 from numba import njit
 
 import fastopt
-from fastopt import _compile
+from fastopt import _compile, _kinds
 from fastopt._indices import proved
 
 Y = np.zeros(5)
 Pair = collections.namedtuple("Pair", "a b")
+
+
+@pytest.fixture(autouse=True)
+def nothing_taught(monkeypatch):
+    """Other tests have taught this process's Numba attributes of any name."""
+    monkeypatch.setattr(_kinds.extensions, "attributes", {})
+    monkeypatch.setattr(_kinds.extensions, "any_attribute", False)
 
 
 @njit
@@ -254,3 +261,19 @@ def test_the_last_mini_batch_is_looked_at():
         fun, [0.0, 0.0], np.arange(12.0), vectorized=True, batch_size=4, epochs=2
     )
     assert result.epochs == 2
+
+
+def test_what_numba_was_taught_is_not_proved(monkeypatch):
+    def fun(x):
+        s = 0.0
+        for i in range(x.size):
+            s += x[i]
+        return s
+
+    assert proved(fun, np.zeros(3), ())
+    monkeypatch.setattr(_kinds.extensions, "attributes", {"size": ()})
+    assert not proved(fun, np.zeros(3), ())
+    monkeypatch.setattr(_kinds.extensions, "attributes", {"sizes": ()})
+    assert proved(fun, np.zeros(3), ())
+    monkeypatch.setattr(_kinds.extensions, "any_attribute", True)
+    assert not proved(fun, np.zeros(3), ())

@@ -73,7 +73,8 @@ TEXTS = (
     _descent.sweep,
     _evaluate.evaluate,
     _feed.feed,
-    epochs.advance,
+    epochs.through,
+    epochs.turn,
 )
 
 
