@@ -26,6 +26,7 @@ from fastopt._open import (
     total,
     update,
 )
+from fastopt._run import INF
 
 UNBENT = 1e-3  # of a slope: rounding changes it by more where it is nothing but noise
 
@@ -214,7 +215,7 @@ def reach(x, g, f, p, scale, pairs, latest, tries, low, high):
     component moves so far that f should change visibly. A slope that is noise after all spoils the
     move of all: after it each component moves alone, the one farthest beyond its scale first.
     """
-    rows, slope, below = pairs.shape[0] // 2, 0.0, math.inf
+    rows, slope, below = pairs.shape[0] // 2, 0.0, INF
     k = 2 * (int(latest) % rows) + 1 if rows > 0 and latest >= 0.0 else -1
     for i in each(SIZE or g.size):
         p[i] = real(0.0)
