@@ -138,10 +138,12 @@ def cpu(session):
 
 def to_come(session):
     """Return the versions that pip would install if releases to come were admitted."""
-    how = ["--dry-run", "--ignore-installed", "--no-deps", "--pre", "--quiet", "--report", "-"]
+    report = pathlib.Path(session.create_tmp(), "report.json")
+    how = ["--dry-run", "--ignore-installed", "--no-deps", "--pre", "--quiet", "--report", report]
     names = ["numba", "numpy", "scipy"]
-    found = session.run("python", "-m", "pip", "install", *how, *names, silent=True)
-    return [each["metadata"]["version"] for each in json.loads(found)["install"]]
+    session.run("python", "-m", "pip", "install", *how, *names)
+    found = json.loads(report.read_text())["install"]
+    return [each["metadata"]["version"] for each in found]
 
 
 @nox.session(python=NEWEST)
