@@ -126,8 +126,9 @@ def longest(fields):
 
 
 def extremes(fields):
-    """The problems with the most and the least data, and where fields differ most in length."""
+    """The `longest` problem, then the shortest, and those where fields differ most in length."""
     axes = [axis for f in fields if isinstance(f, Ragged) for axis in f.lengths]
     pairs = [one - other for k, one in enumerate(axes) for other in axes[:k]]
     ends = {int(end(values)) for values in axes + pairs for end in (np.argmin, np.argmax)}
-    return sorted({longest(fields), *ends})
+    first = longest(fields)
+    return [first, *sorted(ends - {first})]

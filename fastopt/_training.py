@@ -87,7 +87,7 @@ class Training:
         rows = tuple(_fields.row(field, longest) for field in fields)
         return Part(order, fields, tuple(map(room, fields))), rows
 
-    def kinds(self, data):
+    def samples(self, data):
         """Yield rows of all shapes: the longest and shortest, or whole and last mini-batches."""
         fields, order = data
         if self.way.together:
@@ -105,7 +105,7 @@ class Training:
         except Exception as error:
             raise self.explained(error) from None
         args = self.data[1]
-        for rows in itertools.chain.from_iterable(map(self.kinds, self.passes)):
+        for rows in itertools.chain.from_iterable(map(self.samples, self.passes)):
             given = self.fun, self.objective, self.shaped, (*rows, *args), " in one of the rows"
             _objective.check_indices(*given, written=self.before)
         if self.objective.method == "cs":

@@ -238,6 +238,9 @@ def test_rows_that_are_too_short_are_found():
     y, t = ([np.ones(n) for n in lengths] for lengths in ([9, 3, 2], [9, 2, 3]))
     with pytest.raises(IndexError, match="in problem 1"):
         fastopt.minimize_batch(njit(fun), [0.0], short)
+    turned = (short[0][1::-1],)  # the shortest row comes first
+    with pytest.raises(IndexError, match="in problem 0"):
+        fastopt.minimize_batch(njit(fun), [0.0], turned)
     with pytest.raises(IndexError, match="in problem 1"):
         fastopt.minimize_batch(njit(pair), [0.0], (y, t))
     assert fastopt.minimize_batch(njit(pair), [0.0], (y[::2], t[::2])).success.all()
