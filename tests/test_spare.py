@@ -172,3 +172,17 @@ def test_few_are_kept():
     for k in range(_spare.MOST + 5):
         fastopt.minimize(bowl, [3.0, -2.0], (0.5,), options={"maxiter": k + 1})
     assert len(_spare._kept) == _spare.MOST
+
+
+@pytest.mark.parametrize("options", [{}, {"learning_rate": 0.1}])
+def test_a_problem_begins_again_with_zeros(options):
+    """Nothing is left of the one before but what the new start says."""
+    fastopt.minimize(bowl, [0.5, 0.5], (7.0,), method="adam", options=options)
+    (problem,) = _spare._kept.values()
+    assert not set(np.unique(problem.arrays[np.isfinite(problem.arrays)])) <= {0.0, 0.5}
+    problem.begin(np.array([3.0, 4.0]), None, (7.0,))
+    values = problem.arrays[~np.isnan(problem.arrays)]
+    assert sorted(values[values != 0.0]) == [3.0, 3.0, 4.0, 4.0]
+    assert np.isnan(problem.arrays).sum() == 2  # the gradient at the best point
+    left = problem.scalars[len(problem.record) + 1 :]
+    assert not left.any()
