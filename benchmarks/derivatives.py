@@ -56,16 +56,19 @@ def compiled(fun, derived, **flags):
 
 
 def _compiled(fun, derived, **flags):
-    from fastopt import _compile, derivatives
-    from fastopt.derivatives import _duals, _names
+    from fastopt.compiling import compiler
+    from fastopt.derivatives import gradient_methods, substitutions
+    from fastopt.derivatives.duals import dual_choice
 
-    dual = _duals.of(numba.float64, 3, True) if derived else None
+    dual = dual_choice.of(numba.float64, 3, True) if derived else None
     key = fun.__name__, derived, str(flags)
-    user, _ = _compile.user(numba.njit(**flags)(fun), _names.meanings(dual, True), str(key))
-    bindings = {"fun": user, "write": derivatives.write_flat, "SIZE": 3}
-    bindings["value"] = derivatives.dual_value if derived else derivatives.value_with_gradient
-    bindings.update(_duals.SEEDS, DUAL=dual, CHUNK=3)
-    return _compile.jit(every, bindings, key, lasting=False)
+    user, _ = compiler.user(numba.njit(**flags)(fun), substitutions.meanings(dual, True), str(key))
+    bindings = {"fun": user, "write": gradient_methods.write_flat, "SIZE": 3}
+    bindings["value"] = (
+        gradient_methods.dual_value if derived else gradient_methods.value_with_gradient
+    )
+    bindings.update(dual_choice.SEEDS, DUAL=dual, CHUNK=3)
+    return compiler.jit(every, bindings, key, lasting=False)
 
 
 class Fits:

@@ -19,7 +19,7 @@ DTYPES = ("float32", "float64")
 def place():
     """Where arrays live, and sizes for it; not available without a GPU, with the reason."""
     try:
-        from fastopt._dispatch import why_not_cuda
+        from fastopt.targets.dispatch import why_not_cuda
 
         from .gpu_parts import plan, sweeps
     except ImportError as error:

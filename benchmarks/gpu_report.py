@@ -79,10 +79,10 @@ def main():
 def why_not():
     """What keeps the report from being made, in a sentence."""
     try:
-        from fastopt import _dispatch
+        from fastopt.targets import dispatch
     except ImportError as error:
         return f"{error}; numba, numba-cuda, numpy and scipy are needed."
-    return _dispatch.why_not_cuda()
+    return dispatch.why_not_cuda()
 
 
 def fast_disk():

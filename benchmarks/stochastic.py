@@ -84,9 +84,9 @@ def make(rows=ROWS):
 
 def orders(count, rows=ROWS):
     """The order of the rows in each of our epochs."""
-    from fastopt import _epochs  # older commits have none
+    from fastopt.solver import minibatch  # older commits have none
 
-    draw, order = numba.njit(_epochs.draw), np.arange(rows, dtype=np.int32)
+    draw, order = numba.njit(minibatch.draw), np.arange(rows, dtype=np.int32)
     keys, found = np.random.default_rng(SEED), []
     for _ in range(count):
         draw(order, 0, rows, keys.integers(2**64, dtype=np.uint64))

@@ -1,19 +1,19 @@
 """fastopt: fast first-order optimisation from NumPy arrays, compiled by Numba."""
 
 from fastopt import kernels, schedules
-from fastopt._batch import minimize_batch
-from fastopt._classes import names
-from fastopt._config import show_config
-from fastopt._gradients import compare_grad, value_and_grad
-from fastopt._minimize import minimize
-from fastopt._multistart import multistart
-from fastopt._precompile import precompile
-from fastopt._save import load, save
-from fastopt._scipy import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
-from fastopt._stochastic import minimize_stochastic
+from fastopt._version import __version__ as __version__
+from fastopt.api.gradients import compare_grad, value_and_grad
+from fastopt.api.minimize import minimize
+from fastopt.api.minimize_batch import minimize_batch
+from fastopt.api.minimize_stochastic import minimize_stochastic
+from fastopt.api.multistart import multistart
+from fastopt.api.precompile import precompile
+from fastopt.api.scipy_methods import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
+from fastopt.api.show_config import show_config
+from fastopt.optimizers.rule_classes import names
 from fastopt.rules import methods
+from fastopt.storage.npz import load, save
 
-__version__ = "0.1.0"
 __all__ = [
     "compare_grad",
     "kernels",

@@ -5,16 +5,16 @@ import inspect
 import sys
 import types
 
-from fastopt import _precompile
+from fastopt.api import precompile
 
 
 def main(arguments=None):
     """Call `precompile` with the arguments of a command line; return the exit status."""
-    head = (inspect.getdoc(_precompile.precompile) or "").partition("\n")[0]
+    head = (inspect.getdoc(precompile.precompile) or "").partition("\n")[0]
     parser = argparse.ArgumentParser("python -m fastopt.precompile", description=head)
-    defaults = inspect.signature(_precompile.precompile).parameters
-    words = {"methods": None, "dtypes": _precompile.DTYPES, "learning-rates": _precompile.RATES}
-    words |= {"gradients": _precompile.GRADIENTS, "tasks": _precompile.TASKS}
+    defaults = inspect.signature(precompile.precompile).parameters
+    words = {"methods": None, "dtypes": precompile.DTYPES, "learning-rates": precompile.RATES}
+    words |= {"gradients": precompile.GRADIENTS, "tasks": precompile.TASKS}
     for name, known in words.items():
         default = defaults[name.replace("-", "_")].default
         default = default if isinstance(default, str) else " ".join(default)
@@ -33,7 +33,7 @@ def main(arguments=None):
     if given.get("methods") == ["all"]:
         given["methods"] = "all"
     try:
-        _precompile.precompile(**given)
+        precompile.precompile(**given)
     except (ValueError, TypeError, RuntimeError) as error:
         print(f"fastopt.precompile: {error}", file=sys.stderr)
         return 2
@@ -47,7 +47,7 @@ class Callable(types.ModuleType):
     """A module that is called like the function of its name, in whose place it stands."""
 
     def __call__(self, *args, **kwargs):
-        return _precompile.precompile(*args, **kwargs)
+        return precompile.precompile(*args, **kwargs)
 
 
 if __name__ == "__main__":

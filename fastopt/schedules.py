@@ -14,7 +14,7 @@ Examples
 import math
 from typing import NamedTuple
 
-from fastopt._open import schedule_function
+from fastopt.solver.placeholders import schedule_function
 
 __all__ = ["constant", "cosine", "exponential", "inverse_time", "polynomial"]
 

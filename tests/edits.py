@@ -32,7 +32,11 @@ import numba
 import numpy as np
 
 import fastopt
-from fastopt import _compile, _content, _fingerprint, _objective, _options, derivatives, rules
+from fastopt import rules
+from fastopt.compiling import code_content, compiler, fingerprint
+from fastopt.derivatives import gradient_methods
+from fastopt.drivers import objective_bindings
+from fastopt.inputs import run_options
 
 MODULES = "config", "helpers", "more", "main"
 CHAINS = 8  # objectives in a package
@@ -401,10 +405,12 @@ def slope_of(function, x):
 
 def light(f, o, _s, _r):
     """The keys and files of a solve, around a text that compiles fast."""
-    chosen = _options.parse(rules.get("sgd"), None, None, X.dtype)
-    bound = _objective.build(_compile.as_compiled(f, "fun"), "2-point", (), chosen, X).bindings
-    value = derivatives.METHODS["2-point"][0]
-    once = _compile.jit(value, {name: bound[name] for name in ("fun", "write")}, counted=True)
+    chosen = run_options.parse(rules.get("sgd"), None, None, X.dtype)
+    bound = objective_bindings.build(
+        compiler.as_compiled(f, "fun"), "2-point", (), chosen, X
+    ).bindings
+    value = gradient_methods.METHODS["2-point"][0]
+    once = compiler.jit(value, {name: bound[name] for name in ("fun", "write")}, counted=True)
     return [(float(once(X.copy(), np.empty(2), ((),))), o(X))]
 
 
@@ -590,14 +596,14 @@ def check(seed, root, doors=1, kinds=None, names=None):
     return wrong, edits
 
 
-def library(module, known=_fingerprint.is_library):
+def library(module, known=fingerprint.is_library):
     return getattr(module, "__file__", None) is None or known(module)
 
 
 # Old faults, which the packages must find.
 FAULTS = {
-    "modules": lambda: setattr(_fingerprint, "is_library", library),
-    "memory": lambda: setattr(_content, "_as_before", lambda reads: True),
+    "modules": lambda: setattr(fingerprint, "is_library", library),
+    "memory": lambda: setattr(code_content, "_as_before", lambda reads: True),
 }
 
 

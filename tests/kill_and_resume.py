@@ -19,7 +19,8 @@ from batch_problems import X0, T, decays, misfit
 from numba import njit
 
 import fastopt
-from fastopt import _checkpoint, _local, _problem
+from fastopt.drivers import local_batch, single_problem
+from fastopt.storage import run_checkpoint
 
 HERE = pathlib.Path(__file__).parent
 VICTIM = "import sys, kill_and_resume as k; k.victim(*sys.argv[1:])"  # its functions' module: ours
@@ -91,8 +92,8 @@ CASES = {case.__name__: case for case in (textbook, search, plain, batch, batch_
 def victim(case, path):
     """Solve, and save what came of it; it may be killed at any moment."""
     CASES[case](maxtime=0.0)  # compiled
-    _checkpoint.EVERY, _checkpoint.SHARE = 0.0, 1.0  # so that writing is often hit
-    _problem.SLICE = _local.SLICE = 0.003
+    run_checkpoint.EVERY, run_checkpoint.SHARE = 0.0, 1.0  # so that writing is often hit
+    single_problem.SLICE = local_batch.SLICE = 0.003
     print("begun", flush=True)
     fastopt.save(f"{path}.result", **CASES[case](checkpoint=path))
 

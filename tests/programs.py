@@ -24,9 +24,10 @@ from derivative_cases import complex_step, jit
 from numba.core import config
 
 import fastopt
-from fastopt import _compile
-from fastopt._link import link
-from fastopt.derivatives import _duals, _names, _standalone
+from fastopt.compiling import compiler
+from fastopt.compiling.linker import link
+from fastopt.derivatives import substitutions, value_and_gradient
+from fastopt.derivatives.duals import dual_choice
 
 HIDDEN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 UNCOMPILED = ("shifter", "fun")
@@ -359,15 +360,15 @@ def door(compiled, dual):
     def helper(new, original):
         made = derived_helper(original, dual)
         if not made:
-            made.append(_compile._again(new, original))
+            made.append(compiler._again(new, original))
         return made[0]
 
-    how = {"top": _compile._again, "follow": _compile.is_compiled}
-    user = link(compiled, {}, helper, replace=_names.meanings(dual, dual.fast), **how)
-    bindings = {**_duals.SEEDS, "fun": user, "DUAL": dual, "CHUNK": dual.size, "SIZE": 0}
-    top = numba.njit(**_compile.COUNTED, no_cfunc_wrapper=True)
+    how = {"top": compiler._again, "follow": compiler.is_compiled}
+    user = link(compiled, {}, helper, replace=substitutions.meanings(dual, dual.fast), **how)
+    bindings = {**dual_choice.SEEDS, "fun": user, "DUAL": dual, "CHUNK": dual.size, "SIZE": 0}
+    top = numba.njit(**compiler.COUNTED, no_cfunc_wrapper=True)
     evaluate = link(
-        _standalone.evaluate, bindings, _compile.inline_counted, top=lambda new, _: top(new)
+        value_and_gradient.evaluate, bindings, compiler.inline_counted, top=lambda new, _: top(new)
     )
     return lambda x, *args: evaluate(x, args)
 
@@ -393,7 +394,7 @@ def check(seed, full=False):
             compiled = numba.njit(no_cfunc_wrapper=True)(
                 defined(text[len(HELPERS) :], helpers().copy())
             )
-            derived = door(compiled, _duals.of(numba.float64, 4, True))
+            derived = door(compiled, dual_choice.of(numba.float64, 4, True))
             found = compared(fun, compiled, derived, x, args, plain, wanted)
     return found, text
 
@@ -425,7 +426,7 @@ def compared(fun, compiled, derived, x, args, plain, wanted):
         except numba.core.errors.NumbaError:  # Numba has no product of two precisions
             return ""
         with quick():
-            f, g = door(compiled, _duals.of(numba.float32, 4, True))(*few)
+            f, g = door(compiled, dual_choice.of(numba.float32, 4, True))(*few)
         if near(value, plain, 1e-4) and not near(float(f), value, 1e-4):
             return f"in float32 the value is {f}, Numba's {value}"
         if near(value, plain, 1e-4) and g.dtype != np.float32:

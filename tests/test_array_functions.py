@@ -12,7 +12,8 @@ from derivative_cases import differences
 from scipy import special
 
 import fastopt
-from fastopt.derivatives import _python, _table
+from fastopt.derivatives import supported_functions
+from fastopt.derivatives.python_duals import python_dual
 
 V = np.array([0.7, -1.3, 2.1, 0.4])
 M = np.array([[0.3, -1.2, 0.8], [1.1, 0.4, -0.7], [-0.2, 1.9, 0.5]])
@@ -187,10 +188,10 @@ def test_compiled(fun):
 )
 def test_in_plain_python(fun):
     x, g = CASES[fun], np.zeros(CASES[fun].size)
-    result = _python.function(fun)(_python.seeded(x.size, x, None, 0, 0))
-    _python.write_partials(result, g, 0, 0)
+    result = python_dual.function(fun)(python_dual.seeded(x.size, x, None, 0, 0))
+    python_dual.write_partials(result, g, 0, 0)
     wanted = differences(fun, x)
-    assert _python.value_of(result) == pytest.approx(fun(x.copy()), rel=1e-14)
+    assert python_dual.value_of(result) == pytest.approx(fun(x.copy()), rel=1e-14)
     np.testing.assert_allclose(
         g.reshape(x.shape), wanted, rtol=1e-7, atol=1e-8 * np.max(np.abs(wanted))
     )
@@ -259,7 +260,7 @@ def test_methods_objects_and_partials():
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="it has other names")
 def test_the_table_is_what_the_code_says():
     page = pathlib.Path(__file__).parents[1] / "docs" / "differentiable.md"
-    assert page.read_text() == _table.table()
+    assert page.read_text() == supported_functions.table()
 
 
 HELD = {"a": 1.0}

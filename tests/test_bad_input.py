@@ -9,7 +9,8 @@ import pytest
 from problems import rosenbrock, rosenbrock_jac
 from scipy.optimize import Bounds
 
-from fastopt import _dispatch, minimize, schedules
+from fastopt import minimize, schedules
+from fastopt.targets import dispatch
 
 njit = numba.njit
 nan, inf = math.nan, math.inf
@@ -224,7 +225,7 @@ def test_args_that_a_compiled_function_cannot_take(args, words):
     check({"fun": njit(lambda x, a: x[0] * a["a"]), "args": args}, TypeError, words)
 
 
-@pytest.mark.skipif(_dispatch.why_not_cuda() is None, reason="CUDA can be used here")
+@pytest.mark.skipif(dispatch.why_not_cuda() is None, reason="CUDA can be used here")
 def test_what_lies_outside_x_is_not_read():
     """Numba reads on beyond an array: with an x0 too short, a "minimum" of what lies there."""
 

@@ -17,9 +17,11 @@ from batch_problems import ARRAYS, X0, T, decays, misfit, same
 from scipy.optimize import Bounds, OptimizeResult
 
 import fastopt
-from fastopt import _compile, _feed
-from fastopt._run import Run
-from fastopt.targets import _threads, cpu
+from fastopt.compiling import compiler
+from fastopt.solver import batch_worker
+from fastopt.solver.run_state import Run
+from fastopt.targets.cpu import batch_threads
+from fastopt.targets.cpu import target as cpu
 
 Y, TRUE = decays(60)
 ALONE = numba.njit(misfit)
@@ -194,8 +196,8 @@ def test_rows_that_are_copied_beside_lists_in_args_own_nothing(monkeypatch):
             s += (x[0] - row[i]) ** 2
         return s
 
-    kept, make = [], _threads.room
-    monkeypatch.setattr(_threads, "room", lambda field: kept.append(make(field)) or kept[-1])
+    kept, make = [], batch_threads.room
+    monkeypatch.setattr(batch_threads, "room", lambda field: kept.append(make(field)) or kept[-1])
     y = np.asfortranarray(np.arange(120.0).reshape(40, 3))
     res = fastopt.minimize_batch(picked, [0.0], y, (numba.typed.List([0, 2]),))
     np.testing.assert_allclose(res.x[:, 0], y[:, 1], atol=1e-6)
@@ -376,7 +378,7 @@ def test_a_slow_callback_does_not_stop_the_clock(monkeypatch):
 
     def slow(done, total):
         time.sleep(2.0)
-        ticks.append(int(crews[-1].control[_feed.TICK]))
+        ticks.append(int(crews[-1].control[batch_worker.TICK]))
         raise StopIteration
 
     ticks = []
@@ -393,9 +395,9 @@ def test_nothing_of_the_problem_before_remains():
     rows = np.full((6, 3), math.inf)
     still = (rows[0], rows[0], np.full(3, 7.0), np.full(3, 7.0), np.full(1, 7.0))
     moving, record = tuple(np.full((6, 3), math.inf)), np.full(len(Run._fields), 7.0)
-    work = _feed.Work(record, moving[0], moving, still, (), None, None, np.zeros(1, int))
-    given = _feed.Given(np.arange(6.0).reshape(2, 3), *[None] * 7)
-    prepare = _compile.link(_feed.prepare, {"BOUNDED": False}, _compile.unwrapped)
+    work = batch_worker.Work(record, moving[0], moving, still, (), None, None, np.zeros(1, int))
+    given = batch_worker.Given(np.arange(6.0).reshape(2, 3), *[None] * 7)
+    prepare = compiler.link(batch_worker.prepare, {"BOUNDED": False}, compiler.unwrapped)
     assert prepare(1, work, given)
     np.testing.assert_array_equal(moving, [[3.0, 4.0, 5.0]] + [[0.0] * 3] * 5)
     np.testing.assert_array_equal(record, Run())

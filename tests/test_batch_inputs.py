@@ -10,7 +10,7 @@ from batch_problems import X0, T, decays, misfit
 from scipy.optimize import Bounds
 
 import fastopt
-from fastopt import _batch_inputs
+from fastopt.inputs import batch_inputs
 
 Y, _ = decays(5)
 ONES = np.ones((5, 3))
@@ -116,7 +116,7 @@ def test_a_batch_too_large_for_memory_is_refused_before_anything_is_done():
     x0 = np.broadcast_to(X0, (10**13, 3))
     with pytest.raises(MemoryError, match=r"10,000,000,000,000 problems of 3 parameters take"):
         fastopt.minimize_batch(misfit, x0, args=(T, T))
-    assert 1e7 < _batch_inputs.available() < 1e15
+    assert 1e7 < batch_inputs.available() < 1e15
 
 
 def test_what_lies_outside_x_or_the_data_is_not_read():

@@ -11,7 +11,7 @@ import pytest
 
 import fastopt
 from benchmarks import gpu, limits, memory, quality, work
-from fastopt import _dispatch
+from fastopt.targets import dispatch
 
 MODULES = "batch derivatives gpu memory minimize quality startup stochastic sweeps".split()
 c_compiler = pytest.mark.skipif(limits.program() is None, reason="no C compiler with OpenMP")
@@ -116,7 +116,7 @@ def test_peaks_of_memory(monkeypatch):
     assert found["peak"] == pytest.approx(3 * found["own"], rel=0.1)
 
 
-@pytest.mark.skipif(_dispatch.why_not_cuda() is None, reason="there is a GPU")
+@pytest.mark.skipif(dispatch.why_not_cuda() is None, reason="there is a GPU")
 def test_not_available_without_a_gpu():
     with pytest.raises(NotImplementedError, match=r"NVIDIA|numba-cuda"):
         gpu.TrackSweep().setup("sgd", "float32")

@@ -12,7 +12,7 @@ import numba
 import pytest
 from numba.core import config
 
-from fastopt import _cache, _folder
+from fastopt.compiling import disk_cache, private_folder
 
 
 @pytest.fixture
@@ -20,15 +20,15 @@ def folder(tmp_path, monkeypatch):
     """A cache directory that does not exist yet."""
     path = tmp_path / "some" / "cache"
     monkeypatch.setenv("FASTOPT_CACHE_DIR", str(path))
-    _cache.folder.cache_clear()
+    disk_cache.folder.cache_clear()
     yield path
-    _cache.folder.cache_clear()
+    disk_cache.folder.cache_clear()
 
 
 def fresh(function, digest="0"):
     """`function` as a process sees it that has not compiled it yet."""
     compiled = numba.njit(function)
-    compiled._cache = _cache.DiskCache(digest)
+    compiled._cache = disk_cache.DiskCache(digest)
     return compiled
 
 
@@ -163,7 +163,7 @@ def test_a_directory_that_vanishes_costs_only_the_file(folder):
 
 
 def test_the_oldest_files_go_first(folder, monkeypatch):
-    monkeypatch.setattr(_cache, "_KEEP", 2)
+    monkeypatch.setattr(disk_cache, "_KEEP", 2)
     for age, digest in enumerate("abcd"):
         fresh(twice, digest)(2.0)
         newest = max(folder.iterdir(), key=lambda f: f.stat().st_mtime_ns)
@@ -187,7 +187,7 @@ posix = pytest.mark.skipif(not hasattr(os, "getuid"), reason="no POSIX owners an
 
 @posix
 def test_the_directory_is_made_private(folder):
-    assert _cache.directory() == folder
+    assert disk_cache.directory() == folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -197,7 +197,7 @@ def test_a_directory_that_others_may_write_to_is_refused(folder, mode):
     folder.mkdir(parents=True)
     folder.chmod(mode)
     with pytest.warns(RuntimeWarning, match=f"written by others.*{mode:o}.*chmod 700") as given:
-        assert _cache.directory() is None
+        assert disk_cache.directory() is None
     assert str(folder) in str(given[0].message)
     assert fresh(twice)(2.0) == 4.0  # without a second warning
     assert not list(folder.iterdir())
@@ -212,7 +212,7 @@ def test_a_directory_of_another_user_is_refused(folder, monkeypatch):
         owner = os.getuid()
         monkeypatch.setattr(os, "getuid", lambda: owner + 1)
     with pytest.warns(RuntimeWarning, match="another user"):
-        assert _cache.directory() is None
+        assert disk_cache.directory() is None
 
 
 @posix
@@ -220,22 +220,22 @@ def test_a_directory_of_root_is_read_by_others(folder, monkeypatch):
     """Root may run what it likes anyway; it fills the cache of a container, say."""
     status = os.stat_result((stat.S_IFDIR | 0o755, 0, 0, 1, 0, 0, 0, 0, 0, 0))
     monkeypatch.setattr(os, "getuid", lambda: 1000)
-    _folder.require_own(status)
+    private_folder.require_own(status)
     writable = os.stat_result((stat.S_IFDIR | 0o757, 0, 0, 1, 0, 0, 0, 0, 0, 0))
     with pytest.raises(PermissionError):
-        _folder.require_own(writable)
+        private_folder.require_own(writable)
 
 
 def test_a_directory_that_is_only_readable_is_read(folder, monkeypatch):
     """Nothing is written to it, and nothing said."""
     fresh(twice)(2.0)
     (kept,) = folder.iterdir()
-    _cache.folder.cache_clear()
+    disk_cache.folder.cache_clear()
 
     def refuse(*_args, **_more):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(_folder.Folder, "write", refuse)
+    monkeypatch.setattr(private_folder.Folder, "write", refuse)
     again = fresh(twice)
     assert again(2.0) == 4.0
     assert hits(again) == 1
@@ -246,7 +246,7 @@ def test_a_directory_that_is_only_readable_is_read(folder, monkeypatch):
 def test_readable_by_others_is_fine(folder):
     folder.mkdir(parents=True)
     folder.chmod(0o755)
-    assert _cache.directory() == folder
+    assert disk_cache.directory() == folder
 
 
 def test_off_means_no_directory(folder, monkeypatch):

@@ -18,7 +18,8 @@ from batch_problems import X0, T, decays, misfit, same
 from kill_and_resume import rosenbrock
 
 import fastopt
-from fastopt import _batch_checkpoint, _checkpoint, _dispatch, _identity
+from fastopt.storage import batch_checkpoint, problem_identity, run_checkpoint
+from fastopt.targets import dispatch
 
 KILLS = int(os.environ.get("FASTOPT_KILLS", "2"))  # each takes a second and a half
 START = np.linspace(-1.0, 1.0, 30)
@@ -34,8 +35,8 @@ def path(tmp_path):
 @pytest.fixture
 def often(monkeypatch):
     """Written at every look."""
-    monkeypatch.setattr(_checkpoint, "EVERY", 0.0)
-    monkeypatch.setattr(_checkpoint, "SHARE", np.inf)
+    monkeypatch.setattr(run_checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(run_checkpoint, "SHARE", np.inf)
 
 
 @pytest.mark.parametrize("case", ["search", "batch", "loop"])
@@ -225,7 +226,7 @@ def test_another_problem_is_an_error_that_names_what_differs(path, change, says)
 
 
 def digests(value):
-    return _identity.identity({"it": value})
+    return problem_identity.identity({"it": value})
 
 
 def test_what_a_function_reads_is_part_of_it(monkeypatch):
@@ -237,7 +238,9 @@ def test_what_a_function_reads_is_part_of_it(monkeypatch):
     for name, value in {"SCALE": 2.0, "TABLE": np.ones(4), "helper": np.sum}.items():
         with monkeypatch.context() as patch:
             patch.setitem(globals(), name, value)
-            assert _identity.differences(before, digests(scaled)).startswith(f"{name}, which it")
+            assert problem_identity.differences(before, digests(scaled)).startswith(
+                f"{name}, which it"
+            )
     assert digests(scaled) == before
 
 
@@ -272,7 +275,7 @@ DIFFER = {
 @pytest.mark.parametrize(("one", "two"), DIFFER.values(), ids=DIFFER)
 def test_other_contents_differ(one, two):
     assert digests(one) == digests(one)
-    assert _identity.differences(digests(one), digests(two))
+    assert problem_identity.differences(digests(one), digests(two))
 
 
 @pytest.mark.parametrize("at", [0, 1_234_567, -1])
@@ -312,7 +315,7 @@ def test_files_that_are_no_checkpoint(path, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"run\.npz is no checkpoint"):
         solve(path)
     path.unlink()
-    monkeypatch.setattr(_checkpoint, "VERSION", (0, "status"))
+    monkeypatch.setattr(run_checkpoint, "VERSION", (0, "status"))
     solve(path)
     monkeypatch.undo()
     with pytest.raises(ValueError, match=r"run\.npz is the checkpoint of another version"):
@@ -383,7 +386,7 @@ def test_rows_are_written_to_a_file_of_our_own_alone(path, tmp_path):
 def test_killed_between_the_two_files(path, often, monkeypatch):
     """Rows are on disk that no checkpoint counts yet."""
     with monkeypatch.context() as patch:
-        patch.setattr(_batch_checkpoint.BatchCheckpoint, "append", killed)
+        patch.setattr(batch_checkpoint.BatchCheckpoint, "append", killed)
         with pytest.raises(SystemExit):
             run_batch("long", path)
     assert os.path.getsize(f"{path}.rows") == 7
@@ -408,7 +411,7 @@ def test_a_full_disk_does_not_end_the_run(path, often, monkeypatch):
         raise OSError(28, "No space left on device")
 
     wanted = solve(None)
-    monkeypatch.setattr(_checkpoint, "save", full)
+    monkeypatch.setattr(run_checkpoint, "save", full)
     with pytest.warns(
         RuntimeWarning, match=r"run\.npz cannot be written \(.*No space left.*goes on"
     ):
@@ -419,15 +422,15 @@ def test_a_full_disk_does_not_end_the_run(path, often, monkeypatch):
 
 def test_a_dear_write_is_rare(path, monkeypatch):
     """One that takes 0.2 s is paid for by 20 s of work."""
-    writes, real = [], _checkpoint.save
+    writes, real = [], run_checkpoint.save
 
     def slow(*args, **options):
         writes.append(1)
         threading.Event().wait(0.02)
         real(*args, **options)
 
-    monkeypatch.setattr(_checkpoint, "save", slow)
-    monkeypatch.setattr(_checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(run_checkpoint, "save", slow)
+    monkeypatch.setattr(run_checkpoint, "EVERY", 0.0)
     compiled({"learning_rate": 1e-9, "maxiter": 1e15, "maxtime": 0.5, "checkpoint": path})
     assert len(writes) == 2  # the first, and the end
 
@@ -435,7 +438,7 @@ def test_a_dear_write_is_rare(path, monkeypatch):
 def test_not_on_a_gpu(path, monkeypatch):
     """Which need not be there."""
     gpu = types.SimpleNamespace(NAME="cuda", adopt=lambda name, array, wait=True: array)
-    monkeypatch.setattr(_dispatch, "target", lambda *_, **__: gpu)
+    monkeypatch.setattr(dispatch, "target", lambda *_, **__: gpu)
     with pytest.raises(ValueError, match=r"options\['checkpoint'\] works on the CPU only"):
         fastopt.minimize(plain, FEW, jac=True, options={"checkpoint": path}, device="cuda")
     with pytest.raises(ValueError, match=r"options\['checkpoint'\] works on the CPU only"):

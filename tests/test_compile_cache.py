@@ -27,7 +27,7 @@ def run():
 SWEEP = """
 import numpy as np
 from fastopt import rules
-from fastopt.targets import cpu
+from fastopt.targets.cpu import target as cpu
 
 def run():
     rule = rules.get("sgd")

@@ -7,8 +7,8 @@ import numba
 import numpy as np
 
 import fastopt
-from fastopt import _compile
-from fastopt.derivatives import _order
+from fastopt.compiling import compiler
+from fastopt.derivatives.operators import evaluation_order
 
 
 def test_garbage_collection_is_as_before_when_code_is_compiled(monkeypatch):
@@ -33,25 +33,25 @@ def test_garbage_collection_is_as_before_when_code_is_compiled(monkeypatch):
                 return original(*given)
 
             monkeypatch.setattr(compiled._compiler, "compile", noting)
-            _compile.in_order(compiled)
+            compiler.in_order(compiled)
             with contextlib.suppress(numba.core.errors.TypingError):
                 assert compiled(1.0) == 2.0
             assert gc.get_threshold() == (701, 11, 12)
     finally:
         gc.set_threshold(*before)
-    assert seen == 2 * [_compile.RARELY]
+    assert seen == 2 * [compiler.RARELY]
 
 
 def test_uses_are_counted_once_a_function_at_most(monkeypatch):
     """The count goes through all of a function; once a block, it was a fifth of compile time."""
     counted = []
-    original = _order.uses_of
+    original = evaluation_order.uses_of
 
     def counting(func_ir):
         counted.append(func_ir.func_id.func_name)
         return original(func_ir)
 
-    monkeypatch.setattr(_order, "uses_of", counting)
+    monkeypatch.setattr(evaluation_order, "uses_of", counting)
 
     def fun(x):
         total = 0.0

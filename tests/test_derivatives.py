@@ -13,7 +13,7 @@ from derivative_cases import CASES, complex_step
 from numba import njit
 
 import fastopt
-from fastopt.derivatives import _python
+from fastopt.derivatives.python_duals import python_dual
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 
@@ -39,11 +39,11 @@ def test_compiled_gradients(case):
 
 @each_case
 def test_interpreted_gradients(case):
-    function = _python.function(case.fun)
+    function = python_dual.function(case.fun)
     for x in case.points:
-        dual = function(_python.seeded(x.size, x, None, 0, 0), *case.args)
+        dual = function(python_dual.seeded(x.size, x, None, 0, 0), *case.args)
         g = np.empty(x.size)
-        _python.write_partials(dual, g, 0, 0)
+        python_dual.write_partials(dual, g, 0, 0)
         assert error(g, case.oracle(case.fun, x, case.args).reshape(-1)) <= 1e-13
 
 

@@ -9,10 +9,11 @@ from problems import CLASSICAL, wood_jac
 from problems.objectives import with_gradient
 
 import fastopt
-from fastopt import _inputs, _objective, _options, _problem
-from fastopt._run import FEW, Run
-from fastopt._status import RUNNING
-from fastopt.targets import cpu
+from fastopt.drivers import objective_bindings, single_problem
+from fastopt.inputs import run_options, start_and_bounds
+from fastopt.solver.run_state import FEW, Run
+from fastopt.solver.status_codes import RUNNING
+from fastopt.targets.cpu import target as cpu
 
 BY_NAME = {p.name: p for p in CLASSICAL}
 WOOD = BY_NAME["Wood"]
@@ -22,11 +23,11 @@ COMPILED = numba.njit(WOOD.fun), numba.njit(wood_jac)
 def problem(compiled, options, method="rmsprop"):
     """The pieces of a minimisation, before it runs."""
     fun, jac = COMPILED if compiled else (WOOD.fun, wood_jac)
-    rule = _options.find_rule(method)
-    x0 = _inputs.start_point(WOOD.x0)
-    chosen = _options.parse(rule, options, None, x0.dtype)
-    objective = _objective.build(fun, jac, (), chosen, x0)
-    return _problem.Problem(rule, x0, None, chosen, objective, cpu)
+    rule = run_options.find_rule(method)
+    x0 = start_and_bounds.start_point(WOOD.x0)
+    chosen = run_options.parse(rule, options, None, x0.dtype)
+    objective = objective_bindings.build(fun, jac, (), chosen, x0)
+    return single_problem.Problem(rule, x0, None, chosen, objective, cpu)
 
 
 def advance(problem, nfev):
@@ -109,11 +110,11 @@ def test_what_lies_beyond_the_last_parameter_stays_zero(n, options):
     def bowl(x):
         return np.sum((x - 1.0) ** 2)
 
-    rule = _options.find_rule("rmsprop")
+    rule = run_options.find_rule("rmsprop")
     x0 = np.zeros(n)
-    chosen = _options.parse(rule, {**options, "eps": 0.0}, None, x0.dtype)
-    objective = _objective.build(bowl, None, (), chosen, x0)
-    whole = _problem.Problem(rule, x0, None, chosen, objective, cpu)
+    chosen = run_options.parse(rule, {**options, "eps": 0.0}, None, x0.dtype)
+    objective = objective_bindings.build(bowl, None, (), chosen, x0)
+    whole = single_problem.Problem(rule, x0, None, chosen, objective, cpu)
     res = whole.run(None)
     assert res.status >= 0
     wide = whole.arrays.shape[1]

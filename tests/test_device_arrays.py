@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from fastopt import rules
-from fastopt.targets import _device_arrays, _device_steps, _device_tables, _dlpack
+from fastopt.arrays import device_views, dlpack
+from fastopt.targets.cuda import address_tables, step_on_device
 
 HOST = np.arange(24, dtype=np.float32).reshape(4, 6)
 ADDRESS = 1 << 40
@@ -42,12 +43,12 @@ class Capsules:
 
 
 def test_the_interface_is_read():
-    v = _device_arrays.view(Interface((2, 3), strides=None, stream=7, readonly=True), "x")
+    v = device_views.view(Interface((2, 3), strides=None, stream=7, readonly=True), "x")
     assert v == (ADDRESS, (2, 3), None, np.dtype("f4"), True, 7, None, False)
-    v = _device_arrays.view(Interface((2, 3), strides=(4, 8), typestr="<f4"), "x")
+    v = device_views.view(Interface((2, 3), strides=(4, 8), typestr="<f4"), "x")
     assert v.strides == (1, 2)
     assert v.stream is None
-    v = _device_arrays.view(Interface((2, 3), strides=(24, 8), typestr="<f8", version=2), "x")
+    v = device_views.view(Interface((2, 3), strides=(24, 8), typestr="<f8", version=2), "x")
     assert v.strides is None  # they lie together
     assert v.dtype == np.float64
 
@@ -58,20 +59,20 @@ def test_the_interface_is_read():
 )
 def test_capsules_are_read(array, versions):
     source = Capsules(array, versions=versions)
-    v = _device_arrays.view(source, "x", stream=5)
+    v = device_views.view(source, "x", stream=5)
     strides = tuple(s // 4 for s in array.strides)
     together = array.flags.c_contiguous
     assert v[:4] == (array.ctypes.data, array.shape, None if together else strides, array.dtype)
     assert source.streams == [5]
-    _device_arrays.view(source, "x")
+    device_views.view(source, "x")
     assert source.streams == [5, 1]  # how DLPack calls the default stream
 
 
 def test_a_read_only_capsule_says_so():
     array = HOST.copy()
     array.flags.writeable = False
-    assert _device_arrays.view(Capsules(array), "x").readonly
-    assert not _device_arrays.view(Capsules(HOST), "x").readonly
+    assert device_views.view(Capsules(array), "x").readonly
+    assert not device_views.view(Capsules(HOST), "x").readonly
 
 
 def test_a_capsule_is_not_taken_over_and_frees_what_it_holds():
@@ -81,7 +82,7 @@ def test_a_capsule_is_not_taken_over_and_frees_what_it_holds():
     array = np.zeros(3).view(Array)
     alive, gone = [], weakref.ref(array)
     source = Capsules(array)
-    _device_arrays.describe(source, "x", 1, False, alive)
+    device_views.describe(source, "x", 1, False, alive)
     np.testing.assert_array_equal(np.from_dlpack(OnHost(alive[1])), np.zeros(3))  # still whole
     del array, source
     gc.collect()
@@ -130,17 +131,17 @@ def test_every_field_of_a_capsule():
         "shape": shape,
     }
     expected = (ADDRESS + 32, (3, 4), None, "<f8", False, 13, 3)
-    capsule, alive = handmade(_dlpack.Managed, _dlpack.NAMES[1], **fields)
-    assert _dlpack.read(capsule) == expected
+    capsule, alive = handmade(dlpack.Managed, dlpack.NAMES[1], **fields)
+    assert dlpack.read(capsule) == expected
     fields |= {"major": 1, "minor": 1, "flags": 1, "strides": steps}
-    capsule, alive = handmade(_dlpack.Versioned, _dlpack.NAMES[0], **fields)
-    assert _dlpack.read(capsule) == (*expected[:2], (8, 2), "<f8", True, 13, 3)
+    capsule, alive = handmade(dlpack.Versioned, dlpack.NAMES[0], **fields)
+    assert dlpack.read(capsule) == (*expected[:2], (8, 2), "<f8", True, 13, 3)
     alive.major = 2
     with pytest.raises(ValueError, match=r"DLPack 2.1 is not known"):
-        _dlpack.read(capsule)
-    capsule, alive = handmade(_dlpack.Managed, b"used_dltensor", **fields)
+        dlpack.read(capsule)
+    capsule, alive = handmade(dlpack.Managed, b"used_dltensor", **fields)
     with pytest.raises(ValueError, match="somebody has taken it"):
-        _dlpack.read(capsule)
+        dlpack.read(capsule)
 
 
 class Refuses:
@@ -166,7 +167,7 @@ REFUSED = {
 @pytest.mark.parametrize("message", REFUSED)
 def test_what_is_refused(message):
     with pytest.raises((TypeError, ValueError), match=message):
-        _device_arrays.view(REFUSED[message], "x")
+        device_views.view(REFUSED[message], "x")
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def torch(monkeypatch):
             vars(self).update(more)
 
         def stride(self):
-            return _device_arrays.packed(self.shape)
+            return device_views.packed(self.shape)
 
         def data_ptr(self):
             return self.address
@@ -197,14 +198,14 @@ def torch(monkeypatch):
 
 
 def test_tensors_are_read_by_their_methods(torch):
-    v = _device_arrays.view(torch.Tensor((2, 3), device=1), "x")
+    v = device_views.view(torch.Tensor((2, 3), device=1), "x")
     assert v == (ADDRESS, (2, 3), None, np.dtype("f4"), False, None, 1, True)
     with pytest.raises(TypeError, match=r"part of a graph \(requires_grad\); pass x.detach\(\)"):
-        _device_arrays.view(torch.Tensor(requires_grad=True), "x")
+        device_views.view(torch.Tensor(requires_grad=True), "x")
     with pytest.raises(TypeError, match=r"elements of torch.int64"):
-        _device_arrays.view(torch.Tensor(dtype="torch.int64"), "x")
+        device_views.view(torch.Tensor(dtype="torch.int64"), "x")
     with pytest.raises(TypeError, match="tensor on the device 'cpu'"):
-        _device_arrays.view(torch.Tensor(where="cpu"), "x")
+        device_views.view(torch.Tensor(where="cpu"), "x")
 
 
 @pytest.mark.parametrize(
@@ -221,17 +222,17 @@ def test_tensors_are_read_by_their_methods(torch):
     ids=["number", "NumPy", "CuPy", "PyTorch", "Numba", "Numba, plain", "protocol"],
 )
 def test_streams(stream):
-    assert _device_arrays.handle(stream) == 9
+    assert device_views.handle(stream) == 9
 
 
 @pytest.mark.parametrize("stream", [-1, True, "9", 9.0, object()])
 def test_what_is_no_stream(stream):
     with pytest.raises(TypeError, match="a number, or a stream of Numba, CuPy, PyTorch"):
-        _device_arrays.handle(stream)
+        device_views.handle(stream)
 
 
 def test_a_default_stream_may_be_null():
-    assert _device_arrays.handle(types.SimpleNamespace(handle=ctypes.c_void_p(None))) == 0
+    assert device_views.handle(types.SimpleNamespace(handle=ctypes.c_void_p(None))) == 0
 
 
 # What is launched.
@@ -275,7 +276,7 @@ class Target:
 
     def __init__(self, current=0):
         self.memory, self.current, self.launched = Memory(), current, []
-        self.tables = _device_tables.Tables(self.memory)
+        self.tables = address_tables.Tables(self.memory)
 
     def on(self, device):
         return self.current if device is None else device, contextlib.nullcontext()
@@ -298,7 +299,7 @@ C = np.arange(9.0)
 
 
 def step(target, items, stream=None):
-    _device_steps.sweep(target, RULE, USES, items, C, stream)
+    step_on_device.sweep(target, RULE, USES, items, C, stream)
     launched, target.launched = target.launched, []
     return launched
 
@@ -384,7 +385,7 @@ def test_host_memory_of_a_copy_under_way_is_left_alone(target):
 
 
 def test_rows_give_every_block_work():
-    chunk = _device_tables.chunk
+    chunk = address_tables.chunk
     assert chunk(1000, 1056) == 2048
     assert chunk(10_000_000, 1056) == 4096
     assert chunk(1 << 40, 1056) == 65536

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fastopt import rules
-from fastopt.targets import _device_intrinsics, _device_launch, _device_steps, _device_sweeps, cpu
+from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cuda import step_on_device, sweep_intrinsics, sweep_kernels, sweep_launcher
 
 RULE = rules.get("rmsprop")
 OPTIONS = RULE.RMSProp(momentum=0.9)  # v and buffer, no mean: a hole between the slots
@@ -25,7 +26,7 @@ def compiled(function, _original=None):
 
 @functools.cache
 def kernel(text, dtype):
-    return compiled(_device_sweeps.linked(text, RULE, USES, dtype, None, compiled, False))
+    return compiled(sweep_kernels.linked(text, RULE, USES, dtype, None, compiled, False))
 
 
 def arrays(n, offsets, dtype, stride=1):
@@ -44,7 +45,7 @@ def check(given, run):
     x, g, v, buffer = expected
     cpu.sweep(RULE, USES, x, g, np.array(COEFFICIENTS, x.dtype), (v, x, buffer))
     addresses = tuple(a.ctypes.data for a in given)
-    run(x.size, addresses, _device_steps.bits(RULE, COEFFICIENTS, x.dtype))
+    run(x.size, addresses, step_on_device.bits(RULE, COEFFICIENTS, x.dtype))
     for ours, theirs, before in zip(given, expected, whole, strict=True):
         bound = 4 * np.finfo(x.dtype).eps  # the CPU's own sweep contracts multiply-adds
         np.testing.assert_allclose(ours, theirs, rtol=bound, atol=bound)
@@ -58,7 +59,7 @@ def check(given, run):
 )
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 37])
 def test_every_element_once(dtype, offsets, n):
-    part, threads = kernel(_device_sweeps.part, np.dtype(dtype)), 3
+    part, threads = kernel(sweep_kernels.part, np.dtype(dtype)), 3
 
     def run(n, addresses, c):
         for thread in range(threads):
@@ -69,7 +70,7 @@ def test_every_element_once(dtype, offsets, n):
 
 @DTYPES
 def test_elements_that_lie_apart(dtype):
-    single = kernel(_device_sweeps.single, np.dtype(dtype))
+    single = kernel(sweep_kernels.single, np.dtype(dtype))
 
     def run(n, addresses, c):
         for at in range(n):
@@ -80,7 +81,7 @@ def test_elements_that_lie_apart(dtype):
 
 @numba.njit
 def third_row(table):
-    return _device_intrinsics.row(table, 2, (0, 0, 0))
+    return sweep_intrinsics.row(table, 2, (0, 0, 0))
 
 
 def test_rows_of_a_table():
@@ -90,7 +91,7 @@ def test_rows_of_a_table():
 
 @numba.njit
 def first_boundary(arrays, n):
-    return _device_intrinsics.lead(arrays, n, np.float32), _device_intrinsics.lead(
+    return sweep_intrinsics.lead(arrays, n, np.float32), sweep_intrinsics.lead(
         arrays, n, np.float64
     )
 
@@ -108,9 +109,9 @@ def test_first_boundary():
 def test_signatures_are_those_of_the_arguments(method, dtype):
     rule = rules.get(method)
     uses = rules.uses(rule, rules.options_class(rule)())
-    bits = _device_steps.bits(rule, range(len(rule.C._fields)), np.dtype(dtype))
+    bits = step_on_device.bits(rule, range(len(rule.C._fields)), np.dtype(dtype))
     arrays = 2 + sum(uses)
     expected = {"together": 1 + arrays, "strided": 1 + 2 * arrays, "several": 2}
     for kind, count in expected.items():
-        types = _device_launch.signature(kind, rule, uses, np.dtype(dtype)).args
+        types = sweep_launcher.signature(kind, rule, uses, np.dtype(dtype)).args
         assert sum(getattr(t, "count", 1) for t in types) == count + len(bits)

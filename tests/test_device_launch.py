@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fastopt import rules
-from fastopt._compile import unwrapped
-from fastopt.targets import _device_launch
+from fastopt.compiling.compiler import unwrapped
+from fastopt.targets.cuda import sweep_launcher
 
 RULE = rules.get("sgd")
 USES = RULE.S(False)
@@ -64,7 +64,7 @@ def driver(newer=True):
         Stream=types.SimpleNamespace(from_handle=lambda number: f"queue {number}"),
         launch=lambda *args: log.append(args),
     )
-    return _device_launch.Launches(cuda, core, unwrapped), log
+    return sweep_launcher.Launches(cuda, core, unwrapped), log
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from replay import replay
 
 import fastopt
-from fastopt import _dispatch, rules
-from fastopt.targets import cpu
+from fastopt import rules
+from fastopt.targets import dispatch
+from fastopt.targets.cpu import target as cpu
 
 
 class OnDevice:
@@ -25,7 +26,7 @@ def square(x):
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_host_arrays_stay_on_the_cpu(device):
-    assert _dispatch.target(device, np.zeros(2)) is cpu
+    assert dispatch.target(device, np.zeros(2)) is cpu
     assert fastopt.minimize(square, [1.0], device=device).device == "cpu"
 
 
@@ -37,7 +38,7 @@ def test_unknown_devices_are_refused(device):
 
 def test_device_arrays_are_not_dragged_to_the_cpu():
     with pytest.raises(ValueError, match="device='cpu' was given an array that lives on a GPU"):
-        _dispatch.target("cpu", np.zeros(2), OnDevice())
+        dispatch.target("cpu", np.zeros(2), OnDevice())
 
 
 @pytest.mark.parametrize("device", ["gpu", "CPU", "cuda:0"])
@@ -51,9 +52,9 @@ def test_the_environment_is_checked_too(device, monkeypatch):
 def test_the_environment_is_the_default_for_batches(monkeypatch):
     for said, wanted in [("", "auto"), ("auto", "auto"), ("cpu", "cpu"), ("cuda", "cuda")]:
         monkeypatch.setenv("FASTOPT_DEVICE", said)
-        assert _dispatch.requested("auto", variable=True) == wanted
-        assert _dispatch.requested("auto") == "auto"
-        assert _dispatch.requested("cpu", variable=True) == "cpu"
+        assert dispatch.requested("auto", variable=True) == wanted
+        assert dispatch.requested("auto") == "auto"
+        assert dispatch.requested("cpu", variable=True) == "cpu"
 
 
 class Gpu:
@@ -68,29 +69,29 @@ class Gpu:
 
 def test_which_batches_go_to_a_gpu(monkeypatch):
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-    from fastopt.targets import cuda
+    from fastopt.targets.cuda import target as cuda
 
-    monkeypatch.setattr(_dispatch, "why_not_cuda", lambda: None)
-    many, numbers = _dispatch.PROBLEMS, _dispatch.NUMBERS
+    monkeypatch.setattr(dispatch, "why_not_cuda", lambda: None)
+    many, numbers = dispatch.PROBLEMS, dispatch.NUMBERS
     for capability, fast in [((9, 0), True), ((8, 9), False)]:
         monkeypatch.setattr(cuda, "device", Gpu(capability).device)
-        assert _dispatch.gpu_for(many - 1, numbers, 8) is None
-        assert _dispatch.gpu_for(many, numbers - 1, 8) is None
-        assert (_dispatch.gpu_for(many, numbers, 8) is cuda) == fast
-        assert _dispatch.gpu_for(many, numbers, 4) is cuda
-    monkeypatch.setattr(_dispatch, "why_not_cuda", lambda: "no driver")
-    assert _dispatch.gpu_for(many, numbers, 4) is None
+        assert dispatch.gpu_for(many - 1, numbers, 8) is None
+        assert dispatch.gpu_for(many, numbers - 1, 8) is None
+        assert (dispatch.gpu_for(many, numbers, 8) is cuda) == fast
+        assert dispatch.gpu_for(many, numbers, 4) is cuda
+    monkeypatch.setattr(dispatch, "why_not_cuda", lambda: "no driver")
+    assert dispatch.gpu_for(many, numbers, 4) is None
 
 
 def test_what_a_gpu_cannot_do_is_done_here(monkeypatch):
     """By itself a batch goes to a GPU only where that works."""
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-    from fastopt.targets import cuda
+    from fastopt.targets.cuda import target as cuda
 
     def refuse(*args):
         raise TypeError("fun cannot run on a GPU")
 
-    monkeypatch.setattr(_dispatch, "gpu_for", lambda *_: cuda)
+    monkeypatch.setattr(dispatch, "gpu_for", lambda *_: cuda)
     monkeypatch.setattr(cuda, "crew", refuse)
     res = fastopt.minimize_batch(lambda x, d: (x[0] - d) ** 2, [0.0], np.arange(3.0))
     assert (res.device, res.message) == ("cpu", "3 of 3 problems converged.")
@@ -98,14 +99,14 @@ def test_what_a_gpu_cannot_do_is_done_here(monkeypatch):
 
 SAY = """
 import fastopt, numpy as np
-from fastopt import _dispatch
+from fastopt.targets import dispatch
 
 class OnDevice:
     __cuda_array_interface__ = {"version": 3}
 
 for ask in (
-    lambda: _dispatch.target("cuda"),
-    lambda: _dispatch.target("auto", OnDevice()),
+    lambda: dispatch.target("cuda"),
+    lambda: dispatch.target("auto", OnDevice()),
     lambda: fastopt.minimize(lambda x: float(x @ x), [1.0], device="cuda"),
 ):
     try:
@@ -246,8 +247,8 @@ def test_whatever_cuda_raises_is_a_sentence(monkeypatch, capsys, error, said):
                 raise error
 
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
-    assert said in _dispatch.why_not_cuda()
-    assert "pip install 'fastopt[cuda]'" in _dispatch.why_not_cuda()
+    assert said in dispatch.why_not_cuda()
+    assert "pip install 'fastopt[cuda]'" in dispatch.why_not_cuda()
     fastopt.show_config()
     assert said in capsys.readouterr().out
     with pytest.raises(RuntimeError, match="device='cuda' cannot be used"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_duals import WEIGHTS, assert_same, interpreted, one_of, source
 
 import fastopt
-from fastopt.derivatives import _rules
+from fastopt.derivatives.duals import derivative_rules
 
 MP = mpmath.mp.clone()
 MP.dps = 40
@@ -104,7 +104,10 @@ def rows(module, rules):
         yield function, oracle, [(v, 1.5) for v in points] if unary else points, unary
 
 
-TABLES = {"math": list(rows(math, _rules.MATH)), "numpy": list(rows(np, _rules.NUMPY))}
+TABLES = {
+    "math": list(rows(math, derivative_rules.MATH)),
+    "numpy": list(rows(np, derivative_rules.NUMPY)),
+}
 ROWS = [(module, k) for module, table in TABLES.items() for k in range(len(table))]
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastopt
-from fastopt.derivatives import _python
+from fastopt.derivatives.python_duals import python_dual
 
 FACTOR = 0.75
 WEIGHTS = (0.5, -1.5, 2.0)
@@ -61,11 +61,11 @@ def one_of(functions):
 
 def interpreted(fun, x, *args):
     """Value and gradient by the duals of plain Python, of which every pass takes two partials."""
-    g, linked = np.empty(x.size, x.dtype), _python.function(fun)
+    g, linked = np.empty(x.size, x.dtype), python_dual.function(fun)
     for first in range(0, x.size, 2):
-        result = linked(_python.seeded(2, x, None, first, 0), *args)
-        _python.write_partials(result, g, first, 0)
-    return _python.value_of(result), g.reshape(x.shape)
+        result = linked(python_dual.seeded(2, x, None, first, 0), *args)
+        python_dual.write_partials(result, g, first, 0)
+    return python_dual.value_of(result), g.reshape(x.shape)
 
 
 def assert_same(actual, value, gradient, dtype=np.float64):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from fastopt import _compile
+from fastopt.compiling import compiler
 from fastopt.elementary import FLOAT32, FLOAT64
 
 EXACT = {
@@ -245,7 +245,7 @@ def test_loops_vectorise_at_full_width(name, table):
     x = np.ones(64, kind)
     sums(x, x.copy())
     widest, _ = lanes(sums)
-    if widest == 1 or not _compile.processor()["simd"].endswith("vectors"):
+    if widest == 1 or not compiler.processor()["simd"].endswith("vectors"):
         pytest.skip("this processor has no vectors that Numba knows of")
     run = loop(table[name], pair=name == "pow")
     run(*[x] * (1 + (name == "pow")))
@@ -293,6 +293,6 @@ def test_sine_and_cosine_in_one_loop(table):
     strict = np.array([kind(sin(a)) * kind(cos(a)) for a in x], kind)
     np.testing.assert_array_equal(both(x), strict)
     real = "double" if table is FLOAT64 else "float"
-    if not _compile.processor()["simd"].endswith("vectors"):
+    if not compiler.processor()["simd"].endswith("vectors"):
         pytest.skip("this processor has no vectors that Numba knows of")
     assert re.search(rf"fmul <\d+ x {real}>", next(iter(both.inspect_llvm().values())))

@@ -10,15 +10,15 @@ import pytest
 from numba.core import event
 
 import fastopt
-from fastopt import _cache, _compile
+from fastopt.compiling import compiler, disk_cache
 
 
 @pytest.fixture
 def unsettled():
     """Let the cache directory be looked up again, before and after."""
-    _cache.folder.cache_clear()
+    disk_cache.folder.cache_clear()
     yield
-    _cache.folder.cache_clear()
+    disk_cache.folder.cache_clear()
 
 
 def twice(v):
@@ -28,7 +28,7 @@ def twice(v):
 def hits():
     """Compile as a new process does; return how much of it came from the disk."""
     compiled = numba.njit(twice)
-    compiled._cache = _cache.DiskCache("0")
+    compiled._cache = disk_cache.DiskCache("0")
     assert compiled(2.0) == 4.0
     return sum(compiled.stats.cache_hits.values())
 
@@ -114,6 +114,6 @@ def test_a_large_global_array_is_compiled_once():
         for _ in range(4):
             result = fastopt.minimize_batch(fun, np.zeros((2, 1)), workers=1)
             np.testing.assert_allclose(result.x, 1.0, atol=1e-4)
-            kept.append((passes.count, len(_compile._compiled), len(_compile._users)))
+            kept.append((passes.count, len(compiler._compiled), len(compiler._users)))
     assert kept[0][0] > 0
     assert kept[1:] == kept[:1] * 3

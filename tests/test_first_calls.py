@@ -10,17 +10,17 @@ from numba.core import event
 from test_precompile import command
 
 import fastopt
-from fastopt import _progress
+from fastopt.results import progress
 
 SAID = """
 from numba import njit
 from numba.core import event
 import numpy as np
 import fastopt
-from fastopt import _progress
+from fastopt.results import progress
 
-_progress.LONG = 0.02
-_progress.EVERY = 0.01
+progress.LONG = 0.02
+progress.EVERY = 0.01
 
 @njit
 def slow(x):
@@ -44,7 +44,7 @@ def test_a_long_first_call_says_so_and_a_later_process_does_not(tmp_path):
 
 
 def test_nothing_is_said_without_disp(monkeypatch, capsys):
-    monkeypatch.setattr(_progress, "LONG", 0.0)
+    monkeypatch.setattr(progress, "LONG", 0.0)
 
     @njit
     def fun(x):

@@ -30,7 +30,7 @@ import xarray
 from numba.experimental import jitclass
 
 import fastopt
-from fastopt._identity import differences, identity
+from fastopt.storage.problem_identity import differences, identity
 
 
 @dataclasses.dataclass
@@ -355,7 +355,7 @@ MODULES = {
             return x[0] ** 2 + profile.K + inner.helper.value() + late.K
         """,
 }
-SHOW = "import json, objective; from fastopt._identity import identity; " + (
+SHOW = "import json, objective; from fastopt.storage.problem_identity import identity; " + (
     "print(json.dumps(identity({'fun': objective.fun})))"
 )
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import _compile
-from fastopt.derivatives import _names
+from fastopt.compiling import compiler
+from fastopt.derivatives import substitutions
 
-FAST, EXACT = _names.meanings(None, True), _names.meanings(None, False)
+FAST, EXACT = substitutions.meanings(None, True), substitutions.meanings(None, False)
 
 
 @functools.cache
 def compiled(function, fast=True):
     """`function` as the solver compiles it, to be called from Python."""
-    inner, _ = _compile.user(numba.njit(function), FAST if fast else EXACT)
+    inner, _ = compiler.user(numba.njit(function), FAST if fast else EXACT)
     return numba.njit(lambda *args: inner(*args))
 
 

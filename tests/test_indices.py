@@ -9,8 +9,8 @@ import pytest
 from numba import njit
 
 import fastopt
-from fastopt import _compile, _kinds
-from fastopt._indices import proved
+from fastopt.compiling import compiler, type_keys
+from fastopt.compiling.index_proof import proved
 
 Y = np.zeros(5)
 Pair = collections.namedtuple("Pair", "a b")
@@ -19,8 +19,8 @@ Pair = collections.namedtuple("Pair", "a b")
 @pytest.fixture(autouse=True)
 def nothing_taught(monkeypatch):
     """Other tests have taught this process's Numba attributes of any name."""
-    monkeypatch.setattr(_kinds.extensions, "attributes", {})
-    monkeypatch.setattr(_kinds.extensions, "any_attribute", False)
+    monkeypatch.setattr(type_keys.extensions, "attributes", {})
+    monkeypatch.setattr(type_keys.extensions, "any_attribute", False)
 
 
 @njit
@@ -157,9 +157,9 @@ def test_what_is_proved_is_not_compiled_again():
             s += (x[0] - t[i]) ** 2 + (x[1] - math.pi) ** 2
         return s
 
-    before = len(_compile._users)
+    before = len(compiler._users)
     assert fastopt.minimize(fun, [0.0, 0.0], args=(Y + 2.0,)).x == pytest.approx([2.0, math.pi])
-    assert len(_compile._users) == before + 1
+    assert len(compiler._users) == before + 1
     with pytest.raises(IndexError, match="fun indexes outside x"):
         fastopt.minimize(fun, [0.0], args=(Y,))
 
@@ -274,9 +274,9 @@ def test_what_numba_was_taught_is_not_proved(monkeypatch):
         return s
 
     assert proved(fun, np.zeros(3), ())
-    monkeypatch.setattr(_kinds.extensions, "attributes", {"size": ()})
+    monkeypatch.setattr(type_keys.extensions, "attributes", {"size": ()})
     assert not proved(fun, np.zeros(3), ())
-    monkeypatch.setattr(_kinds.extensions, "attributes", {"sizes": ()})
+    monkeypatch.setattr(type_keys.extensions, "attributes", {"sizes": ()})
     assert proved(fun, np.zeros(3), ())
-    monkeypatch.setattr(_kinds.extensions, "any_attribute", True)
+    monkeypatch.setattr(type_keys.extensions, "any_attribute", True)
     assert not proved(fun, np.zeros(3), ())

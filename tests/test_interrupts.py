@@ -27,9 +27,10 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import _interrupts
-from fastopt._interrupts import Held
-from fastopt.targets import _workers, cpu
+from fastopt.concurrency import interrupts
+from fastopt.concurrency.interrupts import Held
+from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import thread_pool
 
 T = np.linspace(0, 4, 64)
 RNG = np.random.default_rng(0)
@@ -462,7 +463,7 @@ def strike(door, count, seed):
     again = [0.0, 0.0, 1e-4, 1e-3]  # seconds to a second signal
     door.again()
     for _ in range(3):
-        _workers.shared(int, [("1",)] * 64)
+        thread_pool.shared(int, [("1",)] * 64)
     time.sleep(0.1)  # a thread counts once it runs
     idle = _thread._count()
     out, err = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
@@ -548,7 +549,7 @@ def test_the_users_handler_is_called_and_stays():
 
 def test_a_second_signal_ends_what_never_returns(monkeypatch):
     """An executor whose submit blocks keeps the first one waiting."""
-    monkeypatch.setattr(_interrupts, "INSIST", 0.05)
+    monkeypatch.setattr(interrupts, "INSIST", 0.05)
     gone = threading.Event()
 
     class Stuck(concurrent.futures.Executor):

@@ -14,20 +14,15 @@ import pytest
 from numba.core import types as numba_types
 
 import fastopt
-from fastopt import (
-    _compile,
-    _content,
-    _descent,
-    _evaluate,
-    _feed,
-    _fingerprint,
-    _kinds,
-    _objective,
-    _options,
-    rules,
-)
-from fastopt import _epochs as epochs
-from fastopt.targets import _held, _rows, _threads, cpu
+from fastopt import rules
+from fastopt.compiling import code_content, compiler, fingerprint, type_keys
+from fastopt.drivers import objective_bindings
+from fastopt.inputs import run_options
+from fastopt.solver import batch_worker, objective_evaluation, solve_loop
+from fastopt.solver import minibatch as epochs
+from fastopt.targets.common import row_access
+from fastopt.targets.cpu import batch_threads, held_values
+from fastopt.targets.cpu import target as cpu
 
 
 @numba.njit
@@ -38,15 +33,22 @@ def fun(x):
 def objective(size):
     rule = rules.get("adam")
     x = np.zeros(size)
-    chosen = _options.parse(rule, None, None, x.dtype)
-    return _objective.build(fun, None, (np.zeros(100),), chosen, x)
+    chosen = run_options.parse(rule, None, None, x.dtype)
+    return objective_bindings.build(fun, None, (np.zeros(100),), chosen, x)
 
 
 def bindings():
     rule = rules.get("adam")
-    own = {name: getattr(_rows, name) for name in ("rows", "put", "leading", "prefetch")}
+    own = {name: getattr(row_access, name) for name in ("rows", "put", "leading", "prefetch")}
     bound = cpu.rule_bindings(rule, rule.S(*(True for _ in rule.S._fields)), np.dtype(float))
-    return {**bound, **_threads.OWN, **_held.OWN, **own, **objective(20).bindings, "SIZE": 0}
+    return {
+        **bound,
+        **batch_threads.OWN,
+        **held_values.OWN,
+        **own,
+        **objective(20).bindings,
+        "SIZE": 0,
+    }
 
 
 def another(a, b=1.0):
@@ -70,9 +72,9 @@ TEXTS = (
     cpu.solve,
     cpu.solve_held,
     cpu.solve_near,
-    _descent.sweep,
-    _evaluate.evaluate,
-    _feed.feed,
+    solve_loop.sweep,
+    objective_evaluation.evaluate,
+    batch_worker.feed,
     epochs.through,
     epochs.turn,
 )
@@ -81,10 +83,10 @@ TEXTS = (
 @pytest.mark.parametrize("text", TEXTS, ids=lambda f: f.__name__)
 def test_every_binding_that_is_reached_is_in_the_key(text):
     bound = bindings()
-    before = _compile.content_of(text, bound)
-    assert before == _compile.content_of(text, dict(bound))
+    before = compiler.content_of(text, bound)
+    assert before == compiler.content_of(text, dict(bound))
     reached, seen = set(), set()
-    linked = [_compile.link(text, bound, _compile.unwrapped)]
+    linked = [compiler.link(text, bound, compiler.unwrapped)]
     while linked:
         f = linked.pop()
         if id(f) in seen:
@@ -97,7 +99,7 @@ def test_every_binding_that_is_reached_is_in_the_key(text):
                 linked.append(value)
     assert reached
     for name in bound:
-        after = _compile.content_of(text, {**bound, name: changed(bound[name])})
+        after = compiler.content_of(text, {**bound, name: changed(bound[name])})
         assert (after.digest != before.digest) == (name in reached), name
 
 
@@ -105,14 +107,14 @@ def test_one_pass_or_several_are_other_code():
     bound = bindings()
     few, many = ({**bound, **objective(n).bindings, "SIZE": 0} for n in (12, 20))
     assert few["DUAL"] == many["DUAL"]
-    assert _compile.content_of(cpu.solve, few) != _compile.content_of(cpu.solve, many)
+    assert compiler.content_of(cpu.solve, few) != compiler.content_of(cpu.solve, many)
 
 
 def test_modules_without_a_file_are_the_users():
-    assert not _fingerprint.is_library(types.ModuleType("fastopt.config"))
-    assert not _fingerprint.is_library(types.ModuleType("config"))
+    assert not fingerprint.is_library(types.ModuleType("fastopt.config"))
+    assert not fingerprint.is_library(types.ModuleType("config"))
     for name in ("math", "sys", "numpy", "numba"):
-        assert _fingerprint.is_library(__import__(name))
+        assert fingerprint.is_library(__import__(name))
 
 
 def test_a_borrowed_name_is_no_name():
@@ -120,8 +122,8 @@ def test_a_borrowed_name_is_no_name():
         return x
 
     mine.__module__, mine.__qualname__ = "numpy", "sum"
-    assert not _fingerprint.is_named(mine)
-    assert _fingerprint.is_named(np.sum)
+    assert not fingerprint.is_named(mine)
+    assert fingerprint.is_named(np.sum)
 
 
 def test_types_of_classes_do_not_last():
@@ -131,22 +133,22 @@ def test_types_of_classes_do_not_last():
             self.k = 1.0
 
     kind = numba.typeof(Point())
-    assert not _kinds.is_lasting(kind)
-    assert not _kinds.is_lasting(numba_types.Tuple([numba_types.int64, kind]))
-    assert _kinds.is_lasting(numba.typeof((np.zeros(3), 1, "a", [1.0])))
+    assert not type_keys.is_lasting(kind)
+    assert not type_keys.is_lasting(numba_types.Tuple([numba_types.int64, kind]))
+    assert type_keys.is_lasting(numba.typeof((np.zeros(3), 1, "a", [1.0])))
 
 
 ZIPPED = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from fastopt import _content
-assert sys.argv[1] in _content.__file__
-print(_content.package_digest())
+from fastopt.compiling import code_content
+assert sys.argv[1] in code_content.__file__
+print(code_content.package_digest())
 """
 
 
 def test_the_package_in_an_archive_has_a_digest(tmp_path):
-    root = pathlib.Path(_content.__file__).parent
+    root = pathlib.Path(code_content.__file__).parent
     found = []
     for more in ("", "# edited"):
         archive = tmp_path / f"fast{len(more)}.zip"
@@ -155,12 +157,12 @@ def test_the_package_in_an_archive_has_a_digest(tmp_path):
                 tail = more if source.name == "_search.py" else ""
                 file.writestr(f"fastopt/{source.relative_to(root)}", source.read_text() + tail)
         found.append(digest_in_another_process(archive))
-    assert found[0] == _content.package_digest()
+    assert found[0] == code_content.package_digest()
     assert len(set(found)) == 2
 
 
 def test_the_package_in_byte_code_alone_has_a_digest(tmp_path):
-    root, found = pathlib.Path(_content.__file__).parent, []
+    root, found = pathlib.Path(code_content.__file__).parent, []
     for more in ("", "EDITED = 1"):
         folder = tmp_path / f"fast{len(more)}"
         for source in root.rglob("*.py"):
@@ -172,7 +174,7 @@ def test_the_package_in_byte_code_alone_has_a_digest(tmp_path):
             py_compile.compile(file, file.with_suffix(".pyc"), name, invalidation_mode=mode)
             file.unlink()
         found.append(digest_in_another_process(folder))
-    assert len({_content.package_digest(), *found}) == 3
+    assert len({code_content.package_digest(), *found}) == 3
 
 
 def digest_in_another_process(path):

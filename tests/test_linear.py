@@ -8,8 +8,8 @@ from numba import njit
 from programs import quick
 
 import fastopt
-from fastopt import _compile
-from fastopt.derivatives import _names
+from fastopt.compiling import compiler
+from fastopt.derivatives import substitutions
 
 NAN, INF = np.nan, np.inf
 GOOD = np.array([[4.0, 1.0], [1.0, 3.0]])
@@ -55,7 +55,7 @@ def everything(a, b):
 def compiled(function):
     """`function` as an objective is compiled, to be called from Python."""
     with quick():
-        inner, _ = _compile.user(njit(function), _names.meanings(None, True))
+        inner, _ = compiler.user(njit(function), substitutions.meanings(None, True))
         return njit(lambda *args: inner(*args))
 
 

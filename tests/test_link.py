@@ -2,10 +2,10 @@
 
 import pytest
 
-from fastopt import _descent
-from fastopt._compile import jit
-from fastopt._link import link, unwrapped
-from fastopt.targets import cpu
+from fastopt.compiling.compiler import jit
+from fastopt.compiling.linker import link, unwrapped
+from fastopt.solver import solve_loop
+from fastopt.targets.cpu import target as cpu
 
 
 @pytest.mark.parametrize(
@@ -13,13 +13,13 @@ from fastopt.targets import cpu
 )
 def test_a_misspelt_binding_is_an_error_that_names_it(name, words):
     with pytest.raises(ValueError, match="nothing in copy is called") as info:
-        link(_descent.copy, {"each": range, name: 3}, unwrapped)
+        link(solve_loop.copy, {"each": range, name: 3}, unwrapped)
     assert words in str(info.value)
     with pytest.raises(ValueError, match=name):
-        jit(_descent.copy, {**cpu.ALONE, name: 3})
+        jit(solve_loop.copy, {**cpu.ALONE, name: 3})
 
 
 def test_bindings_of_other_texts_are_taken():
     source, target = [1.0, 2.0], [0.0, 0.0]
-    link(_descent.copy, {"each": range, "SIZE": 2, "BOUNDED": True}, unwrapped)(source, target)
+    link(solve_loop.copy, {"each": range, "SIZE": 2, "BOUNDED": True}, unwrapped)(source, target)
     assert target == source

@@ -7,7 +7,9 @@ import sys
 import pytest
 import warm
 
-from fastopt import _batch_inputs, _folder, _save
+from fastopt.compiling import private_folder
+from fastopt.inputs import batch_inputs
+from fastopt.storage import npz
 
 # What Python has on Linux alone, or on POSIX systems alone.
 MISSING = """
@@ -24,11 +26,11 @@ os.supports_dir_fd, os.supports_fd = set(), set()
 USE = """
 import numpy as np
 import fastopt
-from fastopt import _cache, _folder
+from fastopt.compiling import disk_cache, private_folder
 
-assert not _folder.HANDLES
+assert not private_folder.HANDLES
 fastopt.show_config()
-folder = _cache.directory()
+folder = disk_cache.directory()
 before = set(folder.iterdir())
 
 @numba.njit
@@ -40,7 +42,7 @@ assert res.success and abs(res.x[0] - 2.0) < 1e-4, res
 new = set(folder.iterdir()) - before
 assert new and all(file.suffix == ".nbc" for file in new), new
 name, path = next(iter(new)), tempfile.mkdtemp()
-assert _cache.folder().read(name.name) == name.read_bytes()
+assert disk_cache.folder().read(name.name) == name.read_bytes()
 
 call = dict(fun=fun, x0=[0.0], data=np.arange(2000.0))
 for _ in range(2):  # the second finds what the first has left, as after a crash
@@ -82,27 +84,27 @@ def test_where_the_cache_is(monkeypatch, tmp_path, platform, variables, place):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), **variables}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(_folder.sys, "platform", platform)
-    assert _folder.cache_home() == place.replace("HOME", str(tmp_path))
+    monkeypatch.setattr(private_folder.sys, "platform", platform)
+    assert private_folder.cache_home() == place.replace("HOME", str(tmp_path))
 
 
 def test_memory_is_unknown_where_no_system_tells(monkeypatch):
     def missing(path):
         raise FileNotFoundError(path)
 
-    monkeypatch.setattr(_batch_inputs, "open", missing, raising=False)
-    assert 0 < _batch_inputs.available() < float("inf")  # all there is, by sysconf
+    monkeypatch.setattr(batch_inputs, "open", missing, raising=False)
+    assert 0 < batch_inputs.available() < float("inf")  # all there is, by sysconf
     monkeypatch.delattr(os, "sysconf")
-    assert _batch_inputs.available() == float("inf")
+    assert batch_inputs.available() == float("inf")
 
 
 def test_no_process_is_asked_for_where_a_signal_would_end_it(monkeypatch, tmp_path):
     """On Windows, os.kill(number, 0) ends a process; a file in use cannot be deleted there."""
-    monkeypatch.setattr(_save.os, "name", "nt")
-    monkeypatch.setattr(_save.os, "kill", lambda *_: pytest.fail("a signal was sent"))
+    monkeypatch.setattr(npz.os, "name", "nt")
+    monkeypatch.setattr(npz.os, "kill", lambda *_: pytest.fail("a signal was sent"))
     left = tmp_path / f"a.npz.{os.getpid()}-1.part"
     left.write_bytes(b"PK")
-    _save.clean_up(str(tmp_path / "a.npz"))
+    npz.clean_up(str(tmp_path / "a.npz"))
     assert not left.exists()
 
 
@@ -112,7 +114,7 @@ def test_a_file_in_use_is_left(monkeypatch, tmp_path):
     def refuse(*_, **__):
         raise PermissionError(13, "Access is denied")
 
-    folder = _folder.Folder(tmp_path)
+    folder = private_folder.Folder(tmp_path)
     folder.make()
     folder.write("a", b"before")
     monkeypatch.setattr(os, "replace", refuse)

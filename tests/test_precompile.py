@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import fastopt
-from fastopt import _cache, _precompile
+from fastopt.api import precompile
+from fastopt.compiling import disk_cache
 
 CHOSEN = "--methods sgd --sizes 2 --bounds no --learning-rates fixed".split()
 # What is compiled for an objective, or for the types of its arguments.
@@ -153,18 +154,18 @@ def test_what_makes_no_sense_is_said(given, kind, said):
 
 def test_without_a_cache_nothing_would_be_kept(monkeypatch):
     monkeypatch.setenv("FASTOPT_CACHE", "0")
-    _cache.folder.cache_clear()
+    disk_cache.folder.cache_clear()
     try:
         with pytest.raises(RuntimeError, match="nothing would be kept: FASTOPT_CACHE=0"):
             fastopt.precompile()
     finally:
         monkeypatch.undo()
-        _cache.folder.cache_clear()
+        disk_cache.folder.cache_clear()
 
 
 def test_rooms_are_compiled_once_each():
-    assert _precompile._sizes([1, 2, 5, 6, 7, 30, 40]) == [2, 6, 8, 9]
-    assert _precompile._sizes(None) == [2, 3, 4, 6, 8, 9]
+    assert precompile._sizes([1, 2, 5, 6, 7, 30, 40]) == [2, 6, 8, 9]
+    assert precompile._sizes(None) == [2, 3, 4, 6, 8, 9]
 
 
 def test_the_module_can_be_called_like_the_function():

@@ -17,7 +17,7 @@ from problems.rough import ROUGH
 from problems.undefined import PARTLY_DEFINED
 
 import fastopt
-from fastopt import _options
+from fastopt.inputs import run_options
 
 compiled = functools.cache(numba.njit)
 names = {"ids": lambda row: row.name}
@@ -37,7 +37,7 @@ def test_every_rule_solves_the_classical_problems(problem):
         assert res.success, (method, res.message)
         assert res.fun == fun(res.x)[0]
         if res.status == 0:
-            assert np.abs(fun(res.x)[1]).max() <= _options.GTOL, method
+            assert np.abs(fun(res.x)[1]).max() <= run_options.GTOL, method
 
 
 @pytest.mark.parametrize("factor", FAR)

@@ -6,7 +6,9 @@ import re
 import numpy as np
 
 import fastopt
-from fastopt import _options, _status, rules, schedules
+from fastopt import rules, schedules
+from fastopt.inputs import run_options
+from fastopt.solver import status_codes
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,9 +56,9 @@ def test_every_method_option_and_status_is_described():
                 shown = f"`{name}` {default}" if isinstance(default, bool) else f"`{name}` "
                 assert shown in row.group(), (method, name)
                 assert re.search(rf"^\| .*`{name}`.* \|", TEXT, re.MULTILINE)
-    for name in _options.COMMON:
+    for name in run_options.COMMON:
         assert re.search(rf"^\| `{name}` \|", TEXT, re.MULTILINE), name
-    for status in _status.MESSAGES:
+    for status in status_codes.MESSAGES:
         shown = str(status).replace("-", "\N{MINUS SIGN}")
         assert re.search(rf"^\| {shown} \|", TEXT, re.MULTILINE), status
     for kind in schedules.KINDS:
@@ -64,7 +66,7 @@ def test_every_method_option_and_status_is_described():
 
 
 def test_defaults_in_words():
-    limits = _options.parse(rules.get("rmsprop"), None, None, np.dtype(float)).limits
+    limits = run_options.parse(rules.get("rmsprop"), None, None, np.dtype(float)).limits
     assert f"{limits.gtol:.0e}".replace("-0", "-") in TEXT
     assert f"{int(limits.maxfev):,}" in TEXT
 

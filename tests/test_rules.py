@@ -18,7 +18,7 @@ from rule_options import CASES, OPTIONS, name, reference_options
 
 import fastopt
 from fastopt import rules
-from fastopt.targets import cpu
+from fastopt.targets.cpu import target as cpu
 
 DATA = json.loads(
     pathlib.Path(__file__).with_name("data").joinpath("trajectories.json").read_text()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
 import fastopt
-from fastopt import _save
+from fastopt.storage import npz
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 ARRAYS = numpy_strategies.arrays(
@@ -196,7 +196,7 @@ def test_foreign_files(tmp_path):
 
 def test_another_format_is_said(tmp_path, monkeypatch):
     path = tmp_path / "state.npz"
-    monkeypatch.setattr(_save, "FORMAT", 0)
+    monkeypatch.setattr(npz, "FORMAT", 0)
     fastopt.save(path, w=1)
     monkeypatch.undo()
     with pytest.raises(ValueError, match=r"state.npz has format 0; this .* reads format 1"):

@@ -10,7 +10,8 @@ from problems.objectives import with_gradient
 from scipy.optimize import least_squares, rosen, rosen_der
 
 import fastopt
-from fastopt import _options, rules
+from fastopt import rules
+from fastopt.inputs import run_options
 
 
 @pytest.mark.parametrize("method", fastopt.methods())
@@ -120,9 +121,9 @@ def test_a_complex_step_through_abs_is_refused():
 
 def test_auto_has_defaults_of_its_own():
     rule = rules.get("rmsprop")
-    auto = _options.parse(rule, {}, None, np.dtype(float)).rule
-    fixed = _options.parse(rule, {"learning_rate": 0.1}, None, np.dtype(float)).rule
-    given = _options.parse(rule, {"rho": 0.9, "eps": 1e-8}, None, np.dtype(float)).rule
+    auto = run_options.parse(rule, {}, None, np.dtype(float)).rule
+    fixed = run_options.parse(rule, {"learning_rate": 0.1}, None, np.dtype(float)).rule
+    given = run_options.parse(rule, {"rho": 0.9, "eps": 1e-8}, None, np.dtype(float)).rule
     assert (auto.rho, auto.eps) == (0.99, 1e-30)
     assert (fixed.rho, fixed.eps) == (given.rho, given.eps) == (0.9, 1e-8)
 

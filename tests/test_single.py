@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba.core.rewrites.registry import Rewrite, rewrite_registry
 
-from fastopt._compile import is_plain, link
-from fastopt._narrow import narrowed
-from fastopt.derivatives import _names, _single
+from fastopt.compiling.compiler import is_plain, link
+from fastopt.compiling.float32_constants import narrowed
+from fastopt.derivatives import substitutions
+from fastopt.derivatives.operators import float32_arithmetic
 
 SCALE, LARGE, PAIR, GRID = 1.5, 70_000, (2, 0.1), np.array([0.1, 0.2])
 whole = st.integers(-(10**6), 10**6)
@@ -26,7 +27,7 @@ real = st.floats(-1e4, 1e4, width=32)
 def rewriting():
     """The rewrite, for the time of this module."""
     known = rewrite_registry.rewrites["before-inference"]
-    ours = _single.rewrite(Rewrite)
+    ours = float32_arithmetic.rewrite(Rewrite)
     known.append(ours)
     yield
     known.remove(ours)
@@ -38,7 +39,7 @@ def compiled(function):
 
     # Numba for the CPU folds the arguments of max and min into a tuple; those of the device are
     # tested in tests/cuda_compile.
-    table = _names.meanings(None, True, np.float32)
+    table = substitutions.meanings(None, True, np.float32)
     replace = {key: value for key, value in table.items() if key not in (id(max), id(min))}
     return link(function, {}, wrap, top=wrap, narrow=np.float32, follow=is_plain, replace=replace)
 

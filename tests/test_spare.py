@@ -10,7 +10,7 @@ import pytest
 from numba import njit
 
 import fastopt
-from fastopt import _spare
+from fastopt.drivers import reused_problems
 
 AIM = 1.0
 
@@ -36,12 +36,12 @@ def aimed(x):
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    _spare._kept.clear()
+    reused_problems._kept.clear()
 
 
 def fresh(*args, **more):
     """Return the result of a call that finds nothing kept."""
-    _spare._kept.clear()
+    reused_problems._kept.clear()
     return fastopt.minimize(*args, **more)
 
 
@@ -56,7 +56,7 @@ def test_a_kept_problem_gives_the_bits_of_a_new_one():
     wanted = [fresh(bowl, x0, (a,)) for x0, a in cases]
     for (x0, a), result in zip(cases, wanted, strict=True):
         same(fastopt.minimize(bowl, x0, (a,)), result)
-    assert len(_spare._kept) == 1
+    assert len(reused_problems._kept) == 1
 
 
 def test_kinds_are_kept_apart():
@@ -144,7 +144,7 @@ def test_what_a_callback_raises_leaves_nothing_behind():
 
     with pytest.raises(ZeroDivisionError):
         fastopt.minimize(bowl, [8.0, 8.0], (1.0,), callback=callback)
-    assert not _spare._kept
+    assert not reused_problems._kept
     same(fastopt.minimize(bowl, [3.0, -2.0], (0.5,)), wanted)
 
 
@@ -169,16 +169,16 @@ def test_threads_at_once():
 
 
 def test_few_are_kept():
-    for k in range(_spare.MOST + 5):
+    for k in range(reused_problems.MOST + 5):
         fastopt.minimize(bowl, [3.0, -2.0], (0.5,), options={"maxiter": k + 1})
-    assert len(_spare._kept) == _spare.MOST
+    assert len(reused_problems._kept) == reused_problems.MOST
 
 
 @pytest.mark.parametrize("options", [{}, {"learning_rate": 0.1}])
 def test_a_problem_begins_again_with_zeros(options):
     """Nothing is left of the one before but what the new start says."""
     fastopt.minimize(bowl, [0.5, 0.5], (7.0,), method="adam", options=options)
-    (problem,) = _spare._kept.values()
+    (problem,) = reused_problems._kept.values()
     assert not set(np.unique(problem.arrays[np.isfinite(problem.arrays)])) <= {0.0, 0.5}
     problem.begin(np.array([3.0, 4.0]), None, (7.0,))
     values = problem.arrays[~np.isnan(problem.arrays)]

@@ -9,7 +9,8 @@ import pytest
 from test_stochastic import RATE, ROWS, X0, A, B, N, adding, loop, shuffled, solve
 
 import fastopt
-from fastopt import _training, schedules
+from fastopt import schedules
+from fastopt.drivers import training
 
 add = functools.partial(solve, adding, jac="add", method="sgd")
 
@@ -20,7 +21,7 @@ def losses_at(x, a=A, b=B):
 
 def test_slices_leave_the_bits(monkeypatch):
     whole = add(epochs=4, average=2)
-    monkeypatch.setattr(_training, "SLICE", 0.0)  # one step a slice
+    monkeypatch.setattr(training, "SLICE", 0.0)  # one step a slice
     cut = add(epochs=4, average=2)
     for name in ("x", "x_last", "x_average", "loss"):
         np.testing.assert_array_equal(whole[name], cut[name])

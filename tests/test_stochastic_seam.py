@@ -14,7 +14,7 @@ from numba.core import event
 
 import fastopt
 from fastopt import schedules
-from fastopt.targets import _threads
+from fastopt.targets.cpu import batch_threads
 
 ROWS = np.arange(1.0, 6.0)  # their mean is 3
 OPTIONS = {"learning_rate": 0.05}
@@ -230,9 +230,9 @@ def test_rows_that_are_copied_own_nothing(monkeypatch):
             s += (x[0] - row[i]) ** 2
         return s
 
-    kept, make = [], _threads.room
+    kept, make = [], batch_threads.room
     monkeypatch.setattr(
-        "fastopt._training.room", lambda field: kept.append(make(field)) or kept[-1]
+        "fastopt.drivers.training.room", lambda field: kept.append(make(field)) or kept[-1]
     )
     data = np.asfortranarray(np.full((5, 3), [1.0, 7.0, 3.0]))
     for args in ((numba.typed.List([0, 2]),), (np.array([0, 2]),)):

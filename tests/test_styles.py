@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import _styles
+from fastopt.optimizers import library_conventions
 
 DATA = np.load(pathlib.Path(__file__).with_name("data") / "styles.npz")
 CASES = json.loads(str(DATA["cases"]))
@@ -39,8 +39,10 @@ def test_each_step_is_theirs_to_4_ulp(k):
 
 def test_the_data_have_every_method_of_every_style():
     seen = {(case["library"], case["class"].lower()) for case in CASES}
-    styles = {(style, method) for style, own in _styles.STYLES.items() for method in own}
-    assert seen == styles | {(style, "adamw") for style in _styles.STYLES}
+    styles = {
+        (style, method) for style, own in library_conventions.STYLES.items() for method in own
+    }
+    assert seen == styles | {(style, "adamw") for style in library_conventions.STYLES}
 
 
 def test_given_options_win():

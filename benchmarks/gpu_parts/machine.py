@@ -35,7 +35,7 @@ def run(lines, how):
     from numba import cuda
 
     import fastopt
-    from fastopt.targets import cuda as target
+    from fastopt.targets.cuda import target
 
     found = {
         "fastopt": fastopt.__version__,

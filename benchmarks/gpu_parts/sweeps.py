@@ -8,7 +8,7 @@ import numpy as np
 
 import fastopt
 from fastopt import rules
-from fastopt.targets import cpu
+from fastopt.targets.cpu import target as cpu
 
 from .clock import Clock
 
@@ -59,7 +59,7 @@ class Place:
     def __init__(self):
         from numba import cuda
 
-        from fastopt.targets import cuda as target
+        from fastopt.targets.cuda import target
 
         self.cuda, self.target, self.clock = cuda, target, Clock(cuda)
         self.simulated = target.simulated()
@@ -161,7 +161,7 @@ def small(lines, how):
 
 
 def small_one(lines, place, rule, dtype, how):
-    from fastopt.targets import _device_steps
+    from fastopt.targets.cuda import step_on_device
 
     x, g, state = rule.item(place.pool(rule.count(), how.small, dtype))
     sweep = functools.partial(place.target.sweep, rule.rule, rule.uses, x, g, rule.c, state)
@@ -176,9 +176,9 @@ def small_one(lines, place, rule, dtype, how):
     empty = place.cuda.jit(signature("together", rule.rule, rule.uses, dtype))(nothing)
     used = [a for a, u in zip(state, rule.uses, strict=True) if u]
     addresses = tuple(a.device_ctypes_pointer.value for a in (x, g, *used))
-    words = _device_steps.bits(rule.rule, rule.c, dtype)
-    threads = _device_steps.THREADS
-    blocks = -(-(x.size * dtype.itemsize // _device_steps.LINE) // threads)
+    words = step_on_device.bits(rule.rule, rule.c, dtype)
+    threads = step_on_device.THREADS
+    blocks = -(-(x.size * dtype.itemsize // step_on_device.LINE) // threads)
 
     def numbas():
         empty[blocks, threads](x.size, addresses, words)

@@ -12,22 +12,22 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastopt import _compile
-from fastopt.elementary import _exponential, _float32, _logarithm, _power, _trigonometric
+from fastopt.compiling import compiler
+from fastopt.elementary import constants_float32, exponential, logarithm, power, trigonometric
 
 TEXTS = (
-    _exponential.exp,
-    _exponential.exp2,
-    _exponential.expm1,
-    _exponential.sigmoid,
-    _exponential.tanh,
-    _logarithm.log,
-    _logarithm.log10,
-    _logarithm.log1p,
-    _logarithm.log2,
-    _power.pow,
-    _trigonometric.cos,
-    _trigonometric.sin,
+    exponential.exp,
+    exponential.exp2,
+    exponential.expm1,
+    exponential.sigmoid,
+    exponential.tanh,
+    logarithm.log,
+    logarithm.log10,
+    logarithm.log1p,
+    logarithm.log2,
+    power.pow,
+    trigonometric.cos,
+    trigonometric.sin,
 )
 # All said, since what is left unsaid a function takes from its caller: under a caller's fastmath
 # the error-free steps would vanish, and inf with them.
@@ -54,7 +54,7 @@ def _narrow(value):
 
 def _functions(bindings, narrow, suffix):
     options: dict[str, Any] = {"top": _top, "narrow": narrow, "suffix": suffix}
-    return {f.__name__: _compile.link(f, bindings, _inner, **options) for f in TEXTS}
+    return {f.__name__: compiler.link(f, bindings, _inner, **options) for f in TEXTS}
 
 
 FLOAT64: dict[str, Any]
@@ -67,6 +67,10 @@ def __getattr__(name):
     if name == "FLOAT64":
         return _functions({}, None, "_float64")
     if name == "FLOAT32":
-        single = {name: _narrow(value) for name, value in vars(_float32).items() if name.isupper()}
+        single = {
+            name: _narrow(value)
+            for name, value in vars(constants_float32).items()
+            if name.isupper()
+        }
         return _functions(single, np.float32, "_float32")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

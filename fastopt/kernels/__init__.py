@@ -22,7 +22,7 @@ from typing import Any
 
 from fastopt import rules
 from fastopt.kernels import cuda
-from fastopt.targets import cpu
+from fastopt.targets.cpu import target as cpu
 
 __all__ = ["cuda"]
 

@@ -9,7 +9,7 @@ Duchi, Hazan and Singer (2011), JMLR 12, 2121-2159. Epsilon stands inside the ro
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._parts import place, root
+from fastopt.rules._formulas import place, root
 
 
 class AdaGrad(NamedTuple):

@@ -10,8 +10,8 @@ divides by the largest v so far (Reddi et al. 2018), with `max_corrected` the la
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt._open import USES
-from fastopt.rules._parts import decays, moments, root
+from fastopt.rules._formulas import decays, moments, root
+from fastopt.solver.placeholders import USES
 
 
 class Adam(NamedTuple):

@@ -10,7 +10,7 @@ maximum (torch, optax; `eps_inside=False`: added to u, as Keras does); m and u s
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._parts import place
+from fastopt.rules._formulas import place
 
 
 class AdaMax(NamedTuple):

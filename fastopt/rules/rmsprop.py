@@ -9,8 +9,8 @@ stands inside the root (`eps_inside=False`: outside); v starts at `initial_accum
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt._open import USES
-from fastopt.rules._parts import heavy_ball, momentum, place, root
+from fastopt.rules._formulas import heavy_ball, momentum, place, root
+from fastopt.solver.placeholders import USES
 
 
 class RMSProp(NamedTuple):

@@ -10,7 +10,7 @@ The first step copies g into b, as torch does. `rate_inside` applies the rate be
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._parts import heavy_ball, momentum
+from fastopt.rules._formulas import heavy_ball, momentum
 
 
 class SGD(NamedTuple):

@@ -12,9 +12,9 @@ import numba
 from assembler import hopper  # noqa: F401
 from test_literals import gradient, ptx_of
 
-from fastopt._compile import link
-from fastopt.derivatives._explain_device import explain_device
-from fastopt.targets import cuda
+from fastopt.compiling.compiler import link
+from fastopt.derivatives.error_messages_cuda import explain_device
+from fastopt.targets.cuda import target as cuda
 
 REFUSED = {  # what the error names -> an objective's value
     "np.interp": "np.sum(np.interp(x * 1.0, t, t))",

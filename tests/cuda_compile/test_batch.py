@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import _options, _search, _textbook, rules
-from fastopt._feed import Given, Results
+from fastopt import rules
+from fastopt.inputs import run_options
+from fastopt.solver import fixed_rate, nonmonotone_search
+from fastopt.solver.batch_worker import Given, Results
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba
@@ -17,7 +19,8 @@ from assembler import CC, assemble, hopper  # noqa: F401
 from numba import types
 
 from benchmarks.gpu_parts.jobs import decay, peaks, photons
-from fastopt.targets import _device_solver, cuda
+from fastopt.targets.cuda import kernel_builder
+from fastopt.targets.cuda import target as cuda
 
 DTYPES = ("float64", "float32")
 # Registers a thread. A multiprocessor has 65,536: with 136, 384 threads are resident. The peaks
@@ -37,11 +40,11 @@ def vector(real, ndim=1):
 def ptx_of(fun, shape, dtype, method="rmsprop", rate=None, bounded=False, jac="autodiff"):
     dtype, rule = np.dtype(dtype), rules.get(method)
     options = {} if rate is None else {"learning_rate": rate}
-    chosen = _options.parse(rule, options, None, dtype)
-    loop = _search if chosen.schedule is None else _textbook
-    objective = _device_solver.Objective(fun, None, jac, loop, chosen.schedule)
+    chosen = run_options.parse(rule, options, None, dtype)
+    loop = nonmonotone_search if chosen.schedule is None else fixed_rate
+    objective = kernel_builder.Objective(fun, None, jac, loop, chosen.schedule)
     uses = rules.uses(rule, chosen.rule)
-    text, _ = _device_solver.plain_loop(
+    text, _ = kernel_builder.plain_loop(
         rule, chosen, uses, dtype, bounded, shape, objective, cuda.Linker()
     )
     real = numba.from_dtype(dtype)

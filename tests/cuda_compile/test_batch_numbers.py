@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import _dispatch
+from fastopt.targets import dispatch
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import emulate
@@ -19,7 +19,8 @@ import numba
 from assembler import hopper  # noqa: F401
 
 from benchmarks.gpu_parts.jobs import decay as loop
-from fastopt.targets import _device_crew, _device_solver, cuda
+from fastopt.targets.cuda import batch_scheduler, kernel_builder
+from fastopt.targets.cuda import target as cuda
 
 THREADS = 32
 KERNELS: dict = {}  # compiled once for all tests
@@ -91,9 +92,9 @@ def host(monkeypatch):
     host = Host()
     monkeypatch.setattr(cuda, "device", lambda: host)
     monkeypatch.setattr(cuda, "Kernel", Emulated)
-    monkeypatch.setattr(_dispatch, "why_not_cuda", lambda: None)
-    monkeypatch.setattr(_device_solver, "_kernels", KERNELS)
-    monkeypatch.setattr(_device_crew, "CHUNK", 3000.0)
+    monkeypatch.setattr(dispatch, "why_not_cuda", lambda: None)
+    monkeypatch.setattr(kernel_builder, "_kernels", KERNELS)
+    monkeypatch.setattr(batch_scheduler, "CHUNK", 3000.0)
     return host
 
 
@@ -201,7 +202,7 @@ def test_a_window_that_moves_on(slots, monkeypatch):
     options = {"learning_rate": 1e-3, "maxiter": np.where(np.arange(157) % 13 == 0, 500, 5)}
     given = {"options": options, "device": "cuda"}
     at_once = fastopt.minimize_batch(loop, np.ones(3), decays(157), (T,), **given)
-    monkeypatch.setattr(_device_crew, "ring", lambda *_: (20, slots))
+    monkeypatch.setattr(batch_scheduler, "ring", lambda *_: (20, slots))
     counts = []
     parts = fastopt.minimize_batch(
         loop, np.ones(3), decays(157), (T,), callback=lambda *c: counts.append(c), **given
@@ -227,9 +228,9 @@ def test_a_launch_ends_anywhere(monkeypatch):
     """However many evaluations a launch has, the bits are the same."""
     results = []
     for rounds in (1, 3, 1000):
-        monkeypatch.setattr(_device_crew, "ROUNDS", rounds)
-        monkeypatch.setattr(_device_crew, "LAUNCH", 1e-9)
-        monkeypatch.setattr(_device_crew, "BRIEF", 1e-9)
+        monkeypatch.setattr(batch_scheduler, "ROUNDS", rounds)
+        monkeypatch.setattr(batch_scheduler, "LAUNCH", 1e-9)
+        monkeypatch.setattr(batch_scheduler, "BRIEF", 1e-9)
         results.append(fastopt.minimize_batch(loop, np.ones(3), decays(40), (T,), device="cuda"))
     for other in results[1:]:
         np.testing.assert_array_equal(other.x, results[0].x)

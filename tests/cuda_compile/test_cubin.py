@@ -14,7 +14,8 @@ import numba.cuda
 import numba.cuda.dispatcher
 from assembler import CC, assemble, hopper  # noqa: F401
 
-from fastopt.targets import _device_launch, cuda
+from fastopt.targets.cuda import sweep_launcher
+from fastopt.targets.cuda import target as cuda
 
 # Registers a thread, which holds 16 bytes of each array. A multiprocessor has 65,536: with 56, four
 # blocks of 256 are resident, and so with 64.
@@ -51,7 +52,7 @@ CASES += [
 @functools.cache
 def ptx_of(kind, method, uses, dtype):
     how = kind, rules.get(method), uses, np.dtype(dtype)
-    kernel, signature = cuda.launches().plain_kernel(*how), _device_launch.signature(*how)
+    kernel, signature = cuda.launches().plain_kernel(*how), sweep_launcher.signature(*how)
     return numba.cuda.compile_ptx(kernel, signature, cc=CC)[0]
 
 

@@ -17,9 +17,9 @@ from assembler import CC, assemble, hopper  # noqa: F401
 from derivative_cases_arrays import A, B, T, Y
 from numba.core.errors import NumbaError
 
-from fastopt._compile import link
-from fastopt._narrow import narrowed
-from fastopt.targets import cuda
+from fastopt.compiling.compiler import link
+from fastopt.compiling.float32_constants import narrowed
+from fastopt.targets.cuda import target as cuda
 
 # What a device has no memory for: arrays to be written into, lists; sums along an axis, which are
 # arrays; nor can it follow a recursion of functions that are typed by what they are given.

@@ -11,8 +11,8 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from assembler import hopper  # noqa: F401
 from test_literals import gradient, ptx_of, value
 
-from fastopt.derivatives._explain_device import explain_device
-from fastopt.targets import cuda
+from fastopt.derivatives.error_messages_cuda import explain_device
+from fastopt.targets.cuda import target as cuda
 
 # The line of each that is at fault ends in "here"; `REASONS` has what the error must say.
 

@@ -11,8 +11,8 @@ from assembler import CC, hopper  # noqa: F401
 from numba.cuda import dispatcher
 from numba.cuda.cudadrv import devices
 
-from fastopt import _cache
-from fastopt.targets import cuda
+from fastopt.compiling import disk_cache
+from fastopt.targets.cuda import target as cuda
 
 VECTOR = (numba.float64[::1],)
 
@@ -23,9 +23,9 @@ def folder(tmp_path, monkeypatch):
     context = types.SimpleNamespace(device=types.SimpleNamespace(compute_capability=CC))
     monkeypatch.setattr(devices, "get_context", lambda *_: context)
     monkeypatch.setenv("FASTOPT_CACHE_DIR", str(tmp_path / "cache"))
-    _cache.folder.cache_clear()
+    disk_cache.folder.cache_clear()
     yield tmp_path / "cache"
-    _cache.folder.cache_clear()
+    disk_cache.folder.cache_clear()
 
 
 def twice(x):
@@ -43,7 +43,7 @@ def compiled():
 
 def test_a_kernel_comes_back(folder):
     kernel, made = compiled()
-    cache = _cache.KernelCache("1", dispatcher._Kernel._rebuild)
+    cache = disk_cache.KernelCache("1", dispatcher._Kernel._rebuild)
     assert cache.load_overload(VECTOR, kernel.targetctx) is None
     cache.save_overload(VECTOR, made)
     (file,) = folder.iterdir()
@@ -51,14 +51,14 @@ def test_a_kernel_comes_back(folder):
     assert again.entry_name == made.entry_name
     assert again.signature == made.signature
     assert again._codelibrary.get_cubin().code == made._codelibrary.get_cubin().code
-    assert _cache.KernelCache("2", None).load_overload(VECTOR, kernel.targetctx) is None
+    assert disk_cache.KernelCache("2", None).load_overload(VECTOR, kernel.targetctx) is None
     file.write_bytes(file.read_bytes()[:-1])
     assert cache.load_overload(VECTOR, kernel.targetctx) is None
 
 
 def test_other_devices_have_code_of_their_own(folder, monkeypatch):
     kernel, made = compiled()
-    cache = _cache.KernelCache("1", dispatcher._Kernel._rebuild)
+    cache = disk_cache.KernelCache("1", dispatcher._Kernel._rebuild)
     cache.save_overload(VECTOR, made)
     other = types.SimpleNamespace(device=types.SimpleNamespace(compute_capability=(8, 0)))
     monkeypatch.setattr(devices, "get_context", lambda *_: other)
@@ -66,5 +66,5 @@ def test_other_devices_have_code_of_their_own(folder, monkeypatch):
 
 
 def test_the_target_s_kernels_have_it():
-    assert isinstance(cuda.Kernel(twice, "digest").compiled._cache, _cache.KernelCache)
-    assert not isinstance(cuda.Kernel(twice).compiled._cache, _cache.KernelCache)
+    assert isinstance(cuda.Kernel(twice, "digest").compiled._cache, disk_cache.KernelCache)
+    assert not isinstance(cuda.Kernel(twice).compiled._cache, disk_cache.KernelCache)

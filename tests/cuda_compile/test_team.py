@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import _options, rules
+from fastopt import rules
+from fastopt.inputs import run_options
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba
@@ -14,17 +15,18 @@ import numba.cuda
 from assembler import CC, assemble, hopper  # noqa: F401
 from numba import types
 
-from fastopt.targets import _device_solver, cuda
+from fastopt.targets.cuda import kernel_builder
+from fastopt.targets.cuda import target as cuda
 
 REGISTERS = 168  # a thread: blocks of 256 need 256 at most
 
 
 def ptx_of(method, rate, dtype):
     dtype, rule = np.dtype(dtype), rules.get(method)
-    chosen = _options.parse(rule, {} if rate is None else {"learning_rate": rate}, None, dtype)
+    chosen = run_options.parse(rule, {} if rate is None else {"learning_rate": rate}, None, dtype)
     uses = rules.uses(rule, chosen.rule)
-    text = _device_solver.plain_team(
-        rule, _device_solver.kind_of(chosen.schedule), uses, dtype, True, cuda.Linker()
+    text = kernel_builder.plain_team(
+        rule, kernel_builder.kind_of(chosen.schedule), uses, dtype, True, cuda.Linker()
     )
     real = numba.from_dtype(dtype)
     vector, scalars = types.Array(real, 1, "C"), types.Array(types.float64, 1, "C")

@@ -12,7 +12,8 @@ import pytest
 from scipy.optimize import rosen, rosen_der
 
 import fastopt
-from fastopt import _device_problem, _dispatch
+from fastopt.drivers import device_problem
+from fastopt.targets import dispatch
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import emulate
@@ -20,7 +21,8 @@ import numba
 from assembler import hopper  # noqa: F401
 from test_batch_numbers import Host
 
-from fastopt.targets import _device_solver, cuda
+from fastopt.targets.cuda import kernel_builder
+from fastopt.targets.cuda import target as cuda
 
 BLOCKS, THREADS = 2, 2
 KERNELS: dict = {}  # compiled once for all tests
@@ -129,11 +131,11 @@ def team(monkeypatch):
     device = Team()
     monkeypatch.setattr(cuda, "device", lambda: device)
     monkeypatch.setattr(cuda, "Kernel", Emulated)
-    monkeypatch.setattr(_dispatch, "why_not_cuda", lambda: None)
-    monkeypatch.setattr(_device_solver, "_kernels", KERNELS)
-    monkeypatch.setattr(_device_problem, "BLOCK", THREADS)
+    monkeypatch.setattr(dispatch, "why_not_cuda", lambda: None)
+    monkeypatch.setattr(kernel_builder, "_kernels", KERNELS)
+    monkeypatch.setattr(device_problem, "BLOCK", THREADS)
     alone = contextlib.nullcontext  # launches here are over when they return
-    monkeypatch.setattr(_device_problem.DeviceProblem, "alone", lambda self: alone())
+    monkeypatch.setattr(device_problem.DeviceProblem, "alone", lambda self: alone())
     return device
 
 
@@ -154,7 +156,7 @@ GIVEN = {
 )
 def test_one_problem(name, blocks, monkeypatch):
     """Sums are added up in another order; the textbook has none that matters."""
-    monkeypatch.setattr(_device_problem, "ALONE", 100 if blocks == 1 else 0)
+    monkeypatch.setattr(device_problem, "ALONE", 100 if blocks == 1 else 0)
     given = GIVEN[name]
     start = np.clip(START, -2.0, 0.6) if "bounds" in given else START
     ours = fastopt.minimize(there(rosen), There(start), jac=there(rosen_der), **given)

@@ -5,7 +5,7 @@ import pytest
 from derivative_cases import CASES
 from numba import cuda as numba_cuda
 
-from fastopt._compile import link, unwrapped
+from fastopt.compiling.compiler import link, unwrapped
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 cuda = pytest.importorskip("fastopt.targets.cuda")

@@ -6,7 +6,7 @@ from rule_options import OPTIONS
 
 import fastopt
 from fastopt import rules
-from fastopt.targets import _device_steps
+from fastopt.targets.cuda import step_on_device
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from numba import cuda
@@ -18,7 +18,7 @@ NAMES = {m: rules.options_class(rules.get(m)).__name__ for m in fastopt.methods(
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(_device_steps, "THREADS", 4)
+    monkeypatch.setattr(step_on_device, "THREADS", 4)
     monkeypatch.setattr(target.launches(), "multiprocessors", lambda device: 1)
 
 

@@ -6,7 +6,7 @@ from replay import replay
 from rule_options import CASES, OPTIONS, name
 
 from fastopt import rules
-from fastopt.targets import _device_steps
+from fastopt.targets.cuda import step_on_device
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 cuda = pytest.importorskip("fastopt.targets.cuda")
@@ -44,8 +44,8 @@ def agree(case, dtype, n, steps):
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Blocks of 4 threads, at most 3 of them: 12 threads go over the elements."""
-    monkeypatch.setattr(_device_steps, "THREADS", 4)
-    monkeypatch.setattr(_device_steps, "BLOCKS_PER_SM", 3)
+    monkeypatch.setattr(step_on_device, "THREADS", 4)
+    monkeypatch.setattr(step_on_device, "BLOCKS_PER_SM", 3)
     monkeypatch.setattr(cuda.launches(), "multiprocessors", lambda device: 1)
 
 

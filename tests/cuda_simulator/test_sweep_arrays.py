@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fastopt import rules
-from fastopt.targets import _device_launch, _device_steps, _device_tables, cpu
+from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cuda import address_tables, step_on_device, sweep_launcher
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba.cuda
@@ -16,12 +17,12 @@ RNG = np.random.default_rng(5)
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Blocks of 4 threads, at most 3 of them, and rows of 8 elements; nothing kept."""
-    monkeypatch.setattr(_device_steps, "THREADS", 4)
-    monkeypatch.setattr(_device_steps, "BLOCKS_PER_SM", 3)
-    monkeypatch.setattr(_device_tables, "SMALLEST", 8)
-    monkeypatch.setattr(_device_tables, "LARGEST", 8)
-    memory = _device_launch.Memory(numba.cuda, True)
-    monkeypatch.setattr(cuda.launches(), "tables", _device_tables.Tables(memory))
+    monkeypatch.setattr(step_on_device, "THREADS", 4)
+    monkeypatch.setattr(step_on_device, "BLOCKS_PER_SM", 3)
+    monkeypatch.setattr(address_tables, "SMALLEST", 8)
+    monkeypatch.setattr(address_tables, "LARGEST", 8)
+    memory = sweep_launcher.Memory(numba.cuda, True)
+    monkeypatch.setattr(cuda.launches(), "tables", address_tables.Tables(memory))
     monkeypatch.setattr(cuda.launches(), "multiprocessors", lambda device: 1)
 
 
@@ -176,11 +177,11 @@ def test_a_table_goes_up_again_only_when_an_address_changes(traffic):
 
 
 def test_memory_of_tables_is_used_again(traffic):
-    turns = [some() for _ in range(_device_tables.KEPT + 3)]
+    turns = [some() for _ in range(address_tables.KEPT + 3)]
     for items in turns:
         check(items)
     assert traffic.count("upload") == len(turns)
-    assert traffic.count("device") == _device_tables.KEPT
+    assert traffic.count("device") == address_tables.KEPT
     check(turns[0])
     assert traffic.count("upload") == len(turns) + 1
 
@@ -188,7 +189,7 @@ def test_memory_of_tables_is_used_again(traffic):
 def test_one_launch_for_each_dtype_and_for_what_lies_apart(traffic):
     apart = arrays(lambda: np.zeros(24)[::3])
     check([*some(), apart, *some(np.float32)])
-    assert [t for t in traffic if t in _device_launch.KINDS] == ["several", "strided", "several"]
+    assert [t for t in traffic if t in sweep_launcher.KINDS] == ["several", "strided", "several"]
 
 
 @pytest.mark.parametrize("method", rules.methods())

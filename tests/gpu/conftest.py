@@ -2,13 +2,13 @@
 
 import pytest
 
-from fastopt import _dispatch
+from fastopt.targets import dispatch
 
 
 @pytest.fixture(scope="session")
 def cuda():
     """Numba's module, where a GPU can be used; a skip with the reason elsewhere."""
-    problem = _dispatch.why_not_cuda()
+    problem = dispatch.why_not_cuda()
     if problem:
         pytest.skip(problem)
     return pytest.importorskip("numba.cuda")

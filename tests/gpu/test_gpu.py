@@ -5,7 +5,7 @@ import pytest
 from replay import replay
 from rule_options import CASES, OPTIONS, name
 
-from fastopt import _dispatch
+from fastopt.targets import dispatch
 
 pytestmark = pytest.mark.gpu
 ULPS = {np.float64: 8, np.float32: 16}
@@ -13,7 +13,7 @@ ULPS = {np.float64: 8, np.float32: 16}
 
 def on_device(cuda):
     """A sweep that takes host arrays and works on copies of them on the device."""
-    target = _dispatch.target("cuda")
+    target = dispatch.target("cuda")
 
     def sweep(rule, uses, x, g, c, state):
         arrays = [cuda.to_device(a) for a in (x, g, *state)]

@@ -23,9 +23,9 @@ def there(cuda):
 
 @pytest.fixture(scope="module")
 def crew(there):
-    from fastopt.targets import _device_crew
+    from fastopt.targets.cuda import batch_scheduler
 
-    return _device_crew
+    return batch_scheduler
 
 
 @DTYPES

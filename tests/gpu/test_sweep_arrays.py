@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fastopt import _dispatch, rules
-from fastopt.targets import cpu
+from fastopt import rules
+from fastopt.targets import dispatch
+from fastopt.targets.cpu import target as cpu
 
 pytestmark = pytest.mark.gpu
 ULPS = 8  # of max(1, |value|) after a step: both contract multiply-adds, not alike
@@ -16,7 +17,7 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float6
 
 @pytest.fixture(scope="module")
 def target(cuda):
-    return _dispatch.target("cuda")
+    return dispatch.target("cuda")
 
 
 def coefficients(dtype):

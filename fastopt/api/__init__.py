@@ -1,0 +1,1 @@
+"""Front doors, one a file: signature, docstring, checks, and the way to a driver."""

@@ -1,0 +1,137 @@
+"""`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
+
+from fastopt.arrays import arguments
+from fastopt.drivers import minibatch_functions
+from fastopt.drivers.training import Training
+from fastopt.inputs import run_options, start_and_bounds, stochastic_inputs, wrong_keywords
+from fastopt.results.progress import Compiling
+
+
+@wrong_keywords.checked
+def minimize_stochastic(
+    fun,
+    x0,
+    data,
+    args=(),
+    *,
+    method="rmsprop",
+    jac=None,
+    vectorized=False,
+    batch_size=32,
+    epochs=10,
+    shuffle=True,
+    seed=None,
+    average=None,
+    validation=None,
+    patience=None,
+    callback=None,
+    options=None,
+):
+    """Minimise the mean of a function over the rows of data, a mini-batch of rows at a time.
+
+    Every step of the rule takes the mean gradient over the next `batch_size` rows; an epoch is a
+    pass over all of them. The loop runs compiled, on one thread, with a learning rate that is given
+    or the rule's usual one.
+
+    Parameters
+    ----------
+    fun : callable ``fun(x, *row, *args) -> float``
+        The term of one row, an @njit function or a plain one, which is compiled, with the plain
+        functions it calls. It must not write to its arguments.
+    x0 : array_like of float64, float32 or integers, any shape
+        The start, whose shape x keeps. Integers become float64, float32 stays float32.
+    data : array_like or tuple of array_like
+        The rows, as in `minimize_batch`: one array, or a tuple of arrays, with the row as leading
+        axis; `fun` gets row b of each, a number or an array in C order. In the tuple, a list of
+        arrays is a field of rows of unequal lengths. Arrays are used where they are: a
+        `numpy.memmap` is read row by row, in the order of the steps. Give data in x0's type:
+        float64 data make float64 work.
+    args : tuple, optional
+        Further arguments, the same for all rows.
+    method : str
+        One of `fastopt.methods()`.
+    jac : {None, "autodiff", True, callable, "add", "2-point", "3-point", "cs"}
+        The gradient, as in `minimize`: None and "autodiff" derive it, with True `fun` returns
+        (value, gradient), a function is ``jac(x, *row, *args)``. With "add", the fastest,
+        ``fun(x, g, *row, *args)`` adds its gradient to the array g, and returns the value.
+    vectorized : bool
+        If True, `fun` gets all rows of a mini-batch at once, copied side by side (the last one of
+        an epoch may have fewer), and returns their mean, and its gradient where `jac` asks it to.
+    batch_size, epochs : int
+        Rows in a mini-batch, and passes over the data. The last mini-batch of an epoch has the rows
+        that are left; its mean is over these.
+    shuffle : bool
+        Whether every epoch takes the rows in a random order of its own (Fisher and Yates's
+        shuffle, of the rows' numbers), or all as they are.
+    seed : int or `numpy.random.Generator`, optional
+        For the order of the rows, and for which of them are held out. The same seed gives the same
+        bits.
+    average : int or True, optional
+        The first epoch whose iterates are averaged (True: 1): x is the mean of all iterates from
+        there on (Polyak and Juditsky 1992), also for validation.
+    validation : float or tuple of array_like, optional
+        Rows on which `fun` is evaluated after each epoch: a share of the data, which is held out
+        (random rows; with ``shuffle=False`` the last), or other data.
+    patience : int, optional
+        Stop when so many epochs in a row have brought no lower validation loss.
+    callback : callable, optional
+        ``callback(intermediate_result)`` or ``callback(xk)`` after each epoch, with ``x, fun,
+        epoch, nit`` and, where there is one, ``validation_loss``; may raise StopIteration.
+    options : dict, optional
+        ``learning_rate`` (a number or one of `fastopt.schedules`, in steps t = 1, 2, ...; by
+        default the rule's: ``help(fastopt.adam)``), ``weight_decay`` (of x, beside the gradient
+        and times the learning rate; Loshchilov and Hutter 2019), ``maxiter`` (steps), ``maxtime``
+        (seconds, looked at every 50 ms), ``disp`` (a progress bar and a summary),
+        ``fast_math_functions``, ``finite_diff_rel_step``, and the options of the rule.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        ``x`` is the last iterate (or the average), and ``fun`` the mean loss over the mini-batches
+        of the last epoch, as they were met; with `validation`, ``x`` and ``fun`` are of the epoch
+        whose end had the lowest validation loss, ``best_epoch``. ``x_last`` is the last iterate,
+        ``x_average`` the average, ``loss`` and ``validation_loss`` are those of each epoch, ``nit``
+        counts steps, ``nfev`` and ``njev`` rows (mini-batches where vectorized); ``epochs,
+        status, success, message, jac_method``. Status 8: all epochs are done; 9: stopped by
+        `patience` (both are success); 1, 5, 6, 99: cut by maxiter, maxtime, Ctrl-C or the
+        callback; -1: a loss or gradient was not finite, and ``x`` and ``fun`` are of the best
+        epoch before that.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that make no sense, and a `fun` that cannot be compiled or differentiated.
+        What `fun` raises passes through.
+
+    Notes
+    -----
+    Derived gradients cost a pass over the mini-batch for every 64 parameters (8 to 32 where there
+    are more than some tens): one by hand pays from 20 parameters on. Means over mini-batches and
+    gradients are summed in the order of the rows, in x0's type.
+
+    Examples
+    --------
+    Logistic regression, with labels of -1 and 1:
+
+    >>> import fastopt, numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(1000, 3))
+    >>> labels = np.where(features @ [2.0, -1.0, 0.0] > rng.logistic(size=1000), 1.0, -1.0)
+    >>> def loss(x, row, label):
+    ...     return np.log1p(np.exp(-label * np.dot(row, x)))
+    >>> res = fastopt.minimize_stochastic(loss, np.zeros(3), (features, labels), seed=1, epochs=30)
+    >>> res.x.round(1).tolist(), res.message
+    ([2.1, -1.0, -0.1], 'All epochs are done.')
+    """
+    rule = run_options.find_rule(method)
+    args = arguments.ready(args if isinstance(args, tuple) else (args,))
+    x0 = stochastic_inputs.start_point(x0)
+    chosen, decay = stochastic_inputs.options_of(rule, options, x0.dtype)
+    fun, jac, way = minibatch_functions.functions(fun, jac, vectorized)
+    work = stochastic_inputs.read(
+        data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, way.together
+    )
+    training = Training(fun, jac, args, rule, x0, work, chosen, way)
+    with Compiling(training.chosen.disp, fun):
+        training.prepare()
+    return training.run(start_and_bounds.callback_of(callback))

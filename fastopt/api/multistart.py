@@ -1,0 +1,162 @@
+"""`multistart`: the best of many minimisations, and all minima they found."""
+
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+
+from fastopt.api.minimize_batch import minimize_batch
+from fastopt.inputs import wrong_keywords
+from fastopt.inputs.run_options import number
+from fastopt.inputs.start_and_bounds import inside, sides_of
+
+
+@wrong_keywords.checked
+def multistart(
+    fun,
+    bounds,
+    n_starts=128,
+    args=(),
+    *,
+    method="rmsprop",
+    jac=None,
+    tol=None,
+    callback=None,
+    options=None,
+    device="auto",
+    workers=None,
+    rng=None,
+    distance=1e-4,
+):
+    """Minimise from many starts spread over a box; the best result, and every minimum found.
+
+    Parameters
+    ----------
+    fun : callable ``fun(x, *args) -> float``
+        The objective, @njit or plain; it is compiled.
+    bounds : `scipy.optimize.Bounds` or sequence of (low, high)
+        The box, finite on all sides. Starts lie in it, and no iterate leaves it.
+    n_starts : int
+        How many starts: a scrambled Sobol sequence (`scipy.stats.qmc.Sobol`), which is evenest
+        where this is a power of two.
+    args, method, jac, tol, callback, options, device, workers
+        As for `minimize_batch`.
+    rng : int or `numpy.random.Generator`, optional
+        Seeds the scrambling; by default the starts are the same in every call.
+    distance : float
+        Ends that are no further apart than this, in units of the box's sides, and whose values are
+        as near (relatively) count as one minimum.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        The best problem's result, as of `minimize`, and beside it
+
+        - ``minima`` : array (k, n), the distinct minima, the best first;
+        - ``minima_fun`` : array (k,), their values;
+        - ``minima_count`` : array (k,), how many starts ended there;
+        - ``starts`` : the whole `minimize_batch` result, for each start.
+
+    Raises
+    ------
+    ValueError
+        For a box without finite sides, and what `minimize_batch` raises.
+
+    Notes
+    -----
+    Only runs that converged count as minima; where none did, the best point of all is returned.
+
+    Examples
+    --------
+    >>> import fastopt
+    >>> def camel(x):  # the six-hump camel function: two global minima of six
+    ...     a, b = x[0] ** 2, x[1] ** 2
+    ...     return (4 - 2.1 * a + a * a / 3) * a + x[0] * x[1] + (4 * b - 4) * b
+    >>> res = fastopt.multistart(camel, [(-3, 3), (-2, 2)], 64)
+    >>> round(res.fun, 6), len(res.minima)
+    (-1.031628, 6)
+    """
+    count = number("n_starts", n_starts, 1, 2**30)  # of Sobol's points
+    if count != int(count):
+        raise ValueError(f"n_starts = {n_starts!r}; it must be a whole number")
+    count = int(count)
+    distance = number("distance", distance, 0.0)
+    low, high, shape = _box(bounds)
+    starts = np.clip(low + _spread(count, low.size, rng) * (high - low), low, high)
+    batch = minimize_batch(
+        fun,
+        starts.reshape(count, *shape),
+        args=args,
+        method=method,
+        jac=jac,
+        bounds=list(zip(low, high, strict=True)),
+        tol=tol,
+        callback=callback,
+        options=options,
+        device=device,
+        workers=workers,
+    )
+    best = _best(batch)
+    result = batch.problem(best)
+    places, counts = distinct(batch, high - low, distance)
+    result.minima = batch.x[places]
+    result.minima_fun = batch.fun[places]
+    result.minima_count = counts
+    result.starts = batch
+    result.message = f"{len(places)} minima from {count:,} starts. Of the best: {result.message}"
+    return result
+
+
+def _box(bounds):
+    """(low, high), which may not be infinite, and their shape."""
+    if hasattr(bounds, "lb"):
+        shape = np.broadcast_shapes(np.shape(bounds.lb), np.shape(bounds.ub)) or (1,)
+    elif hasattr(bounds, "__len__") and len(bounds) and not isinstance(bounds, str):
+        shape = (len(bounds),)
+    else:
+        raise ValueError(f"bounds = {bounds!r}; starts are spread over finite (low, high) pairs")
+    low, high = sides_of(bounds, shape)
+    inside(low, high, low)
+    if not np.isfinite(high - low).all():
+        i = int(np.argmin(np.isfinite(high - low)))
+        raise ValueError(
+            f"bounds of component {i} are ({low[i]:g}, {high[i]:g}); they must be finite: "
+            "starts are spread over them"
+        )
+    return low, high, shape
+
+
+def _spread(count, n, rng):
+    """`count` points in the unit cube."""
+    from scipy.stats import qmc
+
+    name = "rng" if "rng" in inspect.signature(qmc.Sobol).parameters else "seed"  # SciPy < 1.15
+    options: Any = {name: np.random.default_rng(0 if rng is None else rng)}
+    engine = qmc.Sobol(n, **options)
+    return engine.random_base2(math.ceil(math.log2(count)))[:count]
+
+
+def _best(batch):
+    """The start with the lowest value, converged ones first where they are as low."""
+    value = np.where(np.isnan(batch.fun), np.inf, batch.fun)
+    return int(np.lexsort((~batch.success, value))[0])
+
+
+def distinct(batch, width, distance):
+    """Indices of one end for each minimum, the best first, and how many ends each stands for."""
+    order = np.flatnonzero(batch.success)
+    order = order[np.argsort(batch.fun[order], kind="stable")]
+    units = batch.x.reshape(-1, width.size)[order] / np.where(width > 0.0, width, 1.0)
+    values = batch.fun[order]
+    nearest = distance * (1.0 + np.abs(values))
+    kept, counts, left = [], [], np.ones(len(order), bool)
+    for k in range(len(order)):
+        if not left[k]:
+            continue
+        window = slice(k, int(np.searchsorted(values, values[k] + nearest[k], "right")))
+        near = left[window] & (np.max(np.abs(units[window] - units[k]), axis=1) <= distance)
+        left[window] &= ~near
+        kept.append(order[k])
+        counts.append(int(near.sum()))
+    return np.array(kept, int), np.array(counts, int)

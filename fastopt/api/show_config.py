@@ -1,0 +1,38 @@
+"""What this installation runs on."""
+
+import os
+import platform
+import sys
+
+from fastopt._version import __version__
+from fastopt.compiling import compiler, disk_cache
+from fastopt.targets import dispatch
+
+
+def show_config():
+    """Print versions, threads, vector width, the cache directory and the state of CUDA.
+
+    Examples
+    --------
+    >>> import fastopt
+    >>> fastopt.show_config()  # doctest: +ELLIPSIS
+    fastopt    ...
+    """
+    import numpy
+    import scipy
+
+    processor = compiler.processor()
+    rows = {
+        "fastopt": __version__,
+        "python": f"{platform.python_version()} on {sys.platform} {platform.machine()}",
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+        "numba": processor["numba"],
+        "processor": f"{processor['name']}, {processor['simd']}",
+        "threads": f"{processor['threads']} of {os.cpu_count()} processors",
+        "cache": disk_cache.directory() or "off",
+        "cuda": dispatch.cuda_in_words(),
+        "batches": f"device='auto' means {dispatch.requested('auto', variable=True)!r}",
+    }
+    for name, value in rows.items():
+        print(f"{name:10} {value}")

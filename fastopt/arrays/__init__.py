@@ -1,0 +1,1 @@
+"""Arrays and their rows, wherever they live, and arguments as compiled code reads them."""

@@ -1,0 +1,134 @@
+"""The data of a batch: fields with a row for each problem."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.arrays import arguments
+from fastopt.arrays.arguments import is_elsewhere
+
+
+class Ragged(NamedTuple):
+    """Rows of unequal lengths, one after the other."""
+
+    flat: Any
+    starts: Any
+    lengths: Any  # an array for each axis of the rows
+
+
+def fields_of(data, adopt=None, name="data", unit="problem"):
+    """`data` as a tuple of arrays and `Ragged`.
+
+    A bare array is one field; inside a tuple, a list of arrays is a ragged one. ``adopt(name,
+    array)`` takes what lives on a device.
+    """
+    if isinstance(data, list):
+        raise TypeError(
+            f"{name} is a list; give an array with a row for each {unit}, or a tuple of such "
+            "arrays (a list of arrays inside the tuple is a field of rows of unequal lengths)"
+        )
+    fields = () if data is None else data if isinstance(data, tuple) else (data,)
+    return tuple(_field(f"{name}[{k}]", field, adopt) for k, field in enumerate(fields))
+
+
+def _field(name, value, adopt):
+    if isinstance(value, Ragged):
+        return value
+    if is_elsewhere(value):
+        array = adopt(name, value)
+        if array.ndim == 0:
+            raise ValueError(f"{name} is one number; it must be an array with a row a problem")
+        return array
+    if hasattr(value, "__array__") and not isinstance(value, np.ndarray):  # a Series, say
+        value = arguments.converted(name, value)
+    listed = isinstance(value, list) and (not value or any(hasattr(r, "__len__") for r in value))
+    if listed or _holds_objects(value):
+        return _ragged(name, list(value))
+    array = _plain(name, value)
+    if array.ndim == 0:
+        raise ValueError(f"{name} is {value!r}; it must be an array with a row for each problem")
+    return array
+
+
+def _holds_objects(value):
+    vector = isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1
+    return vector and any(hasattr(row, "__len__") for row in value)
+
+
+def _plain(name, value):
+    """An array that Numba takes; no copy where it is one."""
+    try:
+        array = arguments.plain(name, value)
+    except ValueError:
+        raise ValueError(
+            f"{name} has rows of unequal lengths; give it as a list of arrays"
+        ) from None
+    arguments.require_numbers(name, array.dtype)
+    return arguments.array(name, array)
+
+
+def _ragged(name, items):
+    if any(map(is_elsewhere, items)):
+        raise TypeError(f"{name} is a list of arrays on a device; give host arrays, or one array")
+    rows = [_plain(f"{name}[{b}]", item) for b, item in enumerate(items)]
+    if not rows:
+        return Ragged(np.empty(0), np.empty(0, np.int64), (np.empty(0, np.int64),))
+    ndims = {row.ndim for row in rows}
+    if len(ndims) > 1 or 0 in ndims:
+        shapes = ", ".join(str(row.shape) for row in rows[:4])
+        raise ValueError(f"the arrays of {name} must all have one number of axes; shapes: {shapes}")
+    dtype = np.result_type(*{row.dtype for row in rows})
+    flat = np.concatenate([row.reshape(-1) for row in rows], dtype=dtype)
+    starts = np.cumsum([0] + [row.size for row in rows[:-1]], dtype=np.int64)
+    shapes = np.array([row.shape for row in rows], np.int64)
+    return Ragged(flat, starts, tuple(np.ascontiguousarray(axis) for axis in shapes.T))
+
+
+def leaves(value):
+    """What is in nested tuples."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def count(field):
+    """Number of problems."""
+    return len(field.starts) if isinstance(field, Ragged) else len(field)
+
+
+def row(field, b):
+    """Problem b's row, as the compiled loop hands it to `fun`: a number or an array in C order."""
+    if is_elsewhere(field):
+        return field[b : b + 1].copy_to_host()[0]
+    if not isinstance(field, Ragged):
+        return field[b] if field.flags.c_contiguous else np.array(field[b], order="C")[()]
+    shape = tuple(int(axis[b]) for axis in field.lengths)
+    start = int(field.starts[b])
+    return field.flat[start : start + int(np.prod(shape))].reshape(shape)
+
+
+def cut(field, first, last):
+    """The rows of some problems."""
+    if not isinstance(field, Ragged):
+        return field[first:last]
+    starts, lengths = field.starts[first:last], tuple(axis[first:last] for axis in field.lengths)
+    sizes = np.prod(lengths, axis=0)
+    begin, end = (int(starts[0]), int(starts[-1] + sizes[-1])) if len(starts) else (0, 0)
+    return Ragged(field.flat[begin:end], starts - begin, lengths)
+
+
+def longest(fields):
+    """The problem with the most data."""
+    sizes = sum(np.prod(f.lengths, axis=0) for f in fields if isinstance(f, Ragged))
+    return int(np.argmax(sizes)) if np.size(sizes) > 1 else 0
+
+
+def extremes(fields):
+    """The `longest` problem, then the shortest, and those where fields differ most in length."""
+    axes = [axis for f in fields if isinstance(f, Ragged) for axis in f.lengths]
+    pairs = [one - other for k, one in enumerate(axes) for other in axes[:k]]
+    ends = {int(end(values)) for values in axes + pairs for end in (np.argmin, np.argmax)}
+    first = longest(fields)
+    return [first, *sorted(ends - {first})]

@@ -1,0 +1,1 @@
+"""Plain functions into compiled ones, named by content and kept on disk."""

@@ -1,0 +1,299 @@
+"""Turn plain functions into compiled ones: link them, name them by content, keep them.
+
+`jit` compiles a linked function with Numba, once per content in this process and once per machine.
+"""
+
+import collections
+import dis
+import gc
+import os
+import time
+import types
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from numba.core import compiler_lock, config, registry, serialize
+from numba.core.dispatcher import Dispatcher
+from numba.np.ufunc import parallel
+
+from fastopt.compiling import code_content, disk_cache, fingerprint, type_keys
+from fastopt.compiling.linker import link, unwrapped
+
+# Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
+# may contract. Never nnan or ninf: they delete the checks for divergence.
+FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+# The loop allocates nothing and owns no array (where args are arrays and numbers). Not counting
+# references in it leaves two atomic operations out of every evaluation, and takes a fifth off the
+# time to compile it.
+UNCOUNTED: dict[str, Any] = {**FLAGS, "_nrt": False}
+COUNTED: dict[str, Any] = {**FLAGS, "_nrt": True}  # said, since callees inherit it
+SEPARATE: dict[str, Any] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "forceinline": True,
+}
+# Functions that `entry` makes another one around: compiled by themselves, though without a loop.
+ENTERED = "evaluate", "evaluate_counted"
+# Thresholds of garbage collection while code is compiled. That makes a million objects, most of
+# which live on: with Python's own thresholds a sixth of the time went into looking through them.
+RARELY = 100_000, 20, 100
+_BACKWARD = {code for name, code in dis.opmap.items() if "JUMP_BACKWARD" in name}  # of loops
+_DERIVATIVES = __name__.partition(".")[0] + ".derivatives"
+_compiled: dict = {}  # digest -> what was compiled, and what must stay alive
+_users: dict = {}  # the content of a user's function, and how it is compiled -> the same
+_passing: collections.deque = collections.deque()
+_linked: dict = {}  # the identities of a text and its bindings -> what was compiled
+_ordering: list = []  # when each compilation under way began that wants ordered reductions
+numba_config: Any = config  # its names are made at run time
+
+
+_lock: Any = compiler_lock.global_compiler_lock
+if hasattr(os, "register_at_fork"):
+    # A child forked while another thread compiles could never compile: fork when that is done.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+
+
+def is_compiled(function):
+    """Whether `function` is an @njit function."""
+    return isinstance(function, Dispatcher)
+
+
+def inline(function, original, loop=UNCOUNTED):
+    """Decorator of linked inner functions: one with a loop is compiled by itself, others inline.
+
+    Everything inline made the solve loop compile in 4.1 s (half of it in Numba's inliner, which
+    rescans the caller each time), a function each in 3.6 s, this in 2.5 s.
+    """
+    if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
+        return numba.njit(**SEPARATE, **COUNTED)(function)
+    looping = not _BACKWARD.isdisjoint(function.__code__.co_code[::2])
+    if looping or original.__name__ in ENTERED:
+        return numba.njit(**SEPARATE, **loop)(function)
+    return numba.njit(inline="always", **loop)(function)
+
+
+def inline_counted(function, original):
+    """`inline` for loops that carry lists, dicts and the like to the objective."""
+    return inline(function, original, COUNTED)
+
+
+def require_compiler(what, instead):
+    """Raise a RuntimeError where nothing is compiled in this process."""
+    if numba_config.DISABLE_JIT:
+        raise RuntimeError(
+            f"{what} needs Numba's compiler, which NUMBA_DISABLE_JIT turns off{instead}; "
+            "fastopt.minimize, value_and_grad and kernels work without it"
+        )
+
+
+def content_of(function, bindings, *more):
+    """Return the content of `function` linked with `bindings`: of all that linking reaches."""
+    return code_content.Linked().content(link(function, bindings, unwrapped, suffix=""), *more)
+
+
+def jit(function, bindings, counted=False, atomic=False):
+    """Link `function` with `bindings` and compile it for the CPU, once per content.
+
+    `counted` where arguments are counted references; `atomic` where no other thread may run Python
+    meanwhile.
+    """
+    require_compiler("this call", "")
+    # The same objects are the same content, and quicker to compare: bindings are never changed.
+    key = function, counted, atomic, *bindings, *map(id, bindings.values())
+    known = _linked.get(key)
+    if known is None:
+        content = content_of(function, bindings, counted, *(["atomic"] if atomic else []))
+        known = _once(content, lambda: _jitted(function, bindings, counted, atomic, content))
+        known = known, tuple(bindings.values())
+        _store(_linked, key, known, content)
+        for old in [*_linked][:-1000]:
+            _linked.pop(old, None)
+    return known[0]
+
+
+def _jitted(function, bindings, counted, atomic, content):
+    wrap = inline_counted if counted else inline
+    linked = link(function, bindings, wrap, suffix=f"_{content.digest[:16]}")
+    loop = COUNTED if counted else UNCOUNTED
+    options: dict[str, Any] = {**loop, "no_cfunc_wrapper": True, "nogil": not atomic}
+    compiled: Any = numba.njit(**options)(linked)
+    in_order(compiled)
+    if content.lasting:
+        compiled._cache = disk_cache.DiskCache(content.digest)
+    return compiled
+
+
+def _once(content, make):
+    """Return what `make` makes of a content, made when it is first asked for."""
+    known = _compiled.get(content.digest)
+    if known is None:
+        known = make(), content  # alive, since its digest may name objects by their numbers
+        _store(_compiled, content.digest, known, content)
+    return known[0]
+
+
+def _store(table, key, value, content):
+    """Keep a value; of those that hold in this process alone, whose objects may be large, a few."""
+    table[key] = value
+    if not content.lasting:
+        _passing.append((table, key))
+        if len(_passing) > 200:
+            old, key = _passing.popleft()
+            old.pop(key, None)
+
+
+def in_order(compiled):
+    """Let LLVM vectorise the loops around sums while `compiled` is compiled, and what it calls.
+
+    A sum over a loop, `s += r * r`, must be added up in order; by default LLVM then leaves the
+    whole loop scalar on x86. With this option it computes the terms in vectors and adds them in
+    order: the same bits, four times as fast on the fit of a decay. It is an option of the process,
+    so it is taken back; Numba's lock keeps other compilations out meanwhile.
+    """
+    # LLVM ends the process where it does not know an option: it has had this one since 13.
+    if not is_compiled(compiled) or not 13 <= llvm.llvm_version_info[0] <= 22:
+        return
+    original = compiled._compiler.compile
+
+    def compile(args, return_type):
+        with compiler_lock.global_compiler_lock:
+            llvm.set_option("", "-force-ordered-reductions=true")
+            _ordering.append(time.perf_counter())
+            often = gc.get_threshold()
+            gc.set_threshold(*RARELY)
+            try:
+                return original(args, return_type)
+            finally:
+                gc.set_threshold(*often)
+                _ordering.pop()
+                if not _ordering:
+                    llvm.set_option("", "-force-ordered-reductions=false")
+
+    compiled._compiler.compile = compile
+
+
+def seconds():
+    """Return for how long something has been compiled, or zero."""
+    began = _ordering[:1]
+    return time.perf_counter() - began[0] if began else 0.0
+
+
+def as_compiled(function, name):
+    """A plain function as an @njit one, and with it the plain functions that it calls."""
+    if is_compiled(function):
+        return function
+    if not isinstance(function, types.FunctionType):
+        raise TypeError(
+            f"{name} is called from a compiled loop: it must be a plain or an @njit function, "
+            f"not {function!r}"
+        )
+
+    def decorate(rebuilt, original):
+        return original if is_compiled(original) else numba.njit(rebuilt)
+
+    def make():
+        return link(function, {}, decorate, top=decorate, follow=is_plain, suffix="")
+
+    content = code_content.of(function, plain=True)
+    return _once(content._replace(digest=f"plain {content.digest}"), make)
+
+
+def is_plain(value):
+    """Return True for a plain function of the user's, but for those that `@overload` implements."""
+    plain = isinstance(value, types.FunctionType) and not fingerprint.is_named(value)
+    return plain and id(value) not in type_keys.extensions.functions
+
+
+def is_linked(value):
+    """Return True for what Numba may have compiled with globals that have changed since."""
+    return is_compiled(value) or (callable(value) and id(value) in type_keys.extensions.jitable)
+
+
+def called(value):
+    """Return an @njit function with today's globals, for calls from Python; others as they are."""
+    if not is_compiled(value):
+        return value
+    content = code_content.of(value)
+    content = content._replace(digest=f"called {content.digest}")
+
+    def decorate(function, original):
+        options: Any = {"nopython": True, **getattr(original, "targetoptions", {})}
+        return numba.jit(**options)(function)
+
+    def make():
+        suffix = f"_{content.digest[-16:]}"
+        compiled = link(value, {}, decorate, top=decorate, follow=is_linked, suffix=suffix)
+        if content.lasting:
+            compiled._cache = disk_cache.DiskCache(content.digest)
+        return compiled
+
+    return _once(content, make)
+
+
+def user(function, replace=None, checked=False):
+    """Compile the user's @njit function anew: today's globals, our error model; and its content.
+
+    `replace` is that of `link`, one of `derivatives._names.meanings`. The function keeps the
+    fast-math flags of its own decorator, plus "contract"; never "reassoc" uninvited. `checked` code
+    raises an IndexError where it indexes outside.
+    """
+    decorate, content = _checked if checked else _again, code_content.of(function)
+    how = {"top": decorate, "follow": is_linked, "replace": replace}
+    key = content.digest, checked, id(replace)
+    known = _users.get(key)
+    if known is None:
+        linked, name = link(function, {}, decorate, suffix="", **how), getattr(replace, "name", "")
+        whole = code_content.Linked().content(linked, name)
+        suffix = f"_{whole.digest[:16]}"
+        linked = _once(whole, lambda: link(function, {}, decorate, suffix=suffix, **how))
+        known = linked, whole, content, replace  # alive, like all that a key names by number
+        _store(_users, key, known, content)
+    return known[:2]
+
+
+def _checked(function, original):
+    return _again(function, original, boundscheck=True, parallel=False)  # errors pass no prange
+
+
+def _again(function, original, **more):
+    given = {**getattr(original, "targetoptions", {}), **more}
+    math = given.get("fastmath") or set()
+    math = {"fast"} if math is True else {*math, "contract"}
+    kept = {k: given[k] for k in ("parallel", "boundscheck", "error_model") if k in given}
+    options: dict = {**COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **kept}
+    options["fastmath"] = math
+    return numba.njit(**options)(function)
+
+
+def dumps(value, name):
+    """`value` in bytes that another process understands, functions of the user's included."""
+    try:
+        return serialize.dumps(value)
+    except Exception as error:
+        raise TypeError(f"{name} cannot be sent to other processes: {error}") from None
+
+
+loads = serialize.loads
+
+
+def thread_limit():
+    """`numba.get_num_threads`, which would start Numba's thread pool where nobody has done so."""
+    started = getattr(parallel, "_is_initialized", True)
+    return numba.get_num_threads() if started else numba_config.NUMBA_NUM_THREADS
+
+
+def processor():
+    """What Numba compiles for."""
+    context: Any = registry.cpu_target.target_context
+    _, name, features = context.codegen().magic_tuple()
+    widths = {"+avx512f": "512-bit vectors", "+avx2": "256-bit vectors", "+neon": "128-bit vectors"}
+    simd = next((text for flag, text in widths.items() if flag in features.split(",")), "no SIMD")
+    return {
+        "numba": numba.__version__,
+        "name": name,
+        "simd": simd,
+        "threads": thread_limit(),
+    }

@@ -1,0 +1,190 @@
+"""Compiled code on disk, so that a second process does not compile again.
+
+One file for each (content, argument types, processor and Numba). Files are written whole or not at
+all, so that processes may share the directory. They are loaded as code: the directory must belong
+to the user and be writable by nobody else.
+"""
+
+import functools
+import hashlib
+import os
+import pathlib
+import sys
+import warnings
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core import config, serialize
+from numba.core.compiler import CompileResult
+from numba.core.runtime.nrt import rtsys
+from numba.cpython import hashing  # noqa: F401  (code with dicts or strings finds its symbols)
+
+from fastopt.compiling import type_keys
+from fastopt.compiling.private_folder import Folder, cache_home
+
+_KEEP = 3000  # files, half a GB at most; the oldest go first
+_SUFFIX = ".nbc"
+# Begins the symbols of recursive calls, which Numba fills in after it has compiled, but not after
+# it has loaded.
+_UNRESOLVED = b".numba.unresolved$"
+
+
+# What decides about code, beside its content, its types and the processor.
+_SETTINGS: Any = config
+_NAMES = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
+
+
+def directory():
+    """Return the path of the cache directory, or None where there is none to trust."""
+    found = folder()
+    return found and pathlib.Path(found.path)
+
+
+@functools.cache
+def folder():
+    """Return the cache directory, or None."""
+    if os.environ.get("FASTOPT_CACHE", "1") == "0":
+        return None
+    given, home = os.environ.get("FASTOPT_CACHE_DIR"), cache_home()
+    if not given and home is None:
+        _warn("has no place: there is no home directory")
+        return None
+    found = Folder(os.path.expanduser(given) if given else os.path.join(home or "", "fastopt"))
+    try:
+        found.make()
+    except PermissionError as error:
+        mistrusted = error.errno is None
+        reason = error.strerror if mistrusted else f"cannot be written ({error.strerror})"
+        _warn(f"{found.path} {reason}")
+    except OSError as error:
+        _warn(f"{found.path} cannot be written ({error.strerror or error})")
+    else:
+        return found
+    return None
+
+
+def _warn(what):
+    warnings.warn(
+        f"fastopt's cache directory {what}; compiled code is kept in memory only. "
+        "Set FASTOPT_CACHE_DIR to a directory of your own, or FASTOPT_CACHE=0.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+
+
+class DiskCache:
+    """What a Numba dispatcher asks for compiled code (its `_cache`)."""
+
+    cache_path = ""
+
+    def __init__(self, digest):
+        self.digest = digest
+
+    def load_overload(self, signature, context):
+        try:
+            blob = self._read(self._name(signature, context))
+            if blob is None:
+                return None
+            self._prepare(context)
+            return self._unpacked(context, serialize.loads(blob))
+        except Exception:  # whatever a stale or damaged file raises, it is a miss
+            return None
+
+    def save_overload(self, signature, result):
+        name = self._name(signature, result.target_context)
+        if name is None or not self._lasts(result):
+            return
+        try:
+            data = serialize.dumps(self._packed(result))
+        except Exception:  # constants that cannot be pickled: this code stays in memory
+            return
+        if _UNRESOLVED not in data:
+            self._write(name, data)
+
+    def note(self, signature, context):
+        """Return what was kept for code that there is none of, or ""."""
+        try:
+            blob = self._read(self._name(signature, context, "note"))
+        except OSError:
+            return ""
+        return blob.decode() if blob else ""
+
+    def write_note(self, signature, context, text):
+        """Keep a text where there is no code."""
+        name = self._name(signature, context, "note")
+        if name is not None:
+            self._write(name, text.encode())
+
+    def _read(self, name):
+        """Return what a file holds, or None if that is damaged."""
+        directory = folder()
+        if name is None or directory is None:
+            return None
+        blob = directory.read(name)
+        return blob[32:] if hashlib.sha256(blob[32:]).digest() == blob[:32] else None
+
+    def _write(self, name, data):
+        directory = folder()
+        if directory is None or directory.read_only:
+            return
+        try:
+            directory.write(name, hashlib.sha256(data).digest() + data)
+            directory.prune(_SUFFIX, _KEEP)
+        except OSError:  # a full disk, say: the compiled code is in memory all the same
+            return
+
+    def _prepare(self, context):
+        """Make what compiled code calls known.
+
+        `context.refresh()` also reads all that Numba can compile, which takes 0.1 s and which
+        Numba does itself before it compiles.
+        """
+        rtsys.initialize(context)
+
+    def _lasts(self, result):
+        """Whether the code holds no addresses of this process."""
+        return not (result.objectmode or result.lifted or result.library.has_dynamic_globals)
+
+    def _packed(self, result):
+        return result._reduce()
+
+    def _unpacked(self, context, packed):
+        return CompileResult._rebuild(context, *packed)
+
+    def _name(self, signature, context, *more):
+        """Return the name of the file, or None where there is to be none."""
+        args = getattr(signature, "args", signature)
+        if folder() is None or not all(map(type_keys.is_lasting, args)):
+            return None
+        settings = [getattr(_SETTINGS, name, None) for name in _NAMES]
+        versions = numba.__version__, llvmlite.__version__, np.__version__, sys.version_info[:3]
+        parts = self.digest, [type_keys.describe(a) for a in args], context.codegen().magic_tuple()
+        text = repr((*parts, *versions, *settings, *more))
+        return hashlib.sha256(text.encode()).hexdigest() + _SUFFIX
+
+    def flush(self):
+        pass
+
+    enable = disable = flush
+
+
+class KernelCache(DiskCache):
+    """The same for a kernel of numba-cuda; `rebuild` makes one from what it was reduced to."""
+
+    def __init__(self, digest, rebuild):
+        super().__init__(digest)
+        self.rebuild = rebuild
+
+    def _prepare(self, context):
+        context.refresh()
+
+    def _lasts(self, result):
+        return True
+
+    def _packed(self, result):
+        return result._reduce_states()
+
+    def _unpacked(self, context, packed):
+        return self.rebuild(**packed)

@@ -1,0 +1,246 @@
+"""A content hash of functions: everything that decides what their compiled code does.
+
+Numba's own cache keys a function by its file and position, so that it misses edits of helpers and
+never hits for functions that hold other compiled functions (numba #6264, #9609). Here the key
+walks bytecode, constants, closures, globals and the functions they name.
+"""
+
+import functools
+import hashlib
+import os
+import sys
+import sysconfig
+import types
+from typing import Any
+
+import numpy as np
+from numba.core import compiler
+from numba.core import types as numba_types
+
+from fastopt.compiling import type_keys
+
+PACKAGE = __name__.partition(".")[0]
+_STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+_LARGE = 1_000_000  # bytes: Numba compiles the address of larger constants, not their content
+# Things whose name says what they are; an instance of some class of numba's does not.
+_NAMED = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
+
+
+class Unhashable(Exception):
+    """A value whose content cannot be named: the code that holds it is not kept on disk."""
+
+
+def names(code):
+    """Return the global and attribute names in a code object and in those nested in it."""
+    found = dict.fromkeys(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found.update(dict.fromkeys(names(constant)))
+    if "getattr" in found or "hasattr" in found:  # attributes that a string names
+        found.update(dict.fromkeys(c for c in code.co_consts if isinstance(c, str)))
+    return tuple(found)
+
+
+def is_library(module):
+    """Return True if a module is of Python or of the numerical packages, not of the user."""
+    name, root = module.__name__, module.__name__.partition(".")[0]
+    if sys.modules.get(name) is not module:  # a copy, say, with other content
+        return False
+    if root in type_keys.LIBRARIES:
+        return True
+    file = getattr(module, "__file__", None)
+    if file is None:  # built in or frozen; the user's namespace packages have none, either
+        return root in sys.stdlib_module_names
+    return file.startswith(_STDLIB) and "site-packages" not in file
+
+
+def root_of(value):
+    return (getattr(value, "__module__", None) or "").partition(".")[0]
+
+
+def is_named(value):
+    """Return True if a function or class is a library's, so that its name says what it is."""
+    module = sys.modules.get(getattr(value, "__module__", None) or "builtins")
+    if isinstance(value, types.FunctionType):
+        return root_of(value) in type_keys.LIBRARIES and _finds(module, value)
+    if module is None or not is_library(module):
+        return False
+    return not isinstance(value, type) or _finds(module, value)
+
+
+def _finds(module, value):
+    """Return True if the name of a function or class leads to it: no name of another's."""
+    found: Any = module
+    for part in value.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return value in (found, getattr(found, "py_func", None))
+
+
+def contents(cell, _name):
+    try:
+        return cell.cell_contents
+    except ValueError:
+        raise Unhashable("a closure variable that is not set yet") from None
+
+
+class Walk:
+    def __init__(self):
+        self.seen = {}  # id -> number, for cycles
+        self.walked = set()  # (module, names) whose attributes have been read
+        self.keep = []  # alive during the walk, so that no id is used twice
+        self.reads = []  # (getter, name, value): rebinding one of these changes the digest
+        self.volatile = False  # content that may change in place was read
+
+    def digest(self, *values):
+        self.hash = hashlib.sha256()
+        for value in values:
+            self.add(value)
+        return self.hash.hexdigest()
+
+    def put(self, *parts):
+        for part in parts:
+            data = part if isinstance(part, bytes) else str(part).encode()
+            self.hash.update(b"%d:" % len(data) + data)
+
+    def add(self, value):
+        kind = type(value)
+        if value is None or kind in (bool, int, float, complex, str, bytes, type(...)):
+            self.put(kind.__name__, repr(value))
+        elif isinstance(value, np.generic):
+            self.put(kind.__name__, value.dtype, value.tobytes())
+        elif isinstance(value, np.dtype):
+            self.put("dtype", value)
+        elif isinstance(value, types.CodeType):
+            self.add_code(value)
+        elif id(value) in self.seen:
+            self.put("seen", self.seen[id(value)])
+        else:
+            self.seen[id(value)] = len(self.seen)
+            self.keep.append(value)
+            self.add_object(value)
+
+    def unknown(self, value, why):
+        """Meet a value that has no content to name."""
+        raise Unhashable(why)
+
+    def add_object(self, value: Any):
+        if hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # @njit
+            self.add_dispatcher(value)
+        elif isinstance(value, tuple | frozenset):
+            items = sorted(value, key=repr) if isinstance(value, frozenset) else value
+            self.put("tuple", type(value).__qualname__, getattr(value, "_fields", ""), len(value))
+            for item in items:
+                self.add(item)
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            if value.nbytes > _LARGE:
+                self.unknown(value, "a large constant array")
+                return
+            self.volatile = True
+            self.put("array", value.dtype, value.shape, value.strides, value.tobytes())
+        elif isinstance(value, list | dict):
+            self.volatile = True
+            self.put(type(value).__name__)
+            self.add(tuple(value.items() if isinstance(value, dict) else value))
+        elif isinstance(value, types.ModuleType):
+            self.put("module", value.__name__, getattr(value, "__version__", ""))
+        elif isinstance(value, _NAMED) and is_named(value):
+            self.add_named(value)
+        elif isinstance(value, numba_types.Type):
+            if not type_keys.is_lasting(value):
+                self.unknown(value, f"the type {value}")
+            self.put("numba type", type_keys.describe(value))
+        elif isinstance(value, types.FunctionType):
+            self.add_function(value)
+        elif isinstance(value, type) and hasattr(value, "_fields"):
+            self.put("namedtuple", value.__module__, value.__qualname__, value._fields)
+        else:
+            self.unknown(value, f"{value!r} of {type(value)}")
+
+    def add_dispatcher(self, value):
+        if getattr(value, "locals", None):
+            self.unknown(value, "types given to local variables")
+        own = getattr(getattr(value, "_compiler", None), "pipeline_class", compiler.Compiler)
+        if own is not compiler.Compiler:
+            self.unknown(value, "a compiler of the user's")
+        for name, option in sorted(value.targetoptions.items()):
+            self.put(name)
+            self.add(tuple(sorted(option)) if isinstance(option, set) else option)
+        self.add(value.py_func)
+
+    def add_named(self, value):
+        version = getattr(sys.modules.get(root_of(value)), "__version__", "")
+        name = getattr(value, "__qualname__", repr(value))
+        fields = getattr(value, "_fields", "")
+        self.put("named", getattr(value, "__module__", ""), name, version, fields)
+
+    def add_code(self, code):
+        self.put("code", code.co_code, code.co_names, code.co_varnames, code.co_flags)
+        self.put(code.co_argcount, code.co_kwonlyargcount, code.co_exceptiontable)
+        self.put(code.co_freevars, code.co_cellvars)
+        for constant in code.co_consts:
+            self.add(constant)
+
+    def add_function(self, function):
+        code, getter = function.__code__, functools.partial(getattr, function)
+        self.put("function", function.__module__, origin(function))
+        for name in ("__code__", "__defaults__"):  # which IPython replaces where a file is edited
+            self.read(getter, name)
+        for name in function.__kwdefaults__ or {}:
+            self.put(name)
+            self.read(function.__kwdefaults__.get, name)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            self.put(name)
+            value = self.read(functools.partial(contents, cell), name)
+            self.add_attributes(value, names(code))
+        used = names(code)
+        for name in used:
+            if name in function.__globals__:
+                self.put(name)
+                value = self.read(function.__globals__.get, name)
+                self.add_attributes(value, used)
+            else:  # a builtin, which a global may shadow one day
+                self.reads.append((function.__globals__.get, name, None))
+
+    def read(self, getter, name):
+        value = getter(name)
+        self.reads.append((getter, name, value))
+        if isinstance(value, types.FunctionType) and not is_named(value):
+            self.add_plain(value)
+        else:
+            self.add(value)
+        return value
+
+    def add_plain(self, function):
+        """Meet a plain function, which compiled code can only reach through an @overload."""
+        self.unknown(function, f"the plain function {function.__qualname__}")
+
+    def add_attributes(self, value, used):
+        """Of the user's own modules, whatever the code may take from them by name."""
+        if not isinstance(value, types.ModuleType) or (id(value), used) in self.walked:
+            return
+        self.walked.add((id(value), used))
+        if not is_library(value):
+            for name in used:
+                if attribute(value, name) is not MISSING:
+                    self.put(name)
+                    self.add_attributes(self.read(functools.partial(attribute, value), name), used)
+                else:  # which the module may have one day
+                    self.reads.append((functools.partial(attribute, value), name, MISSING))
+
+
+MISSING = object()
+
+
+def attribute(module, name):
+    """Return an attribute of a module, or MISSING; also one that the module makes when asked."""
+    if type(module) is types.ModuleType and "__getattr__" not in vars(module):
+        return vars(module).get(name, MISSING)
+    return getattr(module, name, MISSING)
+
+
+def origin(function):
+    """Return the qualified name that a function had before it was linked under another."""
+    return vars(function).get(ORIGIN, function.__qualname__)
+
+
+ORIGIN = "origin"  # the attribute of linked functions that keeps it

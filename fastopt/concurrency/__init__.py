@@ -1,0 +1,1 @@
+"""Signals and threads kept away from what must not be left halfway."""

@@ -1,0 +1,168 @@
+"""Difference formulas: steps relative to x, widened until f changes by more than its rounding.
+
+`data` is ``(args, steps, z, shaped z)``. Of `steps`, the first are the relative step of each
+component; the last is the absolute step where x is zero, or 0 for one relative to the rest of x.
+"""
+
+import math
+
+from fastopt.solver.placeholders import BOUNDED, EPS, HUGE, SIZE, fun, real
+from fastopt.solver.solve_loop import largest
+
+SINGLE = 2.0**-23  # machine epsilon of float32
+VISIBLE = 4.0  # roundings of f that a change must exceed to be told from them
+GROWTH = 8.0  # factor of the first wider step; its square is that of the next
+MOST_GROWTH = 1e8
+
+
+def number(value):
+    """A float from any real number; in compiled code anything else fails to type."""
+    return float(value * 1.0)
+
+
+def is_single(f):
+    """Return True if f has no more digits than float32 holds."""
+    digits = math.frexp(f)[0] * 16777216.0  # 2^24
+    return math.isfinite(f) and digits == math.floor(digits)
+
+
+def rounding(f, f_1):
+    """Return how far two values may differ by rounding, those of an objective in float32 too."""
+    eps = max(EPS, SINGLE) if is_single(f) and is_single(f_1) else EPS
+    return VISIBLE * eps * max(abs(f), abs(f_1))
+
+
+def stride(x, i, steps, size):
+    """Return the relative step of component i, away from zero; SciPy's where one is given.
+
+    `size` is the largest component of x.
+    """
+    h = steps[i] * abs(x[i])
+    if x[i] + h == x[i]:
+        h = instead(x, i, steps, size)
+    return -h if x[i] < 0.0 else h
+
+
+def instead(x, i, steps, size):
+    """Return the step of a component that is zero, or too small for a relative one."""
+    absolute = steps[SIZE or x.size]
+    if absolute > 0.0:
+        return absolute * max(real(1.0), abs(x[i]))
+    h = steps[i] * min(real(1.0), real(size))  # it may be of the size of the other components
+    return h if h > real(1.0) / real(HUGE) else steps[i]
+
+
+def fitted(at, h, low, high):
+    """Return the step h, its reverse or a shorter one, so that it ends inside the bounds."""
+    if low <= at + h <= high:
+        return h
+    if low <= at - h <= high:
+        return -h
+    above, below = high - at, at - low
+    return above if above >= below else -below
+
+
+def wider(h, rise, noise, factor, widest):
+    """Return the step to take next, or 0 where h is good enough.
+
+    A change within the rounding says nothing about the slope. After a long stride a change may be
+    far larger than needed: then the step is narrowed to where it is just visible.
+    """
+    if not abs(rise) > noise:
+        return min(abs(h) * factor, widest) if GROWTH * abs(h) <= widest else 0.0
+    if factor > MOST_GROWTH or factor <= GROWTH * GROWTH or abs(rise) <= 256.0 * noise:
+        return 0.0
+    return abs(h) * math.sqrt(16.0 * noise / abs(rise))
+
+
+def onward(h, rise, noise, factor, widest):
+    """Return the step to take next, to the same side, and its factor if it is to be widened."""
+    next_ = wider(h, rise, noise, factor, widest)
+    factor = 2.0 * MOST_GROWTH if next_ < abs(h) else min(factor * factor, MOST_GROWTH)
+    return real(next_ if h > 0.0 else -next_), factor
+
+
+def widest_step(step, rise, f, f_1, size, root):
+    """Return the largest step worth trying: the default at size 1 or the largest component's.
+
+    Where f stands still to the last bit, or has the digits of float32, it is that of float32.
+    """
+    coarse = rise == 0.0 or (is_single(f) and is_single(f_1))
+    return (max(step, root) if coarse else step) * max(1.0, size)
+
+
+def two_point(x, shaped, g, f, low, high, data):
+    args, steps = data[0], data[1]
+    size, spent = largest(x), 0.0
+    for i in range(SIZE or x.size):
+        old, slope, factor = x[i], 0.0, GROWTH
+        h = stride(x, i, steps, size)
+        while h != 0.0:
+            x[i] = old + (fitted(old, h, low[i], high[i]) if BOUNDED else h)
+            change = x[i] - old  # what the rounded addition has left of the step
+            if change == 0.0:
+                break
+            f_1 = number(fun(shaped, *args))
+            spent += 1.0
+            rise = f_1 - f
+            if factor > GROWTH and not math.isfinite(rise):
+                break
+            slope = rise / change
+            widest = widest_step(steps[i], rise, f, f_1, size, math.sqrt(SINGLE))
+            h, factor = onward(change, rise, rounding(f, f_1), factor, widest)
+        x[i] = old
+        g[i] = slope
+    return spent
+
+
+def three_point(x, shaped, g, f, low, high, data):
+    args, steps = data[0], data[1]
+    size, spent = largest(x), 0.0
+    for i in range(SIZE or x.size):
+        old, slope, factor = x[i], 0.0, GROWTH
+        h = stride(x, i, steps, size)
+        while h != 0.0:
+            central = True
+            if BOUNDED:
+                h = fitted(old, h, low[i], high[i])
+                central = low[i] <= old - h <= high[i]
+                # Both points on the side that has room.
+                if not central and not low[i] <= old + real(2.0) * h <= high[i]:
+                    h = real(0.5) * h
+            x[i] = old + h
+            h = x[i] - old
+            if h == 0.0:
+                break
+            f_1 = number(fun(shaped, *args))
+            x[i] = old - h if central else old + real(2.0) * h
+            other = x[i] - old
+            f_2 = number(fun(shaped, *args))
+            spent += 2.0
+            if factor > GROWTH and not math.isfinite(f_1 - f_2):
+                break
+            slope = (
+                (f_1 - f_2) / (h - other) if central else (4.0 * f_1 - 3.0 * f - f_2) / (2.0 * h)
+            )
+            rise = max(abs(f_1 - f), abs(f_2 - f))
+            far = f_1 if abs(f_1 - f) >= abs(f_2 - f) else f_2
+            widest = widest_step(steps[i], rise, f, far, size, SINGLE ** (1.0 / 3.0))
+            h, factor = onward(h, rise, rounding(f, far), factor, widest)
+        x[i] = old
+        g[i] = slope
+    return spent
+
+
+def complex_step(x, shaped, g, f, low, high, data):
+    """Squire and Trapp (1998): no subtraction, so the step can be tiny."""
+    args, steps, z, shaped_z = data
+    size = largest(x)
+    for i in range(SIZE or x.size):
+        z[i] = x[i]
+    for i in range(SIZE or x.size):
+        h = steps[i] * abs(x[i])
+        if h <= real(1.0) / real(HUGE):
+            h = instead(x, i, steps, size)
+        z[i] = complex(x[i], h)
+        g[i] = fun(shaped_z, *args).imag / h
+        z[i] = x[i]
+    return float(x.size)

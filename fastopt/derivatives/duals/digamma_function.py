@@ -1,0 +1,34 @@
+"""The logarithmic derivative of gamma, which neither Python nor NumPy has."""
+
+import functools
+import math
+
+import numpy as np
+
+from fastopt.compiling import compiler
+
+
+def digamma(x):
+    """The logarithmic derivative of gamma: reflection, recurrence, asymptotic series."""
+    shift = 0.0
+    if x <= 0.0:
+        part = x % 1.0  # tan has period 1 in x: reduced while exact
+        if part == 0.0:
+            return 1e999 - 1e999  # nan, again as literals
+        pi = 3.141592653589793  # a literal, which can be narrowed
+        shift = -pi / math.tan(pi * part)
+        x = 1.0 - x
+    while x < 10.0:
+        shift -= 1.0 / x
+        x += 1.0
+    y = 1.0 / (x * x)
+    # Bernoulli numbers B_2k / 2k: Abramowitz and Stegun (1964), 6.3.18.
+    series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132)))))
+    series += y * y * y * y * y * y * (691 / 32760 - y / 12.0)
+    return shift + math.log(x) - 0.5 / x - series
+
+
+@functools.cache
+def narrowed():
+    """The same without a number of float64."""
+    return compiler.link(digamma, {}, compiler.unwrapped, narrow=np.float32)

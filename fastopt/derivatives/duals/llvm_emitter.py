@@ -1,0 +1,189 @@
+"""Rules turned into LLVM instructions, for duals of either layout on either target."""
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.core.cpu import CPUContext
+from numba.core.typing.context import Context as CPUTyping
+
+from fastopt import elementary
+from fastopt.derivatives.duals import digamma_function, dual_number, partials
+
+
+class Symbol:
+    """A real number of the code that is being made: arithmetic on it adds instructions."""
+
+    def __init__(self, emitter, value):
+        self.emitter, self.value = emitter, value
+
+    def __neg__(self):
+        return Symbol(self.emitter, partials.negative(self.emitter.builder, self.value))
+
+    def __abs__(self):
+        return self.emitter.fabs(self)
+
+
+class Truth:
+    """A truth value of the code that is being made."""
+
+    def __init__(self, builder, value):
+        self.builder, self.value = builder, value
+
+    def __and__(self, other):
+        return Truth(self.builder, self.builder.and_(self.value, other.value))
+
+    def __or__(self, other):
+        return Truth(self.builder, self.builder.or_(self.value, other.value))
+
+    def __invert__(self):
+        return Truth(self.builder, self.builder.not_(self.value))
+
+
+def _arithmetic(instruction):
+    def left(self, other):
+        e = self.emitter
+        return Symbol(e, getattr(e.builder, instruction)(self.value, e.constant(other).value))
+
+    def right(self, other):
+        return left(self.emitter.constant(other), self)
+
+    return left, right
+
+
+def _comparison(sign):
+    compare = "fcmp_unordered" if sign == "!=" else "fcmp_ordered"
+
+    def method(self, other):
+        e = self.emitter
+        values = self.value, e.constant(other).value
+        return Truth(e.builder, getattr(e.builder, compare)(sign, *values))
+
+    return method
+
+
+for _name, _instruction in {"add": "fadd", "sub": "fsub", "mul": "fmul", "truediv": "fdiv"}.items():
+    for _prefix, _method in zip(("", "r"), _arithmetic(_instruction), strict=True):
+        setattr(Symbol, f"__{_prefix}{_name}__", _method)
+for _name, _sign in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}.items():
+    setattr(Symbol, f"__{_name}__", _comparison(_sign))
+
+
+class Emitter:
+    """The `m` of rules: functions on symbols, in the element type of a kind of dual."""
+
+    def __init__(self, context, builder, kind):
+        self.context, self.builder, self.kind = context, builder, kind
+        self.real = context.get_value_type(kind.real)
+
+    def constant(self, number):
+        """A symbol from a Python number; symbols as they are."""
+        if isinstance(number, Symbol):
+            return number
+        return Symbol(self, ir.Constant(self.real, float(number)))
+
+    def where(self, condition, a, b):
+        a, b = self.constant(a).value, self.constant(b).value
+        return Symbol(self, self.builder.select(condition.value, a, b))
+
+    def mod(self, a, b):
+        return self.call(operator.mod, a, b)
+
+    def digamma(self, x):
+        text = (
+            digamma_function.narrowed()
+            if self.kind.real == types.float32
+            else digamma_function.digamma
+        )
+        signature = self.kind.real(self.kind.real)
+        return Symbol(self, self.context.compile_internal(self.builder, text, signature, [x.value]))
+
+    def floor(self, x):
+        """As a float; math.floor of compiled code is an integer."""
+        function = self.builder.module.declare_intrinsic("llvm.floor", [self.real])
+        return Symbol(self, self.builder.call(function, [x.value]))
+
+    def rint(self, x):
+        function = self.builder.module.declare_intrinsic("llvm.rint", [self.real])
+        return Symbol(self, self.builder.call(function, [x.value]))
+
+    def __getattr__(self, name):
+        """The function called `name`: fast where there is one and it is wanted."""
+        own = fast(self.context, name, self.kind.real) if self.kind.fast else None
+        return lambda *args: self.call(own or self.known(name), *args)
+
+    def known(self, name):
+        """What Numba has of that name, in math or in NumPy."""
+        for module in (math, np):
+            try:
+                function = getattr(module, name)
+                self.context.typing_context.resolve_value_type(function)
+            except (AttributeError, ValueError):
+                continue
+            return function
+        raise NotImplementedError(name)
+
+    def call(self, function, *args):
+        real, values = self.kind.real, [self.constant(a).value for a in args]
+        kind, value = call(self.context, self.builder, function, [real] * len(values), values)
+        return Symbol(self, self.context.cast(self.builder, value, kind, real))
+
+
+def fast(context, name, real) -> Any:
+    """Our vectorisable function of that name for numbers of type `real`, on the CPU."""
+    if not isinstance(context, CPUContext) or not isinstance(real, types.Float):
+        return None
+    table = elementary.FLOAT64 if real == types.float64 else elementary.FLOAT32
+    return table.get(name)
+
+
+def call(context, builder, function, kinds, values):
+    """Call what Numba knows under `function`: the type and the value of its result."""
+    typing = context.typing_context
+    kind = typing.resolve_value_type(function)
+    sig = kind.get_call_type(typing, kinds, {})
+    ready = context.get_function(kind, sig)
+    given = zip(values, map(types.unliteral, kinds), sig.args[: len(kinds)], strict=True)
+    values = [
+        value if isinstance(taken, types.Literal) else context.cast(builder, value, own, taken)
+        for value, own, taken in given
+    ]
+    left_out = sig.args[len(kinds) :]  # arguments with defaults
+    values += [ir.Constant(context.get_value_type(kind), None) for kind in left_out]
+    context.add_linking_libs(getattr(ready, "libs", ()))
+    return sig.return_type, ready(builder, values)
+
+
+def floats_of(context, kinds):
+    """The type of a function of numbers that a target does not know but by its rule."""
+    if isinstance(context, CPUTyping) or any(isinstance(k, types.Array) for k in kinds):
+        return None
+    kind = context.unify_types(*kinds)
+    return kind if isinstance(kind, types.Float) else None
+
+
+def of_numbers(context, builder, function, rule, real, kinds, values):
+    """Code for a function of numbers alone; NumPy's by its rule where it is not known otherwise."""
+    if isinstance(context, CPUContext) or rule is None or not isinstance(real, types.Float):
+        return call(context, builder, function, kinds, values)
+    m = Emitter(context, builder, dual_number.Dual(real, 0))
+    pairs = zip(kinds, values, strict=True)
+    symbols = [Symbol(m, context.cast(builder, v, kind, real)) for kind, v in pairs]
+    found = rule(m, *symbols)
+    if isinstance(found, Truth):
+        return types.boolean, found.value
+    return real, m.constant(found[0] if isinstance(found, tuple) else found).value
+
+
+def apply(context, builder, rule, kind, sources, values):
+    """The dual that a rule gives for arguments of types `sources`, some of them duals."""
+    m = Emitter(context, builder, kind)
+    pairs = zip(sources, values, strict=True)
+    parts = [dual_number.split(context, builder, kind, s, v) for s, v in pairs]
+    v, *derivatives = rule(m, *(Symbol(m, v) for v, _ in parts))
+    moving = [(moves, d) for (_, moves), d in zip(parts, derivatives, strict=True) if moves]
+    lanes = partials.combined(m, moving)
+    return dual_number.pack(context, builder, kind, m.constant(v).value, lanes)

@@ -1,0 +1,153 @@
+"""Partials of a result: the lanes of what moves, times derivatives, added up."""
+
+import math
+
+from llvmlite import ir
+
+from fastopt.derivatives.duals import infinite_slopes
+
+
+def combined(m, moving):
+    """The sum of lanes times derivatives."""
+    rare = _may_be_lost(m, moving) if m.kind.wide else None
+    if rare is None:
+        return _summed(m, moving, careful=True)
+    return _summed(m, _settled(m, moving, rare), careful=False)
+
+
+def _settled(m, moving, rare):
+    """Long lanes and factors that can be multiplied: zero both where the lane stands still.
+
+    A comparison of long vectors costs more than a branch that is never taken. The branch is over
+    the factors, so that product and sum are still computed by one instruction. (Separate lanes are
+    compared: a branch would keep loops over data from running in vectors.)
+    """
+    builder, pairs = m.builder, []
+    for moves, d in moving:
+        guarded = isinstance(d, infinite_slopes.IfMoving) and not _is_known(m, d)
+        if guarded:
+            lane = moves[0].type
+            d = d._replace(derivative=_spread(builder, m.constant(d.derivative).value, lane))
+        pairs.append((moves, d, guarded))
+    before, chosen = builder.block, []
+    with builder.if_then(rare, likely=False):
+        for (lane, *_), d, guarded in pairs:
+            if guarded:
+                zero = ir.Constant(lane.type, None)
+                still = _stands(builder, lane, d)
+                factor = builder.select(still, zero, d.derivative)
+                kept = lane if d.dead is None else builder.select(still, zero, lane)
+                chosen.append((kept, factor))
+        inside = builder.block
+
+    def joined(one, other):
+        if one is other:
+            return one
+        phi = builder.phi(one.type)
+        phi.add_incoming(one, before)
+        phi.add_incoming(other, inside)
+        return phi
+
+    news = iter(chosen)
+    found = []
+    for moves, d, guarded in pairs:
+        if guarded:
+            (lane,), (other, factor) = moves, next(news)
+            d = infinite_slopes.Vector(joined(d.derivative, factor))
+            moves = [joined(lane, other)]
+        found.append((moves, d))
+    return found
+
+
+def _is_known(m, derivative):
+    return is_finite(m.constant(derivative.derivative).value)
+
+
+def _stands(builder, lane, guard):
+    """Where a lane does not move, or the function does not."""
+    still = builder.fcmp_ordered("==", lane, ir.Constant(lane.type, None))
+    if guard.dead is None:
+        return still
+    return builder.or_(still, _spread(builder, guard.dead.value, lane.type))
+
+
+def _may_be_lost(m, moving):
+    """Whether any factor is infinite or undefined, or dead, in the code; None where none can be."""
+    found, seen = None, None
+    for _, derivative in moving:
+        if not isinstance(derivative, infinite_slopes.IfMoving):
+            continue
+        factor = m.constant(derivative.derivative)
+        if is_finite(factor.value):
+            continue
+        if derivative.told is not None:
+            factor = derivative.told
+            if factor is seen:
+                continue
+            seen = factor
+        infinite = ir.Constant(factor.value.type, math.inf)
+        lost = m.builder.fcmp_unordered(">=", abs(factor).value, infinite)
+        if derivative.dead is not None:
+            lost = m.builder.or_(lost, derivative.dead.value)
+        found = lost if found is None else m.builder.or_(found, lost)
+    return found
+
+
+def _summed(m, moving, careful):
+    totals = []
+    for moves, derivative in moving:
+        pairs = zip(totals or [None] * len(moves), moves, strict=True)
+        totals = [_added(m, *pair, derivative, careful) for pair in pairs]
+    return totals
+
+
+def _added(m, total, lane, derivative, careful):
+    """`total`, or nothing yet, and a lane (a partial, or their vector) times a derivative."""
+    builder, zero = m.builder, ir.Constant(lane.type, None)
+    guard = None
+    if isinstance(derivative, infinite_slopes.Chosen):
+        term = builder.select(_spread(builder, derivative.condition.value, lane.type), lane, zero)
+    elif isinstance(derivative, infinite_slopes.Vector):
+        term = builder.fmul(lane, derivative.value)
+    else:
+        if isinstance(derivative, infinite_slopes.IfMoving):
+            guard = derivative if careful and not _is_known(m, derivative) else None
+            derivative = derivative.derivative
+        term = _scaled(m, lane, derivative)
+    added = builder.fadd(total, term) if total else term
+    if guard is None:
+        return added
+    # Zero times infinity would be NaN. The choice is around the sum: one instruction computes
+    # product and sum.
+    return builder.select(_stands(builder, lane, guard), total or zero, added)
+
+
+def is_finite(value):
+    """Return True for a number that is known while code is made, and finite."""
+    known = isinstance(value, ir.Constant) and isinstance(value.constant, float)
+    return known and math.isfinite(value.constant)
+
+
+def _scaled(m, lane, derivative):
+    """A lane times a derivative."""
+    zero = ir.Constant(lane.type, None)
+    if isinstance(derivative, float) and derivative in (1.0, -1.0, 0.0):
+        return lane if derivative == 1.0 else negative(m.builder, lane) if derivative else zero
+    return m.builder.fmul(lane, _spread(m.builder, m.constant(derivative).value, lane.type))
+
+
+def _spread(builder, value, lane):
+    """`value` in every place of a vector as long as a lane; itself for a number."""
+    if not isinstance(lane, ir.VectorType):
+        return value
+    vector = ir.VectorType(value.type, lane.count)
+    index, undefined = ir.IntType(32), ir.Constant(vector, ir.Undefined)
+    vector = builder.insert_element(undefined, value, index(0))
+    everywhere = ir.Constant(ir.VectorType(index, lane.count), None)
+    return builder.shuffle_vector(vector, undefined, everywhere)
+
+
+def negative(builder, value):
+    """-value; CUDA's compiler has no instruction fneg."""
+    minus = [-0.0] * value.type.count if isinstance(value.type, ir.VectorType) else -0.0
+    return builder.fsub(ir.Constant(value.type, minus), value)

@@ -1,0 +1,113 @@
+"""Parameters seeded as duals, and what is read off the result."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from fastopt.derivatives.duals import dual_number
+from fastopt.derivatives.duals.dual_number import Dual, DualArray
+
+
+def _array(context, builder, kind, value=None):
+    proxy: Any = arrayobj.make_array(kind)
+    return proxy(context, builder, value)
+
+
+@intrinsic(prefer_literal=True)
+def seeded(context, kind, x, scratch, first, size):
+    """The array x as duals; partial j is that by component first + j of x.
+
+    They lie in `scratch`, or, where `size` says how many there are, in local memory, from which
+    the compiler takes them into registers.
+    """
+    dual, known = kind.instance_type, size.literal_value
+    result = DualArray(dual, x.ndim, "C")
+
+    def codegen(context, builder, sig, args):
+        source = _array(context, builder, sig.args[1], args[1])
+        item = context.get_data_type(dual)
+        if known:
+            data = cgutils.alloca_once(builder, item, size=known)
+        else:
+            room = _array(context, builder, sig.args[2], args[2]).data
+            data = builder.bitcast(room, item.as_pointer())
+        width = context.get_constant(types.intp, context.get_abi_sizeof(item))
+        strides = [width]
+        for length in reversed(cgutils.unpack_tuple(builder, source.shape)[1:]):
+            strides.insert(0, builder.mul(strides[0], length))
+        array = _array(context, builder, result)
+        strides = cgutils.pack_array(builder, strides)
+        arrayobj.populate_array(array, data, source.shape, strides, width, None)
+
+        def seed(i):
+            v = builder.load(builder.gep(source.data, [i]))
+            item = _seed(context, builder, dual, v, builder.sub(i, args[3]))
+            context.pack_value(builder, dual, item, builder.gep(data, [i]))
+
+        if known:
+            for i in range(known):
+                seed(context.get_constant(types.intp, i))
+        else:
+            with cgutils.for_range(builder, source.nitems) as loop:
+                seed(loop.index)
+        return array._getvalue()
+
+    return result(kind, x, scratch, types.intp, size), codegen
+
+
+def _seed(context, builder, dual, v, place):
+    """A dual of value v whose partial at `place` is 1."""
+    one, zero = ir.Constant(v.type, 1.0), ir.Constant(v.type, None)
+    here = [builder.icmp_signed("==", place, place.type(j)) for j in range(dual.size)]
+    lanes = [builder.select(condition, one, zero) for condition in here]
+    return dual_number.pack(context, builder, dual, v, dual_number.joined(builder, dual, lanes))
+
+
+@intrinsic
+def value_of(context, dual):
+    """The value of a dual."""
+    if not isinstance(dual, Dual):
+        return None
+
+    def codegen(context, builder, sig, args):
+        return builder.extract_value(args[0], 0)
+
+    return dual.real(dual), codegen
+
+
+@intrinsic(prefer_literal=True)
+def write_partials(context, dual, g, first, size):
+    """The partials into the array g, from `first` on as many as there is room for."""
+    if not isinstance(dual, Dual):
+        return None
+    known = size.literal_value
+
+    def codegen(context, builder, sig, args):
+        array = _array(context, builder, sig.args[1], args[1])
+        lanes = dual_number.separate(builder, dual, dual_number.unpack(builder, dual, args[0])[1])
+        for j, lane in enumerate(lanes):
+            index = builder.add(args[2], args[2].type(j))
+            pointer = place_of(context, builder, sig.args[1], array, index)
+            if 0 < known <= dual.size:  # all in one pass
+                if j < known:
+                    builder.store(lane, pointer)
+            else:
+                with builder.if_then(builder.icmp_signed("<", index, array.nitems)):
+                    builder.store(lane, pointer)
+        return context.get_dummy_value()
+
+    return types.void(dual, g, types.intp, size), codegen
+
+
+def place_of(context, builder, kind, array, i):
+    """A pointer to element i of a vector; on a device those of a thread lie apart."""
+    if kind.layout == "C":
+        return builder.gep(array.data, [i])
+    shape, strides = (cgutils.unpack_tuple(builder, t) for t in (array.shape, array.strides))
+    return cgutils.get_item_pointer2(context, builder, array.data, shape, strides, "A", [i])

@@ -1,0 +1,84 @@
+"""Value and gradient of the user's function, for the loop: one text for compiled and plain ones.
+
+`data` is what the objective needs: ``(args, steps, z, shaped z)``, where `steps` are relative
+difference steps (see `_differences`) and z is complex scratch for the complex step (each empty
+where not used).
+"""
+
+import numpy as np
+
+from fastopt.derivatives.differences import complex_step, number, three_point, two_point
+from fastopt.solver.placeholders import (
+    CHUNK,
+    DUAL,
+    SIZE,
+    frozen,
+    fun,
+    jac,
+    seeded,
+    value_of,
+    write,
+    write_partials,
+)
+
+
+def on_frozen(x, *args):
+    """`fun` of arrays that it does not change, so that array expressions need no arrays."""
+    return fun(frozen(x), *frozen(args))
+
+
+def value_alone(shaped, g, data):
+    return number(fun(shaped, *data[0]))
+
+
+def value_with_gradient(shaped, g, data):
+    f, d = fun(shaped, *data[0])
+    write(d, g)
+    return number(f)
+
+
+def already(x, shaped, g, f, low, high, data):
+    return 0.0
+
+
+def given(x, shaped, g, f, low, high, data):
+    write(jac(shaped, *data[0]), g)
+    return 0.0
+
+
+def dual_value(shaped, g, data):
+    """The value, and the first CHUNK components of the gradient."""
+    f = fun(seeded(DUAL, shaped, data[1], 0, SIZE), *data[0])
+    write_partials(f, g, 0, SIZE)
+    return float(value_of(f))
+
+
+def dual_gradient(x, shaped, g, f, low, high, data):
+    """The others, which take a pass for every CHUNK of them."""
+    for first in range(CHUNK, x.size, CHUNK):
+        write_partials(fun(seeded(DUAL, shaped, data[1], first, SIZE), *data[0]), g, first, SIZE)
+    return 0.0
+
+
+def write_flat(d, g):
+    """A gradient that is a vector, or a tuple of numbers (which costs no allocation)."""
+    if len(d) != g.size:
+        raise ValueError("the gradient must have as many components as x0")
+    for i in range(SIZE or g.size):
+        g[i] = d[i]
+
+
+def write_shaped(d, g):
+    write_flat(np.ravel(d), g)
+
+
+# jac -> (value, gradient, power of machine epsilon that is the relative step)
+METHODS = {
+    "fun": (value_with_gradient, already, None),
+    "callable": (value_alone, given, None),
+    "2-point": (value_alone, two_point, 1 / 2),
+    "3-point": (value_alone, three_point, 1 / 3),
+    "autodiff": (dual_value, dual_gradient, None),
+    "cs": (value_alone, complex_step, 4 / 3),
+}
+DIFFERENCES = "2-point", "3-point"  # methods whose gradients are no better than f's digits allow

@@ -1,0 +1,45 @@
+"""Why functions have no derivative, kept on disk: a later process does not try them again."""
+
+import hashlib
+import itertools
+import linecache
+
+BEGIN = "fun "  # of sentences about the objective, rather than about a learning rate
+
+
+class Refusal(TypeError):
+    """What another process has found wrong with a function."""
+
+
+def require_none(evaluate, kinds, fun):
+    """Raise a Refusal if another process could not compile `fun` for such arguments."""
+    if _lasts(evaluate):
+        place, _, text = evaluate._cache.note(kinds, evaluate.targetctx).partition("\n")
+        if text and place == _place(fun):
+            raise Refusal(text)
+
+
+def keep(evaluate, kinds, fun, error):
+    """Keep an error for other processes if it says what is wrong with the function."""
+    if _lasts(evaluate) and type(error) is TypeError and str(error).startswith(BEGIN):
+        evaluate._cache.write_note(kinds, evaluate.targetctx, f"{_place(fun)}\n{error}")
+
+
+def _lasts(evaluate):
+    return hasattr(evaluate._cache, "note")
+
+
+def _place(fun):
+    """Return a digest of where a function and those that it calls stand: errors name lines."""
+    from fastopt.derivatives.error_reasons import (
+        _reached,  # late: it is needed before compiling alone
+    )
+
+    found = hashlib.sha256()
+    for function in _reached(fun.py_func, []):
+        code = function.__code__
+        first = code.co_firstlineno
+        last = max(itertools.chain([first], filter(None, (line for *_, line in code.co_lines()))))
+        lines = linecache.getlines(code.co_filename)[first - 1 : last]
+        found.update(repr((code.co_filename, first, code.co_linetable, lines)).encode())
+    return found.hexdigest()

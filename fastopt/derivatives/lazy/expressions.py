@@ -1,0 +1,181 @@
+"""Array expressions that are computed element by element where a result is taken: no arrays.
+
+Code on a GPU cannot allocate arrays. There the arrays of an objective are `Frozen` (nothing writes
+into them), and an operation on them makes a `Lazy`: a value that holds the operands, and in its
+type what is to be done with them. Sums and the like (`_folds`) are loops around the elements.
+A `Lazy` may be named, used as often as one likes, and given to functions.
+"""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import hashlib
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.typing.context import Context as CPUTyping
+from numba.core.typing.templates import signature
+from numba.extending import intrinsic, models, register_model
+
+from fastopt.derivatives.duals.dual_number import Dual, DualArray
+
+_ITEMS = (Dual, types.Integer, types.Float, types.Boolean)
+
+
+class Frozen(types.Array):
+    """An array that nothing writes into, so that operations on it can wait."""
+
+    def __init__(self, dtype, ndim, layout, readonly=True, aligned=True):
+        name = f"{type(self).__name__}({dtype}, {ndim}, {layout}, {aligned})"
+        types.Array.__init__(self, dtype, ndim, layout, True, name, aligned)
+
+    def copy(self, dtype=None, ndim=None, layout=None, readonly=None):
+        dtype = self.dtype if dtype is None else dtype
+        ndim, layout = self.ndim if ndim is None else ndim, layout or self.layout
+        kind = FrozenDuals if isinstance(dtype, Dual) else Frozen
+        return kind(dtype, ndim, layout, aligned=self.aligned)
+
+    def unify(self, typingctx, other):
+        if type(other) is type(self) and (other.dtype, other.ndim) == (self.dtype, self.ndim):
+            return self.copy(layout=self.layout if self.layout == other.layout else "A")
+        return None
+
+    def __array_ufunc__(self, ufunc, method, *args, **kws):
+        """Numba's own functions of arrays, which would allocate, are not for these."""
+        return NotImplemented
+
+
+class FrozenDuals(Frozen, DualArray):
+    """A frozen array of duals."""
+
+
+class Lazy(types.Type):
+    """What `function` gives for `operands`: an array of `ndim` axes of which nothing is stored.
+
+    `function` is elementwise, or one of those that say themselves what their elements are.
+    """
+
+    def __init__(self, function, operands, dtype, ndim):
+        self.function, self.operands = function, tuple(operands)
+        self.dtype, self.ndim = dtype, ndim
+        named = f"{getattr(function, '__name__', function)}{[str(o) for o in operands]}"
+        digest = hashlib.sha256(named.encode()).hexdigest()[:12]
+        super().__init__(name=f"Expression({dtype}, {ndim}, {digest})")
+
+    @property
+    def key(self):
+        return self.function, self.operands
+
+    @property
+    def held(self):
+        """The operands that are values: literals are part of the type."""
+        return [o for o in self.operands if not isinstance(o, types.Literal)]
+
+
+@register_model(Lazy)
+class LazyModel(models.StructModel):
+    """The operands, side by side."""
+
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, [(f"o{i}", o) for i, o in enumerate(kind.held)])
+
+
+register_model(Frozen)(models.ArrayModel)
+register_model(FrozenDuals)(models.ArrayModel)
+
+
+def waits(kinds, context=None):
+    """Whether an operation on these is one that waits; on a GPU also one on a constant array."""
+    device = context is not None and not isinstance(context, CPUTyping)
+    return any(
+        isinstance(k, Frozen | Lazy) or (device and isinstance(k, types.Array) and not k.mutable)
+        for k in kinds
+    )
+
+
+def element(kind):
+    """The type of the elements of an array or expression; of a scalar, the scalar's."""
+    return kind.dtype if isinstance(kind, types.Array | Lazy) else kind
+
+
+def settled(kinds):
+    """Whether all are numbers, or arrays of numbers that nothing writes into."""
+    fixed = all(not isinstance(k, types.Array) or not k.mutable for k in kinds)
+    return fixed and all(isinstance(element(k), _ITEMS) for k in kinds)
+
+
+def elementwise(context, function, kinds):
+    """The signature of a function of elements for these operands, some of which wait."""
+    if not settled(kinds):
+        return None
+    items = [element(k) for k in kinds]
+    found = context.resolve_value_type(function).get_call_type(context, items, {})
+    if found is None or not isinstance(found.return_type, _ITEMS):
+        return None
+    # What stays a literal here is part of the operation: x**2 is x * x.
+    kept = [
+        t if isinstance(t, types.Literal) else k for t, k in zip(found.args, kinds, strict=True)
+    ]
+    kept = [k if isinstance(k, types.IntegerLiteral) else types.unliteral(k) for k in kept]
+    ndim = max(getattr(k, "ndim", 0) for k in kinds)
+    return signature(Lazy(function, kept, types.unliteral(found.return_type), ndim), *kept)
+
+
+def make(context, builder, sig, args):
+    """Lowering of all that waits: hold the operands."""
+    kind = sig.return_type
+    if not isinstance(kind, Lazy):
+        raise NotImplementedError("an operation that needs an array")
+    value = ir.Constant(context.get_value_type(kind), ir.Undefined)
+    pairs = [p for p in zip(sig.args, args, strict=True) if not isinstance(p[0], types.Literal)]
+    for i, (source, operand) in enumerate(pairs):
+        if context.enable_nrt:
+            context.nrt.incref(builder, source, operand)
+        value = builder.insert_value(value, operand, i)
+    value.fastopt_operands = [operand for _, operand in pairs]  # see `operands`
+    return value
+
+
+def operands(builder, kind, value):
+    """The operands of an expression, None for those that are literals.
+
+    Where the expression was made in the code at hand they are the very values it was made of, so
+    that what is used twice is known to be the same.
+    """
+    made = getattr(value, "fastopt_operands", None)
+    held = iter(made or [builder.extract_value(value, i) for i in range(len(kind.held))])
+    return [None if isinstance(o, types.Literal) else next(held) for o in kind.operands]
+
+
+def _frozen(kind):
+    """The type of what an argument becomes."""
+    if isinstance(kind, types.BaseTuple):
+        named = getattr(kind, "instance_class", None)
+        kinds = [_frozen(k) for k in kind.types]
+        return types.BaseTuple.from_types(kinds, named) if named else types.Tuple(kinds)
+    if isinstance(kind, types.Array) and isinstance(kind.dtype, _ITEMS):
+        made = FrozenDuals if isinstance(kind.dtype, Dual) else Frozen
+        return made(kind.dtype, kind.ndim, kind.layout, aligned=kind.aligned)
+    return kind
+
+
+def _convert(context, builder, kind, value):
+    if not isinstance(kind, types.BaseTuple):
+        return value
+    values = cgutils.unpack_tuple(builder, value, len(kind))
+    pairs = zip(kind.types, values, strict=True)
+    return context.make_tuple(
+        builder, _frozen(kind), [_convert(context, builder, *p) for p in pairs]
+    )
+
+
+@intrinsic
+def frozen(context, value):
+    """`value`, with frozen arrays in the place of arrays."""
+
+    def codegen(context, builder, sig, args):
+        if context.enable_nrt:
+            context.nrt.incref(builder, value, args[0])
+        return _convert(context, builder, value, args[0])
+
+    return _frozen(value)(value), codegen

@@ -1,0 +1,249 @@
+"""What makes numbers of `Lazy` expressions: loops around their elements, and single elements.
+
+Arrays of other shapes are broadcast as NumPy does. Where that cannot be, which is known only when
+the code runs, the result is NaN: code on a GPU cannot raise errors.
+"""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import contextlib
+import functools
+import math
+import operator
+from collections import ChainMap
+from typing import Any
+
+from numba.core import cgutils, types
+from numba.core.typing.templates import signature
+from numba.np import arrayobj
+
+from fastopt.derivatives.duals import llvm_emitter
+from fastopt.derivatives.duals.dual_number import Dual
+from fastopt.derivatives.lazy import expressions
+from fastopt.derivatives.lazy.expressions import Lazy
+
+PRODUCT = "product"  # the `function` of a Lazy: matrix @ vector and the like
+FOLDS: dict = {}  # stand-in for a NumPy function -> (function of two, start, whether of the mean)
+
+
+class Walk:
+    """The elements of expressions, inside of one piece of code."""
+
+    def __init__(self, context, builder):
+        self.context, self.builder = context, builder
+        self.known = ChainMap()  # elements that have been computed, in this loop or around it
+        self.views: dict = {}
+        self.parts: dict = {}
+        self.fits = cgutils.true_bit
+
+    def number(self, value):
+        return self.context.get_constant(types.intp, value)
+
+    def view(self, kind, value):
+        """Of an array: the array, its sizes, and its strides with 0 for sizes of 1."""
+        if id(value) not in self.views:
+            builder, proxy = self.builder, arrayobj.make_array(kind)
+            array: Any = proxy(self.context, builder, value)
+            sizes = cgutils.unpack_tuple(builder, array.shape)
+            strides = cgutils.unpack_tuple(builder, array.strides)
+            single = [builder.icmp_signed("==", size, self.number(1)) for size in sizes]
+            pairs = zip(single, strides, strict=True)
+            steps = [builder.select(one, self.number(0), stride) for one, stride in pairs]
+            self.views[id(value)] = array, sizes, steps, value
+        return self.views[id(value)]
+
+    def operands(self, kind, value):
+        if id(value) not in self.parts:
+            self.parts[id(value)] = expressions.operands(self.builder, kind, value), value
+        return self.parts[id(value)][0]
+
+    def shape(self, kind, value):
+        """Sizes of an array or expression, and whether arrays fit into `fits`."""
+        if isinstance(kind, types.Array):
+            return self.view(kind, value)[1]
+        if not isinstance(kind, Lazy):
+            return []
+        pairs = zip(kind.operands, self.operands(kind, value), strict=True)
+        shapes = [self.shape(*pair) for pair in pairs]
+        if kind.function == PRODUCT:
+            left, right = shapes
+            self.same(left[-1], right[0])
+            return left[:-1] + right[1:]
+        return self.broadcast(shapes)
+
+    def same(self, a, b):
+        self.fits = self.builder.and_(self.fits, self.builder.icmp_signed("==", a, b))
+
+    def broadcast(self, shapes):
+        builder, one = self.builder, self.number(1)
+        shape: list = [None] * max(map(len, shapes))
+        for sizes in shapes:
+            for d, size in enumerate(sizes, len(shape) - len(sizes)):
+                known = shape[d]
+                if known is None:
+                    shape[d] = size
+                    continue
+                single = builder.icmp_signed("==", known, one)
+                good = builder.or_(single, builder.icmp_signed("==", size, one))
+                good = builder.or_(good, builder.icmp_signed("==", size, known))
+                self.fits = builder.and_(self.fits, good)
+                shape[d] = builder.select(single, size, known)
+        return shape
+
+    def element(self, kind, value, index):
+        """Type and value of an element; a scalar is the same everywhere."""
+        if isinstance(kind, types.IntegerLiteral):
+            plain = types.unliteral(kind)
+            return kind, self.context.get_constant(plain, kind.literal_value)
+        if not isinstance(kind, types.Array | Lazy):
+            return kind, value
+        index = index[len(index) - kind.ndim :]
+        key = (id(value), *map(id, index))
+        if key not in self.known:
+            found = self.loaded if isinstance(kind, types.Array) else self.computed
+            # The objects are kept, so that their numbers stay theirs.
+            self.known[key] = kind.dtype, found(kind, value, index), value, index
+        return self.known[key][:2]
+
+    def loaded(self, kind, value, index):
+        builder = self.builder
+        array, _, steps, _ = self.view(kind, value)
+        place = self.number(0)
+        for i, step in zip(index, steps, strict=True):
+            place = builder.add(place, builder.mul(i, step))
+        address = builder.gep(builder.bitcast(array.data, cgutils.voidptr_t), [place])
+        pointer = builder.bitcast(address, array.data.type)
+        return self.context.unpack_value(builder, kind.dtype, pointer)
+
+    def computed(self, kind, value, index):
+        values = self.operands(kind, value)
+        if kind.function == PRODUCT:
+            return self.product(kind, values, index)
+        # A broadcast operand of one element has it at index 0, which steps of 0 see to.
+        pairs = zip(kind.operands, values, strict=True)
+        kinds, values = zip(*(self.element(*pair, index) for pair in pairs), strict=True)
+        found, value = llvm_emitter.call(self.context, self.builder, kind.function, kinds, values)
+        return self.context.cast(self.builder, value, found, kind.dtype)
+
+    def product(self, kind, values, index):
+        """The sum over the last axis of the left and the first of the right."""
+        (left, right), (a, b) = kind.operands, values
+        rows, columns = index[: left.ndim - 1], index[left.ndim - 1 :]
+
+        def term(k):
+            pairs = [self.element(left, a, [*rows, *k]), self.element(right, b, [*k, *columns])]
+            return llvm_emitter.call(
+                self.context, self.builder, operator.mul, *zip(*pairs, strict=True)
+            )
+
+        fits = self.fits  # as it is known in front of all loops
+        shape = self.shape(left, a)
+        self.fits = fits
+        return self.total(kind.dtype, operator.add, 0, shape[-1:], term)
+
+    def total(self, kind, function, start, shape, term):
+        """``function(..., term(index))`` over all places of a shape, one after the other."""
+        context, builder = self.context, self.builder
+        total = cgutils.alloca_once(builder, context.get_value_type(kind))
+        builder.store(start_of(context, builder, kind, start), total)
+        with self.loops(shape) as index:
+            own, value = term(index)
+            value = context.cast(builder, value, own, kind)
+            pair = [builder.load(total), value]
+            found, value = llvm_emitter.call(context, builder, function, [kind, kind], pair)
+            builder.store(context.cast(builder, value, found, kind), total)
+        return builder.load(total)
+
+    @contextlib.contextmanager
+    def loops(self, shape):
+        """A loop for every axis; what is computed inside is not known outside."""
+        self.known = self.known.new_child()
+        with contextlib.ExitStack() as stack:
+            # Nothing is read where arrays do not fit.
+            counts = [self.builder.select(self.fits, n, self.number(0)) for n in shape]
+            yield [stack.enter_context(cgutils.for_range(self.builder, n)).index for n in counts]
+        self.known = self.known.parents
+
+
+def start_of(context, builder, kind, start):
+    real = kind.real if isinstance(kind, Dual) else kind
+    value = context.get_constant(real, start)
+    return context.cast(builder, value, real, kind)
+
+
+def checked(walk, kind, value, good):
+    """`value` where the arrays fit, NaN elsewhere."""
+    if not isinstance(kind, Dual | types.Float):
+        return value
+    return walk.builder.select(good, value, start_of(walk.context, walk.builder, kind, math.nan))
+
+
+def signature_of(context, how, args):
+    """The signature of a reduction of one array or expression; None where there is none."""
+    function, start, mean = how
+    item = expressions.element(args[0])
+    if isinstance(item, types.Integer | types.Boolean) and (mean or abs(start) == math.inf):
+        return signature(types.float64, *args) if mean else None
+    found = context.resolve_value_type(function).get_call_type(context, [item, item], {})
+    return found and signature(found.return_type, *args)
+
+
+def lower(how, context, builder, sig, args):
+    """Code for it."""
+    function, start, mean = how
+    walk, (source,), kind = Walk(context, builder), sig.args, sig.return_type
+    shape = walk.shape(source, args[0])
+
+    def term(index):
+        return walk.element(source, args[0], index)
+
+    value = walk.total(kind, function, start, shape, term)
+    count, good = functools.reduce(builder.mul, shape, walk.number(1)), walk.fits
+    if mean:
+        real = kind.real if isinstance(kind, Dual) else kind
+        pair = [value, context.cast(builder, count, types.intp, real)]
+        value = llvm_emitter.call(context, builder, operator.truediv, [kind, real], pair)[1]
+    elif abs(start) == math.inf:  # of nothing there is no largest
+        good = builder.and_(good, builder.icmp_signed(">", count, walk.number(0)))
+    return checked(walk, kind, value, good)
+
+
+def product_of(context, kinds):
+    """The signature of a product of vectors (a number), of vectors and matrices, of matrices."""
+    items = [expressions.element(k) for k in kinds]
+    if any(getattr(k, "ndim", 0) not in (1, 2) for k in kinds):
+        return None
+    call = context.resolve_value_type(operator.mul).get_call_type(context, items, {})
+    ndim = sum(k.ndim for k in kinds) - 2
+    lazy = call and expressions.settled(kinds) and Lazy(PRODUCT, kinds, call.return_type, ndim)
+    return lazy and signature(lazy if ndim else call.return_type, *kinds)
+
+
+def dot(context, builder, sig, args):
+    """Lowering of the product of two vectors."""
+    walk, kind = Walk(context, builder), sig.return_type
+    sizes = [walk.shape(k, v)[0] for k, v in zip(sig.args, args, strict=True)]
+    walk.same(*sizes)
+
+    def term(index):
+        pairs = [walk.element(k, v, index) for k, v in zip(sig.args, args, strict=True)]
+        return llvm_emitter.call(context, builder, operator.mul, *zip(*pairs, strict=True))
+
+    return checked(walk, kind, walk.total(kind, operator.add, 0, sizes[:1], term), walk.fits)
+
+
+def item(context, builder, sig, args):
+    """Lowering of ``a[i]`` of a vector."""
+    walk, (kind, place), value = Walk(context, builder), sig.args, args[0]
+    (size,) = walk.shape(kind, value)
+    i = context.cast(builder, args[1], place, types.intp)
+    negative = builder.icmp_signed("<", i, walk.number(0))
+    i = builder.select(negative, builder.add(i, size), i)
+    i = builder.select(walk.fits, i, walk.number(0))
+    return checked(walk, kind.dtype, walk.element(kind, value, [i])[1], walk.fits)
+
+
+def sizes(context, builder, kind, value):
+    """The shape of an expression."""
+    return Walk(context, builder).shape(kind, value)

@@ -1,0 +1,70 @@
+"""``np.linalg.norm`` of arrays of duals, scaled where squares would overflow or vanish."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import numpy as np
+from numba.core.errors import TypingError
+from numba.extending import overload
+
+from fastopt.derivatives.duals.dual_number import JIT
+from fastopt.derivatives.duals.seeding import value_of
+from fastopt.derivatives.lazy.expressions import waits
+from fastopt.derivatives.numpy_support.array_functions import ABSOLUTE, MAX, SQRT, SUM
+from fastopt.derivatives.operators.stand_ins import choice, dual_of, is_none
+
+# A sum of squares within these, in float32 and float64, has neither overflowed nor underflowed.
+SMALL, LARGE = 1e-24, 1e30
+
+
+def _length(a):
+    """Root of the sum of squares."""
+
+
+@overload(_length, jit_options=JIT)
+def _typed_length(a):
+    if dual_of(a) is None or waits([a]):
+        return lambda a: SQRT(SUM(a * a))
+
+    def length(a):
+        total = SUM(a * a)
+        v = value_of(total)
+        size = 0.0
+        if not (v > SMALL and v < LARGE):  # the squares overflow, or lose their digits
+            size = value_of(MAX(ABSOLUTE(a)))
+        if size > 0.0 and size < np.inf:
+            scaled = a / size
+            return SQRT(SUM(scaled * scaled)) * size
+        return SQRT(total)
+
+    return length
+
+
+def _norm_of(a, ord):
+    """Norm of a vector or, without `ord`, of a matrix."""
+
+
+@overload(_norm_of, jit_options=JIT)
+def _typed_norm_of(a, ord):
+    if is_none(ord):
+        return lambda a, ord: _length(a)
+    if a.ndim > 1:
+        raise TypingError("norms of matrices are known without ord only")
+
+    def norm(a, ord):
+        if ord == 1:
+            return SUM(ABSOLUTE(a))
+        if ord == 2:
+            return _length(a)
+        if ord == np.inf:
+            return MAX(ABSOLUTE(a))
+        raise ValueError("ord of a norm must be 1, 2 or inf")
+
+    return norm
+
+
+def _norm(a, ord=None):
+    return _norm_of(a, ord)
+
+
+CHOICES = {np.linalg.norm: choice(np.linalg.norm, _norm)}

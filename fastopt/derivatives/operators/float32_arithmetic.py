@@ -1,0 +1,136 @@
+"""Arithmetic of user code that stays in float32, where a device is slow in float64.
+
+To Numba an int64 beside a float32 makes a float64, and so does a quotient or a root of integers.
+On a device we take float32 instead, as duals and NumPy do. No integer changes by it: what is done
+to integers alone, and gives one, stays as it was.
+
+`single` makes the function that does so. `rewrite` puts it in the place of operators, before types
+are inferred, in functions that `link` has marked as narrow. It works on Numba's IR, where an
+integer is one whatever bytecode it came from: a literal, a loop variable, a length, an item.
+"""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import functools
+import operator
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import lower_builtin
+
+from fastopt.compiling.linker import MARK
+from fastopt.derivatives.duals import llvm_emitter
+
+_ARITHMETIC = "add sub mul truediv floordiv mod pow".split()
+_NAMES = [*_ARITHMETIC, *(f"i{name}" for name in _ARITHMETIC), *"lt le gt ge eq ne".split()]
+_POWERS = (operator.pow, operator.ipow, pow)
+SMALL = range(-(2**15) + 1, 2**15)  # int16 without the number that has no opposite
+
+
+class _Single(AbstractTemplate):
+    """What the original gives; where only its own promotion makes that float64, float32."""
+
+    prefer_literal = True  # the original sees literals, and chooses itself
+    original: Any
+
+    def generic(self, args, kws):
+        known = self.context.resolve_value_type(self.original)
+        found = known.get_call_type(self.context, args, kws)
+        if found is None or types.float64 in args or types.float64 in kws.values():
+            return found
+        by_loop = False
+        if self.original in _POWERS and args[0] == types.float32:
+            if isinstance(args[1], types.IntegerLiteral):  # multiplications, if it stays literal
+                return signature(found.return_type, *args)
+            by_loop = isinstance(args[1], types.Integer)  # a loop in float64
+        if by_loop or types.float64 in (found.return_type, *found.args):
+            args = [_as_float(kind) for kind in args]
+            return known.get_call_type(self.context, args, kws) or found
+        return found
+
+
+def _as_float(kind):
+    return types.float32 if isinstance(kind, types.Integer | types.Boolean) else kind
+
+
+@functools.cache
+def single(original):
+    """What stands in narrow code for a function or operator."""
+
+    def stand_in(*args):
+        raise TypeError("this function is for compiled code")
+
+    name = stand_in.__name__ = stand_in.__qualname__ = original.__name__  # as messages show it
+    members = {"key": staticmethod(stand_in), "original": staticmethod(original)}
+    infer_global(stand_in, types.Function(type(f"single_{name}", (_Single,), members)))
+
+    def lower(context, builder, sig, args):
+        kind, value = llvm_emitter.call(context, builder, original, sig.args, args)
+        return context.cast(builder, value, kind, sig.return_type)
+
+    lower_builtin(stand_in, types.VarArg(types.Any))(lower)
+    return stand_in
+
+
+OPERATORS = {key: single(key) for key in (getattr(operator, name) for name in _NAMES)}
+
+
+def rewrite(base):
+    """A rewrite "before inference"; `base` is the class of rewrites of the target's Numba."""
+
+    class Single(base):
+        def match(self, func_ir, block, typemap, calltypes):
+            scope = getattr(func_ir.func_id.func, "__globals__", {})
+            if scope.get(MARK) is not np.float32:
+                return False
+            self.block = block
+            operations = (e for op in ("binop", "inplace_binop") for e in block.find_exprs(op=op))
+            self.operations = [e for e in operations if e.fn in OPERATORS]
+            self.constants = starting_values(func_ir)
+            return bool(self.operations or self.constants)
+
+        def apply(self):
+            for expr in self.operations:
+                expr.fn = OPERATORS[expr.fn]
+            for constant in self.constants:
+                constant.value = np.int16(constant.value)
+            return self.block
+
+    return Single
+
+
+def _is(item, name):
+    """Whether a part of IR is of that class, which each target's Numba has of its own."""
+    return type(item).__name__ == name
+
+
+def starting_values(func_ir):
+    """Integer constants of variables that something else is assigned as well, and of results.
+
+    ``s = 0; s += x[i]``, ``0 if t < 1 else t`` and ``return 0``: Numba gives int64 and float32 the
+    common type float64, but int16 and float32 have float32. Of int16 and int64 it makes int64, so
+    that ``n = 0; n += 1`` remains what it was.
+    """
+    known = func_ir._definitions
+
+    def origin(value):
+        """What a variable is a copy of."""
+        while True:
+            value = value.value if getattr(value, "op", None) == "cast" else value
+            if not _is(value, "Var") or len(known.get(value.name, ())) != 1:
+                return value
+            value = known[value.name][0]
+
+    blocks = func_ir.blocks.values()
+    ends = [b.terminator for b in blocks]
+    results = [origin(end.value) for end in ends if _is(end, "Return")]
+    groups = [results, *([origin(v) for v in values] for values in known.values())]
+    found = []
+    for values in groups:
+        whole = [v for v in values if _is(v, "Const") and type(v.value) is int]
+        if 0 < len(whole) < len(values):
+            found += [v for v in whole if v.value in SMALL]
+    return found

@@ -1,0 +1,121 @@
+"""``a += b`` in code where a may be an array of duals.
+
+Numba's typing of operators in place fails on arrays that it has no loop for, instead of passing on
+to others (npydecl.py, NumpyRulesInplaceArrayOperator). So they become calls of functions of our
+own, in functions that are marked, before types are inferred.
+"""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import operator
+from typing import Any
+
+import numba
+from numba.core import ir, types
+from numba.core.errors import TypingError
+from numba.core.rewrites.registry import Rewrite, register_rewrite
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import lower_builtin
+
+from fastopt.compiling.linker import MARK
+from fastopt.derivatives.duals.dual_number import JIT, DualArray
+from fastopt.derivatives.operators.scalar_operators import dual_in
+
+FUNCTIONS: dict = {}  # operator in place -> our function
+
+
+@register_rewrite("before-inference")
+class InPlace(Rewrite):
+    """Put our functions for operators in place."""
+
+    def __init__(self, state=None):
+        # A sum in a prange must stay what it is: Numba knows it by its operator.
+        # (Where Numba inlines a function the state has no flags.)
+        flags = getattr(state, "flags", None)
+        self.parallel = flags is not None and flags.auto_parallel.enabled
+
+    def match(self, func_ir, block, typemap, calltypes):
+        self.block = block
+        if self.parallel:
+            return False
+        marked = MARK in getattr(func_ir.func_id.func, "__globals__", ())
+        return marked and any(map(_is_in_place, block.find_insts(ir.Assign)))
+
+    def apply(self):
+        block = self.block.copy()
+        block.clear()
+        for statement in self.block.body:
+            if isinstance(statement, ir.Assign) and _is_in_place(statement):
+                expr: Any = statement.value
+                loc = statement.loc
+                ours = ir.Global(expr.fn.__name__, FUNCTIONS[expr.fn], loc)
+                name = ir.Var(statement.target.scope, f"{statement.target.name}.in_place", loc)
+                block.append(ir.Assign(ours, name, loc))
+                call = ir.Expr.call(name, (expr.lhs, expr.rhs), (), loc)
+                statement = ir.Assign(call, statement.target, loc)
+            block.append(statement)
+        return block
+
+
+def _is_in_place(statement):
+    value = statement.value
+    return isinstance(value, ir.Expr) and value.op == "inplace_binop" and value.fn in FUNCTIONS
+
+
+class _InPlace(AbstractTemplate):
+    """Writing into an array of duals, or what Numba has."""
+
+    plain: Any
+    in_place: Any
+
+    def generic(self, args, kws):
+        target = args[0]
+        plain = isinstance(target, types.Array) and not isinstance(target, DualArray)
+        if plain and dual_in(args) is not None:
+            raise TypingError(
+                "an array of plain numbers cannot take numbers that depend on x; make it with "
+                "np.zeros, np.full or np.empty, whose arrays can"
+            )
+        kind = self.context.resolve_value_type(self.chosen(args))
+        return kind.get_call_type(self.context, args, kws)
+
+    @classmethod
+    def chosen(cls, args):
+        if isinstance(args[0], DualArray):
+            return cls.ours
+        return cls.in_place if args[0].mutable else cls.plain
+
+    ours: Any
+
+
+def _register(plain, in_place):
+    def write(a, b):
+        made = plain(a, b)  # before anything is written: b may be a view of a
+        if made.shape != a.shape:
+            raise ValueError("an array cannot be written into one of another shape")
+        for i in range(a.size):
+            a.flat[i] = made.flat[i]
+        return a
+
+    def stand_in(a, b):
+        raise TypeError("this function is for compiled code")
+
+    members = {"key": stand_in, "plain": plain, "in_place": in_place}
+    members["ours"] = numba.njit(**JIT)(write)
+    members = {name: staticmethod(function) for name, function in members.items()}
+    template = type(f"{in_place.__name__}_or_ours", (_InPlace,), members)
+    infer_global(stand_in, types.Function(template))
+
+    def lower(context, builder, sig, args):
+        kind = context.typing_context.resolve_value_type(template.chosen(sig.args))
+        ready = context.get_function(kind, sig)
+        context.add_linking_libs(getattr(ready, "libs", ()))
+        return ready(builder, args)
+
+    lower_builtin(stand_in, types.Any, types.Any)(lower)
+    FUNCTIONS[in_place] = stand_in
+
+
+for _name in "add sub mul truediv floordiv mod pow".split():
+    _register(getattr(operator, _name), getattr(operator, f"i{_name}"))

@@ -1,0 +1,265 @@
+"""Array expressions with duals in them become one loop each, and sums of them need no array.
+
+Numba fuses the operators of an array expression; it knows nothing of duals. Here the same is done
+for expressions that hold some, as a rewrite of Numba's typed code: `match` collects the operators
+of an expression into a tree, `lower` emits the loop that computes it element by element.
+"""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import functools
+import operator
+from typing import Any
+
+from numba.core import cgutils, ir, types
+from numba.core.rewrites.registry import Rewrite, register_rewrite
+from numba.np import arrayobj
+
+from fastopt.derivatives.duals import dual_number, llvm_emitter
+from fastopt.derivatives.duals.dual_number import Dual, DualArray
+from fastopt.derivatives.lazy.expressions import Lazy, waits
+from fastopt.derivatives.operators import evaluation_order
+from fastopt.derivatives.operators.scalar_operators import COMPARISONS, RULES, dual_in
+
+OPERATORS = {*RULES, *COMPARISONS, operator.floordiv}
+UFUNCS: set = set()  # our own
+REDUCTIONS: dict = {}  # stand-in for a NumPy function -> "sum", "mean" or "dot"
+REORDERED = ("reassoc", "contract", "nsz")  # NumPy itself sums in another order than from the left
+
+
+@register_rewrite("after-inference")
+class Fusion(Rewrite):
+    """Find array expressions with duals, and reductions of them."""
+
+    def __init__(self, state):
+        state.targetctx.special_ops.setdefault("fastopt", lower)
+        kinds = state.typemap.values()
+        self.duals = any(isinstance(kind, Dual | DualArray | Lazy) for kind in kinds)
+
+    def match(self, func_ir, block, typemap, calltypes):
+        if not self.duals:
+            return False
+        self.block, self.typemap = block, typemap
+        # Count only if needed: counting for every block was a fifth of all compile time.
+        self.uses = functools.cache(lambda: evaluation_order.uses_of(func_ir))
+        # Nothing is taken out before it is known who reads it: what Numba is left to compute
+        # reads its operands as variables.
+        self.constants, self.trees, self.found, candidates = {}, {}, {}, []
+        for statement in block.find_insts(ir.Assign):
+            name, value = statement.target.name, statement.value
+            self.constants.pop(name, None)
+            if isinstance(value, ir.Const):
+                self.constants[name] = value
+            elif isinstance(value, ir.Expr):
+                candidates += self.look_at(statement, value)
+        for statement, tree, form in reversed(candidates):  # users come first
+            if statement not in self.found:
+                self.keep(statement, self.grown(tree), form)
+        return bool(self.found)
+
+    def look_at(self, statement, expr):
+        """Remember the tree of an array expression; return it if duals are in it."""
+        kind = self.typemap.get(statement.target.name)
+        key, args = self.operation(expr)
+        if expr.op == "arrayexpr":  # Numba's own: of ufuncs, and of operators without duals
+            tree = expr.expr
+        elif key in REDUCTIONS and isinstance(kind, Dual):
+            return [(statement, (REDUCTIONS[key], args), REDUCTIONS[key])]
+        elif key in UFUNCS or key in OPERATORS:
+            tree = key, args
+        else:
+            return []
+        if not isinstance(kind, types.Array):
+            return []
+        self.trees[statement.target.name] = statement, tree
+        ours = expr.op != "arrayexpr" or isinstance(kind, DualArray)
+        return [(statement, tree, "array")] if ours else []
+
+    def operation(self, expr):
+        """The operator or function of an expression with a dual, or None; and its arguments."""
+        if expr.op in ("binop", "unary"):
+            key, args = expr.fn, expr.list_vars()
+        elif expr.op == "call" and not expr.kws and not expr.vararg:
+            key, args = getattr(self.typemap.get(expr.func.name), "typing_key", None), expr.args
+        else:
+            return None, []
+        kinds = [self.typemap[v.name] for v in args]
+        return (key if dual_in(kinds) and not waits(kinds) else None), args
+
+    def grown(self, tree):
+        """The tree with those of its temporaries in their places."""
+        if isinstance(tree, tuple):
+            return tree[0], [self.grown(branch) for branch in tree[1]]
+        return self.operand(tree) if isinstance(tree, ir.Var) else tree
+
+    def operand(self, var):
+        """A constant, the tree of a temporary that is used here only, or the variable."""
+        if var.name in self.constants:
+            return self.constants[var.name]
+        if var.name in self.trees and var.is_temp and self.uses()[var.name] == 2:  # made, used
+            statement, tree = self.trees[var.name]
+            self.found[statement] = None
+            return self.grown(tree)
+        return var
+
+    def keep(self, statement, tree, form):
+        kind = self.typemap[statement.target.name]
+        expr = ir.Expr(op="fastopt", loc=statement.loc, tree=tree, form=form, kind=kind)
+        self.found[statement] = ir.Assign(expr, statement.target, statement.loc)
+
+    def apply(self):
+        """The block with the expressions found in place of their operators."""
+        gone = {s.target.name for s, new in self.found.items() if new is None}
+        block = self.block.copy()
+        block.clear()
+        for statement in self.block.body:
+            new = self.found.get(statement, statement)
+            if new is not None and not (isinstance(new, ir.Del) and new.value in gone):
+                block.append(new)
+        return block
+
+
+def stretch(a, out):
+    """Fill `out`, contiguous, with `a` broadcast to its shape."""
+    for k in range(out.size):
+        rest, place, step = k, 0, 1
+        for d in range(out.ndim - 1, -1, -1):
+            i, rest = rest % out.shape[d], rest // out.shape[d]
+            own = d - out.ndim + a.ndim
+            if own >= 0:
+                if a.shape[own] > 1:
+                    place += i * step
+                step *= a.shape[own]
+        out.flat[k] = a.flat[place]
+
+
+def lower(lowerer, expr):
+    """Code for an expression that `Fusion` found."""
+    return _Loop(lowerer, expr.kind).run(expr.tree, expr.form)
+
+
+class _Loop:
+    """One loop over contiguous arrays of one shape; arrays of others are copied into it first."""
+
+    def __init__(self, lowerer, kind):
+        self.lowerer, self.context, self.builder = lowerer, lowerer.context, lowerer.builder
+        self.kind = kind  # of the result: an array, or one dual
+        self.scalars, self.arrays = {}, {}  # name -> (type, value)
+
+    def run(self, tree, form):
+        builder, context = self.builder, self.context
+        if form != "array":  # of the arguments of a reduction: their product, or the only one
+            tree = (operator.mul, tree[1]) if form == "dot" else tree[1][0]
+        self.load(tree)
+        shape = self.shape(strict=form == "dot")
+        pointers, copies = self.aligned(shape)
+        count = functools.reduce(builder.mul, shape)
+        if form == "array":
+            result = dual_number.new_array(context, builder, self.kind, shape)
+            with cgutils.for_range(builder, count) as loop:
+                kind, value = self.element(tree, pointers, loop.index)
+                value = context.cast(builder, value, kind, self.kind.dtype)
+                place = builder.gep(result.data, [loop.index])
+                context.pack_value(builder, self.kind.dtype, value, place)
+            value = result._getvalue()
+        else:
+            total = cgutils.alloca_once_value(builder, context.get_constant_null(self.kind))
+            with cgutils.for_range(builder, count) as loop:
+                kind, value = self.element(tree, pointers, loop.index)
+                value = context.cast(builder, value, kind, self.kind)
+                builder.store(self.sum(builder.load(total), value), total)
+            value = builder.load(total)
+            if form == "mean":
+                kinds = [self.kind, types.intp]
+                value = llvm_emitter.call(
+                    context, builder, operator.truediv, kinds, [value, count]
+                )[1]
+        for kind, copy in copies:
+            context.nrt.decref(builder, kind, builder.load(copy))
+        return value
+
+    def load(self, tree):
+        """The operands of the tree, loaded once."""
+        if isinstance(tree, tuple):
+            for branch in tree[1]:
+                self.load(branch)
+        elif isinstance(tree, ir.Var):
+            kind, value = self.lowerer.typeof(tree.name), self.lowerer.loadvar(tree.name)
+            group = self.arrays if isinstance(kind, types.Array) else self.scalars
+            group.setdefault(tree.name, (kind, value))
+
+    def sizes(self, kind, value):
+        return cgutils.unpack_tuple(self.builder, _proxy(self, kind, value).shape)
+
+    def shape(self, strict):
+        """The common shape of the arrays; in compiled code an error where there is none."""
+        builder, one = self.builder, self.context.get_constant(types.intp, 1)
+        ndim = max(kind.ndim for kind, _ in self.arrays.values())
+        shape, fits = [None] * ndim, cgutils.true_bit
+        for kind, value in self.arrays.values():
+            for d, size in enumerate(self.sizes(kind, value), ndim - kind.ndim):
+                if shape[d] is None:
+                    shape[d] = size
+                    continue
+                good, known = builder.icmp_signed("==", size, shape[d]), shape[d]
+                if not strict:
+                    single = builder.icmp_signed("==", known, one)
+                    good = builder.or_(good, builder.icmp_signed("==", size, one))
+                    good = builder.or_(good, single)
+                    shape[d] = builder.select(single, size, known)
+                fits = builder.and_(fits, good)
+        with builder.if_then(builder.not_(fits), likely=False):
+            message = "arrays of these shapes cannot be combined"
+            self.context.call_conv.return_user_exc(builder, ValueError, (message,))
+        return shape
+
+    def aligned(self, shape):
+        """Pointers to elements in the order of the loop, and the copies that this took."""
+        context, builder, pointers, copies = self.context, self.builder, {}, []
+        for name, (kind, value) in self.arrays.items():
+            full = kind.copy(ndim=len(shape), layout="C", readonly=False)
+            same = cgutils.true_bit if kind.layout == "C" and kind.ndim == full.ndim else None
+            for size, wanted in zip(self.sizes(kind, value), shape, strict=False):
+                same = same and builder.and_(same, builder.icmp_signed("==", size, wanted))
+            copy = cgutils.alloca_once_value(builder, context.get_constant_null(full))
+            pointer = cgutils.alloca_once_value(builder, _proxy(self, kind, value).data)
+            with builder.if_then(builder.not_(same or cgutils.false_bit), likely=False):
+                made = dual_number.new_array(context, builder, full, shape)
+                signature = types.void(kind, full)
+                context.compile_internal(builder, stretch, signature, [value, made._getvalue()])
+                builder.store(made._getvalue(), copy)
+                builder.store(made.data, pointer)
+            pointers[name] = kind.dtype, builder.load(pointer)
+            copies.append((full, copy))
+        return pointers, copies
+
+    def element(self, tree, pointers, index):
+        """Type and value of the tree at one place."""
+        context, builder = self.context, self.builder
+        if isinstance(tree, ir.Const):
+            kind = context.typing_context.resolve_value_type(tree.value)
+            value = context.get_constant_generic(builder, types.unliteral(kind), tree.value)
+            whole = isinstance(kind, types.Integer)
+            return types.literal(tree.value) if whole else kind, value
+        if isinstance(tree, tuple):
+            pairs = [self.element(branch, pointers, index) for branch in tree[1]]
+            kinds, values = [p[0] for p in pairs], [p[1] for p in pairs]
+            return llvm_emitter.call(context, builder, tree[0], kinds, values)
+        if tree.name in self.scalars:
+            return self.scalars[tree.name]
+        kind, pointer = pointers[tree.name]
+        return kind, context.unpack_value(builder, kind, builder.gep(pointer, [index]))
+
+    def sum(self, a, b):
+        """A + b, in any order."""
+        builder = self.builder
+        (x, first), (y, second) = (dual_number.unpack(builder, self.kind, dual) for dual in (a, b))
+        pairs = zip([x, *first], [y, *second], strict=True)
+        v, *lanes = (builder.fadd(*pair, flags=REORDERED) for pair in pairs)
+        return dual_number.pack(self.context, builder, self.kind, v, lanes)
+
+
+def _proxy(loop, kind, value):
+    proxy: Any = arrayobj.make_array(kind)
+    return proxy(loop.context, loop.builder, value)

@@ -1,0 +1,103 @@
+"""Functions that stand in user code for those of NumPy: ours for duals, the original elsewhere."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+from typing import Any
+
+import numba
+from numba.core import cgutils, types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin
+
+from fastopt.derivatives.duals import dual_number
+from fastopt.derivatives.duals.dual_number import JIT, Dual, DualArray
+from fastopt.derivatives.lazy import reductions
+from fastopt.derivatives.lazy.expressions import waits
+from fastopt.derivatives.operators import evaluation_order, loop_fusion
+
+
+def dual_of(kind):
+    """The type of the duals that a type is or holds; None without any."""
+    if isinstance(kind, Dual):
+        return kind
+    inner = [getattr(kind, "dtype", None), getattr(kind, "instance_type", None)]
+    inner += kind.types if isinstance(kind, types.BaseTuple) else []
+    return next(filter(None, (dual_of(item) for item in inner if item is not None)), None)
+
+
+@intrinsic
+def new(context, like, shape):
+    """A new array of the duals that `like` is, or holds; not filled."""
+    sizes = list(shape) if isinstance(shape, types.BaseTuple) else [shape]
+    if not all(isinstance(size, types.Integer) for size in sizes) or dual_of(like) is None:
+        return None
+    result = DualArray(dual_of(like), len(sizes), "C")
+
+    def codegen(context, builder, sig, args):
+        tuple_given = isinstance(shape, types.BaseTuple)
+        values = cgutils.unpack_tuple(builder, args[1]) if tuple_given else [args[1]]
+        pairs = zip(values, sizes, strict=True)
+        values = [context.cast(builder, value, size, types.intp) for value, size in pairs]
+        for value in values:
+            negative = builder.icmp_signed("<", value, value.type(0))
+            with builder.if_then(negative, likely=False):
+                message = "negative dimensions are not allowed"
+                context.call_conv.return_user_exc(builder, ValueError, (message,))
+        return dual_number.new_array(context, builder, result, values)._getvalue()
+
+    return result(like, shape), codegen
+
+
+class Choice(AbstractTemplate):
+    """Our function where it is wanted, the original elsewhere."""
+
+    original: Any
+    ours: Any
+    wanted: Any
+
+    def generic(self, args, kws):
+        kinds = [*args, *kws.values()]
+        if len(kinds) == 1 and waits(kinds) and self.key in reductions.FOLDS:
+            return reductions.signature_of(self.context, reductions.FOLDS[self.key], args)
+        alone = len(kinds) == 1 and isinstance(kinds[0], DualArray)
+        if alone and self.key in loop_fusion.REDUCTIONS:
+            return signature(kinds[0].dtype, *args)
+        function = self.ours if self.wanted(kinds) else self.original
+        return self.context.resolve_value_type(function).get_call_type(self.context, args, kws)
+
+
+def some_dual(kinds):
+    """Whether the functions here are needed: for duals, and for what NumPy would allocate."""
+    return any(map(dual_of, kinds)) or waits(kinds)
+
+
+def choice(original, ours, wanted=some_dual, template=Choice, lower=None):
+    """What stands in user code for a function of NumPy."""
+
+    def stand_in(*args, **kws):
+        raise TypeError(f"fastopt's {original.__name__} is for compiled code")
+
+    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # as messages show it
+    ours = ours and numba.njit(**JIT)(ours)
+    members = {"key": stand_in, "original": original, "ours": ours, "wanted": wanted}
+    members = {name: staticmethod(value) for name, value in members.items()}
+    chosen = type(original.__name__, (template,), members)
+    infer_global(stand_in, types.Function(chosen))
+
+    def forward(context, builder, sig, args):
+        if len(args) == 1 and waits(sig.args) and stand_in in reductions.FOLDS:
+            return reductions.lower(reductions.FOLDS[stand_in], context, builder, sig, args)
+        function = ours if wanted(sig.args) else original
+        kind = context.typing_context.resolve_value_type(function)
+        ready = context.get_function(kind, sig)
+        context.add_linking_libs(getattr(ready, "libs", ()))
+        return ready(builder, args)
+
+    lower_builtin(stand_in, types.VarArg(types.Any))(lower or forward)
+    evaluation_order.PURE.add(stand_in)
+    return stand_in
+
+
+def is_none(kind):
+    return kind is None or isinstance(kind, types.NoneType | types.Omitted)

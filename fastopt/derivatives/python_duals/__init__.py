@@ -1,0 +1,1 @@
+"""Dual numbers of plain Python, for code that no compiler sees."""

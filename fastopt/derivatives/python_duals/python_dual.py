@@ -1,0 +1,281 @@
+"""Dual numbers of plain Python, for code that no compiler sees.
+
+They follow the same rules (`derivative_rules`) and are seeded and read by functions of the same names as the
+compiled ones (`_seeds`), so that the texts around them are the same. Arrays hold objects.
+"""
+
+import functools
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from fastopt.compiling import compiler
+from fastopt.derivatives.duals import (
+    derivative_rules,
+    digamma_function,
+    infinite_slopes,
+    numpy_only_rules,
+)
+from fastopt.derivatives.python_duals import (
+    callables,
+    python_errors,
+    python_objective,
+    sample_functions,
+)
+
+
+class Numbers:
+    """The `m` of rules: functions of floats, with IEEE's infinities and NaN instead of errors."""
+
+    digamma = staticmethod(digamma_function.digamma)
+    where = staticmethod(lambda condition, a, b: a if condition else b)
+    mod, pow = np.mod, np.power
+    asin, acos, atan, atan2 = np.arcsin, np.arccos, np.arctan, np.arctan2
+    asinh, acosh, atanh = np.arcsinh, np.arccosh, np.arctanh
+
+    def __getattr__(self, name):
+        if hasattr(np, name):
+            return getattr(np, name)
+        from scipy import special  # erf, erfc, gamma and lgamma
+
+        return getattr(special, "gammaln" if name == "lgamma" else name)
+
+
+class Dual:
+    """A value and its partial derivatives."""
+
+    __slots__ = ("partials", "value")
+    __hash__: Any = None
+
+    def __init__(self, value, partials):
+        self.value, self.partials = value, partials
+
+    def __bool__(self):
+        return bool(self.value)
+
+    def __int__(self):
+        return int(self.value)
+
+    __trunc__ = __int__
+
+    def __float__(self):
+        raise TypeError("a number that depends on x would lose its derivative as a plain float")
+
+    def item(self):
+        return self
+
+    def __floor__(self):
+        return math.floor(self.value)
+
+    def __ceil__(self):
+        return math.ceil(self.value)
+
+    def __round__(self, ndigits=None):
+        return round(float(self.value), ndigits)
+
+    def __abs__(self):
+        return apply(derivative_rules.absolute, self)
+
+    def __repr__(self):
+        return f"Dual({self.value}, {self.partials})"
+
+
+def apply(rule, *args):
+    """A rule on numbers, some of them duals."""
+    kind = next(type(a.value) for a in args if isinstance(a, Dual))
+    values = [kind(a.value if isinstance(a, Dual) else a) for a in args]
+    with np.errstate(all="ignore"):
+        v, *derivatives = rule(Numbers(), *values)
+        pairs = [(a, d) for a, d in zip(args, derivatives, strict=True) if isinstance(a, Dual)]
+        terms = [_scaled(a.partials, d) for a, d in pairs]
+        return Dual(kind(v), sum(terms[1:], terms[0]))
+
+
+def _scaled(partials, derivative):
+    if isinstance(derivative, infinite_slopes.Chosen):
+        return partials if derivative.condition else np.zeros_like(partials)
+    if isinstance(derivative, infinite_slopes.IfMoving):
+        still = (partials == 0) | bool(derivative.dead)
+        return np.where(still, 0, partials * partials.dtype.type(derivative.derivative))
+    return partials * partials.dtype.type(derivative)
+
+
+def _value(a):
+    return a.value if isinstance(a, Dual) else a
+
+
+def _plain_value(a):
+    """As Python's own number: NumPy's float32 knows no math.trunc."""
+    return float(_value(a))
+
+
+def _operators():
+    def method(operate):
+        # NumPy then works element by element, on objects.
+        return lambda a, b: (
+            NotImplemented if isinstance(b, np.ndarray) and b.ndim else operate(a, b)
+        )
+
+    for name, rule in derivative_rules.OPERATORS.items():
+        if rule in (derivative_rules.neg, derivative_rules.pos):
+            setattr(Dual, f"__{name}__", lambda a, r=rule: apply(r, a))
+            continue
+        setattr(Dual, f"__{name}__", method(lambda a, b, r=rule: apply(r, a, b)))
+        setattr(Dual, f"__r{name}__", method(lambda a, b, r=rule: apply(r, b, a)))
+    steps = {"__floordiv__": lambda a, b: _value(a) // _value(b)}
+    steps["__rfloordiv__"] = lambda a, b: _value(b) // _value(a)
+    for name, operate in steps.items():
+        setattr(Dual, name, method(operate))
+    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+        compare = getattr(operator, name)
+        setattr(Dual, f"__{name}__", method(lambda a, b, c=compare: c(_value(a), _value(b))))
+
+
+_operators()
+
+
+# What stands for functions of math and NumPy.
+
+
+def has_dual(a):
+    """Whether something is a dual, or an array or list of objects, which are taken for duals."""
+    if isinstance(a, list | tuple):
+        return any(map(has_dual, a))
+    return isinstance(a, Dual) or (isinstance(a, np.ndarray) and a.dtype == object)
+
+
+def _choice(original, ours):
+    def call(*args, **kws):
+        return (ours if any(map(has_dual, args)) else original)(*args, **kws)
+
+    return call
+
+
+def _elementwise(original, rule):
+    if rule is None:  # a step
+        return np.frompyfunc(lambda *args: original(*map(_plain_value, args)), _arity(original), 1)
+    arity = rule.__code__.co_argcount - 1
+    return np.frompyfunc(
+        lambda *args: apply(rule, *args) if any(map(has_dual, args)) else original(*args), arity, 1
+    )
+
+
+def _arity(original):
+    return getattr(original, "nin", 1)
+
+
+def _norm(a, ord=None):
+    if ord is not None and (ord != 2 or np.ndim(a) > 1):
+        raise TypeError("norms of numbers that depend on x are known without ord only")
+    return apply(derivative_rules.sqrt, np.sum(a * a))
+
+
+@sample_functions.along
+def _var(a, ddof=0):
+    return np.sum((a - np.mean(a)) ** 2) / (np.size(a) - ddof)
+
+
+@sample_functions.along
+def _std(a, ddof=0):
+    return apply(derivative_rules.sqrt, _var(a, ddof))
+
+
+def _scratch(original):
+    """np.zeros and its like, of objects where floats are asked for."""
+
+    def make(*args, dtype=None, **kws):
+        made = original(*args, dtype=dtype, **kws)
+        return made.astype(object) if made.dtype.kind == "f" else made
+
+    return make
+
+
+class _FloatType(type):
+    """The type of what stands for a float type: it keeps duals, and is a dtype for NumPy."""
+
+    original: Any
+
+    def __call__(cls, *args):
+        return args[0] if args and isinstance(args[0], Dual) else cls.original(*args)
+
+    def __instancecheck__(cls, value):
+        return isinstance(value, (cls.original, Dual))
+
+    def __getattr__(cls, name):
+        return getattr(cls.original, name)
+
+
+def _float_type(original):
+    members = {"original": original, "dtype": np.dtype(original)}
+    return _FloatType(original.__name__, (), members)
+
+
+@functools.cache
+def meanings():
+    """``id(function) -> function``, for code that is linked to run on duals of this kind."""
+    tables = (
+        (math, {**derivative_rules.MATH, **derivative_rules.MATH_STEPS}),
+        (np, {**numpy_only_rules.NUMPY, **derivative_rules.STEPS}),
+    )
+    pairs = {
+        getattr(module, name): _elementwise(getattr(module, name), rule)
+        for module, rules in tables
+        for name, rule in rules.items()
+        if hasattr(module, name)
+    }
+    pairs |= {np.linalg.norm: _norm, np.var: _var, np.std: _std}
+    pairs |= sample_functions.FUNCTIONS
+    pairs |= {name: pairs[known] for name, known in numpy_only_rules.special().items()}
+    table = {original: _choice(original, ours) for original, ours in pairs.items()}
+    table |= {kind: _float_type(kind) for kind in (float, np.float64)}
+    table |= {max: max, min: min}
+    for original in (np.array, np.asarray):
+        table[original] = _choice(original, lambda a, dtype=None, o=original: o(a, object))
+    for name in "zeros ones empty full zeros_like ones_like empty_like full_like".split():
+        table[getattr(np, name)] = _scratch(getattr(np, name))
+    return {id(original): ours for original, ours in table.items()}
+
+
+# Seeds, as in `_seeds`.
+
+
+def seeded(size, x, scratch, first, _known):
+    """The array x as duals with `size` partials; j is that by component first + j."""
+    duals = np.empty(x.shape, object)
+    eye = np.eye(x.size, dtype=x.dtype)[:, first : first + size]
+    for i, v in enumerate(x.reshape(-1)):
+        duals.reshape(-1)[i] = Dual(v, eye[i])
+    return duals
+
+
+def value_of(result):
+    """The value of a dual, or of a number, which is constant."""
+    return _value(_scalar(result))
+
+
+def write_partials(result, g, first, _known):
+    """The partials into the array g, from `first` on."""
+    dual = _scalar(result)
+    partials = dual.partials if isinstance(dual, Dual) else np.zeros(g.size - first, g.dtype)
+    g[first : first + partials.size] = partials
+
+
+def _scalar(result):
+    if isinstance(result, np.ndarray) and result.size == 1:
+        result = result.reshape(-1)[0]
+    return result if isinstance(result, Dual) else python_objective.scalar(result)
+
+
+SEEDS = {"seeded": seeded, "value_of": value_of, "write_partials": write_partials}
+
+
+def function(fun, follow=compiler.is_plain):
+    """`fun` over functions that know duals, and with it the functions it calls: the plain ones."""
+    replace = meanings()
+
+    def linked(plain):
+        return compiler.link(plain, {}, compiler.unwrapped, follow=follow, replace=replace)
+
+    return python_errors.explained(fun, callables.rebuilt(fun, linked))

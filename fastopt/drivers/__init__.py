@@ -1,0 +1,1 @@
+"""Python around compiled loops: clock, callback, Ctrl-C, checkpoints, threads, executors."""

@@ -1,0 +1,226 @@
+"""One problem whose x lives on a device, and whose objective is called from Python."""
+
+import contextlib
+import functools
+
+import numpy as np
+
+from fastopt import rules
+from fastopt.arrays.arguments import is_elsewhere
+from fastopt.compiling import compiler
+from fastopt.derivatives.python_duals import python_objective
+from fastopt.drivers.objective_bindings import name_of
+from fastopt.drivers.single_problem import Problem
+from fastopt.inputs import run_options
+from fastopt.inputs.start_and_bounds import inside, sides_of, start_point
+from fastopt.results import optimize_result
+from fastopt.solver.run_state import Run
+from fastopt.targets.cuda.grid_kernel_source import BLOCK, WORDS
+
+ALONE = 16_384  # elements up to which one block does all: it need not wait for others
+
+
+class Functions:
+    """The user's functions, called with and giving arrays on the device.
+
+    Parameters
+    ----------
+    fun, jac, args
+        As for `minimize`; `jac` is a function, or True where `fun` gives both.
+    wrap : callable
+        A flat array of ours as one of the user's kind, in x0's shape.
+    adopt : callable ``(name, array)``
+        The reverse.
+    size, dtype
+        Of x.
+    upload : callable
+        A NumPy array to the device.
+    """
+
+    compiled = False
+
+    def __init__(self, fun, jac, args, wrap, adopt, size, dtype, upload):
+        self.fun, self.jac, self.args, self.wrap, self.adopt = fun, jac, args, wrap, adopt
+        self.size, self.dtype, self.upload = size, dtype, upload
+        self.method = "fun" if jac is True else "callable"
+
+    def evaluate(self, x):
+        """The value as an array of one element, and the gradient, flat."""
+        f = self.fun(x, *self.args)
+        f, d = python_objective.pair(f) if self.jac is True else (f, self.jac(x, *self.args))
+        return self.number(f), self.vector(d)
+
+    def number(self, f):
+        if not is_elsewhere(f):
+            return self.upload(np.full(1, python_objective.scalar(f)))  # in the kernel's own stream
+        f = self.adopt("what fun returns", f, wait=False)
+        if f.size != 1 or f.dtype.kind != "f":
+            raise TypeError(
+                f"fun returns {f.dtype} of shape {f.shape}; it must return one real number"
+            )
+        return f.reshape(1)
+
+    def vector(self, d):
+        name = "the gradient that fun returns" if self.jac is True else "what jac returns"
+        if not is_elsewhere(d):
+            raise TypeError(f"{name} is a {type(d).__name__}; it must be an array on the device")
+        d = self.adopt(name, d, wait=False)
+        if d.size != self.size or d.dtype != self.dtype:
+            raise TypeError(
+                f"{name} has {d.size:,} components of {d.dtype}; x has {self.size:,} of "
+                f"{self.dtype}"
+            )
+        return d.reshape(self.size)
+
+
+class DeviceProblem(Problem):
+    """The arrays and the kernel of one problem on a device.
+
+    Parameters
+    ----------
+    device : `_device.Device`
+    stream
+        In which everything happens: the caller's.
+    kernel : compiled `_device_team.go_on`
+    x0 : device array, flat
+    box : (low, high) or None
+        Device arrays, flat.
+    chosen : `run_options.Options`
+    uses
+        See `rules.uses`.
+    objective : `Functions`
+    """
+
+    def __init__(self, device, stream, kernel, x0, box, chosen, uses, objective):
+        wanted = (9 + 2 * chosen.maxcor + sum(uses)) * x0.size * np.dtype(x0.dtype).itemsize
+        with device.allocating(wanted, "the problem", "a smaller options['maxcor'] needs less"):
+            self.allocate(device, stream, x0, box, chosen, uses)
+        self.kernel, self.objective, self.point = kernel, objective, objective.wrap(self.moving[-1])
+        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+        self.rules = chosen.limits, chosen.rule, schedule
+        self.chosen, self.before, self.reason = chosen, 0, None
+
+    def allocate(self, device, stream, x0, box, chosen, uses):
+        """Arrays on the device, as `Problem` has them."""
+        self.device, self.stream = device, stream
+        n, dtype, auto = x0.size, np.dtype(x0.dtype), chosen.schedule is None
+        pairs = 2 * chosen.maxcor if auto else 0
+        make, send = device.empty, device.upload
+        x, g, best_x, best_g = (make(n, dtype) for _ in range(4))
+        for array in (x, best_x):
+            array.copy_to_device(x0, stream=stream)
+        best_g.copy_to_device(np.full(n, np.nan, dtype), stream=stream)
+        self.best_f = send(np.full(1, np.nan))
+        self.moving, self.still = (g, x), (*(box or (x, x)), best_x, best_g, self.best_f)
+        if auto:
+            p, scale = send(np.zeros(n, dtype)), send(np.ones(n, dtype))  # read before written
+            self.moving = x, g, p, *(make(n, dtype) for _ in range(3))
+            block, along = make((max(1, pairs), n), dtype), make(max(1, pairs), np.float64)
+            self.still += (scale, block[:pairs], along)
+        self.state = tuple(make(n, dtype) if used else x for used in uses)
+        self.x = x
+        self.blocks = 1 if n <= ALONE else device.multiprocessors()
+        self.threads = min(BLOCK, 1 << (n - 1).bit_length())  # a power of two
+        self.partials = send(np.zeros((64 + 8 * pairs) * -(-self.blocks // 16) * 16))
+        self.arrived = send(np.zeros(1, np.int64))
+        self.record = np.array(Run(), float)
+        self.records = [send(self.record), send(self.record)]
+        device.settle()
+
+    def launch(self, f, d):
+        """Propose a point, where d is empty, or judge it."""
+        how = self.blocks, self.threads, self.stream, 8 * (WORDS + BLOCK)
+        arrays = *self.records, self.moving, self.still, self.state
+        self.kernel[how](*arrays, self.rules, f, d, self.partials, self.arrived)
+        self.records.reverse()
+
+    def call(self, until):
+        """One evaluation; its scalars come to the host, in one copy."""
+        with self.alone():
+            self.launch(self.best_f, self.x[:0])
+        f, d = self.objective.evaluate(self.point)
+        with self.alone():
+            self.launch(f, d)
+            self.device.copy_from(self.records[0], self.record, self.stream)
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Blocks that wait for each other must all be on the device: one such kernel at a time."""
+        if self.blocks == 1:
+            yield
+            return
+        with self.device.lock:
+            yield
+            self.stream.synchronize()
+
+    def iterate(self):
+        """A copy of x for the callback."""
+        copy = self.device.empty(self.x.shape, self.x.dtype)
+        copy.copy_to_device(self.x, stream=self.stream)
+        return self.objective.wrap(copy)
+
+    def interrupted(self):
+        """Ctrl-C inside fun: the last point has no value. In the textbook that is x itself."""
+        if self.chosen.schedule is not None:
+            self.x.copy_to_device(self.still[2], stream=self.stream)
+            best_f = np.empty(1)
+            self.device.copy_from(self.best_f, best_f, self.stream)
+            self.record[4] = best_f[0]
+
+    def result(self, status):
+        run = Run(*self.record.tolist())
+        best_f = np.empty(1)
+        self.device.copy_from(self.best_f, best_f, self.stream)
+        return optimize_result.build(
+            status,
+            x=self.objective.wrap(self.still[2]),
+            fun=float(best_f[0]),
+            jac=self.objective.wrap(self.still[3]),
+            nit=int(run.nit),
+            nfev=int(run.nfev),
+            njev=int(run.nfev),
+            x_last=self.objective.wrap(self.x),
+            fun_last=run.f,
+            jac_method=name_of(self.objective.method),
+            device="cuda",
+        )
+
+
+def build(fun, x0, args, rule, jac, bounds, tol, options, target):
+    """The problem of a device array x0, in its own stream."""
+    if not callable(fun):
+        raise TypeError(f"fun must be a function, not {type(fun).__name__}")
+    if compiler.is_compiled(fun) or compiler.is_compiled(jac):
+        raise TypeError(
+            "fun is compiled for the CPU, and x0 lives on the GPU; give plain functions that work "
+            "on device arrays (CuPy's, say), or solve many problems at once with minimize_batch"
+        )
+    if jac is not True and not callable(jac):
+        raise ValueError(
+            f"jac = {jac!r}; with x0 on the GPU it must be a function, or True where fun returns "
+            "value and gradient, both on the GPU"
+        )
+    ours = target.adopt("x0", x0 if is_elsewhere(x0) else start_point(x0), wait=False)
+    if ours.dtype not in (np.float32, np.float64):
+        raise TypeError(f"x0 has dtype {ours.dtype}; on the GPU float64 and float32 are accepted")
+    if ours.size == 0:
+        raise ValueError("x0 is empty; it needs at least one component")
+    chosen = run_options.parse(rule, options, tol, np.dtype(ours.dtype))
+    run_options.no_checkpoint_on_gpu(chosen)
+    device, shape = target.device(), ours.shape or (1,)
+    stream = device.stream_of(x0)
+    box = None
+    if bounds is not None:
+        start = np.empty(ours.shape, ours.dtype)
+        device.copy_from(ours, start, stream)
+        start = start.reshape(-1)
+        low, high = sides_of(bounds, shape)
+        box = tuple(map(device.upload, inside(low, high, start)))
+    uses, dtype = rules.uses(rule, chosen.rule), np.dtype(ours.dtype)
+    kernel = target.team_kernel(rule, chosen, uses, dtype, box is not None)
+    upload = functools.partial(device.upload, stream=stream)
+    functions = Functions(
+        *(fun, jac, args, device.like(x0, shape), target.adopt, ours.size, dtype, upload)
+    )
+    flat = ours.reshape(ours.size)
+    return DeviceProblem(device, stream, kernel, flat, box, chosen, uses, functions)

@@ -1,0 +1,160 @@
+"""A batch on this machine: its first problem, the threads, and the looks at the clock meanwhile."""
+
+import math
+import time
+
+import numpy as np
+
+from fastopt.arrays import data_rows
+from fastopt.arrays.arguments import is_elsewhere
+from fastopt.arrays.data_rows import Ragged
+from fastopt.concurrency.interrupts import Held
+from fastopt.drivers.compiled_problem import compiled_problem
+from fastopt.drivers.objective_bindings import build, check_complex_step, check_indices
+from fastopt.drivers.single_problem import SLICE, Problem
+from fastopt.results.progress import Counter
+from fastopt.solver.batch_worker import Results
+from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
+from fastopt.targets import dispatch
+
+
+def first_problem(batch, fun, jac, rule, target):
+    """A problem like all others, compiled."""
+    args = *batch.example.rows, *batch.given.args
+    x0 = batch.example.x0
+    return compiled_problem(fun, jac, args, rule, x0, box(batch), batch.chosen, target)
+
+
+def check(batch, fun, objective, strict=False):
+    """What compiled code would not notice; `strict` as in `check_indices`."""
+    x0, sides, rows = batch.example
+    args = *rows, *batch.given.args
+    if np.isfinite(x0).all():  # else that problem alone fails
+        check_indices(fun, objective, x0, args, " in one of the problems", strict)
+        fields = batch.given.fields
+        for b in data_rows.extremes(fields)[1:]:  # where rows are of unequal lengths
+            args = *(data_rows.row(field, b) for field in fields), *batch.given.args
+            check_indices(fun, objective, x0, args, f" in problem {b}", strict)
+    if objective.method == "cs":
+        check_complex_step(fun, args, x0, sides)
+
+
+def box(batch):
+    """Bounds in arrays that a thread may write to, or None."""
+    sides = batch.example.box
+    return sides and tuple(side.copy() for side in sides)
+
+
+def crew(batch, first, rule, target, threads, results, begun=()):
+    """The target's crew at work on a batch, some problems of which have `begun`."""
+    x0, own = batch.example.x0, [first]
+    given = batch.given
+    for array in (given.x0, given.low, given.high):
+        array.flags.writeable = False  # one type for Numba, here and where they came by pickle
+    for _ in range(min(threads, batch.problems) - 1):
+        objective = first.objective.again()
+        own.append(Problem(rule, x0, box(batch), batch.chosen, objective, target))
+    return target.Crew(own, batch.example.box is not None, given, results, begun)
+
+
+def device_crew(batch, fun, jac, rule, target, results):
+    """The crew of a device at work on a batch."""
+    x0, _, rows = batch.example
+    batch_here = batch._replace(given=batch.given._replace(args=shown(batch.given.args)))
+    objective = build(fun, jac, (*rows, *batch_here.given.args), batch.chosen, x0)
+    if objective.method == "cs":
+        raise ValueError(
+            "jac='cs' does not run on a GPU; use None (exact derivatives) or '3-point'"
+        )
+    if objective.method in ("callable", "fun") and x0.ndim > 1:
+        raise ValueError(
+            f"x has {x0.ndim} axes, and on a GPU a given gradient is a tuple of numbers; leave jac "
+            "out, or flatten x"
+        )
+    check(batch_here, fun, objective, strict=True)
+    return target.crew(batch, fun, jac, objective, rule, results)
+
+
+def shown(value):
+    """Arguments, zeros in the place of arrays on a device: kinds and shapes without a copy."""
+    if isinstance(value, tuple):
+        items = map(shown, value)
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return np.zeros(value.shape, value.dtype) if is_elsewhere(value) else value
+
+
+def gpu_crew(batch, fun, jac, rule, results):
+    """The same on a GPU where that is worth its while and possible; else None."""
+    given = batch.given
+    sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in given.fields)
+    target = dispatch.gpu_for(batch.problems, sizes + given.x0.size, given.x0.itemsize)
+    if target is None:
+        return None
+    try:
+        return device_crew(batch, fun, jac, rule, target, results)
+    except Exception:  # the CPU says what is wrong with it, if anything
+        return None
+
+
+def drive(crew, batch, callback, checkpoint=None):
+    """Wait for a crew, looking at the clock, the callback and Ctrl-C; how that was cut short.
+
+    Ctrl-C comes through at one place alone, and in the callback: what is started is stopped,
+    whenever it comes and however often.
+    """
+    with Held() as held:
+        counter = None
+        try:
+            counter = Counter(batch.chosen.disp, batch.problems)
+            return follow(crew, batch, callback, checkpoint, counter, held)
+        except BaseException as error:
+            held.hold()
+            crew.stop(INTERRUPTED)
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+            held.forget()  # pressed twice, it means the same
+            return "Interrupted."
+        finally:
+            if counter:
+                counter.close()
+
+
+def follow(crew, batch, callback, checkpoint, counter, held):
+    """Start a crew, and wait for it; how that was cut short."""
+    began = time.perf_counter()
+    crew.start()
+    while True:
+        left = batch.chosen.maxtime - (time.perf_counter() - began)
+        over = crew.wait(max(0.0, min(SLICE, left)))
+        held.deliver()
+        if crew.failure is not None:
+            raise crew.failure
+        counter.update(crew.done)
+        if callback and held.outside(callback, crew.done, batch.problems):
+            crew.stop(STOPPED)
+            return "Stopped by the callback."
+        if over:
+            return ""
+        if left <= 0.0:
+            crew.stop(MAXTIME)
+            return "Stopped after maxtime seconds."
+        if checkpoint and checkpoint.is_due():
+            checkpoint.write(crew)
+
+
+def empty(batch):
+    """Results of problems that have not run."""
+    count, n, dtype = batch.problems, math.prod(batch.shape), batch.given.x0.dtype
+    points, values = (count, n), np.full((2, count), math.nan)
+    counts = np.zeros((3, count), np.int64)
+    return Results(
+        x=np.empty(points, dtype),
+        fun=values[0],
+        jac=np.full(points, math.nan, dtype),
+        x_last=np.empty(points, dtype),
+        fun_last=values[1],
+        nit=counts[0],
+        nfev=counts[1],
+        njev=counts[2],
+        status=np.full(count, int(NOT_RUN)),
+    )

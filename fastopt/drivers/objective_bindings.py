@@ -1,0 +1,317 @@
+"""The user's objective as bindings for the loop: compiled where it can be, else from Python."""
+
+from types import FunctionType
+from typing import NamedTuple
+
+import numpy as np
+
+from fastopt import schedules
+from fastopt.arrays import arguments
+from fastopt.compiling import compiler
+from fastopt.compiling.compiler import is_compiled, numba_config
+from fastopt.compiling.index_proof import proved
+from fastopt.derivatives import gradient_methods
+from fastopt.derivatives.python_duals import python_objective
+from fastopt.solver import fixed_rate, nonmonotone_search
+
+MOST = 10_000  # known things of each kind
+_proved: dict = {}  # functions and shapes -> whether no index lies outside, whatever arrays hold
+_evaluated: dict = {}  # the same, and the contents of integer arrays -> True
+
+
+class Objective(NamedTuple):
+    """What a target needs of a problem."""
+
+    bindings: dict  # fun, jac, value, gradient, rate, propose, judge
+    key: tuple  # names the content of the user's functions, in this process
+    counted: bool  # whether args hold what Numba counts references to: lists, dicts, ...
+    data: tuple
+    compiled: bool
+    method: str  # a key of gradient_methods.METHODS
+
+    def holding(self, data):
+        """Return the same with other data."""
+        bindings, key, counted, _, compiled, method = self
+        return Objective(bindings, key, counted, data, compiled, method)
+
+    def again(self):
+        """The same with scratch of its own, for another thread."""
+        args, *scratch = (np.copy(a) if isinstance(a, np.ndarray) else a for a in self.data)
+        if self.method == "cs":
+            scratch[1] = scratch[2].reshape(-1)
+        return self._replace(data=(args, *scratch))
+
+
+def method_of(jac, fun, *more):
+    """SciPy's words for `jac` -> a key of gradient_methods.METHODS; `more` are accepted elsewhere."""
+    if jac is None or jac is False:
+        return "autodiff" if compiler.is_compiled(fun) else "2-point"
+    if jac is True:
+        return "fun"
+    if callable(jac):
+        return "callable"
+    if isinstance(jac, str) and jac in gradient_methods.METHODS and jac not in ("fun", "callable"):
+        return jac
+    words = ", ".join(map(repr, ("autodiff", "2-point", "3-point", "cs", *more)))
+    raise ValueError(
+        f"jac = {jac!r}; it must be a function, True (fun returns value and gradient), {words} "
+        "or None"
+    )
+
+
+def for_batch(fun, jac, what="a batch"):
+    """`fun` and `jac` for a loop that is compiled: plain functions are compiled too."""
+    call = "fastopt.minimize(fun, x0[b], args=(*data_b, *args))"
+    compiler.require_compiler(what, f"; to debug one problem call {call}")
+    fun = compiler.as_compiled(fun, "fun")
+    if callable(jac):
+        return fun, compiler.as_compiled(jac, "jac")
+    return fun, "autodiff" if jac is None or jac is False else jac
+
+
+def is_parallel(fun):
+    """Whether it spreads over all cores by itself: two at a time are not safe in every layer."""
+    return bool(getattr(fun, "targetoptions", {}).get("parallel"))
+
+
+def name_of(method):
+    """What a result calls it: `jac_method`."""
+    return "jac" if method == "callable" else method
+
+
+def can_be_compiled(fun):
+    """Whether Numba may be tried: it is on, and this is a function it takes."""
+    return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
+
+
+def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
+    """Objective for `fun` at points like the array x (in x0's shape), with the `chosen` options."""
+    schedule, fast = chosen.schedule, chosen.fast
+    if not callable(fun):
+        raise TypeError(f"fun must be a function, not {type(fun).__name__}")
+    method = method_of(jac, fun)
+    if method == "autodiff" and not interpreted:
+        fun = compiler.as_compiled(fun, "fun")
+    value, gradient, power = gradient_methods.METHODS[method]
+    compiled = compiler.is_compiled(fun) and (method != "callable" or compiler.is_compiled(jac))
+    args = tuple(args)
+    if compiler.is_compiled(fun) or compiler.is_compiled(jac):
+        args = arguments.ready(args)
+    bindings = {
+        "value": value,
+        "gradient": gradient,
+        "EXACT": method not in gradient_methods.DIFFERENCES,
+        "write": gradient_methods.write_flat if x.ndim == 1 else gradient_methods.write_shaped,
+        "propose": (nonmonotone_search if schedule is None else fixed_rate).propose,
+        "judge": (nonmonotone_search if schedule is None else fixed_rate).judge,
+    }
+    data = (args, ()) if method == "autodiff" else (args,)
+    if compiled:
+        from fastopt.derivatives import error_messages, substitutions  # what takes time to import
+        from fastopt.derivatives.duals import dual_choice  # what takes time to import
+
+        dual = None
+        if method == "autodiff":
+            dual, scratch = dual_choice.choose(x, args, fast, by_rows)
+            bindings.update(dual_choice.SEEDS, DUAL=dual, CHUNK=dual.size)
+            data = args, scratch
+            if dual.size >= x.size:
+                bindings["gradient"] = gradient_methods.already
+        names = substitutions.meanings(dual, fast)
+        user, content = compiler.user(fun, names)
+        user_jac, content_jac = compiler.user(jac, names) if method == "callable" else (None, None)
+        if method == "cs":
+            error_messages.require_complex(user, x, args)
+        rate = _bind_rate(schedule, bindings, compiled=True)
+        bindings.update(fun=user, jac=user_jac)
+        key = method, x.ndim == 1, content.digest, content_jac and content_jac.digest, rate
+    else:
+        bindings.update(_from_python(fun, jac, method, x.size))
+        key = ()
+        _bind_rate(schedule, bindings, compiled=False)
+    if power is not None:
+        data += _difference_data(x, chosen.steps, power, method)
+    counted = compiled and not all(map(_uncounted, args))
+    return Objective(bindings, key, counted, data, compiled, method)
+
+
+def _uncounted(value):
+    """Whether an argument is made of arrays, numbers and strings."""
+    if isinstance(value, tuple):
+        return all(map(_uncounted, value))
+    return value is None or isinstance(
+        value, np.ndarray | np.generic | bool | int | float | complex | str | bytes
+    )
+
+
+def _from_python(fun, jac, method, size):
+    fun, jac = compiler.called(fun), compiler.called(jac)
+    if method == "autodiff":
+        from fastopt.derivatives.python_duals import python_dual
+
+        return {**python_dual.SEEDS, "fun": python_dual.function(fun), "DUAL": size, "CHUNK": size}
+    if method == "fun":
+        return {
+            "fun": python_objective.function_with_gradient(fun),
+            "write": python_objective.write,
+        }
+    if method == "callable":
+        return {
+            "fun": python_objective.function(fun),
+            "jac": python_objective.gradient(jac),
+            "write": python_objective.write,
+        }
+    return {
+        "fun": python_objective.complex_function(fun)
+        if method == "cs"
+        else python_objective.function(fun)
+    }
+
+
+def _bind_rate(schedule, bindings, compiled):
+    """Bind `rate(schedule, t)`; return what names it."""
+    if schedule is None or type(schedule) in schedules.KINDS:
+        bindings["rate"] = type(schedule or schedules.constant(0.0)).__call__
+        return bindings["rate"].__qualname__
+    digest = ""
+    if compiled:
+        schedule, content = compiler.user(compiler.as_compiled(schedule, "learning_rate"))
+        digest = content.digest
+    else:
+        schedule = python_objective.rate(compiler.called(schedule))
+    bindings.update(rate=schedules.own, schedule_function=schedule)
+    return digest
+
+
+def _difference_data(x, given, power, method):
+    """(relative steps and that of a zero, complex scratch flat and shaped) for `_differences`."""
+    default = np.finfo(x.dtype).eps ** power
+    steps = np.asarray(default if given is None else given)
+    try:
+        steps = np.broadcast_to(steps, x.size)
+    except ValueError:
+        raise ValueError(
+            f"finite_diff_rel_step has shape {steps.shape}; x0 has {x.size} components"
+        ) from None
+    steps = np.append(steps, 0.0 if given is None else default).astype(x.dtype)
+    z = np.zeros(x.shape, np.result_type(x.dtype, np.complex64)) if method == "cs" else x
+    return steps, z.reshape(-1), z
+
+
+def check_indices(fun, objective, x, args, where="", strict=False, written=()):
+    """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
+
+    Numba reads on beyond an array, so that a problem with too few parameters or data would converge
+    to something. Once for integers and shapes such as these: nothing where a proof is found, else
+    an evaluation for each content of integer arrays, and a second or less to compile it. It changes
+    nothing: a function that writes to its arguments is left alone. What `fun` raises, for shapes
+    that do not fit, say, passes through where the check is `strict`: on a device nothing can be
+    raised. Before args come those that `fun` writes to.
+    """
+    shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
+    known = _proved.get(shapes)
+    if objective.counted or known:
+        return
+    contents = shapes, _each(_whole_numbers, _nothing, args)
+    if contents in _evaluated:
+        return
+    fun = compiler.as_compiled(fun, "fun")
+    if known is None:
+        known = not strict and proved(fun, x, (*written, *args))
+        _remember(_proved, shapes, known)
+        if known:
+            return
+    method = objective.method
+    checked, _ = compiler.user(fun, checked=True)
+    value = gradient_methods.METHODS["fun" if method == "fun" else "2-point"][0]
+    write = gradient_methods.write_flat if x.ndim == 1 else gradient_methods.write_shaped
+    bindings = {"fun": checked, "write": write}
+    once = compiler.jit(value, bindings, counted=True)
+    try:
+        given = *written, *_each(_read_only, _itself, args)
+        once(x.copy(), np.empty(x.size, x.dtype), (given,))
+    except IndexError:
+        raise IndexError(
+            f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "
+            f"{', '.join(str(np.shape(a)) for a in args) or 'none'}{where}"
+        ) from None
+    except Exception as error:  # it writes to them, or the solve meets the same
+        if strict and not type(error).__module__.startswith("numba"):
+            raise
+    _remember(_evaluated, contents, True)
+
+
+def _remember(known, key, value):
+    if len(known) >= MOST:
+        known.clear()
+    known[key] = value
+
+
+def _each(array, other, value):
+    """`array` of each array in nested tuples, `other` of the rest."""
+    if isinstance(value, tuple):
+        return tuple(_each(array, other, item) for item in value)
+    return array(value) if isinstance(value, np.ndarray) else other(value)
+
+
+def _itself(value):
+    return value
+
+
+def _nothing(_):
+    return None
+
+
+def _kind(value):
+    """The type, and with it an integer itself, since it may be an index."""
+    whole = isinstance(value, int | np.integer | np.bool_)
+    return (type(value), int(value)) if whole else type(value)
+
+
+def _whole_numbers(array):
+    """What an array says of its contents if these may be indices."""
+    return hash(array.tobytes()) if array.dtype.kind in "biu" else None
+
+
+def _read_only(array):
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def check_complex_step(fun, args, x, box):
+    """Compare the complex step with real differences along one direction; evaluations spent.
+
+    abs, min, max and .real lose the derivative without a word: a wrong gradient must be an error.
+    The step is relative to x. It is widened where f does not change by more than its rounding.
+    """
+    fun = compiler.called(fun)
+    eps, size = np.finfo(x.dtype).eps, float(np.max(np.abs(x)))
+    widest = eps**0.5 * max(1.0, size) * (1.0 + np.zeros(x.shape))
+    step = eps**0.5 * np.where(x == 0.0, min(1.0, size) or 1.0, np.abs(x))
+    at, spent = python_objective.scalar(fun(x.copy(), *args)), 1
+    while True:
+        ahead, behind = x + step, x - step
+        if box is not None:
+            low, high = (side.reshape(x.shape) for side in box)
+            ahead, behind = np.clip(ahead, low, high), np.clip(behind, low, high)
+        ahead, behind = ahead.astype(x.dtype), behind.astype(x.dtype)
+        above, below = (
+            python_objective.scalar(fun(point.copy(), *args)) for point in (ahead, behind)
+        )
+        spent += 2
+        noise = 1e3 * eps * max(abs(at), abs(above), abs(below))
+        if max(abs(above - at), abs(below - at)) > noise or (step >= widest).all():
+            break
+        step = np.minimum(8.0 * step, np.maximum(step, widest))
+    direction = (ahead - behind).astype(float)
+    slope = np.imag(python_objective.complex_function(fun)(x + 1e-10j * direction, *args)) / 1e-10
+    wanted = above - below
+    # At a minimum the slope is next to nothing, and what is left of it is curvature.
+    bend = abs(above - at + below - at)
+    if abs(wanted - slope) > 0.01 * max(abs(wanted), abs(slope)) + noise + bend:
+        raise ValueError(
+            f"jac='cs' gives the slope {slope:.3g} where differences give {wanted:.3g}: fun is not "
+            "complex-safe (abs, min, max and comparisons lose the derivative); use '3-point'"
+        )
+    return spent + 1

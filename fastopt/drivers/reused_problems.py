@@ -1,0 +1,59 @@
+"""Problems that have ended, kept for the next call of the same kind.
+
+Preparing the arrays, the addresses and the options of a tiny problem takes longer than solving it.
+"""
+
+from typing import Any
+
+from fastopt import schedules
+from fastopt.arrays.arguments import is_simple
+from fastopt.compiling import code_content, compiler
+from fastopt.solver.run_state import FEW
+from fastopt.solver.status_codes import INTERRUPTED
+
+MOST = 32  # problems kept: some kilobytes each
+_kept: dict = {}  # kind -> problem, without its arguments
+
+
+def kind_of(fun, jac, args, rule, x0, box, chosen, target):
+    """Return what a problem has in common with others of its kind, or None if it is not kept.
+
+    A kind is everything that decides what is compiled and how it is called: the content of the
+    functions, the options, shapes and types.
+    """
+    if x0.size > FEW[-1] or chosen.checkpoint or chosen.steps is not None:
+        return None
+    if compiler.numba_config.DISABLE_JIT or not compiler.is_compiled(fun):
+        return None
+    if chosen.schedule is not None and type(chosen.schedule) not in schedules.KINDS:
+        return None
+    if not is_simple(args):
+        return None
+    contents = [code_content.of(fun)]
+    if compiler.is_compiled(jac):
+        contents.append(code_content.of(jac))
+    elif jac is not None and jac is not True:
+        return None
+    # Other content names objects by their numbers, and would have to keep them alive.
+    if not all(content.lasting for content in contents):
+        return None
+    digests = jac is True, *(content.digest for content in contents)
+    return rule, x0.shape, x0.dtype, box is None, chosen, target.kind_and_size(args)[0], digests
+
+
+def taken(kind, x0, box, args):
+    """Return a problem of this kind that begins at x0, or None."""
+    problem: Any = kind and _kept.pop(kind, None)
+    if problem:
+        problem.begin(x0, box, args)
+    return problem
+
+
+def keep(kind, problem, status):
+    """Keep a problem that has ended."""
+    exact = problem.objective.method in ("autodiff", "fun", "callable")
+    if kind and exact and problem.objective.compiled and status != INTERRUPTED:
+        problem.hold(())  # the arguments may be large
+        _kept[kind] = problem
+        for old in [*_kept][:-MOST]:
+            _kept.pop(old, None)

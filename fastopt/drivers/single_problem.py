@@ -1,0 +1,227 @@
+"""One problem under way: its arrays, its loop, and the looks at the clock in between."""
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+
+from fastopt import rules
+from fastopt.drivers.objective_bindings import name_of
+from fastopt.results import optimize_result
+from fastopt.results.progress import Progress, report
+from fastopt.solver.run_state import Run, apart, width
+from fastopt.solver.status_codes import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
+
+FRESH = np.array(Run())
+SLICE = 0.05  # seconds of compiled work between looks at the clock, the callback and Ctrl-C
+
+
+class Problem:
+    """The arrays and the compiled loop of one problem."""
+
+    checkpoint: Any = None
+    counted = 0.0  # evaluations before the loop was last called
+
+    def __init__(self, rule, x0, box, chosen, objective, target):
+        dtype, n = x0.dtype, x0.size
+        uses = rules.uses(rule, chosen.rule)
+        auto = chosen.schedule is None
+        pairs = 2 * chosen.maxcor if auto else 0
+        count = 4 + 2 * (box is not None) + 5 * auto + sum(uses)
+        wide = width(n)
+        self.arrays = block = apart((pairs + count) * wide, dtype).reshape(pairs + count, wide)
+        rows = iter(block[pairs:, :n])
+        x, g, best_x, best_g = (next(rows) for _ in range(4))
+        low = high = x
+        if box is not None:
+            low, high = next(rows), next(rows)
+        run = len(Run._fields)
+        self.scalars = scalars = apart(run + 1 + pairs, float)
+        self.record, best_f, along = scalars[:run], scalars[run : run + 1], scalars[run + 1 :]
+        self.moving, self.still = (g, x), (low, high, best_x, best_g, best_f)
+        if auto:
+            self.moving = (x, g, *(next(rows) for _ in range(4)))
+            self.still += (next(rows), block[:pairs], along)
+        self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
+        self.state = tuple(next(rows) if used else x for used in uses)
+        self.put_start(x0, box)
+        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+        self.fixed = chosen.limits, chosen.rule, schedule, objective.data
+        self.chosen, self.objective, self.before = chosen, objective, 0
+        bound = rule, uses, dtype, box is not None
+        if objective.compiled:
+            self.solve = target.compiled_solver(*bound, self)
+        else:
+            self.solve = target.plain_solver(*bound, objective)
+        # Why `fun` could not be compiled for duals, where Python runs it.
+        self.reason: Exception | None = None
+
+    def put_start(self, x0, box):
+        """Put the start into arrays of zeros."""
+        low, high, best_x, best_g, best_f = self.still[:5]
+        self.x[:] = best_x[:] = x0.reshape(-1)
+        best_g.fill(math.nan)
+        if box is not None:
+            low[:], high[:] = box
+        self.record[:], best_f[0] = FRESH, math.nan
+
+    def begin(self, x0, box, args):
+        """Begin again: another problem of the same kind, from its own start."""
+        self.arrays.fill(0.0)
+        self.scalars.fill(0.0)
+        self.put_start(x0, box)
+        self.before, self.counted = 0, 0.0
+        self.hold(args)
+
+    def hold(self, args):
+        """Have these arguments for a compiled objective."""
+        *fixed, data = self.fixed
+        data = args, *data[1:]
+        self.fixed, self.objective = (*fixed, data), self.objective.holding(data)
+        self.solve.hold(data)
+
+    def compile(self):
+        """Compile the loop (or load it), without running it."""
+        if self.objective.compiled:
+            self.solve.compile()
+        else:
+            self.call((0.0, 0.0))
+
+    def call(self, until):
+        """Go on until so many iterations or evaluations are done."""
+        if self.objective.compiled:
+            self.solve(until)
+        else:
+            self.solve(*self.arguments(until))
+
+    def arguments(self, until):
+        """What the solver is called with."""
+        arrays = self.record, self.moving, self.still, self.shaped, self.state
+        return (*arrays, *self.fixed, until)
+
+    def keep(self, checkpoint):
+        """Begin at the state in a checkpoint, and write to it from now on."""
+        self.checkpoint = checkpoint
+        if checkpoint.found:
+            self.restore(**checkpoint.found)
+        status, nit, nfev = self.record[:3]
+        limits = self.chosen.limits
+        if status in (MAXITER, MAXFEV) and nit < limits.maxiter and nfev < limits.maxfev:
+            self.record[0] = RUNNING  # a limit was raised
+
+    def snapshot(self):
+        """All that the loop goes on with."""
+        return {"arrays": self.arrays, "scalars": self.scalars}
+
+    def restore(self, arrays, scalars):
+        self.arrays[:], self.scalars[:] = arrays, scalars
+
+    def write(self):
+        try:
+            self.checkpoint.write(**self.snapshot())
+        except OSError as error:
+            self.checkpoint.failed(error)
+
+    def run(self, callback):
+        progress = Progress(self.chosen.disp, self.chosen.limits)
+        try:
+            status = self.drive(callback, progress)
+            whole = True
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+            # Within an evaluation, where it may come to Python, the state is that of no iteration.
+            whole = self.objective.compiled and self.record[2] > self.counted
+            self.interrupted()
+        finally:
+            progress.close()
+        if self.checkpoint and whole:
+            self.write()
+        result = self.result(status)
+        if self.chosen.disp:
+            report(result)
+        return result
+
+    def iterate(self):
+        """A copy of x for the callback."""
+        return self.x.reshape(self.shaped.shape).copy()
+
+    def interrupted(self):
+        """Ctrl-C inside fun: the last point has no value."""
+        if not self.objective.compiled:
+            self.x[:], self.record[4] = self.still[2], self.still[4][0]
+
+    def drive(self, callback, progress):
+        """Run the loop slice by slice until it ends; the status it ends with."""
+        record, began = self.record, time.perf_counter()
+        # A plain objective comes back after each evaluation: Ctrl-C finds everything counted.
+        compiled = self.objective.compiled
+        budget, nit = 1.0, record[1]
+        while True:
+            self.counted, entered = record[2], time.perf_counter()
+            until_nit = record[1] + 1.0 if callback else math.inf
+            try:
+                self.call((until_nit, record[2] + budget))
+            except Exception as error:
+                explained = self.explained(error)
+                if explained is error:
+                    raise
+                raise explained from None
+            run, now = Run(*record.tolist()), time.perf_counter()
+            progress.update(run)
+            if callback and run.nit > nit:
+                nit = run.nit
+                told = {"fun": run.f, "nit": int(run.nit), "nfev": int(run.nfev)}
+                if callback(self.iterate(), **told):
+                    return STOPPED
+            if run.status != RUNNING:
+                return run.status
+            if now - began > self.chosen.maxtime:
+                return MAXTIME
+            if self.checkpoint and self.checkpoint.is_due():
+                self.write()
+            if compiled:
+                speed = (run.nfev - self.counted) / max(now - entered, 1e-7)
+                left = self.chosen.maxtime - (now - began)
+                budget = max(1.0, min(SLICE * speed, 1000.0 * budget, left * speed))
+
+    def why_not_differentiable(self, error):
+        """The error that says why `fun` has no exact derivatives, or cannot be compiled at all."""
+        from fastopt.derivatives import error_messages, kept_refusals
+
+        if isinstance(error, kept_refusals.Refusal):
+            return TypeError(str(error))
+        found = error_messages.why_not_differentiable(error, self.objective, self.shaped)
+        if found is not error and self.solve.kind is not None:  # args may have no type of Numba's
+            fun = self.objective.bindings["fun"]
+            kept_refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, found)
+        return found
+
+    def explained(self, error):
+        if self.reason is not None and isinstance(error, TypeError):
+            said = str(error).startswith("fun cannot be differentiated")  # in Python, too
+            return error if said else self.reason
+        if self.objective.compiled:
+            from fastopt.derivatives import error_messages
+
+            if error_messages.is_of_compiling(error):
+                return error_messages.explain(error, self.objective, self.shaped)
+        return error
+
+    def result(self, status):
+        run = Run(*self.record.tolist())
+        best_x, best_g, best_f = self.still[2:5]
+        shape = self.shaped.shape
+        return optimize_result.build(
+            status,
+            x=best_x.reshape(shape).copy(),
+            fun=float(best_f[0]),
+            jac=best_g.reshape(shape).copy(),
+            nit=int(run.nit),
+            nfev=int(run.nfev) + self.before,
+            njev=int(run.njev),
+            x_last=self.x.reshape(shape).copy(),
+            fun_last=run.f,
+            jac_method=name_of(self.objective.method),
+            device="cpu",
+        )

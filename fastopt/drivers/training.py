@@ -1,0 +1,253 @@
+"""A run of `minimize_stochastic`: its arrays, its slices, and what is kept of its epochs."""
+
+import itertools
+import math
+import time
+from typing import Any
+
+import numpy as np
+
+from fastopt import rules
+from fastopt.arrays import data_rows
+from fastopt.drivers import objective_bindings
+from fastopt.drivers.single_problem import SLICE
+from fastopt.results import optimize_result
+from fastopt.results.progress import Counter, report
+from fastopt.solver.minibatch import KEY, Part, Pass, Plan
+from fastopt.solver.run_state import apart
+from fastopt.solver.status_codes import (
+    EARLY,
+    EPOCHS,
+    INTERRUPTED,
+    MAXITER,
+    MAXTIME,
+    NONFINITE,
+    RUNNING,
+    STOPPED,
+)
+from fastopt.targets.cpu import minibatch_step
+from fastopt.targets.cpu.batch_threads import room
+
+PROBES = {"2-point": 1, "3-point": 2, "cs": 1}  # evaluations for each component of a gradient
+
+
+class Pace:
+    """How many mini-batches take 50 ms."""
+
+    def __init__(self):
+        self.amount = 1.0
+
+    def run(self, job, left):
+        """``job(steps)``, of the steps that are left as many as that."""
+        steps, began = float(min(self.amount, math.ceil(left))), time.perf_counter()
+        job(steps)
+        seconds = max(time.perf_counter() - began, 1e-7)
+        self.amount = max(1.0, min(SLICE * steps / seconds, 1000.0 * self.amount))
+
+
+class Training:
+    """The arrays and the compiled loops of a run."""
+
+    def __init__(self, fun, jac, args, rule, x0, work, chosen, way):
+        self.fun, self.work, self.chosen, self.way = fun, work, chosen, way
+        self.began, n, dtype = time.perf_counter(), x0.size, x0.dtype
+        uses = rules.uses(rule, chosen.rule)
+        x, g, own, *slots = apart((3 + sum(uses)) * n, dtype).reshape(-1, n)
+        x[:], slots = x0.reshape(-1), iter(slots)
+        self.x, self.mean, self.record = x, np.zeros(n), np.array(Pass())
+        self.shaped, self.own = x.reshape(x0.shape), own
+        state = tuple(next(slots) if used else x for used in uses)
+        # What fun gets between x and the row: where it adds its gradient.
+        self.before = (g.reshape(x0.shape),) if way.name == "added" else ()
+
+        def objective(jac, rows):
+            given, by_rows = (*self.before, *rows, *args), not way.together
+            return objective_bindings.build(fun, jac, given, chosen, x0, by_rows=by_rows)
+
+        self.passes = [(work.fields, work.order), *([work.held] if work.held else [])]
+        self.part, rows = self.rows(work.fields, work.order)
+        self.rest, self.objective = (*rows, *args), objective(jac, rows)
+        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+        self.data = self.before, args, *self.objective.data[1:]
+        own = self.record, (x, g, self.mean), self.part.order, state, chosen.rule
+        data = (x, self.shaped, g, self.own), self.part, self.data
+        self.solve = minibatch_step.stepper(
+            rule, uses, dtype, self.objective, way, own, data, schedule
+        )
+        self.held: Any = None
+        if work.held is not None:
+            self.held, rows = self.rows(*work.held)
+            values = objective("2-point", rows) if way.name == "derived" else self.objective
+            self.measure = minibatch_step.meter(dtype, values, way)
+        self.pace, self.held_pace = Pace(), Pace()
+        self.loss, self.held_loss = [], []
+        self.best, self.lowest, self.best_epoch = x0.copy(), math.inf, 0
+
+    def rows(self, fields, order):
+        """The rows as the loop has them, and as `fun` is given them."""
+        if self.way.together:
+            rooms = tuple(np.empty((self.work.batch, *f.shape[1:]), f.dtype) for f in fields)
+            return Part(order, fields, rooms), rooms
+        longest = data_rows.longest(fields)
+        rows = tuple(data_rows.row(field, longest) for field in fields)
+        return Part(order, fields, tuple(map(room, fields))), rows
+
+    def samples(self, data):
+        """Yield rows of all shapes: the longest and shortest, or whole and last mini-batches."""
+        fields, order = data
+        if self.way.together:
+            whole, last = min(self.work.batch, len(order)), len(order) % self.work.batch
+            for size in {whole, last} - {0}:
+                yield tuple(np.zeros((size, *f.shape[1:]), f.dtype) for f in fields)
+        else:
+            for b in data_rows.extremes(fields):
+                yield tuple(data_rows.row(field, b) for field in fields)
+
+    def prepare(self):
+        """Compile the loop (or load it), and look for what compiled code would not notice."""
+        try:
+            self.solve.compile()
+        except Exception as error:
+            raise self.explained(error) from None
+        args = self.data[1]
+        for rows in itertools.chain.from_iterable(map(self.samples, self.passes)):
+            given = self.fun, self.objective, self.shaped, (*rows, *args), " in one of the rows"
+            objective_bindings.check_indices(*given, written=self.before)
+        if self.objective.method == "cs":
+            objective_bindings.check_complex_step(self.fun, self.rest, self.shaped, None)
+
+    def explained(self, error):
+        """What is wrong with the user's functions, for an error of compiling them."""
+        from fastopt.derivatives import error_messages  # takes time to import
+
+        derived = self.way.name == "derived"
+        say = error_messages.why_not_differentiable if derived else error_messages.explain
+        own = error_messages.is_of_compiling(error)
+        return say(error, self.objective, self.shaped) if own else error
+
+    def run(self, callback):
+        """Go through the epochs, and say what came of it."""
+        counter = None
+        try:
+            counter = Counter(self.chosen.disp, self.work.epochs * len(self.part.order), "row")
+            status = self.drive(callback, counter)
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        finally:
+            if counter:
+                counter.close()
+        result = self.result(status)
+        if self.chosen.disp:
+            report(result)
+        return result
+
+    def drive(self, callback, counter):
+        """Epoch after epoch; the status that it ends with."""
+        for epoch in range(1, self.work.epochs + 1):
+            status = self.one_epoch(epoch, counter)
+            if status != RUNNING:
+                return status
+            if not self.look(epoch):
+                return NONFINITE
+            if callback and callback(self.copy(self.x), **self.told(epoch)):
+                return STOPPED
+            if epoch - self.best_epoch >= self.work.patience:
+                return EARLY
+        return EPOCHS
+
+    def one_epoch(self, epoch, counter):
+        """Take the steps of an epoch, slice by slice; the status after them."""
+        work, record, rows = self.work, self.record, len(self.part.order)
+        key = work.keys.integers(2**64, dtype=np.uint64)
+        rate = getattr(self.chosen.schedule, "rate", 0.0)
+        self.solve.plan[:] = Plan(work.batch, work.shuffle, work.decay, epoch >= work.average, rate)
+        self.solve.calls[KEY] = key.view(np.int64)
+        record[2:4] = 0.0
+        while record[2] < rows:
+            left = self.chosen.limits.maxiter - record[1]
+            if left <= 0.0:
+                return MAXITER
+            if time.perf_counter() - self.began > self.chosen.maxtime:
+                return MAXTIME
+            left = min(left, (rows - record[2]) / work.batch)
+            self.pace.run(self.solve, left)
+            counter.update((epoch - 1) * rows + int(record[2]))
+            if record[0] == RUNNING and not np.isfinite(self.x).all():
+                record[0] = NONFINITE  # it has overflowed; fun may still be finite there
+            if record[0] != RUNNING:
+                return record[0]
+        return RUNNING
+
+    def look(self, epoch):
+        """Take down what an epoch came to, and keep its point where it is the best.
+
+        Return False where the loss has overflowed to minus infinity.
+        """
+        point = self.point()
+        score = loss = self.record[3] / len(self.part.order)
+        if self.held is not None:
+            score = self.validate(point)
+            self.held_loss.append(score)
+        self.loss.append(loss)
+        if -math.inf < score < self.lowest:
+            self.best, self.lowest, self.best_epoch = point, score, epoch
+        return score != -math.inf
+
+    def point(self):
+        """Where the run is: the average, where iterates are averaged already."""
+        return self.copy(self.mean if self.record[5] > 0.0 else self.x)
+
+    def copy(self, point):
+        """Return a copy of a point in x0's shape and type."""
+        return point.astype(self.x.dtype).reshape(self.shaped.shape)
+
+    def validate(self, point):
+        """The mean of fun over the rows held out."""
+        total, rows, batch = np.zeros(2), len(self.held.order), self.work.batch
+        fixed = total, point, self.own, self.held, self.data[:2], batch
+        while total[1] < rows:
+            left = (rows - total[1]) / batch
+            self.held_pace.run(lambda steps: self.measure(*fixed, steps), left)
+        return total[0] / rows
+
+    def told(self, epoch):
+        """What a callback is given beside x."""
+        held = {"validation_loss": self.held_loss[-1]} if self.held_loss else {}
+        return {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[1]), **held}
+
+    def result(self, status):
+        """The result, from what was kept."""
+        run, x = Pass(*self.record.tolist()), self.point()
+        fun = run.loss / run.row if run.row else (self.loss or [math.nan])[-1]
+        if status == NONFINITE or (self.held is not None and self.best_epoch):
+            x, fun = self.best, self.lowest if self.best_epoch else math.nan
+        more = {}
+        if run.averaged:
+            more["x_average"] = self.copy(self.mean)
+        if self.held is not None:
+            more["validation_loss"] = np.array(self.held_loss)
+        given = {"added": "add"}.get(self.way.name)
+        return optimize_result.build(
+            status,
+            x=x,
+            fun=float(fun),
+            x_last=self.copy(self.x),
+            loss=np.array(self.loss),
+            nit=int(run.nit),
+            epochs=len(self.loss),
+            best_epoch=self.best_epoch,
+            **self.counts(run),
+            **more,
+            jac_method=given or objective_bindings.name_of(self.objective.method),
+            device="cpu",
+        )
+
+    def counts(self, run):
+        """Evaluations of fun and of its gradient: of rows, or of whole mini-batches."""
+        rows, held = len(self.part.order), 0 if self.held is None else len(self.held.order)
+        done = len(self.loss) * rows + (run.row if run.row < rows else 0)
+        if self.way.together:
+            done, held = run.nit, -(-held // self.work.batch)
+        probes = PROBES.get(self.objective.method, 0) if self.way.name == "written" else 0
+        nfev = done * (1 + probes * self.x.size) + held * len(self.held_loss)
+        return {"nfev": int(nfev), "njev": int(done)}

@@ -1,0 +1,1 @@
+"""What the user gives, checked and made ready: starts, bounds, options, data."""

@@ -1,0 +1,171 @@
+"""What the user gives a batch, checked and made ready."""
+
+import math
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.arrays import arguments, data_rows
+from fastopt.compiling import compiler
+from fastopt.inputs import option_tables
+from fastopt.inputs.start_and_bounds import boxes_of, floats
+from fastopt.solver import batch_worker
+from fastopt.solver.batch_worker import Given
+
+
+class Example(NamedTuple):
+    """One of the problems, that with the most data; the loop is compiled for its like."""
+
+    x0: Any
+    box: Any  # (low, high) or None
+    rows: tuple  # of the fields
+
+
+class Batch(NamedTuple):
+    """Problems, ready to be solved."""
+
+    problems: int
+    shape: tuple  # of a problem's x
+    given: Given
+    chosen: Any  # Options
+    example: Any  # of these problems, where there are any
+
+
+def read(rule, x0, data, args, bounds, tol, options, adopt=None):
+    """Everything about the problems but their function; `adopt` as in `data_rows.fields_of`."""
+    from fastopt.derivatives.error_messages import kind_of  # takes time to import
+
+    fields = data_rows.fields_of(data, adopt)
+    starts, shape, lengths = starts_of(x0, adopt)
+    shared, columns, tol = option_tables.columns_of(options, tol)
+    box = boxes_of(bounds, starts, shape)
+    lengths |= {f"data[{k}]": data_rows.count(field) for k, field in enumerate(fields)}
+    lengths |= option_tables.count(columns)
+    if box and len(box[0]) > 1:
+        lengths["bounds"] = len(box[0])
+    problems = common(lengths)
+    if not problems:
+        columns = {}
+    chosen = option_tables.parse(rule, shared, columns, tol, starts.dtype)
+    tables = option_tables.tables(chosen, columns)
+    args = arguments.ready(args if isinstance(args, tuple) else (args,))
+    for k, value in enumerate(args):
+        if not any(map(data_rows.is_elsewhere, data_rows.leaves(value))):
+            kind_of(f"args[{k}]", value)
+    low, high = box or (starts, starts)
+    given = Given(starts, low, high, fields, args, *tables)
+    example = example_of(given, shape, box) if problems else None
+    return Batch(problems, shape, given, chosen, example)
+
+
+def example_of(given, shape, box):
+    """The problem with the most data."""
+    b = data_rows.longest(given.fields)
+    sides = box and tuple(side[batch_worker.row_of(side, b)] for side in box)
+    rows = tuple(data_rows.row(field, b) for field in given.fields)
+    x0 = np.array(data_rows.row(given.x0, batch_worker.row_of(given.x0, b))).reshape(shape)
+    return Example(x0, sides, rows)
+
+
+def starts_of(x0, adopt: Any = None):
+    """x0 with a row for each problem, or one for all; the shape of a row; its length by name."""
+    if data_rows.is_elsewhere(x0):
+        return starts_there(adopt("x0", x0))
+    x = floats(x0)
+    if x.ndim < 2:
+        x, lengths = x.reshape(1, -1), {}
+        if not np.isfinite(x).all():
+            raise ValueError("x0, the start of all problems, is not finite")
+    else:
+        lengths = {"x0": len(x)}
+    shape = x.shape[1:]
+    if math.prod(shape) == 0:
+        raise ValueError(f"x0 has shape {np.shape(x0)}; a problem needs at least one component")
+    return x.reshape(len(x), math.prod(shape)).view(), shape, lengths
+
+
+def starts_there(x):
+    """The same for an x0 on a device."""
+    if x.dtype not in (np.float32, np.float64):
+        raise TypeError(f"x0 has dtype {x.dtype}; on a device float64 and float32 are accepted")
+    shape, problems = x.shape[1:], len(x) if x.ndim > 1 else 1
+    if x.ndim < 2:
+        return x.reshape(1, x.size), x.shape or (1,), {}
+    return x.reshape(problems, math.prod(shape)), shape, {"x0": problems}
+
+
+def common(lengths):
+    """The number of problems that all lengths agree in."""
+    if not lengths:
+        raise ValueError(
+            "the number of problems is not known: x0 is one start for all, and there are no data; "
+            "give x0 with a row for each problem, or use fastopt.minimize"
+        )
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} has {n:,}" for name, n in lengths.items())
+        raise ValueError(f"the numbers of problems differ: {said} (their leading axes)")
+    return next(iter(lengths.values()))
+
+
+def workers_of(workers: Any):
+    """(threads, executor or None)."""
+    if workers is None:
+        return compiler.thread_limit(), None
+    if hasattr(workers, "submit") and not isinstance(workers, type):
+        return 1, workers
+    if isinstance(workers, int | np.integer) and not isinstance(workers, bool) and workers > 0:
+        return int(workers), None
+    raise ValueError(
+        f"workers = {workers!r}; it must be a positive number of threads, or an executor with "
+        "a submit method, as in concurrent.futures"
+    )
+
+
+def callback_of(callback):
+    """The user's callback as a function of (done, total), true where it asks to stop."""
+    if callback is None:
+        return None
+    if not callable(callback):
+        raise TypeError(f"callback must be a function, not {type(callback).__name__}")
+
+    told = [-1]
+
+    def call(done, total):
+        if told[0] == done:
+            return False
+        told[0] = done
+        try:
+            callback(done, total)
+        except StopIteration:
+            return True
+        return False
+
+    return call
+
+
+def require_memory(batch):
+    """Raise before the results are allocated where they cannot fit."""
+    n = math.prod(batch.shape)
+    needed = batch.problems * (3 * n * batch.given.x0.dtype.itemsize + 7 * 8)
+    there = available()
+    if needed > there:
+        raise MemoryError(
+            f"the results of {batch.problems:,} problems of {n:,} parameters take "
+            f"{needed / 1e9:,.1f} GB, and {there / 1e9:,.1f} GB of memory are available; solve "
+            "them in parts"
+        )
+
+
+def available():
+    """Bytes of memory that can be had, as far as the system tells."""
+    try:
+        with open("/proc/meminfo") as file:
+            rows = dict(line.split(":", 1) for line in file)
+        return int(rows["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return math.inf

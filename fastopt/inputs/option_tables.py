@@ -1,0 +1,81 @@
+"""Options of a batch that may differ from problem to problem, as tables of numbers."""
+
+import numpy as np
+
+from fastopt import rules
+from fastopt.arrays import arguments
+from fastopt.inputs import run_options
+from fastopt.solver.run_state import Limits
+
+
+def columns_of(options, tol):
+    """What among the options has a value for each problem, as arrays, and the other options."""
+    if options is not None and not hasattr(options, "items"):
+        raise TypeError(f"options must be a dict, not {type(options).__name__}")
+    shared = {name: value for name, value in dict(options or {}).items() if value is not None}
+    columns = {}
+    if np.ndim(tol) == 1:
+        shared.setdefault("gtol", tol)
+        tol = None
+    for name, value in list(shared.items()):
+        if name != "finite_diff_rel_step" and _is_column(value):
+            columns[name] = arguments.plain(name, shared.pop(name))
+    return shared, columns, tol
+
+
+def _is_column(value):
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return not any(hasattr(item, "__len__") for item in value)
+    return hasattr(value, "__array__") and np.ndim(value) == 1
+
+
+def parse(rule, shared, columns, tol, dtype):
+    """The options, checked; where problems differ in one, with the largest of their values."""
+    chosen = None
+    for pick in (np.min, np.max):
+        single = {name: _pick(pick, name, column) for name, column in columns.items()}
+        chosen = run_options.parse(rule, {**shared, **single}, tol, dtype)
+    possible = {*Limits._fields, *rules.options_class(rule)._fields, "learning_rate"}
+    for name, column in columns.items():
+        if name not in possible or column.dtype == bool:
+            raise TypeError(f"{name} cannot differ from problem to problem; give one value")
+    for name in set(getattr(rule, "NEEDS", {}).values()) & set(columns):
+        if columns[name].size and columns[name].any() != columns[name].all():
+            raise ValueError(
+                f"{name} is zero for some problems and not for others: they follow other rules, "
+                "and need a batch of their own"
+            )
+    return chosen
+
+
+def _pick(pick, name, column):
+    if column.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be real numbers, not {column!r}")
+    return pick(column) if column.size else None
+
+
+def tables(chosen, columns):
+    """(template, table) of the limits, the rule's options and the schedule."""
+    columns = dict(columns)
+    for name in {"maxiter", "maxfev"} & set(columns):
+        columns[name] = np.floor(columns[name])
+    if "eps" in columns and chosen.schedule is None:
+        least = run_options.least_eps(type(chosen.rule))
+        columns["eps"] = np.where(columns["eps"] == 0.0, least, columns["eps"])
+    schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+    rate = {"rate": columns.pop("learning_rate")} if "learning_rate" in columns else {}
+    return _table(chosen.limits, columns), _table(chosen.rule, columns), _table(schedule, rate)
+
+
+def _table(template, columns):
+    names = getattr(template, "_fields", ())
+    rows = max((len(columns[name]) for name in names if name in columns), default=1)
+    table = np.empty((rows, len(names)))
+    for k, name in enumerate(names):
+        table[:, k] = columns.get(name, getattr(template, name))
+    return template, table
+
+
+def count(columns):
+    """The names of the columns with their lengths."""
+    return {f"options[{name!r}]": len(column) for name, column in columns.items()}

@@ -1,0 +1,289 @@
+"""The options of a run: names, defaults, ranges, and sentences about what is wrong with one."""
+
+import difflib
+import functools
+import math
+import numbers
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt import rules, schedules
+from fastopt.arrays import arguments
+from fastopt.solver.run_state import Limits
+from fastopt.storage.npz import path_of
+
+ALIASES = {
+    "gamma": "rho",
+    "alpha": "rho",
+    "decay": "rho",
+    "lr": "learning_rate",
+    "rate": "learning_rate",
+    "epsilon": "eps",
+    "maxfun": "maxfev",
+    "beta_1": "beta1",
+    "beta_2": "beta2",
+    "initial_accumulator_value": "initial_accumulator",
+}
+FRACTIONS = ("rho", "beta1", "beta2", "momentum", "dampening")
+# With "auto" the rule sees gradients whose first largest component is 1: there epsilon only keeps
+# zero from dividing, and nothing depends on f's units. With a rho of 0.9 the metric forgets the
+# relative scales that the search needs: 0.99 halves the evaluations on the classical problems.
+AUTO = {"rho": 0.99}
+# Three times tighter than one would think: with it even penalty I of Moré, Garbow and Hillstrom,
+# whose smallest curvature is 8e-5, ends within 1e-8 of its minimum; 1e-6 leaves 1.3e-8.
+GTOL = 3e-7
+# Of 0, 1, 3, 5 and 10, geometric mean of the evaluations over L-BFGS-B's on the classical problems
+# (rmsprop): 4.1, 2.0, 1.3, 1.2 and 1.04. More pairs than 5 cost more time than they save.
+MAXCOR = 5
+
+
+class Options(NamedTuple):
+    """Options of a run, checked and complete."""
+
+    rule: Any  # the rule's own, a NamedTuple of its class
+    schedule: Any  # None for "auto", else a callable of t
+    limits: Limits
+    maxtime: float
+    disp: bool
+    steps: Any  # finite_diff_rel_step or None
+    fast: bool  # fast_math_functions
+    maxcor: int  # pairs kept, with "auto"
+    checkpoint: str | None  # absolute path of the file
+
+
+COMMON = (
+    "learning_rate",
+    "maxiter",
+    "maxfev",
+    "maxtime",
+    "gtol",
+    "ftol",
+    "xtol",
+    "disp",
+    "finite_diff_rel_step",
+    "fast_math_functions",
+    "maxcor",
+    "checkpoint",
+)
+
+
+def find_rule(method):
+    """The module of the rule called `method`; fastopt.adam stands for "adam"."""
+    if callable(method) and getattr(method, "__module__", "") == "fastopt.api.scipy_methods":
+        method = getattr(method, "__name__", "")
+    if not isinstance(method, str):
+        raise TypeError(f"method must be a string, not {type(method).__name__}; {_known()}")
+    name = method.lower().replace("-", "").replace("_", "")
+    if name not in rules.methods():
+        close = difflib.get_close_matches(name, rules.methods(), 2)
+        guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+        raise ValueError(f"unknown method {method!r}{guess} {_known()}")
+    return rules.get(name)
+
+
+def _known():
+    return f"Methods are {', '.join(rules.methods())}."
+
+
+def parse(rule, given, tol, dtype):
+    """Check the user's `options` (and `tol`) for a rule and fill in the defaults."""
+    if given is not None and not hasattr(given, "items"):
+        raise TypeError(f"options must be a dict, not {type(given).__name__}")
+    given = {name: value for name, value in dict(given or {}).items() if value is not None}
+    if tol is not None:
+        given.setdefault("gtol", number("tol", tol, 0.0))
+    if all(type(value) in (float, int, str, bool) for value in given.values()):
+        return _remembered(rule, tuple((k, v, type(v)) for k, v in given.items()), dtype)
+    return _complete(rule, given, dtype)
+
+
+@functools.lru_cache(256)
+def _remembered(rule, given, dtype):
+    """A small problem takes less time than checking its options; types count: 1 is not True."""
+    return _complete(rule, {name: value for name, value, _ in given}, dtype)
+
+
+def _complete(rule, given, dtype):
+    kind = rules.options_class(rule)
+    for name in given:
+        if name not in COMMON and name not in kind._fields:
+            raise ValueError(unknown(name, rule, kind))
+    schedule = schedule_of(given.pop("learning_rate", "auto"))
+    auto = schedule is None
+    own = {n: option(n, given[n], kind._field_defaults[n]) for n in kind._fields if n in given}
+    if auto:
+        own = {**{n: v for n, v in AUTO.items() if n in kind._fields}, **own}
+        if "eps" in kind._fields and not own.get("eps"):
+            own["eps"] = least_eps(kind)
+
+    def limit(name, automatic, explicit):
+        return number(name, given.get(name, automatic if auto else explicit), 0.0)
+
+    single = dtype == np.float32
+    limits = Limits(
+        gtol=limit("gtol", 1e-4 if single else GTOL, 0.0),
+        ftol=limit("ftol", 4.0 * float(np.finfo(dtype).eps), 0.0),
+        xtol=limit("xtol", 0.0, 0.0),
+        maxiter=whole(limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0)),
+        maxfev=whole(limit("maxfev", 50_000.0, math.inf)),
+    )
+    chosen = kind(**own)
+    require_held(chosen, dtype)
+    if type(schedule) in schedules.KINDS:
+        require_held(schedule, dtype)
+    steps = given.get("finite_diff_rel_step")
+    return Options(
+        rule=chosen,
+        schedule=schedule,
+        limits=limits,
+        maxtime=limit("maxtime", math.inf, math.inf),
+        disp=_switch("disp", given.get("disp", False)),
+        steps=None if steps is None else _steps(steps),
+        fast=_switch("fast_math_functions", given.get("fast_math_functions", True)),
+        maxcor=_count("maxcor", given.get("maxcor", MAXCOR)),
+        checkpoint=_path("checkpoint", given.get("checkpoint")),
+    )
+
+
+def no_checkpoint_on_gpu(chosen):
+    if chosen.checkpoint:
+        raise ValueError("options['checkpoint'] works on the CPU only; on a GPU leave it out")
+
+
+def least_eps(kind):
+    """What keeps zero from dividing with "auto": 1e-15 for the root, 1e-30 where it stands inside.
+
+    Its inverse must not leave float32's range: adam's, which stands outside, would.
+    """
+    return 1e-15 if "beta2" in kind._fields else 1e-30
+
+
+def number(name, value: Any, least, most=math.inf):
+    """`value` as a float within [least, most]."""
+    if type(value) is float and least <= value <= most:
+        return value
+    kinds = numbers.Real, np.number, np.ndarray
+    given: Any = value
+    single = isinstance(value, kinds) and not isinstance(value, bool)
+    exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # a Fraction, say
+    if not single or (not exact and not _is_real(np.asarray(value))) or np.ma.is_masked(value):
+        raise TypeError(f"{name} must be one real number, not {value!r}")
+    try:
+        found = float(value)
+    except OverflowError:
+        if given > 0:
+            raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
+        found = -math.inf
+    if not least <= found <= most:  # NaN too
+        span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
+        raise ValueError(f"{name} = {value!r}; it must be {span}")
+    return found
+
+
+def _is_real(array):
+    return not array.shape and array.dtype.kind in "fiu"
+
+
+def require_held(options, dtype):
+    """Raise for an option that the element type cannot hold: it would write NaN or inf."""
+    limits = np.finfo(dtype)
+    most, least = float(limits.max), 0.5 * float(limits.smallest_subnormal)
+    for name, value in zip(options._fields, options, strict=True):
+        if isinstance(value, bool) or value in (math.inf, 0.0):
+            continue
+        if abs(value) > most or (name == "eps" and value <= least):
+            said = {"rate": "learning_rate", "decay": "weight_decay", "shrink": "weight_decay"}
+            raise ValueError(
+                f"{said.get(name, name)} = {value:g} is {'zero' if value <= least else 'inf'} in "
+                f"{limits.dtype}, the type of the parameters; it must be "
+                + (f"at least {2 * least:.2g}" if value <= least else f"at most {most:.2g}")
+            )
+
+
+def option(name, value, default):
+    if isinstance(default, bool):
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    value = number(name, value, 0.0, 1.0 if name in FRACTIONS else math.inf)
+    if name in FRACTIONS and value == 1.0 and name != "dampening":
+        raise ValueError(f"{name} = 1; it must be below 1")
+    if value == math.inf:
+        raise ValueError(f"{name} must be finite")
+    return value
+
+
+def whole(limit):
+    return limit if limit == math.inf else float(math.floor(limit))
+
+
+def _count(name, value):
+    if number(name, value, 0.0, 1000.0) % 1.0:
+        raise ValueError(f"{name} = {value!r}; it must be a whole number")
+    return int(value)
+
+
+def _path(name, value):
+    return None if value is None else os.path.realpath(path_of(name, value))
+
+
+def _switch(name, value):
+    if isinstance(value, bool | int | np.bool_):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def schedule_of(rate):
+    if isinstance(rate, str):
+        if rate == "auto":
+            return None
+        raise ValueError(f'learning_rate = {rate!r}; it must be "auto", a number or a schedule')
+    if isinstance(rate, type):
+        raise TypeError(f"learning_rate is the class {rate.__name__}; call it with its numbers")
+    if type(rate) in schedules.KINDS:
+        kind = type(rate)
+        return kind(*(_schedule_field(kind.__name__, *field) for field in rate._asdict().items()))
+    if callable(rate):
+        return rate
+    return schedules.constant(_above_zero("learning_rate", rate))
+
+
+def _schedule_field(kind, name, value):
+    shown = f"learning_rate = {kind}(...): {name}"
+    if name in ("staircase", "restarts"):
+        return option(shown, value, False)
+    if name in ("rate", "steps", "every"):
+        return _above_zero(shown, value)
+    growing = kind == "exponential" and name == "decay"  # above 1 it would overflow one day
+    return number(shown, value, 1.0 if name == "stretch" else 0.0, 1.0 if growing else math.inf)
+
+
+def _above_zero(name, value):
+    try:
+        checked = number(name, value, 0.0)
+    except ValueError:
+        checked = 0.0
+    if not 0.0 < checked < math.inf:
+        raise ValueError(f"{name} = {value!r}; it must be above zero and finite")
+    return checked
+
+
+def _steps(steps):
+    steps = arguments.plain("finite_diff_rel_step", steps)
+    if steps.dtype.kind not in "fiu" or not np.all((steps > 0) & np.isfinite(steps)):
+        raise ValueError(f"finite_diff_rel_step = {steps}; it must be positive numbers")
+    return steps
+
+
+def unknown(name, rule, kind, common=COMMON):
+    """What is wrong with the name of an option."""
+    valid = sorted({*common, *kind._fields})
+    meant = ALIASES.get(str(name).lower())
+    if meant not in valid:
+        close = difflib.get_close_matches(str(name), valid, 1)
+        meant = close[0] if close else None
+    guess = f"; did you mean {meant!r}?" if meant else "."
+    method = rule.__name__.rpartition(".")[2]
+    return f"unknown option {name!r} for method {method!r}{guess} Options are {', '.join(valid)}."

@@ -1,0 +1,180 @@
+"""What the user gives `minimize_stochastic`, checked and made ready."""
+
+import math
+import numbers
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt import rules
+from fastopt.arrays import data_rows
+from fastopt.arrays.data_rows import Ragged
+from fastopt.inputs import run_options, start_and_bounds
+
+OPTIONS = (
+    "learning_rate",
+    "weight_decay",
+    "maxiter",
+    "maxtime",
+    "disp",
+    "fast_math_functions",
+    "finite_diff_rel_step",
+)
+_NAME = "minimize_stochastic"
+
+
+class Work(NamedTuple):
+    """What is asked for, beside the function and x0."""
+
+    fields: tuple
+    order: Any  # places of the rows to train on
+    held: Any  # (fields, places) held out, or None
+    batch: int
+    epochs: int
+    shuffle: bool
+    keys: Any  # numpy.random.Generator
+    average: float  # the first epoch that is averaged
+    patience: float
+    decay: float
+
+
+def read(data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, together):
+    """All of it, checked."""
+    fields = rows_of("data", data)
+    count = data_rows.count(fields[0])
+    if count == 0:
+        raise ValueError("data has no rows")
+    shuffle = switch("shuffle", shuffle)
+    rng = generator(seed)
+    order = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
+    held = None
+    if isinstance(validation, numbers.Real):
+        order, places = split(order, validation, rng if shuffle else None)
+        held = fields, places
+    elif validation is not None:
+        held = like(fields, rows_of("validation", validation))
+    if together and any(isinstance(field, Ragged) for field in fields):
+        raise ValueError("with vectorized=True rows are put side by side: equal lengths are needed")
+    if patience is not None and held is None:
+        raise ValueError("patience counts epochs without a better validation loss; give validation")
+    epochs, average = whole("epochs", epochs), first_averaged(average)
+    if epochs < average < math.inf:
+        raise ValueError(f"average = {average} begins after the last epoch, {epochs}")
+    return Work(
+        fields=fields,
+        order=order,
+        held=held,
+        batch=min(whole("batch_size", batch_size), len(order)),
+        epochs=epochs,
+        shuffle=shuffle,
+        keys=rng,
+        average=average,
+        patience=math.inf if patience is None else whole("patience", patience),
+        decay=decay,
+    )
+
+
+def rows_of(name, data):
+    """The fields of `data`, which have a row each for every term of the sum."""
+    fields = data_rows.fields_of(data, refuse, name, "row")
+    if not fields:
+        raise ValueError(f"{name} is empty; it must be an array, or a tuple of arrays, of rows")
+    counts = {f"{name}[{k}]": data_rows.count(field) for k, field in enumerate(fields)}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{name} has {n:,}" for name, n in counts.items())
+        raise ValueError(f"the numbers of rows differ: {said} (their leading axes)")
+    return fields
+
+
+def refuse(name, array):
+    raise ValueError(f"{name} lives on a GPU; minimize_stochastic works on host arrays: copy it")
+
+
+def like(fields, others):
+    """Validation data, checked to be of the kind of the data."""
+
+    def kinds(fields):
+        return [
+            "rows of unequal lengths" if isinstance(field, Ragged) else field.shape[1:]
+            for field in fields
+        ]
+
+    if kinds(fields) != kinds(others) or not data_rows.count(others[0]):
+        raise ValueError(
+            f"validation has rows of shapes {kinds(others)}; it must be a fraction, or one row or "
+            f"more of the shapes of data's: {kinds(fields)}"
+        )
+    count = data_rows.count(others[0])
+    return others, np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
+
+
+def split(order, fraction, rng):
+    """(places to train on, places held out): random ones with `rng`, else the last."""
+    fraction = run_options.number("validation", fraction, 0.0, 1.0)
+    held = round(fraction * len(order))
+    if not 0 < held < len(order):
+        raise ValueError(
+            f"validation = {fraction:g} holds out {held} of {len(order)} rows; some must be held "
+            "out, and some left"
+        )
+    if rng is not None:
+        rng.shuffle(order)
+    train, test = order[:-held].copy(), order[-held:].copy()
+    test.sort()
+    return train, test
+
+
+def generator(seed):
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"seed = {seed!r}; it must be a whole number, a numpy.random.Generator or None"
+        ) from None
+
+
+def first_averaged(average):
+    if average is None or average is False:
+        return math.inf
+    return 1 if average is True else whole("average", average)
+
+
+def whole(name, value):
+    """A whole number above zero."""
+    if run_options.number(name, value, 1.0) % 1.0:
+        raise ValueError(f"{name} = {value!r}; it must be a whole number, 1 or more")
+    return int(value)
+
+
+def switch(name, value):
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def start_point(x0):
+    if data_rows.is_elsewhere(x0):
+        refuse("x0", x0)
+    return start_and_bounds.start_point(x0)
+
+
+def options_of(rule, options, dtype):
+    """(options of the run, weight decay): with a learning rate, by default the rule's own."""
+    if options is not None and not hasattr(options, "items"):
+        raise TypeError(f"options must be a dict, not {type(options).__name__}")
+    given = {name: value for name, value in dict(options or {}).items() if value is not None}
+    kind = rules.options_class(rule)
+    for name in given:
+        if name not in OPTIONS and name not in kind._fields:
+            raise ValueError(run_options.unknown(name, rule, kind, OPTIONS))
+    rate = given.setdefault("learning_rate", kind._field_defaults["learning_rate"])
+    if isinstance(rate, str) and rate == "auto":
+        raise ValueError(
+            'learning_rate = "auto" compares values of one function, and every mini-batch has '
+            "another one; give a number or a schedule of fastopt.schedules"
+        )
+    decay = run_options.number("weight_decay", given.pop("weight_decay", 0.0), 0.0)
+    if decay == math.inf:
+        raise ValueError("weight_decay must be finite")
+    given.setdefault("maxiter", math.inf)
+    return run_options.parse(rule, given, None, dtype), decay

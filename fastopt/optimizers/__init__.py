@@ -1,0 +1,1 @@
+"""Optimizer objects for those who own the loop: steps, state, conventions of other libraries."""

@@ -1,0 +1,98 @@
+"""The hyperparameters of an optimizer object: names, defaults, ranges, groups."""
+
+import difflib
+import math
+from typing import Any, NamedTuple
+
+from fastopt import rules, schedules
+from fastopt.inputs import run_options
+from fastopt.optimizers import library_conventions
+from fastopt.rules import _clipping_and_decay
+
+# What every rule has, beside its own options.
+AROUND = {
+    "weight_decay": 0.0,
+    "decoupled_weight_decay": False,
+    "clip_value": None,
+    "maximize": False,
+}
+ALIASES = {**run_options.ALIASES, "clipnorm": "clip_norm", "global_clipnorm": "clip_norm"}
+ALIASES.update(clipvalue="clip_value", maximise="maximize", betas="beta1", b1="beta1", b2="beta2")
+
+
+class Settings(NamedTuple):
+    """The hyperparameters of a group of arrays, checked."""
+
+    options: Any  # those of the tamed rule
+    schedule: Any  # of the learning rate, a callable of t; None where it is fixed
+    uses: Any  # which slots
+
+
+def defaults(method, style=None, adamw=False):
+    """Every hyperparameter of a method and its default, in a style."""
+    kind = rules.options_class(rules.get(method))
+    known = {**kind._field_defaults, **AROUND}
+    return {**known, **library_conventions.defaults(method, style, adamw)}
+
+
+def parse(method, known, given):
+    """Settings from the defaults of a method and what is given beside them."""
+    for name in given:
+        if name not in known:
+            raise TypeError(_unknown(name, known))
+    rule = rules.get(method)
+    kind, values = rules.options_class(rule), {**known, **given}
+    rate = values.pop("learning_rate")
+    fixed = not callable(rate) and not isinstance(rate, str)
+    schedule = None if fixed else run_options.schedule_of(rate)
+    if isinstance(rate, str):
+        raise ValueError(f"learning_rate = {rate!r}; it must be a number or a schedule")
+    own = {n: run_options.option(n, values[n], kind._field_defaults[n]) for n in kind._fields[1:]}
+    rate = run_options.number("learning_rate", rate, 0.0, 1.7e308) if fixed else 0.0
+    limit = math.inf if values["clip_value"] is None else values["clip_value"]
+    limit = run_options.number("clip_value", limit, 0.0)
+    decay = run_options.number("weight_decay", values["weight_decay"], 0.0, 1.7e308)
+    decoupled, maximize = (
+        run_options.option(n, values[n], False) for n in ("decoupled_weight_decay", "maximize")
+    )
+    around = {
+        "scale": -1.0 if maximize else 1.0,
+        "limit": limit,
+        "decay": 0.0 if decoupled else decay,
+        "shrink": decay if decoupled else 0.0,
+    }
+    tamed = rules.options_class(_clipping_and_decay.tamed(rule))
+    options = tamed(learning_rate=rate, **own, **around)
+    if type(schedule) is schedules.constant:
+        options, schedule = options._replace(learning_rate=schedule.rate), None
+    return Settings(options, schedule, rules.uses(rule, options))
+
+
+def _unknown(name, known):
+    meant = ALIASES.get(str(name).lower(), name)
+    close = [meant] if meant in known else difflib.get_close_matches(str(name), known, 1)
+    guess = f"; did you mean {close[0]!r}?" if close else "."
+    return f"unknown option {name!r}{guess} Options are {', '.join(known)}."
+
+
+def rate_at(schedule, t):
+    """The learning rate of step t, checked: a wrong one would spoil the parameters for good."""
+    return run_options.number(f"learning_rate(t={t})", schedule(t), 0.0, 1.7e308)
+
+
+def for_paths(groups, names):
+    """For each array the keys of the groups that it belongs to, in the order of `groups`.
+
+    An array belongs to a group whose key, split at dots, stands somewhere in its name, split at
+    dots.
+    """
+    found = [tuple(key for key in groups if _within(str(key), name)) for name in names]
+    for key in groups:
+        if not any(key in keys for keys in found):
+            some = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+            raise ValueError(f"groups has {key!r}, which is in the name of no array: {some}")
+    return found
+
+
+def _within(key, name):
+    return f".{key}." in f".{name}."

@@ -1,0 +1,125 @@
+"""Steps that touch some rows, or some elements, of arrays of the host; the rest is left alone."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.arrays import arguments
+from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.turns import T
+from fastopt.optimizers.foreign_arrays import is_sparse, is_torch, on_host
+from fastopt.optimizers.prepared_step import Host, coefficients
+from fastopt.targets.cpu import target as cpu
+
+
+class Touched(NamedTuple):
+    """What a step touches of an array, each place once."""
+
+    index: Any  # of NumPy
+    grad: np.ndarray
+
+
+def of_rows(x, grad, indices, name):
+    """Rows `indices` of x, those that occur more than once with the sum of their gradients."""
+    rows, g = arguments.plain("indices", indices), on_host(grad, name)
+    if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+        raise TypeError(f"indices must be vectors of whole numbers, not {indices!r}")
+    if x.ndim == 0 or (g.shape, g.dtype) != ((rows.size, *x.shape[1:]), x.dtype):
+        raise ValueError(
+            f"{name} has shape {g.shape} and dtype {g.dtype}; for {rows.size} rows of the "
+            f"parameter {(rows.size, *x.shape[1:])} and {x.dtype} are accepted"
+        )
+    if rows.size and not 0 <= rows.min() <= rows.max() < len(x):
+        raise IndexError(f"indices must be from 0 to {len(x) - 1}")
+    order = np.argsort(rows, kind="stable")
+    unique, first = np.unique(rows[order], return_index=True)
+    summed = np.add.reduceat(g[order], first, axis=0) if rows.size else g
+    return Touched(unique.astype(np.intp), summed)
+
+
+def of_matrix(x, grad, name):
+    """The stored elements of a sparse gradient, or all of another."""
+    if not is_sparse(grad):
+        g = on_host(grad, name)
+        index: Any = ...
+    else:
+        coo = grad.tocoo(copy=True)
+        coo.sum_duplicates()
+        g, index = coo.data, getattr(coo, "coords", None) or (coo.row, coo.col)
+    if (grad.shape, g.dtype) != (x.shape, x.dtype):
+        raise ValueError(
+            f"{name} has shape {grad.shape} and dtype {g.dtype}, the parameter {x.shape} and "
+            f"{x.dtype}"
+        )
+    return Touched(index, g)
+
+
+def all_of(x, grad, name):
+    """Every row."""
+    return of_rows(x, grad, np.arange(len(x)), name)
+
+
+class Rows(Host):
+    """A step on what is touched of each array."""
+
+    def prepare(self, params, grads, more, touched, state, row_wise):
+        self.xs, self.state = self.arrays(params, "params"), state
+        self.apart(self.xs, [])
+        self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
+        self.one = step_row_wise if row_wise else step
+        given = [(tree,) for tree in (grads, *more)]  # a list may be the indices of one array
+        if self.tree.shape is not None:
+            named = zip((grads, *more), ("grads", "indices"), strict=False)
+            given = [self.tree.leaves(tree, what) for tree, what in named]
+        self.touched = [
+            touched(x, *parts, self.tree.label("grads", k))
+            for k, (x, *parts) in enumerate(zip(self.xs, *given, strict=True))
+        ]
+
+    def finite(self):
+        return all(np.isfinite(t.grad).all() for t in self.touched)
+
+    def squares(self):
+        return sum(float(np.sum(np.square(t.grad, dtype=np.float64))) for t in self.touched)
+
+    def step(self, turns):
+        with Held():
+            for group in self.state.groups:
+                c, carry = coefficients(group.rule, group.numbers)
+                for k in group.members:
+                    self.one(group, c, self.xs[k], self.state.slots[k], self.touched[k])
+                group.numbers[-1] = carry
+            turns[T] += 1
+        self.announce()
+
+
+def step(group, c, x, state, touched):
+    """One step of these elements; the rule never sees the rest."""
+    at, g = touched
+    used = [array for array, use in zip(state, group.uses, strict=True) if use]
+    near = [np.ascontiguousarray(array[at]) for array in (x, *used)]
+    found = iter(near[1:])
+    full = tuple(next(found) if use else near[0] for use in group.uses)
+    c = np.array(c, group.dtype)
+    cpu.sweep(group.rule, group.uses, near[0], np.ascontiguousarray(g), c, full)
+    for array, new in zip((x, *used), near, strict=True):
+        array[at] = new
+
+
+def step_row_wise(group, c, x, state, touched):
+    """The same with one accumulator a row, which sees the mean of g² over the row.
+
+    A rule that keeps v alone divides the gradient by something of v: it is asked what it makes of
+    the root mean square, and the row moves along g in that proportion.
+    """
+    at, g = touched
+    place, axes = group.uses._fields.index("v"), tuple(range(1, g.ndim))
+    g = np.clip(c.scale * g, -c.limit, c.limit) + c.decay * x[at]
+    size = np.sqrt(np.mean(g * g, axis=axes))
+    moved, near = np.zeros_like(size), state[place][at]
+    full = tuple(near if use else moved for use in group.uses)
+    plain = c._replace(scale=1.0, limit=np.inf, decay=0.0, shrink=0.0)
+    cpu.sweep(group.rule, group.uses, moved, size, np.array(plain, group.dtype), full)
+    state[place][at] = near
+    share = np.divide(moved, size, out=np.zeros_like(size), where=size > 0.0)
+    x[at] += share.reshape(-1, *[1] * len(axes)) * g - c.shrink * x[at]

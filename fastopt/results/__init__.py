@@ -1,0 +1,1 @@
+"""What the user gets: results, messages, progress bars."""

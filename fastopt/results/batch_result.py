@@ -1,0 +1,68 @@
+"""The result of a batch: arrays over its problems."""
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from fastopt.results import optimize_result
+from fastopt.solver.batch_worker import Results
+from fastopt.solver.status_codes import NEGATIVE_RATE, SHORT, SUCCESS
+
+
+class BatchResult(OptimizeResult):
+    """Results of many problems: every field has the problem as its first axis.
+
+    ``res.problem(b)`` is problem b's own `scipy.optimize.OptimizeResult`, with its message.
+    ``res.errors`` maps the number of a problem to what fun has raised for it (status -5). It is no
+    field: these are arrays, which can be printed and saved.
+    """
+
+    @property
+    def errors(self):
+        """What fun has raised, by the number of the problem: a dict."""
+        return self.__dict__.setdefault("errors", {})
+
+    def problem(self, b):
+        """Result of problem b alone, as `fastopt.minimize` returns it."""
+        b = range(len(self.status))[b]  # an IndexError for one that does not exist
+        fields = {name: self[name][b] for name in Results._fields}
+        for name in ("x", "jac", "x_last"):
+            fields[name] = fields[name].copy()
+        for name in ("fun", "fun_last"):
+            fields[name] = float(fields[name])
+        for name in ("nit", "nfev", "njev"):
+            fields[name] = int(fields[name])
+        own = optimize_result.build(**fields, jac_method=self.jac_method, device=self.device)
+        if error := self.errors.get(b):
+            own.message = f"fun or jac raised {type(error).__name__}: {error}".rstrip(": ")
+        return own
+
+
+def build(results, shape, jac_method, device, errors):
+    """The `BatchResult` of arrays with a row for each problem, x in `shape`."""
+    fields = results._asdict()
+    for name in ("x", "jac", "x_last"):
+        fields[name] = fields[name].reshape(-1, *shape)
+    status = fields.pop("status")
+    if (uphill := status == NEGATIVE_RATE).any():
+        b = int(np.argmax(uphill))
+        raise optimize_result.negative_rate(int(results.nit[b]) + 1, f" in problem {b}")
+    result = BatchResult(
+        **fields,
+        status=status,
+        success=np.isin(status, SUCCESS),
+        message=summary(status),
+        jac_method=jac_method,
+        device=device,
+    )
+    result.errors.update(sorted(errors.items()))
+    return result
+
+
+def summary(status):
+    """How many problems ended in which way."""
+    codes, counts = np.unique(status, return_counts=True)
+    by_code = dict(zip(codes.tolist(), counts.tolist(), strict=True))
+    converged = sum(by_code.pop(code, 0) for code in SUCCESS)
+    parts = [f"{converged:,} of {len(status):,} problems converged"]
+    parts += [f"{n:,} {SHORT[code]}" for code, n in sorted(by_code.items(), key=lambda c: -c[1])]
+    return "; ".join(parts) + "."

@@ -1,0 +1,96 @@
+"""The progress bar of ``disp=True``: tqdm where it is installed."""
+
+import math
+import threading
+
+from fastopt.compiling import compiler
+from fastopt.concurrency.interrupts import Held
+
+LONG = 1.0  # seconds after which somebody wants to know what takes so long
+EVERY = 0.1  # seconds between two looks
+
+
+def bar(**options):
+    """A bar of tqdm's, or None and a word where it is not installed."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        print("No progress bar: pip install tqdm")
+        return None
+    with Held():  # it takes locks of its own
+        return tqdm(**options)
+
+
+class Progress:
+    """Counts iterations (or evaluations, where only those are limited)."""
+
+    def __init__(self, shown, limits):
+        self.bar = None
+        self.by_nit = limits.maxiter < math.inf
+        total = limits.maxiter if self.by_nit else limits.maxfev
+        if shown:
+            unit = "it" if self.by_nit else "ev"
+            self.bar = bar(total=None if total == math.inf else int(total), unit=unit)
+
+    def update(self, run):
+        if self.bar is not None:
+            with Held():
+                self.bar.set_postfix(f=f"{run.f:.6g}", refresh=False)
+                self.bar.update(int(run.nit if self.by_nit else run.nfev) - self.bar.n)
+
+    def close(self):
+        if self.bar is not None:
+            with Held():
+                self.bar.close()
+
+
+class Counter:
+    """Counts the problems of a batch, or rows of data."""
+
+    def __init__(self, shown, total, unit="problem"):
+        self.bar = bar(total=total, unit=unit, unit_scale=True) if shown else None
+
+    def update(self, done):
+        if self.bar is not None:
+            with Held():
+                self.bar.update(done - self.bar.n)
+
+    def close(self):
+        if self.bar is not None:
+            with Held():
+                self.bar.close()
+
+
+def report(result):
+    """The end of a run in SciPy's manner."""
+    print(result.message)
+    print(f"         Current function value: {result.fun:g}")
+    print(f"         Iterations: {result.nit}")
+    print(f"         Function evaluations: {result.nfev}")
+    print(f"         Gradient evaluations: {result.njev}")
+
+
+class Compiling:
+    """A context that says after a second what is compiled in it; loading is not mentioned."""
+
+    def __init__(self, shown, fun):
+        self.fun, self.over = fun, threading.Event() if shown else None
+
+    def __enter__(self):
+        if self.over:
+            name = getattr(self.fun, "__name__", type(self.fun).__name__)
+            threading.Thread(target=_watch, args=(self.over, name), daemon=True).start()
+
+    def __exit__(self, *_):
+        if self.over:
+            self.over.set()
+
+    __del__ = __exit__  # Ctrl-C may come as either method begins
+
+
+def _watch(over, name):
+    """Wait until compiling takes long, and say so once."""
+    while not over.wait(EVERY):
+        if compiler.seconds() > LONG:
+            print(f"Compiling {name} ... (first call for this function)", flush=True)
+            return

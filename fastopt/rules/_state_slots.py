@@ -1,0 +1,83 @@
+"""State slots between arrays and the rule's S. A slot that is not used reads as zero.
+
+`state` has an array for each slot; that of an unused slot may be any array and is not touched.
+"""
+
+from fastopt import rules
+from fastopt.rules import _clipping_and_decay
+from fastopt.solver.placeholders import USES, S
+
+
+def load_1(state, i):
+    return S(state[0][i] if USES[0] else 0.0)
+
+
+def load_2(state, i):
+    return S(state[0][i] if USES[0] else 0.0, state[1][i] if USES[1] else 0.0)
+
+
+def load_3(state, i):
+    return S(
+        state[0][i] if USES[0] else 0.0,
+        state[1][i] if USES[1] else 0.0,
+        state[2][i] if USES[2] else 0.0,
+    )
+
+
+def store_1(state, i, s):
+    if USES[0]:
+        state[0][i] = s[0]
+
+
+def store_2(state, i, s):
+    store_1(state, i, s)
+    if USES[1]:
+        state[1][i] = s[1]
+
+
+def store_3(state, i, s):
+    store_2(state, i, s)
+    if USES[2]:
+        state[2][i] = s[2]
+
+
+def start_1(v0):
+    return S(v0)
+
+
+def start_2(v0):
+    return S(v0, 0.0)
+
+
+def start_3(v0):
+    return S(v0, 0.0, 0.0)
+
+
+def zero_1(v0):
+    return S(0.0)
+
+
+def given_accumulator(o):
+    return o.initial_accumulator
+
+
+def no_accumulator(o):
+    return 0.0
+
+
+def bindings(rule, uses):
+    """What a rule with these used slots binds of the open names, before any narrowing."""
+    k = len(uses)
+    given = "initial_accumulator" in rules.options_class(rule)._fields
+    return {
+        "C": rule.C,
+        "S": rule.S,
+        "USES": uses,
+        "TAMED": _clipping_and_decay.is_tamed(rule),
+        "coefficients": rule.coefficients,
+        "update": rule.update,
+        "start": (start_1, start_2, start_3)[k - 1] if "v" in uses._fields else zero_1,
+        "accumulator": given_accumulator if given else no_accumulator,
+        "load": (load_1, load_2, load_3)[k - 1],
+        "store": (store_1, store_2, store_3)[k - 1],
+    }

@@ -1,0 +1,68 @@
+"""The textbook iteration with a given learning rate."""
+
+import math
+
+from fastopt.solver.placeholders import BOUNDED, accumulator, coefficients, gradient, rate
+from fastopt.solver.run_state import INF, Run
+from fastopt.solver.solve_loop import fill, keep, settle, steepness, still_within, sweep
+from fastopt.solver.status_codes import (
+    FTOL,
+    GTOL,
+    MAXFEV,
+    MAXITER,
+    NEGATIVE_RATE,
+    NONFINITE,
+    NONFINITE_RATE,
+    RUNNING,
+    XTOL,
+)
+
+
+def propose(run, moving, still, state, limits, options, schedule):
+    """One step of the rule; none before the first evaluation."""
+    status, nit, nfev, njev, f, gnorm, lowest, carry, _ = run[:9]
+    g, x = moving
+    moved = INF
+    if nfev == 0.0:
+        fill(state, x.size, accumulator(options))
+    else:
+        eta = rate(schedule, nit + 1.0)
+        if 0.0 <= eta < INF:
+            nit += 1.0
+            c, carry = coefficients(options, eta, nit, carry)
+            moved = sweep(x, g, c, state, still[0], still[1], limits.xtol > 0.0)
+        else:
+            status = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
+    return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])
+
+
+def judge(run, f_new, moving, still, shaped, limits, data):
+    """Keep the best point, and look whether it is time to stop."""
+    status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
+    g, x = moving
+    low, high, best_x, best_g, best_f = still
+    first, old, f = nfev == 0.0, f, f_new
+    nfev += 1.0 + gradient(x, shaped, g, f, low, high, data)
+    njev += 1.0
+    if BOUNDED:
+        settle(x, g, low, high)
+    if limits.gtol > 0.0:
+        gnorm = steepness(x, g, x, low, high)
+    if first or -INF < f < lowest:  # what has overflowed is no best point
+        lowest = f
+        keep(x, g, f, best_x, best_g, best_f)
+    if status != RUNNING:
+        moved = 0.0  # the learning rate allowed no step
+    elif not (math.isfinite(f) and math.isfinite(gnorm)):
+        status = NONFINITE
+    elif limits.gtol > 0.0 and gnorm <= limits.gtol:
+        status = GTOL
+    elif not first and abs(old - f) <= limits.ftol * max(abs(old), abs(f)) > 0.0:
+        status = FTOL
+    elif not first and still_within(moved, x, limits.xtol):
+        status = XTOL
+    elif nit >= limits.maxiter:
+        status = MAXITER
+    elif nfev >= limits.maxfev:
+        status = MAXFEV
+    return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])

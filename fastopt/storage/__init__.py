@@ -1,0 +1,1 @@
+"""Files the user sees, and the digests that say to which problem a checkpoint belongs."""

@@ -1,0 +1,296 @@
+"""`save` and `load`: nested containers of arrays in one file, written whole or not at all."""
+
+import contextlib
+import json
+import math
+import os
+import re
+import stat
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from fastopt.concurrency.interrupts import Held
+
+FORMAT = 1
+HEADER = "fastopt"  # the entry that describes the others, as JSON
+EXPECTED = "a .npz file that fastopt.save has written"
+PLAIN = bool, int, float, str, type(None)
+# To open files to write: never through a link, and not for the programs that this one starts.
+FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"))
+KINDS = "biufcSUmM"  # of arrays: those that need no pickle
+
+
+def save(path, /, **items):
+    """Save arrays, numbers and strings, in dicts, lists and tuples, to one ``.npz`` file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, under just this name. It is replaced at once, when all is written: a crash on the
+        way leaves the old one whole.
+    **items
+        What to save, by name: numbers, strings, booleans, None, arrays, and dicts, lists and tuples
+        of them, nested as you like. Arrays of other libraries (PyTorch, CuPy, JAX, Numba's on a
+        device) are saved as NumPy's.
+
+    Raises
+    ------
+    TypeError
+        For anything else (no pickle is written), naming it.
+    ValueError
+        Where a container holds itself.
+    OSError
+        Where the file cannot be written.
+
+    See Also
+    --------
+    load : the reverse.
+
+    Notes
+    -----
+    `numpy.load` reads the file too: each array stands there under its path, ``params/weights`` say.
+    Of processes that save to one file at a time the last one wins.
+
+    Examples
+    --------
+    >>> import fastopt, numpy as np, pathlib, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name) / "state.npz"
+    >>> fastopt.save(path, params={"weights": np.ones((2, 3)), "bias": 0.5}, epoch=7)
+    >>> state = fastopt.load(path)
+    >>> state["epoch"], state["params"]["bias"], state["params"]["weights"].shape
+    (7, 0.5, (2, 3))
+    >>> folder.cleanup()
+    """
+    path, arrays = path_of("path", path), {}
+    try:
+        header = json.dumps({"format": FORMAT, "items": _described("", items, arrays)})
+    except RecursionError:
+        raise ValueError("what is saved holds itself, or is nested too deeply") from None
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in {HEADER: np.array(header), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
+
+
+def load(path):
+    """Load what `save` has written.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    dict
+        The items by name, as they were given to `save`: arrays as NumPy's, with their shapes and
+        dtypes; numbers to the last bit; dicts, lists and tuples as such.
+
+    Raises
+    ------
+    ValueError
+        Where this is another kind of file, of a later format, or damaged.
+    OSError
+        Where there is none, or it cannot be read.
+
+    Examples
+    --------
+    >>> import fastopt, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fastopt.save(f"{folder}/rule.npz", moments=[0.25, 0.5], rule=("adam", 3))
+    ...     fastopt.load(f"{folder}/rule.npz")
+    {'moments': [0.25, 0.5], 'rule': ('adam', 3)}
+    """
+    path = path_of("path", path)
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                _check_entries(archive, os.fstat(file.fileno()).st_size)
+                if bad := archive.testzip():
+                    raise ValueError(f"its entry {bad} is damaged")
+                header = json.loads(_entry(archive, HEADER).item())
+                if header["format"] == FORMAT:
+                    return _restored(header["items"], archive)
+        except MemoryError:
+            raise  # the file is as large as what it holds
+        except Exception as error:  # whatever the readers make of other bytes
+            reason = f"{type(error).__name__}: {error}".removeprefix("ValueError: ")
+            raise ValueError(f"{path} is not {EXPECTED} ({reason})") from error
+    raise ValueError(
+        f"{path} has format {header['format']}; this version of fastopt reads format {FORMAT}"
+    )
+
+
+def path_of(name, value):
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if isinstance(path, str) and path:
+        return path
+    raise TypeError(f"{name} must be the path of a file, not {value!r}")
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yield a new file to write to, next to `path`, which it replaces in the end."""
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path} is a folder or a device, not a file")  # which root could replace
+    part = f"{path}.{os.getpid()}-{int.from_bytes(os.urandom(8), 'little')}.part"
+    with Held():  # it is written, or nothing is left of it
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o666)
+        try:
+            with open(number, "wb") as file:
+                with contextlib.suppress(FileNotFoundError):
+                    os.chmod(part, stat.S_IMODE(os.stat(path).st_mode))  # who may read it
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
+
+
+def clean_up(path):
+    """Delete what `replacing` has left in processes that were killed while they wrote."""
+    folder, name = os.path.split(path)
+    for entry in os.scandir(folder):
+        found = re.fullmatch(re.escape(name) + r"\.(\d{1,9})-\d{1,20}\.part", entry.name)
+        if not found or _runs(int(found[1])):
+            continue
+        with contextlib.suppress(OSError):  # not a file of ours
+            with open_own(entry.path) as file:
+                ours = file.read(2) in (b"", b"PK")  # a .npz begins so
+            if ours:
+                os.unlink(entry.path)
+
+
+def _runs(process):
+    """Return True if there is a process of this number on this machine."""
+    if os.name != "posix":
+        return False  # there a signal 0 would end it; an open file cannot be deleted there
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # another user's
+    return True
+
+
+def open_own(path, *, create=False):
+    """Open a file to read and write that is this user's own, and nothing else of that name.
+
+    Raises
+    ------
+    OSError
+        If it is a link, a folder, a device, or another user's, or has other names.
+    """
+    create = os.O_CREAT if create else 0
+    try:
+        number = os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | create | FLAGS, 0o666)
+    except OSError as error:
+        if os.path.islink(path):
+            raise OSError(f"{path} is a symbolic link, which is not followed") from error
+        raise
+    try:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode) or os.path.islink(path):
+            raise OSError(f"{path} is not a plain file")
+        if found.st_nlink > 1 or found.st_uid != getattr(os, "geteuid", lambda: 0)():
+            raise OSError(f"{path} is another user's, or has other names too (hard links)")
+        return open(number, "r+b")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def _described(name, value, arrays):
+    """A value in JSON, its arrays put into `arrays` by names that say where they stand."""
+    if type(value) in PLAIN:
+        return value
+    if isinstance(value, dict):
+        pairs = []
+        for key, item in value.items():
+            if type(key) not in PLAIN:
+                raise TypeError(f"{name} has the key {key!r}; strings and numbers can be saved")
+            pairs.append([key, _described(_joined(name, key), item, arrays)])
+        return {"dict": pairs}
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        items = [_described(_joined(name, k), item, arrays) for k, item in enumerate(value)]
+        return {"list" if isinstance(value, list) else "tuple": items}
+    array = _array(name, value)
+    entry = re.sub(r"[^\w.\-/]", "_", name)[:200]
+    while entry in arrays or entry == HEADER:
+        entry += "_"
+    arrays[entry] = array
+    return {"number" if isinstance(value, np.generic) else "array": entry}
+
+
+def _joined(name, key):
+    return f"{name}/{key}" if name else str(key)
+
+
+def _array(name, value):
+    """An array of any library as one of NumPy's."""
+    array = None
+    if hasattr(value, "__cuda_array_interface__") or hasattr(value, "detach"):
+        for move in ("detach", "cpu", "copy_to_host", "get"):  # PyTorch, PyTorch, Numba, CuPy
+            value = getattr(value, move)() if hasattr(value, move) else value
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+    if array is None or array.dtype.kind not in KINDS or np.ma.isMaskedArray(value):
+        kind = f"an array of {array.dtype}" if array is not None else f"a {type(value).__name__}"
+        kind = "a masked array" if np.ma.isMaskedArray(value) else kind
+        raise TypeError(
+            f"{name} is {kind}; int, float, bool, str, None and arrays of numbers or strings can "
+            "be saved, in dicts, lists and tuples (of a named tuple, its _asdict())"
+        )
+    return array
+
+
+def _check_entries(archive, size):
+    """Raise if the archive holds what `save` does not write: it would unpack to far more."""
+    entries = archive.infolist()
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("two of its entries have one name")
+    for entry in entries:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+            raise ValueError(f"its entry {entry.filename} is compressed")
+    if sum(entry.file_size for entry in entries) > size:
+        raise ValueError("its entries overlap, or are longer than the file")
+
+
+def _entry(archive, name):
+    size = archive.getinfo(f"{name}.npy").file_size
+    with archive.open(f"{name}.npy") as entry:
+        version = np.lib.format.read_magic(entry)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}
+        read[2, 0] = np.lib.format.read_array_header_2_0
+        if version not in read:
+            raise ValueError(f"its entry {name} has the version {version} of NumPy's format")
+        shape, _, dtype = read[version](entry)
+        if dtype.kind not in KINDS:
+            raise ValueError(f"its entry {name} is an array of {dtype}")
+        # Before anything is allocated.
+        if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != size - entry.tell():
+            raise ValueError(f"its entry {name} does not hold an array of {shape}")
+        entry.seek(0)
+        return np.lib.format.read_array(entry, allow_pickle=False)
+
+
+def _restored(value, archive) -> Any:
+    """The reverse of `_described`."""
+    if not isinstance(value, dict):
+        return value
+    ((kind, inside),) = value.items()
+    if kind == "dict":
+        return {key: _restored(item, archive) for key, item in inside}
+    if kind == "list":
+        return [_restored(item, archive) for item in inside]
+    if kind == "tuple":
+        return tuple(_restored(item, archive) for item in inside)
+    array = _entry(archive, inside)
+    return array[()] if kind == "number" else array

@@ -1,0 +1,103 @@
+"""The state of a run in a file, so that a run that was killed goes on where it was."""
+
+import os
+import tempfile
+import time
+import warnings
+
+from fastopt.solver.run_state import Run
+from fastopt.storage.npz import clean_up, load, save
+from fastopt.storage.problem_identity import differences, identity
+
+# Of what stands in the file. Where `Problem.arrays` change, count up.
+VERSION = 1, *Run._fields
+EVERY = 1.0  # seconds between two writes, at least
+SHARE = 0.01  # of a run's time that they may take: where one is dear, the next is later
+FREE = "maxiter", "maxfev"  # what may change while one problem waits: it goes on as if all along
+
+
+def problem_of(call, rule, fun, jac, x0, box, data, args, chosen, tables):
+    """Everything that decides the answer, by name: see `identity`."""
+    options = {}
+    for template, table in tables:
+        columns = zip(getattr(template, "_fields", ()), table.T, strict=True)
+        options |= {name: float(c[0]) if (c == c[0]).all() else c for name, c in columns}
+    rate = chosen.schedule or "auto"
+    ours = hasattr(rate, "_fields")  # the numbers of a schedule of ours are in the tables
+    options["learning_rate"] = options.pop("rate") if ours else rate
+    options |= {"finite_diff_rel_step": chosen.steps, "maxcor": chosen.maxcor}
+    options |= {"fast_math_functions": chosen.fast}
+    named = {"call": call, "method": rule.__name__.rpartition(".")[2]}
+    named |= {"fun": fun, "jac": jac, "x0": x0, "bounds": box}
+    named |= {f"data[{k}]": field for k, field in enumerate(data)}
+    named |= {f"args[{k}]": value for k, value in enumerate(args)}
+    free = FREE if call == "minimize" else ()
+    named |= {f"options[{name!r}]": v for name, v in options.items() if name not in free}
+    return identity({**named, "schedule": type(rate).__name__ if ours else None})
+
+
+class Checkpoint:
+    """A file with the state of a run.
+
+    Parameters
+    ----------
+    path : str
+        Absolute.
+    problem : dict
+        From `problem_of`.
+
+    Attributes
+    ----------
+    found : dict or None
+        The state in the file; None where there is no file yet.
+
+    Raises
+    ------
+    ValueError
+        Where the file is something else, or the checkpoint of another problem.
+    OSError
+        Where it cannot be read or written.
+    """
+
+    def __init__(self, path, problem):
+        self.path, self.problem, self.next = path, problem, time.perf_counter() + EVERY
+        self.found = self.read() if os.path.exists(path) else None
+        clean_up(path)
+        with tempfile.TemporaryFile(dir=os.path.dirname(path)):
+            pass  # it can be written there: better said now than later
+
+    def read(self):
+        found = load(self.path)
+        version = found.pop("checkpoint", None)
+        if version is None or not isinstance(found.get("problem"), dict):
+            raise ValueError(f"{self.path} is no checkpoint, but a file of fastopt.save's")
+        if version != VERSION:
+            raise ValueError(
+                f"{self.path} is the checkpoint of another version of fastopt; delete it to begin "
+                "anew"
+            )
+        if differs := differences(found.pop("problem"), self.problem):
+            raise ValueError(
+                f"{self.path} is the checkpoint of another problem; these differ: {differs}. "
+                "Delete it to begin anew, or name another file in options['checkpoint']"
+            )
+        return found
+
+    def is_due(self):
+        return time.perf_counter() > self.next
+
+    def write(self, waited=0.0, **state):
+        """Write the state, for which the run has `waited` so many seconds."""
+        began = time.perf_counter()
+        save(self.path, checkpoint=VERSION, problem=self.problem, **state)
+        now = time.perf_counter()
+        self.next = now + max(EVERY, (waited + now - began) / SHARE)
+
+    def failed(self, error):
+        """It could not be written: a full disk, say, does not end the run."""
+        self.next = time.perf_counter() + 10.0 * EVERY
+        warnings.warn(
+            f"the checkpoint {self.path} cannot be written ({error}); the run goes on",
+            RuntimeWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,1 @@
+"""What both targets need below the level of Python."""

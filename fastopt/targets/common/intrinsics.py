@@ -1,0 +1,101 @@
+"""What the CPU target needs below the level of Python: tuples by type, arrays in registers."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from fastopt.derivatives.duals.seeding import place_of
+
+
+@intrinsic
+def cast(context, cls, real: Any, values):
+    """The named tuple `cls` with elements of type `real`, from a tuple or an array."""
+    kind, element = cls.instance_class, real.dtype
+    fields = len(kind._fields)
+    result = types.NamedUniTuple(element, fields, kind)
+
+    def codegen(context, builder, signature, args):
+        source, value = signature.args[2], args[2]
+        items = []
+        for i in range(fields):
+            if isinstance(source, types.Array):
+                array = _array(context, builder, source, value)
+                at = context.get_constant(types.intp, i)
+                pointer = place_of(context, builder, source, array, at)
+                items.append((builder.load(pointer), source.dtype))
+            else:
+                items.append((builder.extract_value(value, i), source[i]))
+        cast = [context.cast(builder, item, kind, element) for item, kind in items]
+        return context.make_tuple(builder, result, cast)
+
+    return result(cls, real, values), codegen
+
+
+def _fetcher(in_memory):
+    """Return an intrinsic; `in_memory` keeps the compiler from taking the copies to registers."""
+
+    @intrinsic(prefer_literal=True)
+    def fetch(context, arrays, size):
+        """Return local copies of the arrays, with room for `size` elements, as where they are."""
+        n = size.literal_value
+        kinds = [types.Array(a.dtype, 1, "C") for a in arrays]
+        result = types.Tuple(kinds) if arrays else arrays
+
+        def codegen(context, builder, signature, args):
+            copies = []
+            for k, kind in enumerate(kinds):
+                source = _array(context, builder, kind, builder.extract_value(args[0], k))
+                item = context.get_data_type(kind.dtype)
+                data = cgutils.alloca_once(builder, item, size=n)
+                _copy(builder, source.data, data, n)
+                if in_memory:
+                    _show(builder, data)
+                width = context.get_constant(types.intp, context.get_abi_sizeof(item))
+                copy = _array(context, builder, kind)
+                strides = cgutils.pack_array(builder, [width])
+                arrayobj.populate_array(copy, data, source.shape, strides, width, None)
+                copies.append(copy._getvalue())
+            return context.make_tuple(builder, result, copies)
+
+        return result(arrays, size), codegen
+
+    return fetch
+
+
+def _show(builder, pointer):
+    """Give the pointer to code that the compiler cannot see, so that it points to memory."""
+    kind = ir.FunctionType(ir.VoidType(), [pointer.type])
+    builder.asm(kind, "", "r,~{memory}", [pointer], True)
+
+
+fetch, fetch_to_memory = map(_fetcher, (False, True))
+
+
+@intrinsic(prefer_literal=True)
+def bring_back(context, sources, targets, size):
+    """Write arrays of `size` elements back to where they were fetched from."""
+
+    def codegen(context, builder, signature, args):
+        for k, kind in enumerate(targets):
+            source, target = (
+                _array(context, builder, kind, builder.extract_value(both, k)).data
+                for both in args[:2]
+            )
+            _copy(builder, source, target, size.literal_value)
+        return context.get_dummy_value()
+
+    return types.void(sources, targets, size), codegen
+
+
+def _copy(builder, source, target, n):
+    for i in range(n):
+        at = [ir.Constant(ir.IntType(32), i)]
+        builder.store(builder.load(builder.gep(source, at)), builder.gep(target, at))
+
+
+def _array(context, builder, kind, value=None):
+    proxy: Any = arrayobj.make_array(kind)
+    return proxy(context, builder, value)

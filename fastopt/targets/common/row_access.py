@@ -1,0 +1,208 @@
+"""What a thread of a batch needs below Python: rows of arrays without counting references to them,
+named tuples from tables, and a shared counter.
+"""
+
+import functools
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import (
+    intrinsic,
+)
+from numba.np import arrayobj
+
+from fastopt.targets.common.intrinsics import _array
+
+LINE, MOST_ASKED = 64, 1024  # bytes of a row that `prefetch` asks for; the processor sees the rest
+
+
+@intrinsic
+def add(context, array, place, amount):
+    """array[place] += amount for all threads at once; the value before."""
+
+    def codegen(context, builder, signature, values):
+        data = _array(context, builder, array, values[0]).data
+        place, amount = (
+            context.cast(builder, value, kind, types.int64)
+            for value, kind in zip(values[1:], signature.args[1:], strict=True)
+        )
+        pointer = builder.gep(data, [place])
+        return builder.atomic_rmw("add", pointer, amount, "monotonic")
+
+    return types.int64(array, place, amount), codegen
+
+
+@intrinsic
+def named(context, template, table, row):
+    """The named tuple in a row of a table of floats, in the types of the template's fields."""
+    kinds = parts(template)
+
+    def codegen(context, builder, signature, values):
+        data = _array(context, builder, table, values[1]).data
+        first = builder.mul(values[2], values[2].type(len(kinds)))
+        items = []
+        for k, kind in enumerate(kinds):
+            pointer = builder.gep(data, [builder.add(first, first.type(k))])
+            items.append(context.cast(builder, builder.load(pointer), table.dtype, kind))
+        return context.make_tuple(builder, template, items)
+
+    return template(template, table, types.intp), codegen
+
+
+@intrinsic
+def rows(context, fields, rooms, b):
+    """Problem b's row of each field: a number, or an array that lies together.
+
+    Rows that do not are copied into `rooms`, if there are any. A field ``(flat, starts, lengths)``
+    is ragged.
+    """
+    kinds = tuple(map(row_type, fields))
+
+    def codegen(context, builder, signature, values):
+        items = []
+        for k, field in enumerate(fields):
+            value = builder.extract_value(values[0], k)
+            room = builder.extract_value(values[1], k) if parts(rooms) else None
+            make = _ragged_row if isinstance(field, types.BaseTuple) else _row
+            items.append(make(context, builder, field, kinds[k], value, room, values[2]))
+        return context.make_tuple(builder, types.Tuple(kinds), items)
+
+    return types.Tuple(kinds)(fields, rooms, types.intp), codegen
+
+
+def parts(kind: Any):
+    """The types in a type of tuples."""
+    return tuple(kind)
+
+
+def row_type(field):
+    """The type of a row of a field."""
+    if isinstance(field, types.BaseTuple):
+        flat, _, lengths = parts(field)
+        return types.Array(flat.dtype, len(lengths), "C", readonly=not flat.mutable)
+    if field.ndim == 1:
+        return field.dtype
+    lies = field.layout == "C"
+    return types.Array(field.dtype, field.ndim - 1, "C", readonly=lies and not field.mutable)
+
+
+def _view(context, builder, kind, data, lengths):
+    """An array without an owner: what it shows outlives it."""
+    width = context.get_constant(
+        types.intp, context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    )
+    strides = [width]
+    for length in reversed(lengths[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    array = _array(context, builder, kind)
+    shape, strides = cgutils.pack_array(builder, lengths), cgutils.pack_array(builder, strides)
+    arrayobj.populate_array(array, data, shape, strides, width, None)
+    return array._getvalue()
+
+
+def _row(context, builder, field, kind, value, room, b):
+    array: Any = _array(context, builder, field, value)
+    shape = cgutils.unpack_tuple(builder, array.shape)
+    strides = cgutils.unpack_tuple(builder, array.strides)
+    zeros = [b.type(0)] * (field.ndim - 1)
+    first = cgutils.get_item_pointer2(
+        context, builder, array.data, shape, strides, "A", [b, *zeros]
+    )
+    if field.ndim == 1:
+        return context.unpack_value(builder, field.dtype, first)
+    if field.layout == "C":
+        return _view(context, builder, kind, first, shape[1:])
+    to = _array(context, builder, kind, room).data
+    _copy_row(context, builder, array, shape, strides, b, to)
+    return _view(context, builder, kind, to, shape[1:])
+
+
+def _copy_row(context, builder, array, shape, strides, b, to):
+    """Row b of an array of any strides, its elements side by side from `to` on."""
+    done = cgutils.alloca_once_value(builder, b.type(0))
+    with cgutils.loop_nest(builder, shape[1:], b.type) as at:
+        place = cgutils.get_item_pointer2(
+            context, builder, array.data, shape, strides, "A", [b, *at]
+        )
+        k = builder.load(done)
+        builder.store(builder.load(place), builder.gep(to, [k]))
+        builder.store(builder.add(k, k.type(1)), done)
+
+
+def _ragged_row(context, builder, field, kind, value, room, b):
+    def number(part, array):
+        data = _array(context, builder, part, array).data
+        return builder.load(builder.gep(data, [b]))
+
+    flat, starts, lengths = (builder.extract_value(value, k) for k in range(3))
+    first = number(field[1], starts)
+    sizes = [
+        number(part, builder.extract_value(lengths, k)) for k, part in enumerate(parts(field[2]))
+    ]
+    data = _array(context, builder, field[0], flat).data
+    return _view(context, builder, kind, builder.gep(data, [first]), sizes)
+
+
+@intrinsic
+def put(context, rooms, k, fields, b):
+    """Copy row b of the fields to place k of `rooms`, arrays in C order."""
+
+    def codegen(context, builder, signature, values):
+        for at, (field, kind) in enumerate(zip(parts(fields), parts(rooms), strict=True)):
+            target: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
+            array: Any = _array(context, builder, field, builder.extract_value(values[2], at))
+            shape = cgutils.unpack_tuple(builder, array.shape)
+            strides = cgutils.unpack_tuple(builder, array.strides)
+            size = functools.reduce(builder.mul, shape[1:], values[1].type(1))
+            to = builder.gep(target.data, [builder.mul(values[1], size)])
+            if field.layout != "C":
+                _copy_row(context, builder, array, shape, strides, values[3], to)
+            elif field.ndim == 1:
+                builder.store(builder.load(builder.gep(array.data, [values[3]])), to)
+            else:
+                row = builder.gep(array.data, [builder.mul(values[3], size)])
+                width = context.get_abi_sizeof(context.get_data_type(field.dtype))
+                cgutils.raw_memcpy(builder, to, row, size, width)
+        return context.get_dummy_value()
+
+    return types.void(rooms, types.intp, fields, types.intp), codegen
+
+
+@intrinsic
+def leading(context, rooms, count):
+    """Views of so many leading rows of the arrays."""
+    kinds = [types.Array(room.dtype, room.ndim, "C") for room in parts(rooms)]
+
+    def codegen(context, builder, signature, values):
+        items = []
+        for at, kind in enumerate(kinds):
+            room: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
+            shape = [values[1], *cgutils.unpack_tuple(builder, room.shape)[1:]]
+            items.append(_view(context, builder, kind, room.data, shape))
+        return context.make_tuple(builder, types.Tuple(kinds), items)
+
+    return types.Tuple(kinds)(rooms, types.intp), codegen
+
+
+@intrinsic
+def prefetch(context, fields, b):
+    """Ask memory for row b of each field, so that it is there when its turn comes."""
+
+    def codegen(context, builder, signature, values):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        for k, field in enumerate(parts(fields)):
+            if not isinstance(field, types.Array) or field.layout != "C":
+                continue
+            array: Any = _array(context, builder, field, builder.extract_value(values[0], k))
+            step = cgutils.unpack_tuple(builder, array.strides)[0]
+            first = builder.gep(builder.bitcast(array.data, byte), [builder.mul(values[1], step)])
+            most = step.type(MOST_ASKED)
+            size = builder.select(builder.icmp_signed("<", step, most), step, most)
+            with cgutils.for_range_slice(builder, size.type(0), size, size.type(LINE)) as (at, _):
+                builder.call(ask, [builder.gep(first, [at]), *map(number, (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(fields, types.intp), codegen

@@ -1,0 +1,143 @@
+"""Threads for batches of problems, each taking the next problem when it is done with one."""
+
+import math
+
+import numpy as np
+from numba.core import types
+
+from fastopt.compiling.compiler import jit
+from fastopt.solver import batch_worker, objective_evaluation
+from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
+from fastopt.solver.status_codes import INTERRUPTED, NOT_RUN, RAISED
+from fastopt.targets.common import row_access
+from fastopt.targets.cpu import held_values
+from fastopt.targets.cpu.held_values import Block, address, driver, kind_and_size, place_of
+from fastopt.targets.cpu.thread_pool import Shift
+
+OWN = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
+
+
+class Crew:
+    """Threads that solve a batch, once they are started.
+
+    Parameters
+    ----------
+    problems : list of Problem
+        One a thread, compiled; their arrays are the threads' own.
+    bounded : bool
+    given, results
+        See `fastopt.solver.batch_worker`.
+    begun : list of (int, dict)
+        Problems to go on with, by number, and how far they are (`Problem.snapshot`): as many as
+        there are threads; others begin anew.
+    """
+
+    def __init__(self, problems, bounded, given, results, begun=()):
+        self.control, self.failure = np.zeros(batch_worker.CONTROL, np.int64), None
+        self.problems, self.results, self.shift = problems, results, None
+        self.errors, self.before = {}, 0  # what fun has raised, by the number of the problem
+        self.work, self.calls = [], []
+        bindings = {**OWN, **held_values.OWN}
+        self.feed = jit(batch_worker.feed, {**bindings, "BOUNDED": bounded})
+        self.put_row = jit(objective_evaluation.put_row, bindings, problems[0].objective.counted)
+        shared = given._replace(fields=(), args=())
+        for p in problems:
+            solver, at = p.solve, np.full(1, -1)
+            solver.compile()
+            work = batch_worker.Work(
+                p.record, p.x, p.moving, p.still, p.state, solver.calls, solver.until, at
+            )
+            rooms, share = tuple(map(room, given.fields)), 8 * len(problems)
+            source = given.fields, rooms, given.args, p.fixed[-1][1:], solver.data[1:]
+            target = Block(solver.kind, solver.size)
+            kinds = types.intp, kind_and_size(source)[0], target.kind
+            solver.calls[PLACE] = address(self.put_row, *kinds)
+            solver.calls[DATA] = target.address
+            todo = np.empty(0, np.intp)
+            solver.expect(given.limits[0], given.options[0], given.schedule[0])
+            own = solver.code, solver.block.address, self.control, share, work, shared, results
+            block = Block.of((todo, *own))
+            code = address(self.feed, block.kind)
+            slot = place_of(solver.calls[SOURCE:])
+            self.calls.append((own, target, code, block, slot, source))
+            self.work.append(work)
+        self.drive = driver()
+        for problem, work, (b, state) in zip(problems, self.work, begun, strict=False):
+            problem.restore(**state)
+            work.at[0], results.status[b] = b, int(INTERRUPTED)
+            if bounded:
+                at = batch_worker.row_of(given.low, b)
+                work.still[0][:], work.still[1][:] = given.low[at], given.high[at]
+
+    def start(self):
+        """Set the threads to work, on what they have begun and on all that has not run."""
+        todo = np.flatnonzero(self.results.status == NOT_RUN)
+        begun = sum(work.at[0] >= 0 for work in self.work)
+        self.before = self.results.status.size - todo.size - begun
+        self.control[[batch_worker.NEXT, batch_worker.DONE, batch_worker.STOP]] = 0
+        parts = zip(self.work, self.calls, strict=True)
+        calls = [(self.work_on, (todo, work, call)) for work, call in parts]
+        self.shift = Shift(calls, self.tick, batch_worker.BEAT)
+        self.shift.start()
+
+    def work_on(self, todo, work, call):
+        """Solve problems in a thread of its own; one for which fun raises is put aside."""
+        own, _, code, block, slot, source = call
+        block.fill((todo, *own))
+        while True:
+            try:
+                self.drive(code, block.address, slot, source)
+                return
+            except Exception as error:
+                b = int(work.at[0])
+                if b < 0:  # not fun's
+                    self.failure = error
+                    return
+                batch_worker.put(b, RAISED, work, self.results)
+                if math.isnan(self.results.fun[b]):
+                    self.results.fun_last[b] = math.nan
+                self.errors[b] = error.with_traceback(None)
+                work.at[0] = -1
+
+    def tick(self):
+        """Advance the clock of the threads, which the main thread does not stop in a callback."""
+        self.control[batch_worker.TICK] += 1
+
+    def pause(self):
+        """Stop; the problems under way and how far they are, as `begun` above."""
+        self.stop(INTERRUPTED)
+        begun = []
+        for problem, work in zip(self.problems, self.work, strict=True):
+            b = int(work.at[0])
+            if b >= 0:
+                begun.append((b, {k: a.copy() for k, a in problem.snapshot().items()}))
+        return begun
+
+    def wait(self, seconds):
+        """Whether all is done, after so many seconds at most."""
+        if self.shift is None or not self.shift.wait(seconds):
+            return False
+        # A thread takes several problems at once: where one of them raised, the rest was left.
+        left = bool(self.errors) and self.failure is None and not self.control[batch_worker.STOP]
+        if left and (self.results.status == NOT_RUN).any():
+            self.start()
+            return False
+        return True
+
+    @property
+    def done(self):
+        """Number of problems solved."""
+        return self.before + int(self.control[batch_worker.DONE])
+
+    def stop(self, status):
+        """End it: problems under way get this status. Returns when all threads have stopped."""
+        self.control[batch_worker.STOP] = int(status)
+        if self.shift is not None:
+            self.shift.close()
+
+
+def room(field):
+    """Room for a row whose elements do not lie together."""
+    if isinstance(field, np.ndarray) and field.ndim > 1 and not field.flags.c_contiguous:
+        return np.empty(field.shape[1:], field.dtype)
+    return ()

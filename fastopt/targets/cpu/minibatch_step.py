@@ -1,0 +1,131 @@
+"""The compiled loop of `minimize_stochastic`, and what is compiled for an objective."""
+
+import functools
+from typing import Any
+
+import numpy as np
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from fastopt import schedules
+from fastopt.compiling.compiler import jit
+from fastopt.derivatives import gradient_methods, minibatch_gradients
+from fastopt.solver import minibatch
+from fastopt.solver.minibatch import HELD, NIT, RATE, SCHEDULE, TURN, WORDS, Plan
+from fastopt.solver.run_state import apart
+from fastopt.targets.common import row_access
+from fastopt.targets.cpu import held_values
+from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu.held_values import Block, address, kind_and_size
+
+_OWN = {name: getattr(row_access, name) for name in ("rows", "put", "leading", "prefetch")}
+
+
+@intrinsic
+def asked(context, calls, place, given):
+    """The number that code makes of a tuple; the address of it and its data stand in `calls`."""
+    kinds = *given.types, types.voidptr
+
+    def codegen(context, builder, signature, values):
+        words = held_values._array(context, builder, calls, values[0]).data
+        code, data = (
+            builder.load(builder.gep(words, [builder.add(values[1], held_values.WORD(k))]))
+            for k in (0, 1)
+        )
+        told = *cgutils.unpack_tuple(builder, values[2]), builder.inttoptr(data, cgutils.voidptr_t)
+        return held_values.call_code(context, builder, types.float64, kinds, code, *told)
+
+    return types.float64(calls, types.intp, given), codegen
+
+
+@intrinsic
+def call_on(context, code, value):
+    """Call code with the address of a value."""
+
+    def codegen(context, builder, signature, values):
+        room = cgutils.alloca_once_value(builder, values[1])
+        room = builder.bitcast(room, cgutils.voidptr_t)
+        held_values.call_code(context, builder, types.none, (types.voidptr,), values[0], room)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, value), codegen
+
+
+def drive(code, value):
+    """Run compiled code with a value of Python's."""
+    call_on(code, value)  # pyright: ignore[reportCallIssue]
+
+
+class Stepper:
+    """The loop over mini-batches, for an objective and the arrays of one run.
+
+    Parameters
+    ----------
+    through, turn, rate
+        Compiled: for this objective, for any, and for the schedule, if the rate is not constant.
+    own, data : tuple
+        What `turn` and `through` read, but for what is added here.
+    schedule : tuple
+    counted : bool
+    """
+
+    given: Any = ()  # what the compiled code is called with, once there is any
+
+    def __init__(self, through, turn, rate, own, data, schedule, counted):
+        words = apart(WORDS + len(Plan._fields), np.int64)
+        self.calls, self.plan, self.record = words[:WORDS], words[WORDS:].view(float), own[0]
+        self.block, self.schedule = Block.of((*own, self.plan, self.calls)), Block.of(schedule)
+        self.through, self.turn, self.rate = through, turn, rate
+        self.data, self.drive = (self.record, self.calls, *data), jit(drive, {}, counted)
+
+    def compile(self):
+        """Compile what is not compiled yet, or load it."""
+        code = address(self.through, kind_and_size(self.data)[0])
+        if self.rate is not None:
+            self.calls[RATE] = address(self.rate, types.float64, self.schedule.kind)
+            self.calls[SCHEDULE] = self.schedule.address
+        kinds = types.float64, types.intp, types.intp, self.block.kind
+        self.calls[TURN], self.calls[HELD] = address(self.turn, *kinds), self.block.address
+        self.given = code, self.data
+
+    def __call__(self, steps):
+        """Take so many steps, or those that are left of the epoch."""
+        self.plan[-1] = self.record[NIT] + steps
+        self.drive(*self.given)
+
+
+def stepper(rule, uses, dtype, objective, way, own, data, schedule):
+    """Return the loop around the objective."""
+    n = own[1][0].size
+    small = n if n <= cpu.UNROLL else 0
+    one: dict = {
+        "mean_and_gradient": minibatch_gradients.together
+        if way.together
+        else minibatch_gradients.BY_ROWS[way.name]
+    }
+    if way.name == "added":
+        one["gradient"] = gradient_methods.already
+    bindings = {**cpu.evaluation(dtype, False), **_OWN, **objective.bindings, **one, "SIZE": small}
+    through = jit(minibatch.through, {**bindings, "asked": asked}, objective.counted)
+    rate = None
+    if type(schedule) is not schedules.constant:
+        told = ("rate", "schedule_function")
+        told = {k: objective.bindings[k] for k in told if k in objective.bindings}
+        rate = jit(minibatch.rate_at, {**told, "opened": held_values.opened})
+    turn = _turn(rule, uses, dtype)
+    return Stepper(through, turn, rate, own, data, schedule, objective.counted)
+
+
+@functools.cache
+def _turn(rule, uses, dtype):
+    """Return `minibatch.turn`, compiled for any objective."""
+    own = {**cpu.rule_bindings(rule, uses, dtype), "asked": asked, "opened": held_values.opened}
+    return jit(minibatch.turn, {**own, "SIZE": 0})
+
+
+def meter(dtype, objective, way):
+    """`minibatch.measure` around the objective."""
+    summed = minibatch_gradients.sum_together if way.together else minibatch_gradients.sum_of_rows
+    own = {**cpu.numbers(dtype), "real": dtype.type, "SIZE": 0, "sum_of_values": summed}
+    bindings = {**own, **_OWN, **objective.bindings}
+    return jit(minibatch.measure, bindings, objective.counted)

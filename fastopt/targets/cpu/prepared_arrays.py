@@ -1,0 +1,265 @@
+"""Steps over many arrays of the host, again and again: what is looked up once, and the calls."""
+
+import functools
+import itertools
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from fastopt import rules
+from fastopt.compiling.compiler import SEPARATE, UNCOUNTED, inline, jit, link, thread_limit
+from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.turns import T
+from fastopt.targets.cpu import step_by_address
+from fastopt.targets.cpu.thread_pool import shared
+
+PART = 1 << 20  # elements whose squares are added up by themselves: no sum depends on the threads
+# Bytes that a step may move while no other thread runs Python: some ten microseconds of work.
+BRIEF = 300_000
+# Sums of squares may be added up in any order, so that they vectorise.
+_ANY_ORDER: dict[str, Any] = {**UNCOUNTED, **SEPARATE, "fastmath": {"contract", "reassoc"}}
+
+
+class Group(NamedTuple):
+    """Arrays of one dtype that a rule steps with the same numbers."""
+
+    rule: Any
+    uses: Any
+    dtype: np.dtype
+    numbers: np.ndarray  # the rule's options, t and carry
+    members: list  # which arrays
+
+
+@functools.cache
+def examining(dtype):
+    """Bindings of `finite`, `squares` and `distances` of `step_by_address`."""
+    whole = np.dtype(f"i{dtype.itemsize}").type
+    exponent = np.array(np.inf, dtype).view(whole)[()]
+    decorate = numba.njit(**_ANY_ORDER)
+    sums = {
+        text.__name__: decorate(link(text, {}, inline, suffix=f"_{dtype.name}"))
+        for text in (step_by_address.energy, step_by_address.gaps)
+    }
+    return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, **sums}
+
+
+@functools.cache
+def compiled(text, rule, uses, dtype, bindings, atomic=False):
+    """A step of `step_by_address` for a rule; `bindings` are the target's `rule_bindings`."""
+    bound = {**examining(dtype), **bindings(rule, uses, dtype)}
+    bound["coefficients"] = inline(link(rule.coefficients, {}, inline), rule.coefficients)
+    bound.update(OPTIONS=rules.options_class(rule), COLUMNS=(0,) * (2 + len(uses)))
+    return jit(text, bound, atomic=atomic)
+
+
+class Prepared:
+    """A step over arrays of the host, prepared.
+
+    Parameters
+    ----------
+    xs, gs : list of ndarray
+        Parameters and gradients, checked.
+    states : list of tuple of ndarray
+        An array for each slot; anything for an unused one.
+    groups : list of Group
+    cpu
+        The target.
+    """
+
+    def __init__(self, xs, gs, states, groups, cpu):
+        step_by_address.check_layout()
+        self.xs = list(xs)  # alive: no other array lies there
+        count, axes = len(xs), max(a.ndim for a in (*xs, *gs))
+        columns = step_by_address.STATE + len(groups[0].rule.S._fields)
+        self.table = np.zeros((count, columns), np.int64)
+        self.expected = np.zeros((2 * count, step_by_address.AXES + 2 * axes), np.int64)
+        self.objects = np.array([*map(id, (*xs, *gs))], np.int64)
+        self.dtypes = [a.dtype for a in (*xs, *gs)]  # alive: they are compared by address
+        self.find = jit(step_by_address.find, {})
+        self.batches, row = [], 0
+        for group in groups:
+            begin, total, loose = row, 0, []
+            for k in group.members:
+                arrays = xs[k], gs[k], *_used(states[k], group.uses, xs[k])
+                if lie_alike(*arrays):
+                    places = [a.ctypes.data for a in arrays]
+                    self.table[row] = total, xs[k].size, xs[k].nbytes, places[0], *places
+                    total += xs[k].size
+                else:  # its row counts nothing
+                    self.table[row, [step_by_address.X, step_by_address.G]] = [
+                        a.ctypes.data for a in arrays[:2]
+                    ]
+                    loose.append(arrays)
+                self._expect(k, xs[k], row, step_by_address.X, step_by_address.WRITEABLE)
+                self._expect(count + k, gs[k], row, step_by_address.G, step_by_address.READABLE)
+                row += 1
+            self.batches.append(Batch(group, self.table[begin:row], total, loose, cpu))
+        self.loose = any(batch.loose for batch in self.batches)
+        full = np.flatnonzero(self.table[:, step_by_address.BYTES])
+        self.order = full[np.argsort(self.table[full, step_by_address.X], kind="stable")]
+        if self.loose:  # whatever moves is prepared anew
+            self.order = np.array([step_by_address.UNKNOWN])
+        self.one: Any = self.alone()
+
+    def _expect(self, k, array, *row_column_flags):
+        axes = [n for both in zip(array.shape, array.strides, strict=True) for n in both]
+        row = [*row_column_flags, id(array.dtype), array.ndim, *axes]
+        self.expected[k, : len(row)] = row
+
+    def alone(self):
+        """Return `step_by_address.whole` and what it takes of this: for a single small array; else None.
+
+        A step of few elements takes less time than a dozen lines of Python.
+        """
+        batch, *others = self.batches
+        rest = self.expected, self.table, self.order, batch.group.numbers
+        if others or len(self.table) > 1 or self.loose or batch.total * batch.traffic > BRIEF:
+            return None
+        return compiled(step_by_address.whole, *batch.how, atomic=True), rest
+
+    def take(self, x, g, look, turns):
+        """Return what `step_by_address.whole` does of two arrays by their `id`, for whose turn it is."""
+        run, rest = self.one
+        return run(x, g, step_by_address.MINE, 0.0, id(self.xs[0]), *rest, look, turns)
+
+    def look(self, arrays):
+        """Whether these are arrays as those it was prepared for; they may lie elsewhere.
+
+        They are parameters, then gradients, of the class ndarray, and alive until the step is done.
+        """
+        self.objects[:] = [*map(id, arrays)]
+        found = self.find(self.objects, self.expected, self.table, self.order)
+        if found == step_by_address.OTHER:
+            return self.goes_on(arrays[: len(self.xs)])
+        return found == step_by_address.FOUND
+
+    def goes_on(self, xs):
+        """Return True for parameters of the same problem as in the last step."""
+        moved = norm = least = 0.0
+        for batch in self.batches:
+            more = batch.distances()
+            moved, norm, least = moved + more[0], norm + more[1], least + more[2]
+        if step_by_address.is_far(moved, norm, least):
+            self.table[0, step_by_address.X] = 0  # they are others the next time too
+            return False
+        with Held():
+            self.xs[:], self.table[:, step_by_address.OLD] = xs, self.table[:, step_by_address.X]
+        return True
+
+    def finite(self):
+        """Whether all gradients are."""
+        return all(batch.finite() for batch in self.batches)
+
+    def squares(self):
+        """The sum of the squares of all gradients."""
+        return sum(batch.squares() for batch in self.batches)
+
+    def step(self, turns):
+        """Take a step, and count it in the table of `Turns`: both or neither, if Ctrl-C comes."""
+        if self.one:
+            x, g = self.objects.tolist()
+            found = self.take(x, g, False, turns)
+            if found != step_by_address.FOUND:
+                raise RuntimeError("an array was moved by another thread during the step")
+            return
+        batch, *others = self.batches
+        if not others and not batch.loose and batch.threads(batch.traffic) == 1:
+            batch.run(batch.table, batch.group.numbers, turns)
+            return
+        with Held():
+            for batch in self.batches:
+                batch.step()
+            turns[T] += 1
+
+
+def are_far(before, now):
+    """Return True if the values of parameters have gone so far that they are others'."""
+    moved = norm = least = 0.0
+    for old, new in zip(before, now, strict=True):
+        step = max(1, old.size // step_by_address.SAMPLE)
+        a, b = (array.ravel()[::step].astype(np.float64) for array in (old, new))
+        d = b - a
+        moved, norm, least = moved + d.dot(d), norm + a.dot(a), least + b.dot(b)
+    return step_by_address.is_far(moved, norm, least)
+
+
+def _used(state, uses, x):
+    return [s if use else x for s, use in zip(state, uses, strict=True)]
+
+
+class Batch:
+    """The arrays of a group: what is done with them, in threads where they are large."""
+
+    def __init__(self, group, table, total, loose, cpu):
+        self.group, self.table, self.total, self.loose, self.cpu = group, table, total, loose, cpu
+        self.traffic = group.dtype.itemsize * (2 + sum(group.uses))  # bytes for each element
+        self.how = group.rule, group.uses, group.dtype, cpu.rule_bindings
+        bound = examining(group.dtype)
+        self.examine, self.add = (
+            jit(text, bound) for text in (step_by_address.finite, step_by_address.squares)
+        )
+
+    @functools.cached_property
+    def run(self):
+        """Take a step over all elements, and count it."""
+        return compiled(step_by_address.all_of, *self.how)
+
+    @functools.cached_property
+    def measure(self):
+        return jit(step_by_address.distances, examining(self.group.dtype))
+
+    def threads(self, traffic):
+        """How many are worth their while, for so many bytes an element."""
+        threads = self.total * traffic // self.cpu.PARALLEL_FROM
+        return min(threads, thread_limit()) if threads > 1 else 1
+
+    def shared(self, kernel, traffic, *rest):
+        """What a kernel returns for the parts of the elements, one a thread."""
+        threads = self.threads(traffic)
+        if threads == 1:
+            return [kernel(self.table, 0, self.total, *rest)]
+        cuts = [self.total * k // threads for k in range(threads + 1)]
+        return shared(kernel, [(self.table, *ends, *rest) for ends in itertools.pairwise(cuts)])
+
+    def distances(self):
+        """How far the parameters are from those before them."""
+        return self.measure(self.table)
+
+    def finite(self):
+        good = all(self.shared(self.examine, self.group.dtype.itemsize))
+        return good and all(np.isfinite(g).all() for _, g, *_ in self.loose)
+
+    def squares(self):
+        calls = [(self.table, first, first + PART) for first in range(0, self.total, PART)]
+        if self.threads(self.group.dtype.itemsize) > 1:
+            parts = shared(self.add, calls)
+        else:
+            parts = itertools.starmap(self.add, calls)
+        return sum(parts) + sum(_squares(g) for _, g, *_ in self.loose)
+
+    def step(self):
+        group = self.group
+        rule, numbers = group.rule, group.numbers
+        for x, g, *state in self.loose:
+            options = rules.options_class(rule)._make(numbers[:-2].tolist())
+            c, _ = rule.coefficients(options, options.learning_rate, *numbers[-2:].tolist())
+            self.cpu.sweep(rule, group.uses, x, g, np.array(c, group.dtype), tuple(state))
+        numbers[-1] = self.shared(compiled(step_by_address.step, *self.how), self.traffic, numbers)[
+            0
+        ]
+
+
+def _squares(g):
+    return float(np.sum(np.square(g, dtype=np.float64)))
+
+
+def lie_alike(*arrays):
+    """Whether the elements of all these arrays lie together, in one order."""
+    first, *others = ([s for s, n in zip(a.strides, a.shape, strict=True) if n > 1] for a in arrays)
+    size, lengths = arrays[0].itemsize, [n for n in arrays[0].shape if n > 1]
+    for stride, n in sorted(zip(first, lengths, strict=True)):
+        if stride != size:
+            return False
+        size *= n
+    return all(strides == first for strides in others)

@@ -1,0 +1,83 @@
+"""The compiled loop around a compiled objective, for the arrays of one problem."""
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+
+from fastopt.derivatives import gradient_methods, kept_refusals
+from fastopt.solver.objective_evaluation import CODE, DATA, SEPARATE, WORDS
+from fastopt.solver.run_state import FEW, apart
+from fastopt.targets.cpu.held_values import Block, address, driver, kind_and_size, place_of
+from fastopt.targets.cpu.objective_call import NEAR
+
+POINTERS = {k: types.CPointer(t) for k, t in (("f", types.float32), ("d", types.float64))}
+
+
+class Solver:
+    """The loop around an objective, for the arrays of one problem.
+
+    Parameters
+    ----------
+    loop, evaluate
+        Compiled, for no objective in particular and for this one.
+    problem : Problem
+    """
+
+    kind: Any = None  # the type of what the evaluation gets, once it is known
+    given: Any = ()  # what the compiled code is called with, once there is any
+
+    def __init__(self, loop, evaluate, problem):
+        words = apart(WORDS + 2, np.int64)
+        self.calls, self.until = words[:WORDS], words[WORDS:].view(float)
+        limits, options, schedule, data = problem.fixed
+        self.own = problem.record, problem.moving, problem.still, problem.state
+        self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
+        self.points = problem.shaped, *problem.still[:2]
+        self.hold(data)
+        self.real, self.near = problem.x.dtype.char, problem.x.size <= FEW[-1]
+        self.bindings = problem.objective.bindings
+        separate = self.bindings["gradient"] is not gradient_methods.already
+        self.calls[SEPARATE] = separate
+        self.loop, self.evaluate, self.drive = loop, evaluate, driver()
+
+    def hold(self, data):
+        """Have this data for the objective, of the same types as before."""
+        self.data = data, *self.points
+        if self.given:
+            self.given = *self.given[:-1], self.data
+
+    def compile(self):
+        """Compile what is not compiled yet, or load it."""
+        kinds, beside = self.kinds(), NEAR if self.near else ""
+        self.calls[CODE] = address(self.evaluate, *kinds, first=self.first, beside=beside)
+        self.code = address(self.loop, self.block.kind)
+        slot = place_of(self.calls) + 8 * DATA
+        self.given = self.code, self.block.address, slot, self.data
+
+    def kinds(self):
+        """Return the types for which the evaluation is compiled."""
+        self.kind, self.size = kind_and_size(self.data)
+        if self.near:
+            return (self.kind,)
+        pointer = POINTERS[self.real]
+        return types.intp, pointer, pointer, types.float64, self.kind
+
+    def first(self, evaluate, kinds):
+        """Raise what another process has found wrong with the objective."""
+        bindings = self.bindings
+        if bindings.get("DUAL") is not None:
+            kept_refusals.require_none(evaluate, kinds, bindings["fun"])
+
+    def __call__(self, until):
+        """Go on until so many iterations or evaluations are done."""
+        if not self.given:
+            self.compile()
+        self.until[:] = until
+        self.drive(*self.given)
+
+    def expect(self, limits, options, schedule):
+        """Make sure that others of these types can stand where the first ones do."""
+        kind, _ = kind_and_size((*self.own, limits, options, schedule, self.calls, self.until))
+        if kind != self.block.kind:
+            raise TypeError(f"the loop was compiled for {self.block.kind}, not for {kind}")

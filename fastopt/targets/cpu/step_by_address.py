@@ -1,0 +1,271 @@
+"""One step over many arrays of the host in one call, by a table of their addresses.
+
+A row of the table has the columns `FIRST` (elements in the rows before), `COUNT`, `BYTES`, `OLD`
+(where x was in the step before), `X`, `G` and from `STATE` on one for each slot of the rule; an
+unused slot has x's address.
+
+`find` reads addresses, shapes and strides from the arrays' own headers. This is the layout behind
+the macros of NumPy's C API (`PyArray_DATA` and its like), so that every extension module depends on
+it; a call from Python for each of 400 arrays would take as long as the step itself ten times over.
+"""
+
+# Numba makes its intrinsics in ways that pyright cannot follow:
+# pyright: reportCallIssue=false
+
+import ctypes
+import functools
+from typing import Any
+
+import numpy as np
+
+from fastopt.concurrency.turns import BUSY, T
+from fastopt.solver.placeholders import OPTIONS, cast, coefficients, real
+from fastopt.solver.solve_loop import sweep
+from fastopt.targets.cpu.address_intrinsics import arrays_at, word
+
+FIRST, COUNT, BYTES, OLD, X, G, STATE = range(7)
+# Of an array that `find` expects: the row and the column of the table that its address goes to, its
+# flags, and then what must be as before: the dtype object, the number of axes, and each axis's
+# length and stride.
+ROW, COLUMN, FLAGS, DTYPE, NDIM, AXES = range(6)
+READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and NPY_ARRAY_WRITEABLE with it
+HEAD = object.__basicsize__  # of an object, before what NumPy adds
+FOUND, SHARED, NONFINITE, OTHER, LATE = -1, -2, -3, -4, -5
+UNKNOWN, MINE = -1, -2
+
+MANY = 1 << 62  # all elements
+# Parameters at a distance of more than this part of the larger norm are those of another problem;
+# rounded, clipped or averaged ones are near. Of large arrays so many elements are looked at.
+FAR, SAMPLE = 0.5, 1000
+COLUMNS = ()  # bound below: one for each of x, g and the slots
+bits: Any = None  # whole numbers of an element's size
+EXPONENT = 0  # which of their bits are
+
+
+@functools.cache
+def check_layout():
+    """Look whether arrays are laid out as `find` takes them to be, in memory of an array's own."""
+    array = np.zeros((2, 3), np.float32)[:, ::2]
+    words = -(-(np.ndarray.__basicsize__ - HEAD) // 8)
+    found = (ctypes.c_int64 * words).from_address(id(array) + HEAD)
+    lengths, strides = ((ctypes.c_int64 * 2).from_address(found[k]) for k in (2, 3))
+    said = found[0], found[1] & 0xFFFFFFFF, *lengths, *strides, found[5], found[6] & WRITEABLE
+    wanted = array.ctypes.data, 2, *array.shape, *array.strides, id(array.dtype), WRITEABLE
+    if said != wanted:
+        raise RuntimeError(f"NumPy {np.__version__} lays out its arrays in an unknown way")
+
+
+def find(objects, expected, table, order):
+    """Write where the arrays lie into the table, by their `id`.
+
+    Returns
+    -------
+    int
+        FOUND; the number of the first array that is not as expected; SHARED if some lie elsewhere
+        than before and a parameter shares memory; or OTHER if a parameter lies elsewhere.
+    """
+    moved = other = False
+    for k in range(len(objects)):
+        array = objects[k] + HEAD  # data, nd, dimensions, strides, base, descr, flags: 8 bytes each
+        ndim, flags = word(array + 8) & 0xFFFFFFFF, expected[k, FLAGS]
+        if (
+            word(array + 40) != expected[k, DTYPE]
+            or ndim != expected[k, NDIM]
+            or word(array + 48) & flags != flags
+        ):
+            return k
+        lengths, strides = word(array + 16), word(array + 24)
+        for j in range(ndim):
+            at = AXES + 2 * j
+            if (
+                word(lengths + 8 * j) != expected[k, at]
+                or word(strides + 8 * j) != expected[k, at + 1]
+            ):
+                return k
+        address, row, column = word(array), expected[k, ROW], expected[k, COLUMN]
+        if table[row, column] != address:
+            table[row, column], moved = address, True
+            other = other or column == X
+    if moved and not apart(table, order):
+        table[0, G] = 0  # to be moved again the next time
+        return SHARED
+    return OTHER if other else FOUND
+
+
+def apart(table, order):
+    """Whether no parameter shares memory with another or with a gradient.
+
+    `order` are the rows that are not empty, by their parameters' addresses. Where it does not sort
+    them, or begins with UNKNOWN, the answer is False.
+    """
+    last = 0
+    for r in order:
+        if r == UNKNOWN or table[r, X] < last:
+            return False
+        last = table[r, X] + table[r, BYTES]
+    for r in range(len(table)):
+        end, low, high = table[r, G] + table[r, BYTES], 0, order.size
+        while low < high:  # how many parameters start before the gradient's end
+            middle = (low + high) // 2
+            if table[order[middle], X] < end:
+                low = middle + 1
+            else:
+                high = middle
+        if low > 0 and table[r, BYTES] > 0:
+            before = order[low - 1]
+            if table[before, X] + table[before, BYTES] > table[r, G]:
+                return False
+    return True
+
+
+def all_of(table, numbers, turns):
+    """One step on all elements, which is counted in the same call: Ctrl-C cannot part them."""
+    numbers[-1] = step(table, 0, MANY, numbers)
+    turns[T] += 1
+
+
+def step(table, first, last, numbers):
+    """One step on the elements from `first` to `last`, counted through all rows.
+
+    `numbers` are the rule's options, and then t and carry; returns the new carry.
+    """
+    o = cast(OPTIONS, np.float64, numbers)
+    c, carry = coefficients(o, o.learning_rate, numbers[-2], numbers[-1])
+    for r in range(len(table)):
+        start, n = share(table, r, first, last)
+        if n > 0:
+            near = arrays(table, r, X, start, n, real, COLUMNS)
+            sweep(near[0], near[1], c, near[2:], near[0], near[0], False)
+    return carry
+
+
+def whole(x, g, before, rate, old, expected, table, order, numbers, look, turns):
+    """All of a step over one small array, in one call; FOUND where it is done.
+
+    Parameters
+    ----------
+    x, g : int
+        The `id` of the parameter and of the gradient.
+    old : int
+        The `id` of the parameter of the step before. If it is 0, x must lie where that did.
+    before : int
+        The steps after which `rate` is the learning rate; UNKNOWN where it is fixed; MINE where
+        the caller has the turn, and has set the rate.
+    look : bool
+        Whether the gradients must be finite.
+    turns : array
+        The table of `_turns.Turns`.
+    """
+    if before != MINE and turns[BUSY] != 0:
+        return LATE
+    if before >= 0 and before != turns[T]:
+        return LATE
+    if old == 0 and word(x + HEAD) != table[0, X]:
+        return OTHER
+    found = find((x, g), expected, table, order)
+    if found == OTHER:
+        table[0, OLD] = word(old + HEAD)
+        if goes_on(table):
+            found = FOUND
+    if found == FOUND:
+        if look and not finite(table, 0, MANY):
+            return NONFINITE
+        if before >= 0:
+            numbers[0] = rate
+        numbers[-2] = turns[T] + 1
+        all_of(table, numbers, turns)
+    return found
+
+
+def goes_on(table):
+    """Return True if the parameters belong to the problem of the step before."""
+    moved, norm, least = distances(table)
+    if is_far(moved, norm, least):
+        table[0, X] = 0  # they are others the next time too
+        return False
+    return True
+
+
+def is_far(moved, norm, least):
+    return not moved <= FAR * FAR * max(norm, least)  # NaN is near nothing
+
+
+def distances(table):
+    """How far parameters are from those of the step before.
+
+    Returns the sums of squares of the differences, of the old ones and of the new ones. Of large
+    arrays some elements are looked at.
+    """
+    moved = norm = least = 0.0
+    for r in range(len(table)):
+        n = table[r, COUNT]
+        if n > 0:
+            now = arrays(table, r, X, 0, n, real, (0,))[0]
+            more = gaps(arrays(table, r, OLD, 0, n, real, (0,))[0], now)
+            moved, norm, least = moved + more[0], norm + more[1], least + more[2]
+    return moved, norm, least
+
+
+def finite(table, first, last):
+    """Whether these elements of the gradients are."""
+    good = True
+    for r in range(len(table)):
+        start, n = share(table, r, first, last)
+        if n > 0:
+            good = good and all_finite(arrays(table, r, G, start, n, bits, (0,))[0])
+    return good
+
+
+def squares(table, first, last):
+    """The sum of the squares of these elements of the gradients."""
+    total = 0.0
+    for r in range(len(table)):
+        start, n = share(table, r, first, last)
+        if n > 0:
+            total += energy(arrays(table, r, G, start, n, real, (0,))[0])
+    return total
+
+
+def share(table, r, first, last):
+    """What of row r is to be done: from which of its elements on, and how many."""
+    start = max(first - table[r, FIRST], 0)
+    return start, min(last - table[r, FIRST], table[r, COUNT]) - start
+
+
+def arrays(table, r, column, start, n, kind, columns):
+    size = table[r, BYTES] // table[r, COUNT]
+    return arrays_at(table, r * table.shape[1] + column, size * start, n, kind, columns)
+
+
+def all_finite(words):
+    """Whether numbers are finite, from their bits: whole numbers are compared in vectors."""
+    found = 0
+    for i in range(words.size):
+        found |= (words[i] & EXPONENT) == EXPONENT
+    return not found
+
+
+def gaps(old, new):
+    """Return `distances` of one array."""
+    sums, every = (0.0, 0.0, 0.0), new.size // SAMPLE
+    if every < 2:  # a loop of its own, which runs in vectors
+        for i in range(new.size):
+            sums = with_gap(sums, old[i], new[i])
+    else:
+        for k in range(SAMPLE):
+            sums = with_gap(sums, old[k * every], new[k * every])
+    return sums
+
+
+def with_gap(sums, old, new):
+    a, b = np.float64(old), np.float64(new)
+    return sums[0] + (b - a) * (b - a), sums[1] + a * a, sums[2] + b * b
+
+
+def energy(g):
+    """The sum of squares, in float64."""
+    total = 0.0
+    for i in range(g.size):
+        value = np.float64(g[i])
+        total += value * value
+    return total

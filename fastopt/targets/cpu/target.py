@@ -1,0 +1,277 @@
+"""The CPU: sweeps over arrays in threads, and the fused solve loop around a compiled objective."""
+
+import functools
+import sys
+from typing import Any
+
+import numpy as np
+from numba.core.registry import cpu_target
+from numba.extending import overload
+
+from fastopt.compiling.compiler import (
+    content_of,
+    inline,
+    jit,
+    link,
+    numba_config,
+    thread_limit,
+    unwrapped,
+)
+from fastopt.rules import _state_slots
+from fastopt.solver import direction, fixed_rate, objective_evaluation, solve_loop
+from fastopt.solver.placeholders import SIZE, bring_back, cast, fetch, opened
+from fastopt.solver.run_state import FEW, Brief, Run
+from fastopt.solver.solve_loop import loop
+from fastopt.targets.common import intrinsics, step_functions
+from fastopt.targets.cpu import objective_call, prepared_arrays, solve_entry
+from fastopt.targets.cpu.batch_threads import Crew
+from fastopt.targets.cpu.held_values import kind_and_size
+from fastopt.targets.cpu.thread_pool import shared
+
+NAME = "cpu"
+__all__ = [
+    "Crew",
+    "compiled_solver",
+    "kernel",
+    "kind_and_size",
+    "plain_solver",
+    "prepared",
+    "step_function",
+    "sweep",
+]
+
+# Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
+# elements of RMSProp on. Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 they lose
+# (138 against 126 us), at 1,000,000 they win (248 against 310).
+PARALLEL_FROM = 5_000_000
+# Up to this many parameters the loop over mini-batches is compiled for their number.
+UNROLL = 8
+
+
+# A compiled loop is alone with its problem: the share of one worker is everything.
+ALONE = {"each": range, "total": float, "most": float, "anyone": bool}
+
+
+@functools.cache
+def numbers(dtype):
+    """Constants of the loop that depend on the element type."""
+    eps = float(np.finfo(dtype).eps)
+    powers = {"EPS": eps, "ROOT_EPS": eps**0.5, "EPS_2_3": eps ** (2 / 3)}
+    return {**powers, "FOURTH_ROOT_EPS": eps**0.25, "HUGE": 1e300 if eps < 1e-10 else 1e37}
+
+
+def _narrow_to(dtype):
+    """float32 rules must not meet float64 literals; int literals are harmless beside floats."""
+    return np.float32 if dtype == np.float32 else None
+
+
+@functools.cache
+def rule_bindings(rule, uses, dtype, bounded=False):
+    """The open names of a rule, its arithmetic in the element type, for compiled code."""
+    bound = _state_slots.bindings(rule, uses)
+    slots = {name: bound[name] for name in ("C", "S", "USES")}
+    narrow = _narrow_to(dtype)
+    for name in ("update", "start", "load", "store"):
+        linked = link(bound[name], slots, inline, narrow=narrow)
+        bound[name] = inline(linked, bound[name])
+    own = {name: getattr(intrinsics, name) for name in ("cast", "fetch", "bring_back")}
+    return {**bound, **own, **ALONE, **numbers(dtype), "real": dtype.type, "BOUNDED": bounded}
+
+
+@functools.cache
+def kernel(rule, uses, dtype, bounded=False):
+    """The compiled sweep ``(x, g, c, state, low, high, track)`` over one-dimensional arrays."""
+    bindings = rule_bindings(rule, uses, dtype, bounded)
+    if numba_config.DISABLE_JIT:
+        return link(solve_loop.sweep, {**bindings, "cast": _plain_cast}, unwrapped)
+    return jit(solve_loop.sweep, bindings)
+
+
+def sweep(rule, uses, x, g, c, state, threads=None):
+    """One step of a rule on whole arrays, in place.
+
+    Parameters
+    ----------
+    rule, uses
+        The rule's module and its used slots (`fastopt.rules.uses`).
+    x, g : ndarray
+        Parameters and gradient: one shape and dtype (float32 or float64), any strides.
+    c : ndarray
+        The rule's coefficients, in the element type.
+    state : tuple of ndarray
+        An array like x for each slot; one that is not used may be anything, x itself say.
+    threads : int, optional
+        By default what `numba.set_num_threads` allows, and one for small arrays.
+        The bits do not depend on it.
+    """
+    run = kernel(rule, uses, x.dtype)
+    x, g, *state = _flat(x, g, *state)
+    if x.ndim > 1:
+        for row in range(x.shape[0]):
+            sweep(rule, uses, x[row], g[row], c, tuple(s[row] for s in state), threads)
+        return
+    n, state = x.size, tuple(state)
+    if threads is None:
+        threads = n * x.itemsize * (2 + sum(uses)) // PARALLEL_FROM
+        threads = min(threads, thread_limit()) if threads > 1 else 1
+    if threads < 2:
+        run(x, g, c, state, x, x, False)
+        return
+    cuts = [n * k // threads for k in range(threads + 1)]
+
+    def part(k):
+        at = slice(cuts[k], cuts[k + 1])
+        run(x[at], g[at], c, tuple(s[at] for s in state), x[at], x[at], False)
+
+    shared(part, [(k,) for k in range(threads)])
+
+
+def _flat(*arrays):
+    """The arrays as one axis where their memory order allows it; no copies."""
+    if all(a.flags.f_contiguous for a in arrays):
+        arrays = tuple(a.T for a in arrays)
+    if all(a.flags.c_contiguous for a in arrays):
+        arrays = tuple(a.reshape(-1) for a in arrays)
+    return arrays
+
+
+def solve(record, moving, still, shaped, state, limits, options, schedule, data, until):
+    """Run the loop from the scalars in `record`, and leave them there.
+
+    In place, since Python may drop a returned value when Ctrl-C arrives at that moment. `moving`
+    are the arrays that change at every evaluation, the last one being where fun is evaluated;
+    `shaped` is that one in x0's shape.
+    """
+    run = cast(Run, np.float64, record)
+    run = loop(run, moving, still, shaped, state, limits, options, schedule, data, until)
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+def solve_held(held):
+    """`solve` for an objective that is called by its address; everything lies behind a pointer."""
+    record, moving, still, state, limits, options, schedule, calls, until = opened(held)
+    run = cast(Run, np.float64, record)
+    run = loop(run, moving, still, moving[-1], state, limits, options, schedule, calls, until)
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+def solve_near(held):
+    """`solve_held` for a few parameters: the arrays go to registers and back."""
+    record, moving, still, state, limits, options, schedule, calls, until = opened(held)
+    run = cast(Run, np.float64, record)
+    near, near_state = fetch(moving, SIZE), fetch(state, SIZE)
+    run = loop(run, near, still, near[-1], near_state, limits, options, schedule, calls, until)
+    bring_back(near_state, state, SIZE)  # an unused slot stands for x, which comes last
+    bring_back(near, moving, SIZE)
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+# What a loop needs of an objective.
+_LOOP = "propose", "judge", "rate", "schedule_function", "EXACT"
+_ASKED = {"value": objective_evaluation.ask_value, "gradient": objective_evaluation.ask_gradient}
+_EVALUATE = {  # by whether parameters are few, and args counted
+    (False, False): objective_evaluation.evaluate,
+    (False, True): objective_evaluation.evaluate_counted,
+    (True, False): objective_evaluation.evaluate_near,
+    (True, True): objective_evaluation.evaluate_near_counted,
+}
+_HELPERS = (
+    solve_loop.largest,
+    solve_loop.settle,
+    solve_loop.measure_sizes,
+    solve_loop.steepness,
+    solve_loop.fill,
+    solve_loop.keep,
+    solve_loop.sweep,
+    direction.measure,
+    direction.direct,
+    direction.trial,
+    direction.accept,
+    direction.begin,
+    direction.reach,
+    direction.share,
+    direction.steep,
+)
+
+
+def compiled_solver(rule, uses, dtype, bounded, problem):
+    """The compiled loop around a compiled objective, for the arrays of a problem."""
+    objective, n = problem.objective, problem.x.size
+    few = problem.arrays.shape[1] if n <= FEW[-1] else 0
+    own = tuple(objective.bindings.get(name) for name in _LOOP)
+    loop = _loop(rule, uses, dtype, bounded, few, own)
+    bindings = {**evaluation(dtype, bounded), **objective.bindings}
+    bindings.update(SIZE=n if few else 0, ROOM=few)
+    evaluate = jit(_EVALUATE[few > 0, objective.counted], bindings, objective.counted)
+    return solve_entry.Solver(loop, evaluate, problem)
+
+
+@functools.lru_cache(1000)
+def _loop(rule, uses, dtype, bounded, few, own):
+    """The compiled loop, for any objective."""
+    own = dict(zip(_LOOP, own, strict=True))
+    bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **objective_call.OWN}
+    bindings.update(SIZE=few, PADDED=few > 0)
+    if own["propose"] is fixed_rate.propose:
+        bindings["Run"] = Brief
+    else:  # six arrays in registers leave none: a fit of three parameters takes 3 % longer
+        bindings["fetch"] = intrinsics.fetch_to_memory
+    return jit(solve_near if few else solve_held, bindings)
+
+
+@functools.cache
+def evaluation(dtype, bounded):
+    """Return the bindings of what is compiled for an objective."""
+    return {**numbers(dtype), "real": dtype.type, "BOUNDED": bounded, **ALONE, **objective_call.OWN}
+
+
+def plain_solver(rule, uses, dtype, bounded, objective):
+    """`solve` in the interpreter around a Python objective, its array helpers compiled."""
+    helpers = _helpers(rule, uses, dtype, bounded)
+    return link(solve, {**helpers, **objective.bindings}, unwrapped)
+
+
+@functools.cache
+def _helpers(rule, uses, dtype, bounded):
+    """The bindings of a loop in the interpreter: what goes over arrays is compiled."""
+    bindings = rule_bindings(rule, uses, dtype, bounded)
+    if numba_config.DISABLE_JIT:
+        return {**bindings, "cast": _plain_cast}
+    compiled = {h.__name__: jit(h, bindings) for h in _HELPERS}
+    return {**bindings, "cast": _plain_cast, "C": _plain_tuple, **compiled}
+
+
+def _plain_cast(cls, real, values):
+    return cls(*map(float, values))
+
+
+def _plain_tuple(*values):
+    """Named tuples are slow to pass to compiled functions: the helpers name them anew."""
+    return values
+
+
+def adopt(name, array):
+    raise ValueError(f"{name} lives on a GPU, and device='cpu' was asked for; copy it first")
+
+
+def prepared(xs, gs, states, groups):
+    """Steps over many arrays, again and again: see `prepared_arrays.Prepared`."""
+    return prepared_arrays.Prepared(xs, gs, states, groups, sys.modules[__name__])
+
+
+@functools.cache
+def step_function(method):
+    """A method's step for users' @njit functions."""
+    step = step_functions.made(method, _inner_sweep, overload, kernel)
+    context: Any = cpu_target.target_context
+    context.refresh()  # whoever asks may be a function that is being compiled
+    return step
+
+
+def _inner_sweep(rule, uses, dtype):
+    bindings = rule_bindings(rule, uses, dtype)
+    suffix = f"_{content_of(solve_loop.sweep, bindings).digest[:16]}"
+    return link(solve_loop.sweep, bindings, inline, top=inline, suffix=suffix)

@@ -1,0 +1,184 @@
+"""Plain threads over kernels that release the GIL, which no signal can leave locked.
+
+Python runs signal handlers in the main thread, between any two instructions. The locks of
+`threading` and `concurrent.futures` are taken by Python code, so that a KeyboardInterrupt there
+leaves them locked for the rest of the process. Here threads are begun by `_thread`, and meet in
+locks and queues written in C.
+"""
+
+import _thread
+import contextlib
+import os
+import queue
+import time
+
+from fastopt.concurrency.interrupts import Held
+
+LOOK = 0.05  # seconds between two looks of a thread that waits
+
+
+class _Task:
+    """A call for a thread of the pool."""
+
+    def __init__(self, function, arguments):
+        self.function, self.arguments = function, arguments
+        self.taken, self.news = _thread.allocate_lock(), _thread.allocate_lock()
+        self.news.acquire()
+        self.ended, self.result, self.error = False, None, None
+
+    def run(self):
+        if not self.taken.acquire(blocking=False):  # it was put a second time
+            return
+        try:
+            self.result = self.function(*self.arguments)
+        except BaseException as error:
+            self.error = error
+        self.ended = True
+        self.news.release()
+
+    def wait(self):
+        while not self.ended:
+            self.news.acquire(timeout=LOOK)
+
+
+class _Pool:
+    """Threads that wait for tasks, as many as there are processors at most."""
+
+    def __init__(self):
+        self.tasks: queue.SimpleQueue = queue.SimpleQueue()
+        self.count = 0
+
+    def grow(self, wanted):
+        while self.count < min(wanted, os.cpu_count() or 1):
+            _thread.start_new_thread(_serve, (self.tasks,))
+            self.count += 1
+
+
+def _serve(tasks):
+    while True:
+        tasks.get().run()
+
+
+_pool = _Pool()
+
+
+def _renew():
+    global _pool
+    _pool = _Pool()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)  # threads do not survive a fork
+
+
+def shared(function, calls):
+    """Return ``function(*call)`` of each call: the first in this thread, the others beside it.
+
+    They work on memory of the caller's: all have ended when this returns or raises. Ctrl-C waits
+    until then.
+    """
+    with Held():
+        return _shared(function, calls)
+
+
+def _shared(function, calls):
+    first, *others = calls
+    pool, tasks = _pool, [_Task(function, call) for call in others]
+    pool.grow(len(tasks))
+    try:
+        for task in tasks:
+            pool.tasks.put(task)
+        results = [function(*first)]
+        for task in tasks:
+            task.wait()
+    except BaseException:
+        _finish(pool, tasks)
+        raise
+    for task in tasks:
+        if task.error is not None:
+            raise task.error
+        results.append(task.result)
+    return results
+
+
+def _finish(pool, tasks):
+    """Wait for tasks of which the last may not have been put yet, whatever signals come."""
+    while True:
+        try:
+            for task in tasks:
+                if not task.ended:
+                    pool.tasks.put(task)
+            for task in tasks:
+                task.wait()
+            return
+        except KeyboardInterrupt:
+            pass
+
+
+class Shift:
+    """Threads at work together until each has ended, and a clock that ticks meanwhile.
+
+    Parameters
+    ----------
+    calls : list of (function, arguments)
+        One a thread. What a function raises is lost: it says itself what went wrong.
+    tick : callable
+        Called every `beat` seconds.
+    """
+
+    def __init__(self, calls, tick, beat):
+        self.calls, self.tick, self.beat = calls, tick, beat
+        self.gate, self.news, self.over = (_thread.allocate_lock() for _ in range(3))
+        self.news.acquire()
+        self.over.acquire()
+        self.closed, self.begun, self.running = False, 0, 0
+
+    def start(self):
+        for function, arguments in self.calls:
+            _thread.start_new_thread(self._run, (function, arguments))
+        _thread.start_new_thread(self._clock, ())
+
+    def _run(self, function, arguments):
+        with self.gate:
+            if self.closed:
+                return
+            self.begun += 1
+            self.running += 1
+        try:
+            function(*arguments)
+        finally:
+            with self.gate:
+                self.running -= 1
+            if self.ended():
+                _open(self.over)
+                _open(self.news)
+
+    def _clock(self):
+        while not self.over.acquire(timeout=self.beat):
+            self.tick()
+
+    def ended(self):
+        """Return True if no thread is at work and none is still to come."""
+        return self.running == 0 and (self.closed or self.begun == len(self.calls))
+
+    def wait(self, seconds):
+        """Return whether all have ended, after so many seconds at most."""
+        if not self.ended():
+            self.news.acquire(timeout=max(0.0, min(seconds, _thread.TIMEOUT_MAX)))
+        return self.ended()
+
+    def close(self):
+        """Let no thread begin that has not yet, and wait for the others."""
+        with self.gate:
+            self.closed = True
+        try:
+            while not self.ended():
+                self.news.acquire(timeout=LOOK)
+                time.sleep(0)
+        finally:
+            _open(self.over)
+
+
+def _open(lock):
+    with contextlib.suppress(RuntimeError):  # it is open
+        lock.release()

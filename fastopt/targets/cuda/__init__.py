@@ -1,0 +1,1 @@
+"""CUDA: kernels, memory, launches. Empty, since the target is imported late."""

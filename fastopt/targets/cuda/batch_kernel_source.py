@@ -1,0 +1,120 @@
+"""Many problems on a device, one thread each: the text of the kernel, for CUDA and its simulator.
+
+The grid stays, as large as the chip: a thread whose problem has ended takes the next one from a
+counter, so that long problems keep no others waiting. Each time round the loop is one evaluation
+for every thread, in whatever state its problem is: a warp meets where the objective is computed.
+After so many rounds the problems under way go to memory, Python looks at the clock, and the next
+launch goes on from there with the same bits.
+"""
+
+import math
+from typing import Any
+
+from fastopt.solver.batch_worker import FRESH, row_of
+from fastopt.solver.placeholders import (
+    BOUNDED,
+    LENGTH,
+    LIMITS,
+    OPTIONS,
+    SCHEDULE,
+    arrays,
+    cast,
+    judge,
+    local,
+    named,
+    propose,
+    real,
+    rows,
+    scratch,
+    shaped_as,
+    value,
+)
+from fastopt.solver.run_state import Run
+from fastopt.solver.status_codes import NONFINITE, RUNNING
+
+cuda: Any = None  # bound by the target
+# Places in `control`.
+NEXT, READY, STOP, ENDED, DONE = 0, 1, 2, 3, 4
+UNFIT = (NONFINITE, *FRESH[1:4], math.nan, *FRESH[5:])  # fun is not asked at such a start
+
+
+def solve_many(control, under_way, room, given, results, steps, chunk, slots, rounds):
+    """Go on with the problems under way, and with others, for so many evaluations each.
+
+    Problem b has row b modulo (`chunk` `slots`) of what `given` and `results` have a row a problem
+    for; `under_way` has the row of each thread, -1 for none; `room` is a block as in
+    `_device_layout`.
+    """
+    t = cuda.grid(1)
+    at, point = under_way[t], local(real, steps)
+    record, saved, x, fresh, moving, still, state = arrays(room, point, t)
+    for i in range(LENGTH):
+        point[i] = saved[i]
+    shaped, more = shaped_as(point), scratch(real, steps)
+    for _ in range(rounds):
+        if at < 0:
+            b = cuda.atomic.add(control, NEXT, 1)
+            if b >= control[READY]:
+                break
+            at = b % (chunk * slots)
+            prepare(at, record, x, fresh, still, given)
+        if record[0] == RUNNING:
+            options = named(OPTIONS, given.options, row_of(given.options, at))
+            schedule = named(SCHEDULE, given.schedule, row_of(given.schedule, at))
+            run = recall(record)
+            keep(propose(run, moving, still, state, LIMITS, options, schedule), record)
+            data = rows(given.fields, (), at) + given.args, more
+            f = value(shaped, moving[-2], data)
+            limits = named(LIMITS, given.limits, row_of(given.limits, at))
+            run = recall(record)
+            keep(judge(run, f, moving, still, shaped, limits, data), record)
+        if record[0] != RUNNING:
+            put(at, record[0], record, x, still, results)
+            cuda.atomic.add(control, DONE + at // chunk, 1)
+            at = -1
+    if control[STOP] != 0 and at >= 0:
+        put(at, control[STOP], record, x, still, results)
+        at = -1
+    under_way[t] = at
+    for i in range(LENGTH):
+        saved[i] = point[i]
+    cuda.atomic.add(control, ENDED, 1)  # a thread in which something is wrong does not come here
+
+
+def recall(record):
+    """The scalars of the problem under way, from memory.
+
+    Kept in registers, they and what an evaluation needs would be two thirds more.
+    """
+    return cast(Run, real, record)
+
+
+def keep(run, record):
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+def prepare(b, record, x, fresh, still, given):
+    """The start of the problem in row b into the thread's arrays."""
+    at, finite = row_of(given.x0, b), True
+    for i in range(LENGTH):
+        fresh[0][i], fresh[1][i] = real(1.0), real(0.0)  # inf or NaN times zero would not be zero
+        x[i] = still[2][i] = given.x0[at, i]
+        still[3][i] = real(math.nan)
+        finite = finite and math.isfinite(x[i])
+    still[4][0] = real(math.nan)
+    if BOUNDED:
+        at = row_of(given.low, b)
+        for i in range(LENGTH):
+            still[0][i], still[1][i] = given.low[at, i], given.high[at, i]
+    keep(cast(Run, real, FRESH if finite else UNFIT), record)
+
+
+def put(b, status, run, x, still, results):
+    """What came of the problem in row b."""
+    for i in range(LENGTH):
+        results.x[b, i], results.jac[b, i] = still[2][i], still[3][i]
+        results.x_last[b, i] = x[i]
+    results.fun[b], results.fun_last[b] = still[4][0], run[4]
+    results.nit[b], results.nfev[b], results.njev[b] = int(run[1]), int(run[2]), int(run[3])
+    results.status[b] = int(status)

@@ -1,0 +1,158 @@
+"""One problem on the whole device: the loop's vectors shared out among all threads.
+
+Every thread runs the same text (`_search`, `_textbook`) on its share of the elements, `each`, and
+comes to the same scalars: `total`, `most` and `anyone` bring together what all have found, always
+in the same order. The device never waits for Python between two evaluations but for one reading of
+the problem's scalars.
+"""
+
+from typing import Any
+
+from numba.core import types
+from numba.extending import intrinsic
+
+from fastopt.solver.placeholders import cast, judge, propose
+from fastopt.solver.run_state import Run
+from fastopt.targets.common.intrinsics import _array
+from fastopt.targets.cuda.thread_layout import _made
+
+# Bound by the target.
+cuda: Any = None
+combine: Any = None  # two threads' findings into one
+note: Any = None  # (partials, arrived, words): where they lie, to be found again by `reduce`
+found: Any = None  # (words) -> (partials, arrived)
+double: Any = None
+most: Any = None
+
+WORDS = 4  # of a block's shared memory before the threads' cells: two addresses, and a count
+BLOCK = 256  # threads; a power of two
+
+
+def go_on(record, left, moving, still, state, rules, f, d, partials, arrived):
+    """Propose a point; or, where there is a gradient d, judge it by that and the value f.
+
+    The scalars are read from `record` and `left` in another array, since a block may begin late.
+    """
+    begin(partials, arrived)
+    run, (limits, options, schedule) = cast(Run, double, record), rules
+    if d.size > 0:
+        g = moving[-2]
+        for i in share(g.size):
+            g[i] = d[i]
+        run = judge(run, f[0] * double(1.0), moving, still, moving[-1], limits, ())
+    else:
+        run = propose(run, moving, still, state, limits, options, schedule)
+    if cuda.grid(1) == 0:
+        for i in range(len(run)):
+            left[i] = run[i]
+
+
+def share(n):
+    """The elements that are this thread's."""
+    return range(cuda.grid(1), n, cuda.gridsize(1))
+
+
+def begin(partials, arrived):
+    words = cuda.shared.array(0, types.int64)
+    if cuda.threadIdx.x == 0:
+        note(partials, arrived, words)
+        words[2] = 0
+
+
+def plus(a, b):
+    return a + b
+
+
+def larger(a, b):
+    return a if a > b or a != a else b
+
+
+def anyone(flag):
+    return most(1.0 if flag else 0.0) > 0.0
+
+
+def reduce(v):
+    """What all threads have found, combined; for threads without a share v is zero."""
+    v = in_block(double(v))
+    if cuda.gridDim.x > 1:
+        words = cuda.shared.array(0, types.int64)
+        partials, arrived = found(words)
+        # Each reduction of a launch has cache lines of its own: none is read from a stale one.
+        first = words[2] * ((cuda.gridDim.x + 15) // 16 * 16)
+        if cuda.threadIdx.x == 0:
+            partials[first + cuda.blockIdx.x] = v
+        meet(arrived)
+        v = double(0.0)
+        k = cuda.threadIdx.x
+        while k < cuda.gridDim.x:
+            v = combine(v, partials[first + k])
+            k += cuda.blockDim.x
+        v = in_block(v)
+        if cuda.threadIdx.x == 0:
+            words[2] += 1
+        cuda.syncthreads()
+    return v
+
+
+def in_block(v):
+    """Combined over the threads of a block, as a tree."""
+    cells, t = cuda.shared.array(0, types.float64), cuda.threadIdx.x
+    cuda.syncthreads()
+    cells[WORDS + t] = v
+    cuda.syncthreads()
+    half = cuda.blockDim.x // 2
+    while half > 0:
+        if t < half:
+            cells[WORDS + t] = combine(cells[WORDS + t], cells[WORDS + t + half])
+        cuda.syncthreads()
+        half //= 2
+    return cells[WORDS]
+
+
+def meet(arrived):
+    """Wait for the other blocks, which are all on the device: no more than it has processors."""
+    cuda.syncthreads()
+    if cuda.threadIdx.x == 0:
+        cuda.threadfence()
+        blocks = cuda.gridDim.x
+        ticket = cuda.atomic.add(arrived, 0, 1)
+        until = (ticket // blocks + 1) * blocks
+        while cuda.atomic.add(arrived, 0, 0) < until:
+            pass
+        cuda.threadfence()
+    cuda.syncthreads()
+
+
+@intrinsic
+def note_addresses(context, partials, arrived, words):
+    """Leave the arrays' addresses in shared memory, where functions that get none find them."""
+
+    def codegen(context, builder, signature, args):
+        data = _array(context, builder, words, args[2]).data
+        for k in range(2):
+            array = _array(context, builder, signature.args[k], args[k])
+            address = builder.ptrtoint(array.data, data.type.pointee)
+            builder.store(address, builder.gep(data, [address.type(k)]))
+        return context.get_dummy_value()
+
+    return types.void(partials, arrived, words), codegen
+
+
+@intrinsic
+def found_by_address(context, words):
+    """The arrays that `note_addresses` has noted; nobody asks for their lengths."""
+    kinds = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        data, items = _array(context, builder, words, args[0]).data, []
+        for k, kind in enumerate(kinds):
+            address = builder.load(builder.gep(data, [data.type.pointee(k)]))
+            pointer = builder.inttoptr(address, context.get_data_type(kind.dtype).as_pointer())
+            items.append(_made(context, builder, kind, pointer, (1,), (8,), 8))
+        return context.make_tuple(builder, types.Tuple(kinds), items)
+
+    return types.Tuple(kinds)(words), codegen
+
+
+def nothing(*args):
+    """In the simulator there is one block, which asks for no addresses."""

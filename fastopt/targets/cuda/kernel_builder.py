@@ -1,0 +1,240 @@
+"""The loop that solves one problem, bound for a device: rule, objective and number of parameters.
+
+Nothing here imports CUDA: the target gives `wrap`, which makes device functions of plain ones.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import from_dtype
+
+from fastopt import rules, schedules
+from fastopt.arrays.arguments import is_elsewhere
+from fastopt.compiling import code_content
+from fastopt.compiling.compiler import link
+from fastopt.derivatives import gradient_methods
+from fastopt.rules import _state_slots
+from fastopt.solver import fixed_rate, nonmonotone_search
+from fastopt.solver.placeholders import LENGTH
+from fastopt.solver.run_state import Limits
+from fastopt.targets.common import intrinsics, row_access
+from fastopt.targets.cpu.target import ALONE, numbers
+from fastopt.targets.cuda import (
+    batch_kernel_source,
+    grid_kernel_source,
+    simulator_batch,
+    thread_layout,
+)
+
+# Partial derivatives that one evaluation carries; more parameters take several evaluations. All of
+# them in registers, 20 at once spill in a fit of three peaks, 8 do not.
+PARTIALS = 8
+# Up to so many parameters everything is unrolled; beyond, x as duals lies in the thread's memory.
+UNROLL = 64
+
+
+class Objective(NamedTuple):
+    """What a device needs to know of a problem, beside its numbers."""
+
+    fun: Any  # plain or @njit functions of the user
+    jac: Any
+    method: str  # a key of gradient_methods.METHODS
+    loop: Any  # nonmonotone_search or fixed_rate
+    schedule: Any
+
+
+require_length: Any = None  # bound with the rest: (tuple, length), an error where they differ
+_kernels: dict = {}  # all that a kernel is made from -> it, its layout, and what stays alive
+
+
+def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
+    """The kernel for a batch, and where its threads' state lies: once for each content."""
+    chosen, dtype = batch.chosen, np.dtype(batch.given.x0.dtype)
+    uses, bounded = rules.uses(rule, chosen.rule), batch.example.box is not None
+    templates = (typed(t, dtype) for t in (chosen.limits, chosen.rule, chosen.schedule))
+    key = (
+        *(rule, tuple(uses), dtype.str, bounded, batch.shape, chosen.maxcor, objective.key),
+        *(objective.method, chosen.schedule is None),
+        *((type(t), *map(type, t)) for t in templates),
+    )
+    if key not in _kernels:
+        loop = nonmonotone_search if chosen.schedule is None else fixed_rate
+        ours = Objective(fun, jac, objective.method, loop, chosen.schedule)
+        text, layout = plain_loop(rule, chosen, uses, dtype, bounded, batch.shape, ours, linker())
+        content = code_content.Linked().content(text)
+        kernel = compiler(text, content.digest if content.lasting else None)
+        _kernels[key] = kernel, layout, (fun, jac, content)
+    return _kernels[key][:2]
+
+
+def prepared(given, device):
+    """The tables and arguments of a batch as the kernel gets them."""
+    dtype = given.x0.dtype
+
+    def argument(value):
+        if isinstance(value, tuple):
+            items = map(argument, value)
+            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        if is_elsewhere(value):
+            return device.adopt("args", value, wait=True)
+        if isinstance(value, np.ndarray):
+            return device.upload(value) if value.ndim else value[()]
+        return dtype.type(value) if type(value) is float else value  # Python's are of any type
+
+    names = ("limits", "options", "schedule")
+    tables = {name: getattr(given, name)[1].astype(dtype) for name in names}
+    if dtype == np.float32:  # which counts one by one no further
+        counts = [Limits._fields.index(name) for name in ("maxiter", "maxfev")]
+        tables["limits"][:, counts] = np.minimum(tables["limits"][:, counts], 2.0**24)
+    return given._replace(args=tuple(map(argument, given.args)), **tables)
+
+
+def narrow_to(dtype):
+    """float32 loops must not meet float64 constants."""
+    return np.float32 if dtype == np.float32 else None
+
+
+def typed(template, dtype):
+    """A named tuple with fields of the element type; its values do not count."""
+    if not hasattr(template, "_fields"):
+        return ()
+    kinds = (False if isinstance(v, bool) else dtype.type(0.0) for v in template)
+    return type(template)(*kinds)
+
+
+def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
+    """`batch_kernel_source.solve_many` for these problems, undecorated; and where their state lies.
+
+    `target` links: see `fastopt.targets.cuda.Linker`.
+    """
+    n, auto = math.prod(shape), chosen.schedule is None
+    layout = thread_layout.Layout(auto, bounded, uses, n, 2 * chosen.maxcor if auto else 0)
+    value, gradient, _ = gradient_methods.METHODS[objective.method]
+    bound = {
+        **_state_slots.bindings(rule, uses),
+        **ALONE,
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+        "SIZE": n if n <= UNROLL else 0,
+        "LENGTH": n,
+        "LIMITS": typed(chosen.limits, dtype),
+        "OPTIONS": typed(chosen.rule, dtype),
+        "SCHEDULE": typed(chosen.schedule, dtype),
+        "propose": objective.loop.propose,
+        "judge": objective.loop.judge,
+        "value": value,
+        "gradient": gradient,
+        "EXACT": objective.method not in gradient_methods.DIFFERENCES,
+        "write": write,
+        "cuda": target.cuda,
+        "scratch": nothing,
+        "shaped_as": itself,
+    }
+    own = simulator_batch if target.simulated else None
+    bound.update(own.bindings(layout, shape) if own else compiled_bindings(layout, shape))
+    dual = None
+    if objective.method == "autodiff":
+        partials = min(n, PARTIALS)
+        dual = target.dual(dtype, partials)
+        bound.update(target.seeds, DUAL=dual, CHUNK=partials)
+        if partials == n:
+            bound["gradient"] = gradient_methods.already
+        if n > UNROLL and not target.simulated:
+            bound["scratch"] = thread_layout.local_array(((partials + 1) * n,))
+    bound["fun"] = target.user(objective.fun, dtype, dual)
+    if objective.method == "callable":
+        bound["jac"] = target.user(objective.jac, dtype, None)
+    bind_rate(kind_of(objective.schedule), bound, dtype, target)
+    return link(batch_kernel_source.solve_many, bound, target.wrap, narrow=narrow_to(dtype)), layout
+
+
+def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
+    """`grid_kernel_source.go_on` for a rule and its options: once for each content."""
+    kind = kind_of(chosen.schedule)
+    key = "team", rule, tuple(uses), dtype.str, bounded, id(kind)
+    if key not in _kernels:
+        text = plain_team(rule, kind, uses, dtype, bounded, linker())
+        content = code_content.Linked().content(text)
+        kernel = compiler(text, content.digest if content.lasting else None)
+        _kernels[key] = kernel, kind, content
+    return _kernels[key][0]
+
+
+def plain_team(rule, kind, uses, dtype, bounded, target):
+    """The same, undecorated; `kind` is that of the schedule."""
+    loop = fixed_rate if kind is not None else nonmonotone_search
+    bound = {
+        **_state_slots.bindings(rule, uses),
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+        "cuda": target.cuda,
+        "double": np.float64,
+        "each": grid_kernel_source.share,
+        "anyone": grid_kernel_source.anyone,
+        "propose": loop.propose,
+        "judge": loop.judge,
+        "gradient": gradient_methods.already,
+        "cast": simulator_batch.cast if target.simulated else intrinsics.cast,
+        "note": grid_kernel_source.nothing
+        if target.simulated
+        else grid_kernel_source.note_addresses,
+        "found": grid_kernel_source.nothing
+        if target.simulated
+        else grid_kernel_source.found_by_address,
+    }
+    for name, combine in (("total", grid_kernel_source.plus), ("most", grid_kernel_source.larger)):
+        bound[name] = link(grid_kernel_source.reduce, {**bound, "combine": combine}, target.wrap)
+        if not target.simulated:
+            bound[name] = target.wrap(bound[name])
+    bind_rate(kind, bound, dtype, target)
+    return link(grid_kernel_source.go_on, bound, target.wrap)
+
+
+def compiled_bindings(layout, shape):
+    """What needs Numba's compiler."""
+    bound = {
+        "arrays": layout.compiled(),
+        "local": thread_layout.local_array((math.prod(shape),)),
+        "cast": intrinsics.cast,
+        "require_length": thread_layout.require_length,
+        "named": row_access.named,
+        "rows": row_access.rows,
+    }
+    return bound if len(shape) == 1 else {**bound, "shaped_as": thread_layout.reshaped(shape)}
+
+
+def kind_of(schedule):
+    """What of a schedule is compiled: its class, or a user's function itself."""
+    return schedule if schedule is None or type(schedule) not in schedules.KINDS else type(schedule)
+
+
+def bind_rate(kind, bound, dtype, target):
+    """Bind ``rate(schedule, t)``; a schedule of the user's own is linked like `fun`."""
+    if kind is None or kind in schedules.KINDS:
+        bound["rate"] = (kind or type(schedules.constant(0.0))).__call__
+    else:
+        bound.update(rate=schedules.own, schedule_function=target.user(kind, dtype, None))
+
+
+def write(d, g):
+    """A gradient that is a tuple of numbers, as many as x has, which the compiler checks."""
+    require_length(d, LENGTH)
+    for i in range(LENGTH):
+        g[i] = d[i]
+
+
+def nothing(real, steps):
+    return steps
+
+
+def itself(point):
+    return point
+
+
+def dual_type(dtype, partials):
+    from fastopt.derivatives.duals import dual_number
+
+    return dual_number.Dual(from_dtype(dtype), partials)

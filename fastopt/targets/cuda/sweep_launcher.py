@@ -1,0 +1,123 @@
+"""Kernels of the sweeps, compiled and launched through the `cuda` module of the target."""
+
+import contextlib
+import functools
+import itertools
+from typing import Any
+
+import numpy as np
+from numba import float32, float64, int64, types
+
+from fastopt.arrays import device_views
+from fastopt.targets.cuda import address_tables, sweep_kernels
+
+
+class Launches:
+    """What `_device_steps` asks of a target.
+
+    Parameters
+    ----------
+    cuda, core
+        The modules `numba.cuda` and `cuda.core`; no `core` in Numba's simulator.
+    wrap : callable
+        What makes a device function of a plain one.
+    """
+
+    def __init__(self, cuda, core, wrap):
+        self.cuda, self.core, self.wrap = cuda, core, wrap
+        self.simulated = core is None
+        self.tables = address_tables.Tables(Memory(cuda, self.simulated))
+        for name in ("plain_kernel", "kernel", "multiprocessors"):
+            setattr(self, name, functools.cache(getattr(self, name)))
+        self.launcher = functools.lru_cache(1024)(self.launcher)
+
+    def plain_kernel(self, kind, rule, uses, dtype):
+        """A kernel of `sweep_kernels` as an undecorated function."""
+        text, how = sweep_kernels.KINDS[kind], (self.cuda, self.wrap, self.simulated)
+        return sweep_kernels.linked(text, rule, uses, dtype, *how)
+
+    def kernel(self, kind, rule, uses, dtype):
+        """The compiled kernel."""
+        how = kind, rule, uses, dtype
+        return self.cuda.jit(signature(*how))(self.plain_kernel(*how))
+
+    def launcher(self, kind, rule, uses, dtype, blocks, threads, stream, device):
+        """A callable that takes a kernel's arguments, flat, and launches it on the current device.
+
+        `stream` is a number, and so is `device`, by which it is kept.
+        """
+        run: Any = self.kernel(kind, rule, uses, dtype)
+        if self.core is not None:
+            (compiled,) = run.overloads.values()
+            function = getattr(compiled.library.get_cufunc(), "kernel", None)
+            if function is not None:
+                # What Numba's own launcher comes to after 20 us of looking at such arguments.
+                config = self.core.LaunchConfig(grid=blocks, block=threads)
+                queue = self.core.Stream.from_handle(stream)
+                return functools.partial(self.core.launch, queue, config, function)
+        counts = [getattr(t, "count", 0) for t in signature(kind, rule, uses, dtype).args]
+        queue = self.cuda.external_stream(stream) if stream and self.core else 0
+
+        def call(*args):
+            it = iter(args)
+            nested = (tuple(itertools.islice(it, k)) if k else next(it) for k in counts)
+            run[blocks, threads, queue](*nested)
+
+        return call
+
+    def on(self, device):
+        """A device's number, by default the current one's, and a context that makes it current."""
+        current = 0 if self.simulated else self.cuda.current_context().device.id
+        if device is None or device == current:
+            return current, contextlib.nullcontext()
+        return device, self.cuda.gpus[device]
+
+    def multiprocessors(self, device):
+        """How many a device has; it is the current one."""
+        return getattr(self.cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
+
+
+def signature(kind, rule, uses, dtype):
+    """Argument types of a kernel: whole numbers and addresses, so that nothing is inferred."""
+    element: Any = float32 if dtype == np.float32 else float64
+    arrays = 2 + sum(uses)
+    words = types.UniTuple(int64, -(-len(rule.C._fields) * dtype.itemsize // 8))
+    addresses = types.UniTuple(types.CPointer(element), arrays)
+    kinds = {
+        "together": (int64, addresses, words),
+        "strided": (int64, addresses, types.UniTuple(int64, arrays), words),
+        "several": (int64, types.CPointer(int64), words),
+    }
+    return types.void(*kinds[kind])
+
+
+KINDS = tuple(sweep_kernels.KINDS)
+
+
+class Memory:
+    """Memory for tables of addresses."""
+
+    def __init__(self, cuda, simulated):
+        self.cuda, self.simulated = cuda, simulated
+
+    def pinned(self, count):
+        return self.cuda.pinned_array(count, np.int64)
+
+    def device(self, count):
+        return self.cuda.device_array(count, np.int64)
+
+    def address(self, array):
+        described: Any = device_views.interface(array, self.simulated)
+        return described["data"][0]
+
+    def upload(self, array, pinned, count, stream):
+        """Copy what is page-locked, in the stream; returns an event, or None where it is done."""
+        if self.simulated:
+            array[:count].copy_to_device(pinned[:count])
+            return None
+        # Numba waits for copies in the default stream, but not when given its number.
+        queue = self.cuda.external_stream(stream or 1)
+        array[:count].copy_to_device(pinned[:count], stream=queue)
+        done = self.cuda.event(timing=False)
+        done.record(queue)
+        return done

@@ -1,0 +1,176 @@
+"""Where the state of a device's threads lies, and the arrays that a thread sees of it.
+
+A block of memory (warps, rows, 32): each number of a problem is a row, the threads of a warp side
+by side in it, so that their accesses coalesce, at distances that the compiler knows.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from fastopt.solver.run_state import Run
+from fastopt.targets.common.intrinsics import _array
+
+WARP = 32
+WRONG_LENGTH = "the gradient must be a tuple of as many numbers as x0 has components"
+SCALARS = len(Run._fields) + 1  # of a problem under way: its `Run`, and f of the best point
+
+
+class Part(NamedTuple):
+    """Some rows as an array of this shape."""
+
+    first: int
+    shape: tuple
+
+
+class Layout:
+    """Rows of a problem of n parameters, and which of them the loop gets as what."""
+
+    def __init__(self, auto, bounded, uses, n, pairs):
+        self.rows = 0
+        self.record, along = self.add(SCALARS), self.add(pairs)
+        # Where fun is evaluated: in the thread's own memory, and where it is left between launches.
+        self.saved, self.point = self.add(n), Part(-1, (n,))
+        names = "g best_x best_g" + " x p w new_g scale" * auto + " low high" * bounded
+        at = {name: self.add(n) for name in names.split()}
+        x = at.setdefault("x", self.point)
+        box = at.get("low", x), at.get("high", x)
+        best = at["best_x"], at["best_g"], Part(SCALARS - 1, (1,))
+        self.state = tuple(self.add(n) if used else x for used in uses)
+        if auto:
+            self.moving = x, at["g"], at["p"], at["w"], at["new_g"], self.point
+            self.still = (*box, *best, at["scale"], self.add(pairs, n), along)
+        else:
+            self.moving, self.still = (at["g"], self.point), (*box, *best)
+        # Read before they are written: what the problem before has left there must go.
+        self.x, self.fresh = x, (at["scale"], at["p"]) if auto else (at["g"], at["g"])
+
+    def add(self, *shape):
+        first, self.rows = self.rows, self.rows + math.prod(shape)
+        return Part(first, shape)
+
+    @property
+    def groups(self):
+        """What `arrays` gives."""
+        return self.record, self.saved, self.x, self.fresh, self.moving, self.still, self.state
+
+    def plain(self):
+        """The function ``arrays(room, point, t)`` for the simulator."""
+
+        def arrays(room, point, t):
+            def see(part):
+                if isinstance(part, Part):
+                    return point if part == self.point else view(room, part, t)
+                return tuple(map(see, part))
+
+            return see(self.groups)
+
+        return arrays
+
+    def compiled(self):
+        """The same for the compiler."""
+        groups, own = self.groups, self.point
+
+        @intrinsic
+        def arrays(context, room, point, t):
+            def kind(part):
+                if isinstance(part, Part):
+                    return point if part == own else types.Array(room.dtype, len(part.shape), "A")
+                return types.Tuple(tuple(map(kind, part)))
+
+            def codegen(context, builder, signature, args):
+                data = _array(context, builder, room, args[0]).data
+                warp, lane = (builder.udiv(args[2], _int(WARP)), builder.urem(args[2], _int(WARP)))
+                begin = builder.add(builder.mul(warp, _int(self.rows * WARP)), lane)
+                data = builder.gep(data, [begin])
+
+                def see(part):
+                    if part == own:
+                        return args[1]
+                    if isinstance(part, Part):
+                        return _see(context, builder, kind(part), data, part)
+                    return context.make_tuple(builder, kind(part), [see(p) for p in part])
+
+                return see(groups)
+
+            return kind(groups)(room, point, types.intp), codegen
+
+        return arrays
+
+
+def view(room, part, t):
+    """Thread t's part of the whole block."""
+    rows = room[t // WARP, part.first : part.first + math.prod(part.shape), t % WARP]
+    strides = tuple(
+        rows.strides[0] * math.prod(part.shape[k + 1 :]) for k in range(len(part.shape))
+    )
+    return np.lib.stride_tricks.as_strided(rows, part.shape, strides)
+
+
+def _int(value):
+    return ir.Constant(ir.IntType(64), value)
+
+
+def _see(context, builder, kind, data, part):
+    width = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    strides = [WARP * width * math.prod(part.shape[k + 1 :]) for k in range(len(part.shape))]
+    data = builder.gep(data, [_int(part.first * WARP)])
+    return _made(context, builder, kind, data, part.shape, strides, width)
+
+
+def _made(context, builder, kind, data, shape, strides, width):
+    array: Any = _array(context, builder, kind)
+    shape, strides = (cgutils.pack_array(builder, list(map(_int, v))) for v in (shape, strides))
+    arrayobj.populate_array(array, data, shape, strides, _int(width), None)
+    return array._getvalue()
+
+
+def local_array(shape):
+    """The intrinsic ``local(real, _) -> array of this shape`` in the thread's own memory."""
+
+    @intrinsic
+    def local(context, real: Any, other):
+        kind = types.Array(real.dtype, len(shape), "C")
+
+        def codegen(context, builder, signature, args):
+            item = context.get_data_type(kind.dtype)
+            width = context.get_abi_sizeof(item)
+            data = cgutils.alloca_once(builder, item, size=math.prod(shape))
+            strides = [width * math.prod(shape[k + 1 :]) for k in range(len(shape))]
+            return _made(context, builder, kind, data, shape, strides, width)
+
+        return kind(real, other), codegen
+
+    return local
+
+
+@intrinsic(prefer_literal=True)
+def require_length(context, items, count):
+    """An error of the compiler where a tuple has another length."""
+    if not isinstance(items, types.BaseTuple) or len(items) != count.literal_value:
+        raise TypingError(WRONG_LENGTH)
+    return types.void(items, count), lambda context, *rest: context.get_dummy_value()
+
+
+def reshaped(shape):
+    """The intrinsic ``shaped_as(vector)``: what lies together, in this shape."""
+
+    @intrinsic
+    def shaped_as(context, vector):
+        kind = types.Array(vector.dtype, len(shape), "C")
+
+        def codegen(context, builder, signature, args):
+            width = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+            strides = [width * math.prod(shape[k + 1 :]) for k in range(len(shape))]
+            data = _array(context, builder, vector, args[0]).data
+            return _made(context, builder, kind, data, shape, strides, width)
+
+        return kind(vector), codegen
+
+    return shaped_as
