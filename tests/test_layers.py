@@ -1,6 +1,7 @@
 """The shape of the package: who may import whom, and how little `import fastopt` does."""
 
 import ast
+import graphlib
 import pathlib
 import subprocess
 import sys
@@ -12,67 +13,50 @@ import fastopt
 ROOT = pathlib.Path(fastopt.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-# Imports point one way: a module may import only from lower layers, or from its own package.
-LAYERS = [
-    {"_interrupts"},
-    {
-        "_open",
-        "_status",
-        "_save",
-        "_styles",
-        "_tree",
-        "_kinds",
-        "_folder",
-        "_turns",
-    },
-    {"_run", "rules", "_fingerprint", "_cache", "_narrow", "schedules"},
-    {"_link"},
-    {"_content"},
-    {"_compile"},
-    {"_arguments", "_indices"},
-    {"_descent", "_evaluate", "_feed", "_fields", "_reads", "_digest"},
-    {"_value_content"},
-    {"_identity"},
-    {"_checkpoint"},
-    {"_metric", "_textbook", "_epochs"},
-    {"_search"},
-    {"elementary"},
-    {"derivatives"},
-    {"targets"},
-    {"kernels"},
-    {"_dispatch", "_objective", "_options", "_result", "_progress"},
-    {"_inputs", "_keywords", "_problem", "_spare", "_tables", "_batch_result", "_batch_checkpoint"},
-    {"_settings", "_arrays"},
-    {"_device_problem", "_training", "_works", "_states"},
-    {"_rows", "_saved"},
-    {"_updates"},
-    {"_minimize", "_optimizers", "_config", "_batch_inputs", "_stochastic_inputs"},
-    {"_classes"},
-    {"_scipy", "_gradients", "_local"},
-    {"_spread"},
-    {"_batch", "_stochastic"},
-    {"_multistart", "_precompile"},
-    {"precompile"},
-    {""},  # fastopt itself: the public names
+# Folders from the top of the house to the bottom: a file imports only from floors below its own,
+# or from its own folder. Of the files beside fastopt/__init__.py, two stand further down.
+FLOORS = [
+    ".",
+    "kernels",
+    "api",
+    "optimizers",
+    "drivers",
+    "inputs",
+    "results",
+    "storage",
+    "targets",
+    "targets/cuda",
+    "targets/cpu",
+    "targets/common",
+    "derivatives",
+    "derivatives/numpy_support",
+    "derivatives/operators",
+    "derivatives/lazy",
+    "derivatives/python_duals",
+    "derivatives/duals",
+    "elementary",
+    "arrays",
+    "compiling",
+    "schedules.py",
+    "rules",
+    "solver",
+    "concurrency",
+    "_version.py",
 ]
-MAY_IMPORT_NUMBA = {
-    *("_compile", "_cache", "_content", "_fingerprint", "_indices", "_kinds"),
-    *("targets", "derivatives", "elementary"),
-}
+# Neither target imports the other.
+APART = {("targets/cuda", "targets/cpu")}
+MAY_IMPORT_NUMBA = {"targets", "derivatives", "elementary", "compiling"}
+MATHEMATICS = {"rules", "solver"}
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 
 
-def part(file):
-    """The layer's name: of fastopt/targets/cpu.py, targets; of fastopt/__init__.py, ''."""
-    first = file.relative_to(ROOT).with_suffix("").parts[0]
-    return "" if first == "__init__" else first
-
-
-def level(name):
-    found = [i for i, layer in enumerate(LAYERS) if name in layer]
-    assert found, f"say in LAYERS where {name} stands"
-    return found[0]
+def floor_of(file):
+    """The folder of a file, or its name where that has a floor of its own."""
+    place = file.relative_to(ROOT)
+    found = place.name if place.as_posix() in FLOORS else place.parent.as_posix()
+    assert found in FLOORS, f"say in FLOORS where {found} stands"
+    return found
 
 
 def imports(file):
@@ -85,31 +69,45 @@ def imports(file):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imported_parts(file):
-    """Parts of fastopt that a file imports."""
-    for name in imports(file):
-        first, _, rest = name.partition(".")
-        if first == "fastopt" and rest != "__version__":
-            head = rest.partition(".")[0]
-            yield head if (ROOT / head).is_dir() or (ROOT / f"{head}.py").exists() else ""
+def file_of(name):
+    """The file of a dotted name: a module, or what stands in one; None outside of the package."""
+    parts = name.split(".")[1:] if name.partition(".")[0] == "fastopt" else None
+    while parts is not None:
+        place = ROOT.joinpath(*parts)
+        for found in (place.with_suffix(".py") if parts else place, place / "__init__.py"):
+            if found.is_file():
+                return found
+        parts = parts[:-1] if parts else None
+    return None
+
+
+def imported_files(file):
+    return {found for name in imports(file) if (found := file_of(name))}
 
 
 @each_file
 def test_imports_point_one_way(file):
-    own = part(file)
-    for other in imported_parts(file):
-        assert level(other) < level(own) or other == own, f"{own} imports {other}"
+    own = floor_of(file)
+    for other in map(floor_of, imported_files(file)):
+        below = FLOORS.index(other) > FLOORS.index(own) and (own, other) not in APART
+        assert below or other == own, f"{own} imports {other}"
+
+
+def test_no_files_import_each_other():
+    table = {file: imported_files(file) - {file} for file in FILES}
+    graphlib.TopologicalSorter(table).prepare()  # raises CycleError, with the circle
 
 
 @each_file
 def test_only_the_engine_room_imports_numba(file):
     heads = {name.partition(".")[0] for name in imports(file)}
-    assert not heads & {"numba", "llvmlite"} or part(file) in MAY_IMPORT_NUMBA
+    top = floor_of(file).partition("/")[0]
+    assert not heads & {"numba", "llvmlite"} or top in MAY_IMPORT_NUMBA
 
 
 @each_file
 def test_only_the_cuda_target_imports_cuda(file):
-    if file.relative_to(ROOT).as_posix() == "targets/cuda.py":
+    if file.relative_to(ROOT).as_posix() == "targets/cuda/target.py":
         assert "numba.cuda" in imports(file)
     else:
         assert not [n for n in imports(file) if n.startswith(("numba.cuda", "numba_cuda", "cuda"))]
@@ -117,16 +115,21 @@ def test_only_the_cuda_target_imports_cuda(file):
 
 @each_file
 def test_the_mathematics_knows_no_target(file):
-    if part(file) in ("rules", "_descent", "_metric", "_textbook", "_search"):
-        allowed = {"rules", "_open", "_run", "_status", "_descent", "_metric"}
-        assert set(imported_parts(file)) <= allowed
+    if floor_of(file) in MATHEMATICS:
+        assert {floor_of(other) for other in imported_files(file)} <= MATHEMATICS
         outside = {name.partition(".")[0] for name in imports(file)} - {"fastopt"}
-        assert outside <= {"math", "collections", "typing", "functools", "importlib", "pkgutil"}
+        assert outside <= {*"math collections typing functools importlib pkgutil numpy".split()}
 
 
 @each_file
 def test_files_are_short(file):
     assert len(file.read_text().splitlines()) <= 300
+
+
+def test_folders_are_small():
+    for folder in {file.parent for file in FILES}:
+        files = [file for file in folder.glob("*.py") if file.name != "__init__.py"]
+        assert len(files) <= 15, folder
 
 
 FRESH = """
@@ -143,7 +146,7 @@ class Counter(event.Listener):
 event.register("numba:run_pass", Counter())
 import fastopt
 assert fastopt.methods() and fastopt.minimize and fastopt.schedules
-unwanted = "scipy.optimize numba.cuda numba_cuda matplotlib tqdm fastopt.targets.cuda"
+unwanted = "scipy.optimize numba.cuda numba_cuda matplotlib tqdm fastopt.targets.cuda.target"
 print(Counter.passes, [name for name in unwanted.split() if name in sys.modules])
 """
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastopt.arrays import arguments
-from fastopt.drivers import objective_bindings, reused_problems
+from fastopt.drivers import objective_bindings, objective_checks, reused_problems
 from fastopt.drivers.compiled_problem import compile_problem, matching_problem
 from fastopt.inputs import option_tables, run_options, wrong_keywords
 from fastopt.inputs.start_and_bounds import box_of, callback_of, start_point
@@ -151,9 +151,9 @@ def minimize(
             if chosen.disp:
                 compile_problem(problem)
             args = problem.objective.data[0]  # as compiled code reads them
-            objective_bindings.check_indices(fun, problem.objective, x0, args)
+            objective_checks.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
-        problem.before = objective_bindings.check_complex_step(fun, args, x0, box)
+        problem.before = objective_checks.check_complex_step(fun, args, x0, box)
     if checkpoint:
         problem.keep(checkpoint)
     result = problem.run(callback_of(callback))

@@ -2,7 +2,7 @@
 
 Python's floats are float64, so that one literal, ``TAU = 2.5`` beside the function or ``math.pi``
 takes what it meets from float32 to float64. `narrowed` brings down what is a constant to a
-compiler; what is computed from integers alone is another matter, see `derivatives._single`.
+compiler; what is computed from integers alone is another matter, see `float32_arithmetic`.
 """
 
 import types

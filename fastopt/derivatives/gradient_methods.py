@@ -1,7 +1,7 @@
 """Value and gradient of the user's function, for the loop: one text for compiled and plain ones.
 
 `data` is what the objective needs: ``(args, steps, z, shaped z)``, where `steps` are relative
-difference steps (see `_differences`) and z is complex scratch for the complex step (each empty
+difference steps (see `differences`) and z is complex scratch for the complex step (each empty
 where not used).
 """
 

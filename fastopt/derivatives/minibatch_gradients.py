@@ -1,4 +1,4 @@
-"""Mean value and gradient of a mini-batch, for `_epochs`: row by row, or of all rows at once.
+"""Mean value and gradient of a mini-batch: row by row, or of all rows at once.
 
 Every way is ``(x, shaped, g, own, part, first, last, data) -> f``: `part` holds the rows and the
 order that they are taken in, from place `first` to `last`; g gets the gradient; `own` is room for

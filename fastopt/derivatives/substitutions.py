@@ -41,7 +41,7 @@ def meanings(dual, fast, device=None):
     """``id(function) -> function``; `dual` is the type of dual that x holds, or None.
 
     Keyed by identity: what a user's code holds need not be hashable. `device` is the element
-    type on a device: Numba has less there, arrays are frozen (`_lazy`), so that functions of
+    type on a device: Numba has less there, arrays are frozen (`expressions`), so that functions of
     numbers have meanings of their own, too, and numbers beside float32 stay in it.
     """
     table = elementwise_functions.FAST if fast else elementwise_functions.EXACT

@@ -17,7 +17,7 @@ _HEAD = """# What can be differentiated
 
 Functions and operators that `jac="autodiff"` knows, for numbers and arrays that depend on x.
 All that Numba compiles is possible for numbers and arrays that do not.
-This page is made from the code: `python -m fastopt.derivatives.supported_functions > docs/differentiable.md`.
+This page is made from the code by `python -m fastopt.derivatives.supported_functions`.
 
 A function that is not here is refused with a sentence that names its line.
 """

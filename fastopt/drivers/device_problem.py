@@ -78,10 +78,10 @@ class DeviceProblem(Problem):
 
     Parameters
     ----------
-    device : `_device.Device`
+    device : `device_memory.Device`
     stream
         In which everything happens: the caller's.
-    kernel : compiled `_device_team.go_on`
+    kernel : compiled `grid_kernel_source.go_on`
     x0 : device array, flat
     box : (low, high) or None
         Device arrays, flat.

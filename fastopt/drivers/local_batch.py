@@ -10,7 +10,8 @@ from fastopt.arrays.arguments import is_elsewhere
 from fastopt.arrays.data_rows import Ragged
 from fastopt.concurrency.interrupts import Held
 from fastopt.drivers.compiled_problem import compiled_problem
-from fastopt.drivers.objective_bindings import build, check_complex_step, check_indices
+from fastopt.drivers.objective_bindings import build
+from fastopt.drivers.objective_checks import check_complex_step, check_indices
 from fastopt.drivers.single_problem import SLICE, Problem
 from fastopt.results.progress import Counter
 from fastopt.solver.batch_worker import Results

@@ -1,4 +1,4 @@
-"""The functions of `minimize_stochastic`, compiled, and how the gradient of a mini-batch comes about."""
+"""The functions of `minimize_stochastic`, compiled, and how a mini-batch's gradient is made."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ ADD = "add"  # jac where fun adds its gradient to an array
 class Way(NamedTuple):
     """How the gradient of a mini-batch comes about."""
 
-    name: str  # a function of `derivatives._sums`
+    name: str  # a function of `minibatch_gradients`
     together: bool  # fun is given all rows of the mini-batch
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.arrays import data_rows
-from fastopt.drivers import objective_bindings
+from fastopt.drivers import objective_bindings, objective_checks
 from fastopt.drivers.single_problem import SLICE
 from fastopt.results import optimize_result
 from fastopt.results.progress import Counter, report
@@ -112,9 +112,9 @@ class Training:
         args = self.data[1]
         for rows in itertools.chain.from_iterable(map(self.samples, self.passes)):
             given = self.fun, self.objective, self.shaped, (*rows, *args), " in one of the rows"
-            objective_bindings.check_indices(*given, written=self.before)
+            objective_checks.check_indices(*given, written=self.before)
         if self.objective.method == "cs":
-            objective_bindings.check_complex_step(self.fun, self.rest, self.shaped, None)
+            objective_checks.check_complex_step(self.fun, self.rest, self.shaped, None)
 
     def explained(self, error):
         """What is wrong with the user's functions, for an error of compiling them."""

@@ -24,7 +24,7 @@ POLICIES = "raise", "skip", "propagate"
 
 
 class Optimizer(Updates):
-    """What `_classes` makes a class of for each rule; what is public is documented there."""
+    """What `rule_classes` makes a class of for each rule; what is public is documented there."""
 
     method = ""
     adamw = False
@@ -70,7 +70,7 @@ class Optimizer(Updates):
         self._alone: Any = None  # the same for a single small array, in one call
         self._stepped: Any = None  # the work of the last step
 
-    def hyperparameters(self, *keys):
+    def _settings(self, *keys):
         given = dict(self._given)
         for key in keys:
             given.update(self._groups[key])

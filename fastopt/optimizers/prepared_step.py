@@ -32,7 +32,9 @@ class Work:
     def __init__(self, tree, layout):
         self.tree, self.layout = tree, layout
         self.clocks: list = []  # numbers of each group, its schedule, the sign of its gradients
-        self.alone: Any = None  # `_tables.whole`, for a single small array, and what it takes
+        self.alone: Any = (
+            None  # `step_by_address.whole`, for a single small array, and what it takes
+        )
         self.xs: list = []  # the parameters of the last step
         self.checks = False  # whether the gradients are looked at before a step
 
@@ -51,7 +53,7 @@ class Work:
 
 
 def coefficients(rule, numbers):
-    """Those of the next step, and the carry after it; see `_prepared.Group`."""
+    """Those of the next step, and the carry after it; see `prepared_arrays.Group`."""
     *options, t, carry = numbers.tolist()
     o = rules.options_class(rule)._make(options)
     return rule.coefficients(o, o.learning_rate, t, carry)

@@ -9,7 +9,7 @@ from fastopt.optimizers.state_dict import Saved
 
 
 class Updates(Saved):
-    """What `_optimizers.Optimizer` inherits."""
+    """What `optimizer.Optimizer` inherits."""
 
     step: Any
     _begin: Any

@@ -11,7 +11,7 @@ KEYS = {"format", "method", "t", "skipped", "arrays"}
 
 
 class Saved:
-    """What `_optimizers.Optimizer` inherits."""
+    """What `optimizer.Optimizer` inherits."""
 
     method: str
     _turns: Any  # of one object: addresses of its arrays lie in tables
@@ -21,7 +21,7 @@ class Saved:
     _stepped: Any
     _groups: Any
     _sets: Any
-    hyperparameters: Any
+    _settings: Any
     _set_up: Any  # makes what follows from the options, and forgets the arrays
 
     @property

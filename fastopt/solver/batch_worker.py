@@ -27,7 +27,7 @@ class Work(NamedTuple):
     moving: Any
     still: Any
     state: Any
-    calls: Any  # see `_evaluate`
+    calls: Any  # see `objective_evaluation`
     until: Any
     at: Any  # the problem under way; -1: none
 

@@ -1,4 +1,4 @@
-"""The rule's diagonal metric, and the direction and the step in it that `_search` asks for.
+"""The rule's diagonal metric, and the direction and the step in it.
 
 The loops over elements are written for any number of workers: `each` gives a worker its share, and
 `total`, `most` and `anyone` bring together what all have found. A compiled loop is alone.

@@ -8,7 +8,7 @@ jac: Any = None  # and gradient
 value: Any = None  # (shaped x, g, data) -> f; writes g too where fun gives both
 gradient: Any = None  # (x, shaped x, g, f, low, high, data) -> evaluations of fun it took
 EXACT = True  # whether the gradient is one, and no differences
-propose: Any = None  # of _textbook or of _search
+propose: Any = None  # of fixed_rate or of nonmonotone_search
 judge: Any = None
 seeded: Any = None  # (DUAL, x, scratch, first, SIZE) -> x as duals
 value_of: Any = None  # dual -> number
@@ -18,7 +18,7 @@ DUAL: Any = None  # the Numba type of the duals that fun is called with
 CHUNK = 0  # how many partials they carry
 write: Any = None  # (gradient as the user gives it, g)
 rate: Any = None  # (schedule, t) -> learning rate
-mean_and_gradient: Any = None  # of a mini-batch: one of `derivatives._sums`
+mean_and_gradient: Any = None  # of a mini-batch: one of `minibatch_gradients`
 sum_of_values: Any = None  # of fun over rows: one of them too
 schedule_function: Any = None  # the user's function of t
 
@@ -32,7 +32,7 @@ start: Any = None  # v0 -> S
 accumulator: Any = None  # options -> v0
 load: Any = None  # (state, i) -> S
 store: Any = None  # (state, i, S)
-TAMED = False  # whether its coefficients have those of `_around`
+TAMED = False  # whether its coefficients have those of `_clipping_and_decay`
 
 # The target.
 each: Any = None  # n -> a worker's share of the n elements

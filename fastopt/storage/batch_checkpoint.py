@@ -22,10 +22,10 @@ class BatchCheckpoint:
 
     Parameters
     ----------
-    batch : `_batch_inputs.Batch`
+    batch : `batch_inputs.Batch`
     rule, fun, jac
         As the user gave them.
-    results : `_feed.Results`
+    results : `batch_worker.Results`
         Of problems that have not run; those in the file are filled in.
 
     Attributes

@@ -1,6 +1,6 @@
 """Digests of whole values: arrays, objects, classes, functions and all that these read.
 
-`_fingerprint` names what compiled code depends on. Here everything counts, since an objective that
+`fingerprint` names what compiled code depends on. Here everything counts, since an objective that
 Python runs may use anything. What cannot be read is refused.
 """
 

@@ -28,7 +28,7 @@ T = np.linspace(0.0, 4.0, 12)
 
 
 class Host:
-    """What `_device.Device` does, with memory of the host's."""
+    """What `device_memory.Device` does, with memory of the host's."""
 
     copies = compute = None
 

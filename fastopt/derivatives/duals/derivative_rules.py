@@ -1,8 +1,9 @@
 """Values and derivatives of what can be differentiated, written once.
 
 A rule takes `m`, the functions to compute with, and its arguments; it returns the value and the
-derivative by each argument. The same text runs on Python floats (`_python`) and on LLVM values
-while code is made (`_emit`), in either element type. So rules have no branches but ``m.where``.
+derivative by each argument. The same text runs on Python floats (`python_dual`) and on LLVM values
+while code is made (`llvm_emitter`), in either element type. So rules have no branches but
+``m.where``.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Rules, as in `derivative_rules`, of functions that only NumPy has, or SciPy under another name."""
+"""Rules of functions that only NumPy has, or SciPy under another name: see `derivative_rules`."""
 
 import math
 import sys

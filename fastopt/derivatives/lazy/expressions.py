@@ -2,7 +2,7 @@
 
 Code on a GPU cannot allocate arrays. There the arrays of an objective are `Frozen` (nothing writes
 into them), and an operation on them makes a `Lazy`: a value that holds the operands, and in its
-type what is to be done with them. Sums and the like (`_folds`) are loops around the elements.
+type what is to be done with them. Sums and the like (`reductions`) are loops around the elements.
 A `Lazy` may be named, used as often as one likes, and given to functions.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:

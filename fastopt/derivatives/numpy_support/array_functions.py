@@ -1,7 +1,7 @@
 """NumPy's functions of whole arrays, for arrays of duals.
 
-Elementwise operations, and ``sum``, ``mean`` and ``dot`` of vectors, are loops of `loop_fusion`. The
-others are written here in Python, and compiled where a dual is among the arguments.
+Elementwise operations, and ``sum``, ``mean`` and ``dot`` of vectors, are loops of `loop_fusion`.
+The others are written here in Python, and compiled where a dual is among the arguments.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false

@@ -1,8 +1,8 @@
 """Elementary functions of user code: our own, for numbers, duals and arrays of either.
 
-`_names` puts ``FAST[np.exp]`` (or ``EXACT[np.exp]``) where the user wrote ``np.exp``. It is a ufunc
-made here, of which Numba knows only what this module says. Being a ufunc, it is fused with the
-operators around it, as Numba does with NumPy's own.
+`substitutions` puts ``FAST[np.exp]`` (or ``EXACT[np.exp]``) where the user wrote ``np.exp``. It is
+a ufunc made here, of which Numba knows only what this module says. Being a ufunc, it is fused with
+the operators around it, as Numba does with NumPy's own.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false

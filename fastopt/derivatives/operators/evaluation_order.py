@@ -1,6 +1,6 @@
 """Keep array expressions where they stand if what they read may change before they are used.
 
-Numba moves an operator of an array expression to the statement that uses it, and so does `_fusion`.
+Numba moves an operator of an array expression to the statement that uses it; so does `loop_fusion`.
 Between the two there may be a call or a store that writes to an operand, as ``bump(a)`` does in
 ``np.dot(a * 2.0, bump(a))``. Here such operators are found and given a name, before anything moves:
 only temporaries without a name are moved.

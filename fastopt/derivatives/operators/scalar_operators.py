@@ -166,7 +166,7 @@ def _register(key, template, lower, arity, **members):
 
 
 def _register_operator(key, template, lower, arity=2):
-    """An operator and its form in place; for arrays, which that changes, see `_in_place`."""
+    """An operator and its form in place; for arrays see `inplace_operators`."""
     _register(key, template, lower, arity)
     in_place = getattr(operator, f"i{key.__name__}", None)
     if in_place:

@@ -1,7 +1,7 @@
 """Dual numbers of plain Python, for code that no compiler sees.
 
-They follow the same rules (`derivative_rules`) and are seeded and read by functions of the same names as the
-compiled ones (`_seeds`), so that the texts around them are the same. Arrays hold objects.
+They follow the same rules (`derivative_rules`). Functions of the same names as the compiled ones
+(`seeding`) seed and read them, so that the texts around them are the same. Arrays hold objects.
 """
 
 import functools
@@ -238,7 +238,7 @@ def meanings():
     return {id(original): ours for original, ours in table.items()}
 
 
-# Seeds, as in `_seeds`.
+# Seeds, as in `seeding`.
 
 
 def seeded(size, x, scratch, first, _known):

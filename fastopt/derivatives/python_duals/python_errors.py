@@ -1,11 +1,12 @@
 """Errors of plain objectives that cannot be run on plain duals, put in a sentence."""
 
 import os
+import pathlib
 import traceback
 
 import numpy as np
 
-_OURS = os.path.dirname(__file__)
+_OURS = str(pathlib.Path(__file__).parents[2])  # the whole package
 _LIBRARIES = os.path.dirname(os.path.dirname(np.__file__))  # site-packages
 
 

@@ -108,7 +108,7 @@ class Prepared:
         self.expected[k, : len(row)] = row
 
     def alone(self):
-        """Return `step_by_address.whole` and what it takes of this: for a single small array; else None.
+        """Return `step_by_address.whole` and its arguments for a single small array; else None.
 
         A step of few elements takes less time than a dozen lines of Python.
         """
@@ -119,7 +119,7 @@ class Prepared:
         return compiled(step_by_address.whole, *batch.how, atomic=True), rest
 
     def take(self, x, g, look, turns):
-        """Return what `step_by_address.whole` does of two arrays by their `id`, for whose turn it is."""
+        """Call `step_by_address.whole` for two arrays by their `id`, for whose turn it is."""
         run, rest = self.one
         return run(x, g, step_by_address.MINE, 0.0, id(self.xs[0]), *rest, look, turns)
 

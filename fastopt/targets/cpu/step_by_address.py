@@ -154,7 +154,7 @@ def whole(x, g, before, rate, old, expected, table, order, numbers, look, turns)
     look : bool
         Whether the gradients must be finite.
     turns : array
-        The table of `_turns.Turns`.
+        The table of `turns.Turns`.
     """
     if before != MINE and turns[BUSY] != 0:
         return LATE

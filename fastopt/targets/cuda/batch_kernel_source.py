@@ -43,7 +43,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
 
     Problem b has row b modulo (`chunk` `slots`) of what `given` and `results` have a row a problem
     for; `under_way` has the row of each thread, -1 for none; `room` is a block as in
-    `_device_layout`.
+    `thread_layout`.
     """
     t = cuda.grid(1)
     at, point = under_way[t], local(real, steps)

@@ -26,16 +26,16 @@ ROUNDS = 32  # of the first launch, whose speed is not known
 
 
 class Crew:
-    """The threads of a device at work on a batch; `_local.drive` waits for them.
+    """The threads of a device at work on a batch; `local_batch.drive` waits for them.
 
     Parameters
     ----------
     device
-        `_device.Device`: allocates, copies and launches.
+        `device_memory.Device`: allocates, copies and launches.
     kernel : callable
-        `_device_batch.solve_many`, compiled: ``kernel[blocks, threads, stream]``, and
+        `batch_kernel_source.solve_many`, compiled: ``kernel[blocks, threads, stream]``, and
         ``kernel.registers(*arguments)``.
-    layout : `_device_layout.Layout`
+    layout : `thread_layout.Layout`
     given, results
         See `fastopt.solver.batch_worker`. Arrays of `given` may live on the host or on the device.
     steps : ndarray

@@ -1,9 +1,9 @@
 """One problem on the whole device: the loop's vectors shared out among all threads.
 
-Every thread runs the same text (`_search`, `_textbook`) on its share of the elements, `each`, and
-comes to the same scalars: `total`, `most` and `anyone` bring together what all have found, always
-in the same order. The device never waits for Python between two evaluations but for one reading of
-the problem's scalars.
+Every thread runs the same text (`nonmonotone_search`, `fixed_rate`) on its share of the elements,
+`each`, and comes to the same scalars: `total`, `most` and `anyone` bring together what all have
+found, always in the same order. The device never waits for Python between two evaluations but for
+one reading of the problem's scalars.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Stand-ins in plain Python for what `_device_layout` and `_rows` make for the compiler.
+"""Stand-ins in plain Python for what `thread_layout` and `row_access` make for the compiler.
 
 For Numba's CUDA simulator, which runs a kernel's text thread by thread.
 """
@@ -12,7 +12,7 @@ from fastopt.targets.cuda.thread_layout import WRONG_LENGTH
 
 
 def bindings(layout, shape):
-    """For `_device_batch.solve_many`."""
+    """For `batch_kernel_source.solve_many`."""
     size = math.prod(shape)
     return {
         "arrays": lambda room, point, t: layout.plain()(plain(room), point, t),

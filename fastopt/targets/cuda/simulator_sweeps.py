@@ -1,4 +1,4 @@
-"""What `_device_intrinsics` does, for the simulator: plain Python over addresses of the host's."""
+"""What `sweep_intrinsics` does, for the simulator: plain Python over addresses of the host's."""
 
 import ctypes
 import functools

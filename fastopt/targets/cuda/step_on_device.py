@@ -1,6 +1,6 @@
 """One step on device arrays, in place: what is checked and launched, on the host's side.
 
-Nothing here copies or waits. The target (`_device_launch.Launches`) makes the launches.
+Nothing here copies or waits. The target (`sweep_launcher.Launches`) makes the launches.
 """
 
 import functools

@@ -13,7 +13,7 @@ from fastopt.targets.cuda import address_tables, sweep_kernels
 
 
 class Launches:
-    """What `_device_steps` asks of a target.
+    """What `step_on_device` asks of a target.
 
     Parameters
     ----------

@@ -73,8 +73,8 @@ def gradient_function(fun, dtype, size):
 
     The texts are those of the CPU (`fastopt.derivatives`); x and g have `size` components of
     `dtype`, each with a partial derivative of its own, in registers. Expressions of whole arrays
-    are computed element by element (`fastopt.derivatives.lazy.expressions`), in functions that write into no
-    array.
+    are computed element by element (`derivatives.lazy.expressions`), in functions that write into
+    no array.
     """
     if simulated():
         from fastopt.derivatives.python_duals import python_dual
@@ -295,5 +295,5 @@ def crew(batch, fun, jac, objective, rule, results):
 
 
 def team_kernel(rule, chosen, uses, dtype, bounded):
-    """`_device_team.go_on`, compiled for a rule and its options."""
+    """`grid_kernel_source.go_on`, compiled for a rule and its options."""
     return kernel_builder.team_kernel(rule, chosen, uses, dtype, bounded, Linker, Kernel)
