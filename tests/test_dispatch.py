@@ -238,12 +238,12 @@ def test_threads_are_those_that_numba_was_given(monkeypatch):
 )
 def test_whatever_cuda_raises_is_a_sentence(monkeypatch, capsys, error, said):
     """It names what to install, in show_config() too, and the CPU works all the same."""
-    monkeypatch.delitem(sys.modules, "fastopt.targets.cuda", raising=False)
-    monkeypatch.delattr("fastopt.targets.cuda", raising=False)
+    monkeypatch.delitem(sys.modules, "fastopt.targets.cuda.target", raising=False)
+    monkeypatch.delattr("fastopt.targets.cuda.target", raising=False)
 
     class Broken:
         def find_spec(self, name, path=None, target=None):
-            if name == "fastopt.targets.cuda":
+            if name == "fastopt.targets.cuda.target":
                 raise error
 
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])

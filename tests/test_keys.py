@@ -154,7 +154,7 @@ def test_the_package_in_an_archive_has_a_digest(tmp_path):
         archive = tmp_path / f"fast{len(more)}.zip"
         with zipfile.ZipFile(archive, "w") as file:
             for source in root.rglob("*.py"):
-                tail = more if source.name == "_search.py" else ""
+                tail = more if source.name == "nonmonotone_search.py" else ""
                 file.writestr(f"fastopt/{source.relative_to(root)}", source.read_text() + tail)
         found.append(digest_in_another_process(archive))
     assert found[0] == code_content.package_digest()
@@ -168,7 +168,8 @@ def test_the_package_in_byte_code_alone_has_a_digest(tmp_path):
         for source in root.rglob("*.py"):
             file = folder / "fastopt" / source.relative_to(root)
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(source.read_text() + (more if source.name == "_search.py" else ""))
+            tail = more if source.name == "nonmonotone_search.py" else ""
+            file.write_text(source.read_text() + tail)
             mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
             name = str(file.relative_to(folder))
             py_compile.compile(file, file.with_suffix(".pyc"), name, invalidation_mode=mode)

@@ -5,7 +5,7 @@ import pytest
 from fastopt.compiling.compiler import jit
 from fastopt.compiling.linker import link, unwrapped
 from fastopt.solver import solve_loop
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.common import loop_constants
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ def test_a_misspelt_binding_is_an_error_that_names_it(name, words):
         link(solve_loop.copy, {"each": range, name: 3}, unwrapped)
     assert words in str(info.value)
     with pytest.raises(ValueError, match=name):
-        jit(solve_loop.copy, {**cpu.ALONE, name: 3})
+        jit(solve_loop.copy, {**loop_constants.SINGLE_WORKER, name: 3})
 
 
 def test_bindings_of_other_texts_are_taken():

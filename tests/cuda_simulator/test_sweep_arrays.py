@@ -10,7 +10,7 @@ from fastopt.targets.cuda import address_tables, step_on_device, sweep_launcher
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba.cuda
 
-cuda = pytest.importorskip("fastopt.targets.cuda")
+cuda = pytest.importorskip("fastopt.targets.cuda.target")
 RNG = np.random.default_rng(5)
 
 

@@ -23,6 +23,7 @@ from fastopt.solver.placeholders import SIZE, bring_back, cast, fetch, opened
 from fastopt.solver.run_state import FEW, Brief, Run
 from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
+from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
 from fastopt.targets.cpu import objective_call, prepared_arrays, solve_entry
 from fastopt.targets.cpu.batch_threads import Crew
 from fastopt.targets.cpu.held_values import kind_and_size
@@ -48,34 +49,24 @@ PARALLEL_FROM = 5_000_000
 UNROLL = 8
 
 
-# A compiled loop is alone with its problem: the share of one worker is everything.
-ALONE = {"each": range, "total": float, "most": float, "anyone": bool}
-
-
-@functools.cache
-def numbers(dtype):
-    """Constants of the loop that depend on the element type."""
-    eps = float(np.finfo(dtype).eps)
-    powers = {"EPS": eps, "ROOT_EPS": eps**0.5, "EPS_2_3": eps ** (2 / 3)}
-    return {**powers, "FOURTH_ROOT_EPS": eps**0.25, "HUGE": 1e300 if eps < 1e-10 else 1e37}
-
-
-def _narrow_to(dtype):
-    """float32 rules must not meet float64 literals; int literals are harmless beside floats."""
-    return np.float32 if dtype == np.float32 else None
-
-
 @functools.cache
 def rule_bindings(rule, uses, dtype, bounded=False):
     """The open names of a rule, its arithmetic in the element type, for compiled code."""
     bound = _state_slots.bindings(rule, uses)
     slots = {name: bound[name] for name in ("C", "S", "USES")}
-    narrow = _narrow_to(dtype)
+    narrow = narrow_to(dtype)
     for name in ("update", "start", "load", "store"):
         linked = link(bound[name], slots, inline, narrow=narrow)
         bound[name] = inline(linked, bound[name])
     own = {name: getattr(intrinsics, name) for name in ("cast", "fetch", "bring_back")}
-    return {**bound, **own, **ALONE, **numbers(dtype), "real": dtype.type, "BOUNDED": bounded}
+    return {
+        **bound,
+        **own,
+        **SINGLE_WORKER,
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+    }
 
 
 @functools.cache
@@ -225,7 +216,13 @@ def _loop(rule, uses, dtype, bounded, few, own):
 @functools.cache
 def evaluation(dtype, bounded):
     """Return the bindings of what is compiled for an objective."""
-    return {**numbers(dtype), "real": dtype.type, "BOUNDED": bounded, **ALONE, **objective_call.OWN}
+    return {
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+        **SINGLE_WORKER,
+        **objective_call.OWN,
+    }
 
 
 def plain_solver(rule, uses, dtype, bounded, objective):

@@ -19,7 +19,7 @@ from fastopt.solver import fixed_rate, nonmonotone_search
 from fastopt.solver.placeholders import LENGTH
 from fastopt.solver.run_state import Limits
 from fastopt.targets.common import intrinsics, row_access
-from fastopt.targets.cpu.target import ALONE, numbers
+from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
 from fastopt.targets.cuda import (
     batch_kernel_source,
     grid_kernel_source,
@@ -90,11 +90,6 @@ def prepared(given, device):
     return given._replace(args=tuple(map(argument, given.args)), **tables)
 
 
-def narrow_to(dtype):
-    """float32 loops must not meet float64 constants."""
-    return np.float32 if dtype == np.float32 else None
-
-
 def typed(template, dtype):
     """A named tuple with fields of the element type; its values do not count."""
     if not hasattr(template, "_fields"):
@@ -113,7 +108,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
     value, gradient, _ = gradient_methods.METHODS[objective.method]
     bound = {
         **_state_slots.bindings(rule, uses),
-        **ALONE,
+        **SINGLE_WORKER,
         **numbers(dtype),
         "real": dtype.type,
         "BOUNDED": bounded,

@@ -9,6 +9,7 @@ from fastopt.compiling.compiler import link
 from fastopt.rules import _state_slots
 from fastopt.solver import solve_loop
 from fastopt.solver.placeholders import real
+from fastopt.targets.common.loop_constants import narrow_to
 from fastopt.targets.cuda import simulator_sweeps, sweep_intrinsics
 
 # Bound below, to what the target, the rule and the width of an access make of them.
@@ -93,7 +94,7 @@ def linked(text, rule, uses, dtype, module, wrap, simulated):
         "cast": own.cast,
     }
     rules.update(each=range, most=dtype.type)  # of what a thread has fetched, all is its own
-    narrow = dtype.type if dtype.itemsize == 4 else None
+    narrow = narrow_to(dtype)
     (fetch, bring_back), (fetch_one, bring_one_back) = (
         own.movers(size, tuple(uses)) for size in (width, 1)
     )

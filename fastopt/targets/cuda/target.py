@@ -29,6 +29,7 @@ from fastopt.compiling.compiler import link, unwrapped
 from fastopt.derivatives import gradient_methods
 from fastopt.solver import solve_loop
 from fastopt.targets.common import intrinsics, step_functions
+from fastopt.targets.common.loop_constants import narrow_to
 from fastopt.targets.cuda import (
     batch_scheduler,
     device_memory,
@@ -185,7 +186,7 @@ def step_function(method):
     @functools.cache
     def sweep(rule, uses, dtype):
         bound = {**step_functions.bindings(rule, uses, dtype), "cast": intrinsics.cast}
-        narrow = kernel_builder.narrow_to(dtype)
+        narrow = narrow_to(dtype)
         return link(solve_loop.sweep, bound, device_function, top=device_function, narrow=narrow)
 
     return step_functions.made(method, sweep, extending.overload, plain)
