@@ -6,7 +6,7 @@ Usage::
     nox                        # lint, types and the whole suite on this Python
     nox -s tests               # the whole suite on every Python found
     nox -s tests -- quick      # what finds most faults of versions, in two minutes a Python
-    nox -s tests -- tests/test_minimize.py    # what pytest takes is passed on
+    nox -s tests -- tests/api/test_minimize.py    # what pytest takes is passed on
     nox --list                 # all sessions
 
 A Python that is not found is named as skipped. With `--no-venv`, sessions run in the present
@@ -30,7 +30,11 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 FOR_QUICK = ["pytest", "hypothesis"]
 # Imports everything, compiles every kind of code, and loads some from the cache.
 # Homes that are missing or cannot be written are the operating system's: the suite has them once.
-QUICK = ["tests/test_readme.py", "tests/test_kernels.py", "tests/test_bad_environments.py"]
+QUICK = [
+    "tests/project/test_readme.py",
+    "tests/optimizers/test_kernels.py",
+    "tests/project/test_bad_environments.py",
+]
 QUICK += ["-k", "not home"]
 # Of CUDA's kernels those of one rule, of each kind and dtype: a version breaks all or none.
 ONE_RULE = "rmsprop"
@@ -179,7 +183,7 @@ def torch(session):
             session.skip(f"PyTorch's tests did not run, since it was not installed: {error}")
     else:
         install(session, *what)
-    session.run("python", "-m", "pytest", "-o", "addopts=", "-q", "tests/test_torch.py")
+    session.run("python", "-m", "pytest", "-o", "addopts=", "-q", "tests/optimizers/test_torch.py")
 
 
 @nox.session

@@ -1,6 +1,6 @@
 """The problems of Moré, Garbow and Hillstrom, and what a method needs for them.
 
-The problems are the 35 of Moré, Garbow and Hillstrom (tests/problems), from their standard starts
+The problems are the 35 of Moré, Garbow and Hillstrom (tests/helpers/problems), from their standard starts
 and from 10 and 100 times those; nothing is tuned. A problem is solved when f is within
 1e-6 (1 + |f*|) of its least value or of a listed local minimum, and what counts is the number of
 the evaluation at which this first is so, of 50,000. All have the same exact gradient. "rmsprop,
@@ -16,8 +16,8 @@ import fastopt
 
 from .work import from_folder
 
-CLASSICAL = from_folder("tests", "problems").CLASSICAL
-with_gradient = from_folder("tests", "problems.objectives").with_gradient
+CLASSICAL = from_folder("tests/helpers", "problems").CLASSICAL
+with_gradient = from_folder("tests/helpers", "problems.objectives").with_gradient
 
 MAXFEV, ACCURACY = 50_000, 1e-6
 FACTORS = 1.0, 10.0, 100.0

@@ -35,7 +35,7 @@ from .classical import (
 )
 from .work import from_folder
 
-FAR = from_folder("tests", "problems.far").FAR
+FAR = from_folder("tests/helpers", "problems.far").FAR
 TIMED = ("rmsprop", "adagrad", "adam, 0.1 to 0", *SCIPY)
 
 

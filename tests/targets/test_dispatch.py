@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from processes import WITHOUT_NUMBA_CUDA
 from replay import replay
 
 import fastopt
@@ -115,18 +116,6 @@ for ask in (
         print(error)
 print(fastopt.minimize(lambda x: float(x @ x), [1.0]).device)
 """
-HIDE = """
-import importlib.util, sys
-
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "numba_cuda":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-find = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name == "numba_cuda" else find(name, *rest)
-sys.meta_path.insert(0, Hidden())
-"""
 
 
 def say(script, **env):
@@ -143,7 +132,7 @@ def say(script, **env):
 
 
 def test_without_numba_cuda_the_package_to_install_is_named():
-    for sentence in say(HIDE + SAY):
+    for sentence in say(WITHOUT_NUMBA_CUDA + SAY):
         assert sentence.startswith("device='cuda' cannot be used: ")
         assert "numba-cuda is not installed" in sentence
         assert "pip install 'fastopt[cuda]'" in sentence

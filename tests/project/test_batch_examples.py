@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
 import growth_curves  # noqa: E402  (the examples are scripts, not a package)
 import lifetime_image  # noqa: E402

@@ -1,6 +1,6 @@
 """Runs that are killed at random moments, and called again until they end.
 
-    python tests/kill_and_resume.py [KILLS [CASE...]]
+    python tests/helpers/kill_and_resume.py [KILLS [CASE...]]
 
 For each case KILLS processes (100) are killed with SIGKILL, each within a quarter of a second after
 it began to solve, many of them while they write; one more ends the run (where it ends before,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from test_dispatch import HIDE
+from processes import WITHOUT_NUMBA_CUDA
 
 ASK = """
 import fastopt
@@ -46,7 +46,7 @@ def lines(script, remove=(), **env):
 
 
 def test_without_numba_cuda():
-    found = lines(HIDE + ASK)
+    found = lines(WITHOUT_NUMBA_CUDA + ASK)
     wanted = (
         "the package numba-cuda is not installed. Install it with: pip install 'fastopt[cuda]'."
     )

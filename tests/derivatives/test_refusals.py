@@ -2,7 +2,7 @@
 
 import pytest
 import warm
-from test_compile_cache import finish, start
+from processes import finish, start
 
 HEAD = "import numpy as np\nfrom numba import njit\nimport fastopt\nimport warnings\n"
 PARTS = {

@@ -9,7 +9,7 @@ import pytest
 import fastopt
 from fastopt.optimizers import library_conventions
 
-DATA = np.load(pathlib.Path(__file__).with_name("data") / "styles.npz")
+DATA = np.load((pathlib.Path(__file__).parents[1] / "data") / "styles.npz")
 CASES = json.loads(str(DATA["cases"]))
 
 

@@ -1,6 +1,6 @@
 """Ctrl-C at any moment, and threads that share an object: nothing runs on, hangs or is torn.
 
-``python tests/test_interrupts.py 2000`` sends so many signals to each door.
+``python tests/drivers/test_interrupts.py 2000`` sends so many signals to each door.
 """
 
 import _thread

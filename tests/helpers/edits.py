@@ -1,7 +1,7 @@
 """Random packages, edited: the answer must be that of the code as it is now.
 
-    python tests/edits.py 500 7            # five hundred edits from seed 7
-    python tests/edits.py 16 7 modules     # with an old fault (`FAULTS`)
+    python tests/helpers/edits.py 500 7            # five hundred edits from seed 7
+    python tests/helpers/edits.py 16 7 modules     # with an old fault (`FAULTS`)
 
 A package has four modules, which hold objectives and what these read: constants, helpers, classes,
 closures, decorators, overloads, under names that were imported in every way. It is asked, edited,

@@ -1,21 +1,15 @@
 """Compiled code is found again by content: by other processes, and never for other content."""
 
-import json
-import os
-import pathlib
 import shutil
-import subprocess
 import sys
 
 import numba
 import numpy as np
 import pytest
 import warm
+from processes import finish, start
 
 import fastopt
-
-HERE = pathlib.Path(__file__).parent
-SCRIPT = HERE / "counted.py"
 
 RUN = """
 import fastopt
@@ -99,20 +93,6 @@ def write(folder, centre):
         file.parent.mkdir(exist_ok=True, parents=True)
         file.write_text(text.replace("CENTRE", str(centre)))
     (folder / "kernel.py").write_text(SWEEP)
-
-
-def start(cache, folders, *modules, **env):
-    command = [sys.executable, SCRIPT, ",".join(map(str, folders)), *modules]
-    env = {**os.environ, "FASTOPT_CACHE_DIR": str(cache), "PYTHONDONTWRITEBYTECODE": "1", **env}
-    return subprocess.Popen(
-        command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
-def finish(process):
-    out, error = process.communicate(timeout=300)
-    assert process.returncode == 0, error
-    return json.loads(out)
 
 
 @pytest.fixture(scope="module")

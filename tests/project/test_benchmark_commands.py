@@ -12,7 +12,7 @@ from asv.config import Config
 from asv.results import Results
 from asv_runner import discovery
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import compare, history, plugin, run  # noqa: E402 (the suite is not installed)

@@ -10,7 +10,7 @@ from fastopt import rules, schedules
 from fastopt.inputs import run_options
 from fastopt.solver import status_codes
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = "tests", "benchmarks", "examples"
 FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
 OWN = {"fastopt", "benchmarks", "noxfile", *(file.stem for file in FILES)}

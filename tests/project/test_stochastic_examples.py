@@ -6,7 +6,7 @@ import sys
 import matplotlib.pyplot as plt
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "examples"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples"))
 import classify
 
 

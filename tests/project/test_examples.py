@@ -13,7 +13,7 @@ import pytest
 
 import fastopt
 
-EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
 import nist  # noqa: E402  (the examples are scripts, not a package)
 

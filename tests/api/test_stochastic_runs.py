@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from test_stochastic import RATE, ROWS, X0, A, B, N, adding, loop, shuffled, solve
+from test_minimize_stochastic import RATE, ROWS, X0, A, B, N, adding, loop, shuffled, solve
 
 import fastopt
 from fastopt import schedules

@@ -1,6 +1,6 @@
 """Random objectives as source text, each compared with Numba's value and an exact gradient.
 
-    python tests/programs.py 1000 7        # a thousand programs from seed 7
+    python tests/helpers/programs.py 1000 7        # a thousand programs from seed 7
 
 A program mixes what people write: array expressions with comparisons and masks, slices and views
 that are written in place, scratch arrays, loops, branches, helpers that write to their arguments,

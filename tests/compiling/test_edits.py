@@ -15,7 +15,7 @@ from numba.extending import overload, overload_method, register_jitable
 
 import fastopt
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).parents[1] / "helpers"
 X = np.array([1.5])
 OLD, NEW = 2.0, 5.0
 

@@ -21,7 +21,7 @@ from fastopt import rules
 from fastopt.targets.cpu import target as cpu
 
 DATA = json.loads(
-    pathlib.Path(__file__).with_name("data").joinpath("trajectories.json").read_text()
+    (pathlib.Path(__file__).parents[1] / "data").joinpath("trajectories.json").read_text()
 )
 DTYPES = (np.float64, np.float32)
 WIDER = {np.float64: np.longdouble, np.float32: np.float64}

@@ -1,6 +1,6 @@
 """Call the package with arguments that change from call to call: right answers, or sentences.
 
-    python tests/bad_calls.py N SEED
+    python tests/helpers/bad_calls.py N SEED
 
 What comes back is compared with Python's own value of the objective. Prints what was wrong, how
 many calls were answered and refused, and how often each sentence came.
