@@ -1,9 +1,10 @@
 """The problems of Moré, Garbow and Hillstrom, and what a method needs for them.
 
 The problems are the 35 of Moré, Garbow and Hillstrom (tests/helpers/problems), from their standard
-starts and from 10 and 100 times those; nothing is tuned. A problem is solved when f is within 1e-6 (1 + |f*|) of its least value or of a listed local minimum, and what counts is the number of
-the evaluation at which this first is so, of 50,000. All have the same exact gradient. "rmsprop,
-0.01" has that fixed learning rate, "0.1 to 0" a cosine schedule over the whole budget.
+starts and from 10 and 100 times those; nothing is tuned. A problem is solved when f is within 1e-6
+(1 + |f*|) of its least value or of a listed local minimum, and what counts is the number of the
+evaluation at which this first is so, of 50,000. All have the same exact gradient. "rmsprop, 0.01"
+has that fixed learning rate, "0.1 to 0" a cosine schedule over the whole budget.
 """
 
 import warnings

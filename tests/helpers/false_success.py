@@ -1,7 +1,7 @@
 """Problems with known minima in units from 1e-12 to 1e12, and what a success there must be.
 
-`python tests/helpers/false_success.py 10000 7` solves so many of seed 7, half of them in float32, and
-prints counts.
+`python tests/helpers/false_success.py 10000 7` solves so many of seed 7, half of them in float32,
+and prints counts.
 """
 
 import sys
