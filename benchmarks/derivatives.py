@@ -68,7 +68,7 @@ def _compiled(fun, derived, **flags):
         gradient_methods.dual_value if derived else gradient_methods.value_with_gradient
     )
     bindings.update(dual_choice.SEEDS, DUAL=dual, CHUNK=3)
-    return compiler.jit(every, bindings, key, lasting=False)
+    return compiler.jit(every, bindings, key, cacheable=False)
 
 
 class Fits:

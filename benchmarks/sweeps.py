@@ -87,7 +87,7 @@ class TrackCall:
 
 
 class TrackThreads:
-    """RMSProp on two threads over one: where it falls below 1 is `cpu.PARALLEL_FROM`."""
+    """RMSProp on two threads over one: where it falls below 1 is `cpu.BYTES_PER_THREAD`."""
 
     params = (100_000, 300_000, 1_000_000, 3_000_000)
     param_names = ("n",)

@@ -124,33 +124,38 @@ def minimize_batch(
         kept = batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
     fun, jac = objective_bindings.for_batch(fun, jac)
     if batch.problems:
-        crew = None
+        scheduler = None
         if target.NAME == "cuda":
-            crew = local_batch.device_crew(batch, fun, jac, rule, target, results)
+            scheduler = local_batch.cuda_scheduler(batch, fun, jac, rule, target, results)
         elif device == "auto" and workers is None and not kept:
-            crew = local_batch.gpu_crew(batch, fun, jac, rule, results)
-            name = "cuda" if crew else name
-        if crew is None:
+            scheduler = local_batch.cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results)
+            name = "cuda" if scheduler else name
+        if scheduler is None:
             with Compiling(batch.chosen.disp, fun):
-                first = local_batch.first_problem(batch, fun, jac, rule, target)
+                first = local_batch.compiled_template(batch, fun, jac, rule, target)
                 local_batch.check(batch, fun, first.objective)
                 if executor is None:
                     threads = 1 if objective_bindings.is_parallel(fun) else threads
                     begun = kept.begun if kept else ()
-                    crew = local_batch.crew(batch, first, rule, target, threads, results, begun)
+                    scheduler = local_batch.scheduler(
+                        batch, first, rule, target, threads, results, begun
+                    )
                 else:
                     task = batch_on_executor.task_of(fun, jac, rule, batch.given.args)
-                    crew = batch_on_executor.Spread(batch, task, executor, results)
-        cut, errors = local_batch.drive(crew, batch, callback, kept), getattr(crew, "errors", {})
+                    scheduler = batch_on_executor.ExecutorScheduler(batch, task, executor, results)
+        cut, errors = (
+            local_batch.run_until_done(scheduler, batch, callback, kept),
+            getattr(scheduler, "errors", {}),
+        )
         if kept:
-            kept.write(crew, last=True)
+            kept.write(scheduler, last=True)
         if len(errors) == batch.problems:
             errors[0].add_note(
                 f"fun raised for each of the {batch.problems:,} problems of the batch"
             )
             raise errors[0]
         start_where_not_run(batch, results)
-        trouble = getattr(crew, "trouble", "")
+        trouble = getattr(scheduler, "trouble", "")
     from fastopt.results import batch_result  # late: it imports scipy.optimize, which takes long
 
     source = objective_bindings.name_of(objective_bindings.method_of(jac, fun))

@@ -12,7 +12,7 @@ from fastopt.api.minimize_batch import minimize_batch
 from fastopt.api.minimize_stochastic import minimize_stochastic
 from fastopt.api.scipy_methods import __getattr__ as by_name
 from fastopt.compiling import disk_cache
-from fastopt.compiling.compiler import as_compiled, require_compiler
+from fastopt.compiling.compiler import ensure_njit, require_compiler
 from fastopt.inputs import run_options, wrong_keywords
 from fastopt.optimizers import rule_classes
 from fastopt.results.progress import Counter
@@ -179,7 +179,7 @@ def _batch(sizes, gradients, dtypes, **more):
 
 
 def _calls(door, gradient, size, *data, names, dtypes, bounds, rates):
-    fun = as_compiled(value_and_gradient if gradient == "exact" else value, "fun")
+    fun = ensure_njit(value_and_gradient if gradient == "exact" else value, "fun")
     workers = {"workers": 1} if data else {}
     for name in names:
         for dtype in dtypes:
@@ -193,7 +193,7 @@ def _calls(door, gradient, size, *data, names, dtypes, bounds, rates):
 
 def _stochastic(names, dtypes, **_more):
     """The step between two mini-batches is the same for all sizes."""
-    fun = as_compiled(value_and_gradient, "fun")
+    fun = ensure_njit(value_and_gradient, "fun")
     more = {"jac": True, "epochs": 1, "options": {"learning_rate": 0.1}}
     for name in names:
         for dtype in dtypes:
@@ -226,8 +226,8 @@ def _sizes(sizes):
     sizes = _several("sizes", sizes)
     if not sizes or not all(type(n) is int and n > 0 for n in sizes):
         raise ValueError(f"sizes = {sizes!r}; they must be numbers of parameters, 1 or more")
-    rooms = {next((few for few in FEW if n <= few), FEW[-1] + 1) for n in sizes}
-    return sorted(rooms)
+    row_buffers = {next((few for few in FEW if n <= few), FEW[-1] + 1) for n in sizes}
+    return sorted(row_buffers)
 
 
 def _several(name, value) -> list:

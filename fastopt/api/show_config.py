@@ -31,7 +31,7 @@ def show_config():
         "processor": f"{processor['name']}, {processor['simd']}",
         "threads": f"{processor['threads']} of {os.cpu_count()} processors",
         "cache": disk_cache.directory() or "off",
-        "cuda": dispatch.cuda_in_words(),
+        "cuda": dispatch.cuda_description(),
         "batches": f"device='auto' means {dispatch.requested('auto', variable=True)!r}",
     }
     for name, value in rows.items():

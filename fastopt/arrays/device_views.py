@@ -43,7 +43,7 @@ def view(array, name, stream=0, host=False):
     return check(describe(array, name, stream, host, []), name)
 
 
-def describe(array, name, stream, host, alive):
+def describe(array, name, stream, host, keepalive):
     """What an array says of itself, as a tuple that can be a key: cheap, not checked yet.
 
     Parameters
@@ -75,7 +75,7 @@ def describe(array, name, stream, host, alive):
     except RuntimeError as error:  # this is how a tensor says that it is part of a graph
         raise TypeError(f"{name} refuses to be read: {error}; pass {name}.detach()") from error
     if said is None:
-        return "dlpack", _capsule(array, name, stream, alive)
+        return "dlpack", _capsule(array, name, stream, keepalive)
     strides, stream, whole = said.get("strides"), said.get("stream"), said.get("mask") is None
     return "interface", said["data"], said["shape"], strides, said["typestr"], stream, whole
 
@@ -135,7 +135,7 @@ def _of_dlpack(name, t):
     return View(t.address, t.shape, t.strides, dtype, t.readonly, None, t.device, False)
 
 
-def _capsule(array, name, stream, alive):
+def _capsule(array, name, stream, keepalive):
     kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")
     if not hasattr(array, "__dlpack_device__"):
         raise TypeError(f"{name} is {kind}; {ACCEPTED}")
@@ -144,7 +144,7 @@ def _capsule(array, name, stream, alive):
         place = "the host" if where == dlpack.CPU else f"a device of DLPack's kind {int(where)}"
         raise TypeError(f"{name} ({kind}) lives on {place}; {ACCEPTED}")
     capsule = dlpack.export(array, stream or 1)  # 1 is the default stream's number there
-    alive += [array, capsule]
+    keepalive += [array, capsule]
     return dlpack.read(capsule)
 
 

@@ -32,7 +32,7 @@ class Content(NamedTuple):
     """What names a piece of code."""
 
     digest: str
-    lasting: bool  # whether it does so in other processes, too
+    cacheable: bool  # whether it does so in other processes, too
     kept: tuple  # what the digest names by its number in this process, to be kept alive
 
 
@@ -93,17 +93,17 @@ class Keyed(Walk):
 
     def __init__(self, plain=False):
         super().__init__()
-        self.plain, self.lasting = plain, True
+        self.plain, self.cacheable = plain, True
         type_keys.extensions.look()
 
     def content(self, *values):
         """Return the content of values."""
         digest = self.digest(package_digest(), *values)
-        lasting = self.lasting and package_digest() is not None
-        return Content(digest, lasting, () if lasting else tuple(self.keep))
+        cacheable = self.cacheable and package_digest() is not None
+        return Content(digest, cacheable, () if cacheable else tuple(self.keep))
 
     def unknown(self, value, why):
-        self.lasting = False
+        self.cacheable = False
         self.keep.append(value)
         self.put("itself", id(value))
 
@@ -111,7 +111,7 @@ class Keyed(Walk):
         try:
             return super().read(getter, name)
         except Unhashable:  # a closure variable that is not set yet
-            self.lasting, self.volatile = False, True
+            self.cacheable, self.volatile = False, True
             return None
 
     def add_plain(self, function):

@@ -26,8 +26,8 @@ FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogi
 # The loop allocates nothing and owns no array (where args are arrays and numbers). Not counting
 # references in it leaves two atomic operations out of every evaluation, and takes a fifth off the
 # time to compile it.
-UNCOUNTED: dict[str, Any] = {**FLAGS, "_nrt": False}
-COUNTED: dict[str, Any] = {**FLAGS, "_nrt": True}  # said, since callees inherit it
+NO_REFCOUNT: dict[str, Any] = {**FLAGS, "_nrt": False}
+REFCOUNTED: dict[str, Any] = {**FLAGS, "_nrt": True}  # said, since callees inherit it
 SEPARATE: dict[str, Any] = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
@@ -61,23 +61,23 @@ def is_compiled(function):
     return isinstance(function, Dispatcher)
 
 
-def inline(function, original, loop=UNCOUNTED):
+def inline(function, original, loop=NO_REFCOUNT):
     """Decorator of linked inner functions: one with a loop is compiled by itself, others inline.
 
     Everything inline made the solve loop compile in 4.1 s (half of it in Numba's inliner, which
     rescans the caller each time), a function each in 3.6 s, this in 2.5 s.
     """
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
-        return numba.njit(**SEPARATE, **COUNTED)(function)
+        return numba.njit(**SEPARATE, **REFCOUNTED)(function)
     looping = not _BACKWARD.isdisjoint(function.__code__.co_code[::2])
     if looping or original.__name__ in ENTERED:
         return numba.njit(**SEPARATE, **loop)(function)
     return numba.njit(inline="always", **loop)(function)
 
 
-def inline_counted(function, original):
+def inline_refcounted(function, original):
     """`inline` for loops that carry lists, dicts and the like to the objective."""
-    return inline(function, original, COUNTED)
+    return inline(function, original, REFCOUNTED)
 
 
 def require_compiler(what, instead):
@@ -94,19 +94,19 @@ def content_of(function, bindings, *more):
     return code_content.Linked().content(link(function, bindings, unwrapped, suffix=""), *more)
 
 
-def jit(function, bindings, counted=False, atomic=False):
+def jit(function, bindings, refcounted=False, atomic=False):
     """Link `function` with `bindings` and compile it for the CPU, once per content.
 
-    `counted` where arguments are counted references; `atomic` where no other thread may run Python
-    meanwhile.
+    `refcounted` where arguments are counted references; `atomic` where no other thread may run
+    Python meanwhile.
     """
     require_compiler("this call", "")
     # The same objects are the same content, and quicker to compare: bindings are never changed.
-    key = function, counted, atomic, *bindings, *map(id, bindings.values())
+    key = function, refcounted, atomic, *bindings, *map(id, bindings.values())
     known = _linked.get(key)
     if known is None:
-        content = content_of(function, bindings, counted, *(["atomic"] if atomic else []))
-        known = _once(content, lambda: _jitted(function, bindings, counted, atomic, content))
+        content = content_of(function, bindings, refcounted, *(["atomic"] if atomic else []))
+        known = _once(content, lambda: _jitted(function, bindings, refcounted, atomic, content))
         known = known, tuple(bindings.values())
         _store(_linked, key, known, content)
         for old in [*_linked][:-1000]:
@@ -114,14 +114,14 @@ def jit(function, bindings, counted=False, atomic=False):
     return known[0]
 
 
-def _jitted(function, bindings, counted, atomic, content):
-    wrap = inline_counted if counted else inline
+def _jitted(function, bindings, refcounted, atomic, content):
+    wrap = inline_refcounted if refcounted else inline
     linked = link(function, bindings, wrap, suffix=f"_{content.digest[:16]}")
-    loop = COUNTED if counted else UNCOUNTED
+    loop = REFCOUNTED if refcounted else NO_REFCOUNT
     options: dict[str, Any] = {**loop, "no_cfunc_wrapper": True, "nogil": not atomic}
     compiled: Any = numba.njit(**options)(linked)
-    in_order(compiled)
-    if content.lasting:
+    with_ordered_reductions(compiled)
+    if content.cacheable:
         compiled._cache = disk_cache.DiskCache(content.digest)
     return compiled
 
@@ -138,14 +138,14 @@ def _once(content, make):
 def _store(table, key, value, content):
     """Keep a value; of those that hold in this process alone, whose objects may be large, a few."""
     table[key] = value
-    if not content.lasting:
+    if not content.cacheable:
         _passing.append((table, key))
         if len(_passing) > 200:
             old, key = _passing.popleft()
             old.pop(key, None)
 
 
-def in_order(compiled):
+def with_ordered_reductions(compiled):
     """Let LLVM vectorise the loops around sums while `compiled` is compiled, and what it calls.
 
     A sum over a loop, `s += r * r`, must be added up in order; by default LLVM then leaves the
@@ -181,7 +181,7 @@ def seconds():
     return time.perf_counter() - began[0] if began else 0.0
 
 
-def as_compiled(function, name):
+def ensure_njit(function, name):
     """A plain function as an @njit one, and with it the plain functions that it calls."""
     if is_compiled(function):
         return function
@@ -226,7 +226,7 @@ def called(value):
     def make():
         suffix = f"_{content.digest[-16:]}"
         compiled = link(value, {}, decorate, top=decorate, follow=is_linked, suffix=suffix)
-        if content.lasting:
+        if content.cacheable:
             compiled._cache = disk_cache.DiskCache(content.digest)
         return compiled
 
@@ -263,7 +263,7 @@ def _again(function, original, **more):
     math = given.get("fastmath") or set()
     math = {"fast"} if math is True else {*math, "contract"}
     kept = {k: given[k] for k in ("parallel", "boundscheck", "error_model") if k in given}
-    options: dict = {**COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **kept}
+    options: dict = {**REFCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **kept}
     options["fastmath"] = math
     return numba.njit(**options)(function)
 

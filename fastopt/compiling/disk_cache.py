@@ -156,7 +156,7 @@ class DiskCache:
     def _name(self, signature, context, *more):
         """Return the name of the file, or None where there is to be none."""
         args = getattr(signature, "args", signature)
-        if folder() is None or not all(map(type_keys.is_lasting, args)):
+        if folder() is None or not all(map(type_keys.is_cacheable, args)):
             return None
         settings = [getattr(_SETTINGS, name, None) for name in _NAMES]
         versions = numba.__version__, llvmlite.__version__, np.__version__, sys.version_info[:3]

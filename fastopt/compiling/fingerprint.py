@@ -146,7 +146,7 @@ class Walk:
         elif isinstance(value, _NAMED) and is_named(value):
             self.add_named(value)
         elif isinstance(value, numba_types.Type):
-            if not type_keys.is_lasting(value):
+            if not type_keys.is_cacheable(value):
                 self.unknown(value, f"the type {value}")
             self.put("numba type", type_keys.describe(value))
         elif isinstance(value, types.FunctionType):

@@ -32,7 +32,7 @@ def _parts(kind):
     return (*getattr(kind, "types", ()), *found)
 
 
-def is_lasting(kind):
+def is_cacheable(kind):
     """Return True if the name of a type says in every process what code for it does.
 
     Types of the user's own are defined by code that may be edited.

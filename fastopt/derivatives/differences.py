@@ -91,7 +91,7 @@ def widest_step(step, rise, f, f_1, size, root):
     return (max(step, root) if coarse else step) * max(1.0, size)
 
 
-def two_point(x, shaped, g, f, low, high, data):
+def two_point(x, x_shaped, g, f, low, high, data):
     args, steps = data[0], data[1]
     size, spent = largest(x), 0.0
     for i in range(SIZE or x.size):
@@ -102,7 +102,7 @@ def two_point(x, shaped, g, f, low, high, data):
             change = x[i] - old  # what the rounded addition has left of the step
             if change == 0.0:
                 break
-            f_1 = number(fun(shaped, *args))
+            f_1 = number(fun(x_shaped, *args))
             spent += 1.0
             rise = f_1 - f
             if factor > GROWTH and not math.isfinite(rise):
@@ -115,7 +115,7 @@ def two_point(x, shaped, g, f, low, high, data):
     return spent
 
 
-def three_point(x, shaped, g, f, low, high, data):
+def three_point(x, x_shaped, g, f, low, high, data):
     args, steps = data[0], data[1]
     size, spent = largest(x), 0.0
     for i in range(SIZE or x.size):
@@ -133,10 +133,10 @@ def three_point(x, shaped, g, f, low, high, data):
             h = x[i] - old
             if h == 0.0:
                 break
-            f_1 = number(fun(shaped, *args))
+            f_1 = number(fun(x_shaped, *args))
             x[i] = old - h if central else old + real(2.0) * h
             other = x[i] - old
-            f_2 = number(fun(shaped, *args))
+            f_2 = number(fun(x_shaped, *args))
             spent += 2.0
             if factor > GROWTH and not math.isfinite(f_1 - f_2):
                 break
@@ -152,7 +152,7 @@ def three_point(x, shaped, g, f, low, high, data):
     return spent
 
 
-def complex_step(x, shaped, g, f, low, high, data):
+def complex_step(x, x_shaped, g, f, low, high, data):
     """Squire and Trapp (1998): no subtraction, so the step can be tiny."""
     args, steps, z, shaped_z = data
     size = largest(x)

@@ -195,7 +195,7 @@ def _why(error, fun, dual, ndim, kinds):
     try:
         _result(fun, (types.Array(dual.real, ndim, "C"), *kinds))
     except Exception as own:
-        if "_refused" not in str(own) and not lacks_derivative(str(own)):
+        if "_forbidden" not in str(own) and not lacks_derivative(str(own)):
             return _uncompiled(own, fun)
     return (
         f"{reason(error, fun, derivative=True)}. Write it in terms of operators and functions of "

@@ -27,36 +27,36 @@ def on_frozen(x, *args):
     return fun(frozen(x), *frozen(args))
 
 
-def value_alone(shaped, g, data):
-    return number(fun(shaped, *data[0]))
+def value_alone(x_shaped, g, data):
+    return number(fun(x_shaped, *data[0]))
 
 
-def value_with_gradient(shaped, g, data):
-    f, d = fun(shaped, *data[0])
+def value_with_gradient(x_shaped, g, data):
+    f, d = fun(x_shaped, *data[0])
     write(d, g)
     return number(f)
 
 
-def already(x, shaped, g, f, low, high, data):
+def already(x, x_shaped, g, f, low, high, data):
     return 0.0
 
 
-def given(x, shaped, g, f, low, high, data):
-    write(jac(shaped, *data[0]), g)
+def given(x, x_shaped, g, f, low, high, data):
+    write(jac(x_shaped, *data[0]), g)
     return 0.0
 
 
-def dual_value(shaped, g, data):
+def dual_value(x_shaped, g, data):
     """The value, and the first CHUNK components of the gradient."""
-    f = fun(seeded(DUAL, shaped, data[1], 0, SIZE), *data[0])
+    f = fun(seeded(DUAL, x_shaped, data[1], 0, SIZE), *data[0])
     write_partials(f, g, 0, SIZE)
     return float(value_of(f))
 
 
-def dual_gradient(x, shaped, g, f, low, high, data):
+def dual_gradient(x, x_shaped, g, f, low, high, data):
     """The others, which take a pass for every CHUNK of them."""
     for first in range(CHUNK, x.size, CHUNK):
-        write_partials(fun(seeded(DUAL, shaped, data[1], first, SIZE), *data[0]), g, first, SIZE)
+        write_partials(fun(seeded(DUAL, x_shaped, data[1], first, SIZE), *data[0]), g, first, SIZE)
     return 0.0
 
 

@@ -11,9 +11,9 @@ from fastopt.solver.placeholders import (
     CHUNK,
     DUAL,
     SIZE,
+    first_rows,
     fun,
     gradient,
-    leading,
     prefetch,
     put,
     real,
@@ -25,15 +25,15 @@ from fastopt.solver.placeholders import (
 )
 
 
-def written(x, shaped, g, own, part, first, last, data):
+def written(x, x_shaped, g, own, part, first, last, data):
     """Of gradients that are written for each row: given ones, and differences."""
     f = 0.0
     clear(g)
     for k in range(first, last):
         prefetch(part.fields, later(part, k, AHEAD))
-        row = (data[0] + rows(part.fields, part.rooms, part.order[k]) + data[1], *data[2:])
-        of_row = value(shaped, own, row)
-        gradient(x, shaped, own, of_row, x, x, row)
+        row = (data[0] + rows(part.fields, part.row_buffers, part.order[k]) + data[1], *data[2:])
+        of_row = value(x_shaped, own, row)
+        gradient(x, x_shaped, own, of_row, x, x, row)
         for i in range(SIZE or g.size):
             g[i] += own[i]
         f += of_row
@@ -41,23 +41,23 @@ def written(x, shaped, g, own, part, first, last, data):
     return f / (last - first)
 
 
-def added(x, shaped, g, own, part, first, last, data):
+def added(x, x_shaped, g, own, part, first, last, data):
     """Of a `fun` that adds its gradient to g, which comes before the row."""
     clear(g)
-    f = sum_of_rows(shaped, own, part, first, last, data)
+    f = sum_of_rows(x_shaped, own, part, first, last, data)
     divide(g, last - first)
     return f / (last - first)
 
 
-def derived(x, shaped, g, own, part, first, last, data):
+def derived(x, x_shaped, g, own, part, first, last, data):
     """Of duals: every chunk of parameters is seeded once, and goes through all rows."""
     f = 0.0
     for chunk in range(0, SIZE or x.size, CHUNK):
-        point, dual = seeded(DUAL, shaped, data[2], chunk, SIZE), 0.0
+        point, dual = seeded(DUAL, x_shaped, data[2], chunk, SIZE), 0.0
         for k in range(first, last):
             if chunk == 0:
                 prefetch(part.fields, later(part, k, AHEAD))
-            row = rows(part.fields, part.rooms, part.order[k]) + data[1]
+            row = rows(part.fields, part.row_buffers, part.order[k]) + data[1]
             dual = dual + fun(point, *row)
         write_partials(dual, g, chunk, SIZE)
         f = float(value_of(dual))
@@ -65,29 +65,29 @@ def derived(x, shaped, g, own, part, first, last, data):
     return f / (last - first)
 
 
-def together(x, shaped, g, own, part, first, last, data):
+def together(x, x_shaped, g, own, part, first, last, data):
     """Of a `fun` of all rows of the mini-batch."""
     clear(g)  # for one that adds to it
     batch = (data[0] + side_by_side(part, first, last) + data[1], *data[2:])
-    f = value(shaped, g, batch)
-    gradient(x, shaped, g, f, x, x, batch)
+    f = value(x_shaped, g, batch)
+    gradient(x, x_shaped, g, f, x, x, batch)
     return f
 
 
-def sum_of_rows(shaped, own, part, first, last, data):
+def sum_of_rows(x_shaped, own, part, first, last, data):
     """The sum of `fun` over rows."""
     f = 0.0
     for k in range(first, last):
         prefetch(part.fields, later(part, k, AHEAD))
-        row = data[0] + rows(part.fields, part.rooms, part.order[k]) + data[1]
-        f += value(shaped, own, (row,))
+        row = data[0] + rows(part.fields, part.row_buffers, part.order[k]) + data[1]
+        f += value(x_shaped, own, (row,))
     return f
 
 
-def sum_together(shaped, own, part, first, last, data):
+def sum_together(x_shaped, own, part, first, last, data):
     """The same of a `fun` of all rows."""
     batch = data[0] + side_by_side(part, first, last) + data[1]
-    return value(shaped, own, (batch,)) * (last - first)
+    return value(x_shaped, own, (batch,)) * (last - first)
 
 
 def later(part, k, ahead):
@@ -99,8 +99,8 @@ def side_by_side(part, first, last):
     """The rows of a mini-batch, copied together."""
     for k in range(first, last):
         prefetch(part.fields, later(part, k, last - first))
-        put(part.rooms, k - first, part.fields, part.order[k])
-    return leading(part.rooms, last - first)
+        put(part.row_buffers, k - first, part.fields, part.order[k])
+    return first_rows(part.row_buffers, last - first)
 
 
 def clear(g):

@@ -19,21 +19,21 @@ from fastopt.derivatives.operators import float32_arithmetic
 
 # NumPy's functions of arrays -> ours.
 ARRAYS = {
-    **array_functions.CHOICES,
-    **norms.CHOICES,
-    **array_joining.CHOICES,
-    **array_diagonals.CHOICES,
+    **array_functions.STAND_INS,
+    **norms.STAND_INS,
+    **array_joining.STAND_INS,
+    **array_diagonals.STAND_INS,
 }
-ARRAYS |= sample_statistics.CHOICES
+ARRAYS |= sample_statistics.STAND_INS
 
 
-def _refused(*args):
+def _forbidden(*args):
     """Unknown to Numba, so an error."""
 
 
 # They look at bytes, which partials are too, or at what kind of thing a number is.
 _TRICKS = np.lib.stride_tricks
-_REFUSED = (np.frombuffer, _TRICKS.as_strided, _TRICKS.sliding_window_view, np.isscalar)
+_FORBIDDEN = (np.frombuffer, _TRICKS.as_strided, _TRICKS.sliding_window_view, np.isscalar)
 
 
 @functools.cache
@@ -46,16 +46,16 @@ def meanings(dual, fast, device=None):
     """
     table = elementwise_functions.FAST if fast else elementwise_functions.EXACT
     if dual is None and not device:
-        table = {**(table if fast else {}), **linear_algebra.CHOICES}
+        table = {**(table if fast else {}), **linear_algebra.STAND_INS}
     else:
-        table = {**table, **({} if device else linear_algebra.CHOICES), **ARRAYS}
+        table = {**table, **({} if device else linear_algebra.STAND_INS), **ARRAYS}
         table |= array_constructors.scratch(dual) if dual else {}
         table |= {
             np.where: elementwise_functions.WHERE,
             max: elementwise_functions.MAX,
             min: elementwise_functions.MIN,
         }
-        table |= dict.fromkeys(_REFUSED, _refused)
+        table |= dict.fromkeys(_FORBIDDEN, _forbidden)
         table |= {name: table[known] for name, known in numpy_only_rules.special().items()}
     if device is np.float32:
         known = [*elementwise_functions.FAST, np.where, max, min, pow, float]

@@ -16,14 +16,14 @@ from fastopt.derivatives import error_messages, substitutions
 from fastopt.derivatives.duals import dual_choice
 from fastopt.solver.placeholders import CHUNK, DUAL, SIZE, fun, seeded, value_of, write_partials
 
-_OPTIONS: Any = compiler.COUNTED
-_HIDDEN: Any = {**compiler.COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_OPTIONS: Any = compiler.REFCOUNTED
+_HIDDEN: Any = {**compiler.REFCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def derived(fun, size, fast):
     """See `fastopt.value_and_grad`."""
     anew = functools.partial(derived, fun, size, fast)
-    fun, said = compiler.as_compiled(fun, "fun"), []
+    fun, said = compiler.ensure_njit(fun, "fun"), []
 
     def both(x, args):
         raise TypeError("this function is for compiled code")
@@ -41,15 +41,15 @@ def derived(fun, size, fast):
         if problem:
             said[:] = [str(problem)]
             raise TypingError(str(problem))
-        bindings, wrap = _bindings(user, dual), compiler.inline_counted
+        bindings, wrap = _bindings(user, dual), compiler.inline_refcounted
         one = compiler.link(evaluate, bindings, wrap, top=_njit)
         return lambda x, args: one(x, args)
 
-    @numba.njit(**compiler.COUNTED)
+    @numba.njit(**compiler.REFCOUNTED)
     def value_and_grad(x, *args):
         return both(x, args)
 
-    compiler.in_order(value_and_grad)
+    compiler.with_ordered_reductions(value_and_grad)
     checked: Any = value_and_grad
     checked.__class__, checked.how, checked.made = Checked, (fun, size, fast), {}
     checked.anew = anew  # for compiled code around it: today's globals
@@ -93,7 +93,7 @@ class Checked(CPUDispatcher):
             fun, size, fast = self.how
             dual = _dual(x.dtype, size, fast)
             user, _ = compiler.user(fun, substitutions.meanings(dual, fast))
-            compiled = compiler.jit(fill, _bindings(user, dual), counted=True)
+            compiled = compiler.jit(fill, _bindings(user, dual), refcounted=True)
             self.made[x.dtype] = compiled, dual.size + 1
         return np.ascontiguousarray(x).reshape(x.shape)
 

@@ -21,13 +21,13 @@ LARGEST = 32e6  # bytes sent with one part
 GRACE = 0.5  # seconds for parts under way to come in, when told to stop
 
 
-class Spread:
-    """The parts of a batch in the hands of an executor; `local_batch.drive` waits for them.
+class ExecutorScheduler:
+    """Submit the parts of a batch to an executor; `local_batch.run_until_done` waits for them.
 
     Parameters
     ----------
     batch, results
-        As for `local_batch.crew`.
+        As for `local_batch.scheduler`.
     task : tuple of bytes
         What all parts share, from `task_of`.
     executor
@@ -36,20 +36,20 @@ class Spread:
 
     def __init__(self, batch, task, executor, results):
         self.batch, self.task, self.executor, self.results = batch, task, executor, results
-        places = places_of(executor)
+        places = worker_count(executor)
         size = min(math.ceil(batch.problems / (PARTS * places)), int(LARGEST // weight(batch)))
         self.size, self.most = max(1, size), 2 * places
         firsts, left = range(0, batch.problems, self.size), results.status == NOT_RUN
         self.cuts = iter([first for first in firsts if left[first : first + self.size].any()])
         self.threads = max(1, thread_limit() // places) if is_here(executor) else 1
         self.until = time.time() + batch.chosen.maxtime
-        self.futures, self.failure, self.trouble, self.errors = {}, None, "", {}
+        self.futures, self.failure, self.executor_error, self.errors = {}, None, "", {}
         # What has begun cannot be taken back: workers on this machine look whether this is there.
         self.flag = None
 
-    def hand_out(self):
+    def submit_parts(self):
         """Keep the executor busy, without sending everything at once."""
-        while len(self.futures) < self.most and not self.trouble:
+        while len(self.futures) < self.most and not self.executor_error:
             first = next(self.cuts, None)
             if first is None:
                 return
@@ -70,23 +70,24 @@ class Spread:
 
     def fail(self, error):
         """The executor does not work: nothing more is sent, what it still brings is kept."""
-        self.trouble = f"{type(error).__name__}: {error}".rstrip(": ")
+        self.executor_error = f"{type(error).__name__}: {error}".rstrip(": ")
 
     def wait(self, seconds):
         """Whether all is done, after so many seconds at most.
 
-        Here and in `stop`, `local_batch.drive` lets no Ctrl-C through: the executor may hold locks.
+        Here and in `stop`, `local_batch.run_until_done` lets no Ctrl-C through: the executor may
+        hold locks.
         """
-        self.hand_out()
+        self.submit_parts()
         ended = wait(list(self.futures), seconds, return_when=FIRST_COMPLETED).done
         for future in ended:
             self.take(future)
-        self.hand_out()
+        self.submit_parts()
         if not self.futures:
-            self.lower_flag()
+            self.signal_stop()
         return not self.futures
 
-    def lower_flag(self):
+    def signal_stop(self):
         """No part need go on."""
         if self.flag:
             pathlib.Path(self.flag).unlink(missing_ok=True)
@@ -128,11 +129,11 @@ class Spread:
                 del self.futures[future]
         self.cuts = iter(())
         if status != MAXTIME:
-            self.lower_flag()
+            self.signal_stop()
         if self.flag or status == MAXTIME:
             for future in wait(list(self.futures), GRACE).done:
                 self.take(future)
-        self.lower_flag()
+        self.signal_stop()
         self.futures.clear()
         self.results.status[self.results.status == STOPPED] = int(status)
 
@@ -166,10 +167,10 @@ def work(task, part, threads, until, flag):
     given = batch.given._replace(args=args)
     chosen = batch.chosen._replace(maxtime=max(0.0, until - time.time()), disp=False)
     batch, results = batch._replace(chosen=chosen, given=given), local_batch.empty(batch)
-    first = local_batch.first_problem(batch, fun, jac, rules.get(name), cpu)
-    crew = local_batch.crew(batch, first, rules.get(name), cpu, threads, results)
-    local_batch.drive(crew, batch, lambda *_: flag and not os.path.exists(flag))
-    return tuple(results), {b: portable(error) for b, error in crew.errors.items()}
+    first = local_batch.compiled_template(batch, fun, jac, rules.get(name), cpu)
+    scheduler = local_batch.scheduler(batch, first, rules.get(name), cpu, threads, results)
+    local_batch.run_until_done(scheduler, batch, lambda *_: flag and not os.path.exists(flag))
+    return tuple(results), {b: portable(error) for b, error in scheduler.errors.items()}
 
 
 def portable(error):
@@ -214,7 +215,7 @@ def is_here(executor):
     return hasattr(executor, "_max_workers")
 
 
-def places_of(executor):
+def worker_count(executor):
     """How many parts can be worked on at a time."""
     client = getattr(executor, "_client", None)  # of Dask's ClientExecutor
     if client is not None:

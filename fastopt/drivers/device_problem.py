@@ -17,7 +17,7 @@ from fastopt.results import optimize_result
 from fastopt.solver.run_state import Run
 from fastopt.targets.cuda.grid_kernel_source import BLOCK, WORDS
 
-ALONE = 16_384  # elements up to which one block does all: it need not wait for others
+SINGLE_BLOCK_MAX = 16_384  # elements up to which one block does all: it need not wait for others
 
 
 class Functions:
@@ -119,7 +119,7 @@ class DeviceProblem(Problem):
             self.still += (scale, block[:pairs], along)
         self.state = tuple(make(n, dtype) if used else x for used in uses)
         self.x = x
-        self.blocks = 1 if n <= ALONE else device.multiprocessors()
+        self.blocks = 1 if n <= SINGLE_BLOCK_MAX else device.multiprocessors()
         self.threads = min(BLOCK, 1 << (n - 1).bit_length())  # a power of two
         self.partials = send(np.zeros((64 + 8 * pairs) * -(-self.blocks // 16) * 16))
         self.arrived = send(np.zeros(1, np.int64))

@@ -19,7 +19,7 @@ from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
 from fastopt.targets import dispatch
 
 
-def first_problem(batch, fun, jac, rule, target):
+def compiled_template(batch, fun, jac, rule, target):
     """A problem like all others, compiled."""
     args = *batch.example.rows, *batch.given.args
     x0 = batch.example.x0
@@ -46,7 +46,7 @@ def box(batch):
     return sides and tuple(side.copy() for side in sides)
 
 
-def crew(batch, first, rule, target, threads, results, begun=()):
+def scheduler(batch, first, rule, target, threads, results, begun=()):
     """The target's crew at work on a batch, some problems of which have `begun`."""
     x0, own = batch.example.x0, [first]
     given = batch.given
@@ -55,10 +55,10 @@ def crew(batch, first, rule, target, threads, results, begun=()):
     for _ in range(min(threads, batch.problems) - 1):
         objective = first.objective.again()
         own.append(Problem(rule, x0, box(batch), batch.chosen, objective, target))
-    return target.Crew(own, batch.example.box is not None, given, results, begun)
+    return target.ThreadScheduler(own, batch.example.box is not None, given, results, begun)
 
 
-def device_crew(batch, fun, jac, rule, target, results):
+def cuda_scheduler(batch, fun, jac, rule, target, results):
     """The crew of a device at work on a batch."""
     x0, _, rows = batch.example
     batch_here = batch._replace(given=batch.given._replace(args=shown(batch.given.args)))
@@ -73,7 +73,7 @@ def device_crew(batch, fun, jac, rule, target, results):
             "out, or flatten x"
         )
     check(batch_here, fun, objective, strict=True)
-    return target.crew(batch, fun, jac, objective, rule, results)
+    return target.scheduler(batch, fun, jac, objective, rule, results)
 
 
 def shown(value):
@@ -84,7 +84,7 @@ def shown(value):
     return np.zeros(value.shape, value.dtype) if is_elsewhere(value) else value
 
 
-def gpu_crew(batch, fun, jac, rule, results):
+def cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results):
     """The same on a GPU where that is worth its while and possible; else None."""
     given = batch.given
     sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in given.fields)
@@ -92,12 +92,12 @@ def gpu_crew(batch, fun, jac, rule, results):
     if target is None:
         return None
     try:
-        return device_crew(batch, fun, jac, rule, target, results)
+        return cuda_scheduler(batch, fun, jac, rule, target, results)
     except Exception:  # the CPU says what is wrong with it, if anything
         return None
 
 
-def drive(crew, batch, callback, checkpoint=None):
+def run_until_done(scheduler, batch, callback, checkpoint=None):
     """Wait for a crew, looking at the clock, the callback and Ctrl-C; how that was cut short.
 
     Ctrl-C comes through at one place alone, and in the callback: what is started is stopped,
@@ -107,10 +107,10 @@ def drive(crew, batch, callback, checkpoint=None):
         counter = None
         try:
             counter = Counter(batch.chosen.disp, batch.problems)
-            return follow(crew, batch, callback, checkpoint, counter, held)
+            return follow(scheduler, batch, callback, checkpoint, counter, held)
         except BaseException as error:
             held.hold()
-            crew.stop(INTERRUPTED)
+            scheduler.stop(INTERRUPTED)
             if not isinstance(error, KeyboardInterrupt):
                 raise
             held.forget()  # pressed twice, it means the same
@@ -120,27 +120,27 @@ def drive(crew, batch, callback, checkpoint=None):
                 counter.close()
 
 
-def follow(crew, batch, callback, checkpoint, counter, held):
+def follow(scheduler, batch, callback, checkpoint, counter, held):
     """Start a crew, and wait for it; how that was cut short."""
     began = time.perf_counter()
-    crew.start()
+    scheduler.start()
     while True:
         left = batch.chosen.maxtime - (time.perf_counter() - began)
-        over = crew.wait(max(0.0, min(SLICE, left)))
+        over = scheduler.wait(max(0.0, min(SLICE, left)))
         held.deliver()
-        if crew.failure is not None:
-            raise crew.failure
-        counter.update(crew.done)
-        if callback and held.outside(callback, crew.done, batch.problems):
-            crew.stop(STOPPED)
+        if scheduler.failure is not None:
+            raise scheduler.failure
+        counter.update(scheduler.done)
+        if callback and held.outside(callback, scheduler.done, batch.problems):
+            scheduler.stop(STOPPED)
             return "Stopped by the callback."
         if over:
             return ""
         if left <= 0.0:
-            crew.stop(MAXTIME)
+            scheduler.stop(MAXTIME)
             return "Stopped after maxtime seconds."
         if checkpoint and checkpoint.is_due():
-            checkpoint.write(crew)
+            checkpoint.write(scheduler)
 
 
 def empty(batch):

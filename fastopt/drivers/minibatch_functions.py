@@ -8,7 +8,7 @@ from fastopt.inputs.stochastic_inputs import switch
 ADD = "add"  # jac where fun adds its gradient to an array
 
 
-class Way(NamedTuple):
+class GradientMode(NamedTuple):
     """How the gradient of a mini-batch comes about."""
 
     name: str  # a function of `minibatch_gradients`
@@ -22,8 +22,8 @@ def functions(fun, jac, vectorized):
         return (
             objective_bindings.for_batch(fun, "2-point", "minimize_stochastic")[0],
             "2-point",
-            Way("added", together),
+            GradientMode("added", together),
         )
     objective_bindings.method_of(jac, fun, ADD)
     fun, jac = objective_bindings.for_batch(fun, jac, "minimize_stochastic")
-    return fun, jac, Way("derived" if jac == "autodiff" else "written", together)
+    return fun, jac, GradientMode("derived" if jac == "autodiff" else "written", together)

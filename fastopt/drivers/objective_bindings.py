@@ -19,15 +19,15 @@ class Objective(NamedTuple):
 
     bindings: dict  # fun, jac, value, gradient, rate, propose, judge
     key: tuple  # names the content of the user's functions, in this process
-    counted: bool  # whether args hold what Numba counts references to: lists, dicts, ...
+    refcounted: bool  # whether args hold what Numba counts references to: lists, dicts, ...
     data: tuple
     compiled: bool
     method: str  # a key of gradient_methods.METHODS
 
     def holding(self, data):
         """Return the same with other data."""
-        bindings, key, counted, _, compiled, method = self
-        return Objective(bindings, key, counted, data, compiled, method)
+        bindings, key, refcounted, _, compiled, method = self
+        return Objective(bindings, key, refcounted, data, compiled, method)
 
     def again(self):
         """The same with scratch of its own, for another thread."""
@@ -58,9 +58,9 @@ def for_batch(fun, jac, what="a batch"):
     """`fun` and `jac` for a loop that is compiled: plain functions are compiled too."""
     call = "fastopt.minimize(fun, x0[b], args=(*data_b, *args))"
     compiler.require_compiler(what, f"; to debug one problem call {call}")
-    fun = compiler.as_compiled(fun, "fun")
+    fun = compiler.ensure_njit(fun, "fun")
     if callable(jac):
-        return fun, compiler.as_compiled(jac, "jac")
+        return fun, compiler.ensure_njit(jac, "jac")
     return fun, "autodiff" if jac is None or jac is False else jac
 
 
@@ -86,7 +86,7 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
     method = method_of(jac, fun)
     if method == "autodiff" and not interpreted:
-        fun = compiler.as_compiled(fun, "fun")
+        fun = compiler.ensure_njit(fun, "fun")
     value, gradient, power = gradient_methods.METHODS[method]
     compiled = compiler.is_compiled(fun) and (method != "callable" or compiler.is_compiled(jac))
     args = tuple(args)
@@ -126,8 +126,8 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         _bind_rate(schedule, bindings, compiled=False)
     if power is not None:
         data += _difference_data(x, chosen.steps, power, method)
-    counted = compiled and not all(map(_uncounted, args))
-    return Objective(bindings, key, counted, data, compiled, method)
+    refcounted = compiled and not all(map(_uncounted, args))
+    return Objective(bindings, key, refcounted, data, compiled, method)
 
 
 def _uncounted(value):
@@ -170,7 +170,7 @@ def _bind_rate(schedule, bindings, compiled):
         return bindings["rate"].__qualname__
     digest = ""
     if compiled:
-        schedule, content = compiler.user(compiler.as_compiled(schedule, "learning_rate"))
+        schedule, content = compiler.user(compiler.ensure_njit(schedule, "learning_rate"))
         digest = content.digest
     else:
         schedule = python_objective.rate(compiler.called(schedule))

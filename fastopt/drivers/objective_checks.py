@@ -24,12 +24,12 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     """
     shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
     known = _proved.get(shapes)
-    if objective.counted or known:
+    if objective.refcounted or known:
         return
     contents = shapes, _each(_whole_numbers, _nothing, args)
     if contents in _evaluated:
         return
-    fun = compiler.as_compiled(fun, "fun")
+    fun = compiler.ensure_njit(fun, "fun")
     if known is None:
         known = not strict and proved(fun, x, (*written, *args))
         _remember(_proved, shapes, known)
@@ -40,7 +40,7 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     value = gradient_methods.METHODS["fun" if method == "fun" else "2-point"][0]
     write = gradient_methods.write_flat if x.ndim == 1 else gradient_methods.write_shaped
     bindings = {"fun": checked, "write": write}
-    once = compiler.jit(value, bindings, counted=True)
+    once = compiler.jit(value, bindings, refcounted=True)
     try:
         given = *written, *_each(_read_only, _itself, args)
         once(x.copy(), np.empty(x.size, x.dtype), (given,))

@@ -35,7 +35,7 @@ def kind_of(fun, jac, args, rule, x0, box, chosen, target):
     elif jac is not None and jac is not True:
         return None
     # Other content names objects by their numbers, and would have to keep them alive.
-    if not all(content.lasting for content in contents):
+    if not all(content.cacheable for content in contents):
         return None
     digests = jac is True, *(content.digest for content in contents)
     return rule, x0.shape, x0.dtype, box is None, chosen, target.kind_and_size(args)[0], digests

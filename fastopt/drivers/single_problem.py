@@ -21,7 +21,7 @@ class Problem:
     """The arrays and the compiled loop of one problem."""
 
     checkpoint: Any = None
-    counted = 0.0  # evaluations before the loop was last called
+    refcounted = 0.0  # evaluations before the loop was last called
 
     def __init__(self, rule, x0, box, chosen, objective, target):
         dtype, n = x0.dtype, x0.size
@@ -43,7 +43,7 @@ class Problem:
         if auto:
             self.moving = (x, g, *(next(rows) for _ in range(4)))
             self.still += (next(rows), block[:pairs], along)
-        self.x, self.shaped = x, self.moving[-1].reshape(x0.shape)
+        self.x, self.x_shaped = x, self.moving[-1].reshape(x0.shape)
         self.state = tuple(next(rows) if used else x for used in uses)
         self.put_start(x0, box)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
@@ -71,7 +71,7 @@ class Problem:
         self.arrays.fill(0.0)
         self.scalars.fill(0.0)
         self.put_start(x0, box)
-        self.before, self.counted = 0, 0.0
+        self.before, self.refcounted = 0, 0.0
         self.hold(args)
 
     def hold(self, args):
@@ -97,7 +97,7 @@ class Problem:
 
     def arguments(self, until):
         """What the solver is called with."""
-        arrays = self.record, self.moving, self.still, self.shaped, self.state
+        arrays = self.record, self.moving, self.still, self.x_shaped, self.state
         return (*arrays, *self.fixed, until)
 
     def keep(self, checkpoint):
@@ -126,12 +126,12 @@ class Problem:
     def run(self, callback):
         progress = Progress(self.chosen.disp, self.chosen.limits)
         try:
-            status = self.drive(callback, progress)
+            status = self.run_until_done(callback, progress)
             whole = True
         except KeyboardInterrupt:
             status = INTERRUPTED
             # Within an evaluation, where it may come to Python, the state is that of no iteration.
-            whole = self.objective.compiled and self.record[2] > self.counted
+            whole = self.objective.compiled and self.record[2] > self.refcounted
             self.interrupted()
         finally:
             progress.close()
@@ -144,21 +144,21 @@ class Problem:
 
     def iterate(self):
         """A copy of x for the callback."""
-        return self.x.reshape(self.shaped.shape).copy()
+        return self.x.reshape(self.x_shaped.shape).copy()
 
     def interrupted(self):
         """Ctrl-C inside fun: the last point has no value."""
         if not self.objective.compiled:
             self.x[:], self.record[4] = self.still[2], self.still[4][0]
 
-    def drive(self, callback, progress):
+    def run_until_done(self, callback, progress):
         """Run the loop slice by slice until it ends; the status it ends with."""
         record, began = self.record, time.perf_counter()
         # A plain objective comes back after each evaluation: Ctrl-C finds everything counted.
         compiled = self.objective.compiled
         budget, nit = 1.0, record[1]
         while True:
-            self.counted, entered = record[2], time.perf_counter()
+            self.refcounted, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf
             try:
                 self.call((until_nit, record[2] + budget))
@@ -171,8 +171,8 @@ class Problem:
             progress.update(run)
             if callback and run.nit > nit:
                 nit = run.nit
-                told = {"fun": run.f, "nit": int(run.nit), "nfev": int(run.nfev)}
-                if callback(self.iterate(), **told):
+                callback_info = {"fun": run.f, "nit": int(run.nit), "nfev": int(run.nfev)}
+                if callback(self.iterate(), **callback_info):
                     return STOPPED
             if run.status != RUNNING:
                 return run.status
@@ -181,7 +181,7 @@ class Problem:
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
             if compiled:
-                speed = (run.nfev - self.counted) / max(now - entered, 1e-7)
+                speed = (run.nfev - self.refcounted) / max(now - entered, 1e-7)
                 left = self.chosen.maxtime - (now - began)
                 budget = max(1.0, min(SLICE * speed, 1000.0 * budget, left * speed))
 
@@ -191,7 +191,7 @@ class Problem:
 
         if isinstance(error, kept_refusals.Refusal):
             return TypeError(str(error))
-        found = error_messages.why_not_differentiable(error, self.objective, self.shaped)
+        found = error_messages.why_not_differentiable(error, self.objective, self.x_shaped)
         if found is not error and self.solve.kind is not None:  # args may have no type of Numba's
             fun = self.objective.bindings["fun"]
             kept_refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, found)
@@ -205,13 +205,13 @@ class Problem:
             from fastopt.derivatives import error_messages
 
             if error_messages.is_of_compiling(error):
-                return error_messages.explain(error, self.objective, self.shaped)
+                return error_messages.explain(error, self.objective, self.x_shaped)
         return error
 
     def result(self, status):
         run = Run(*self.record.tolist())
         best_x, best_g, best_f = self.still[2:5]
-        shape = self.shaped.shape
+        shape = self.x_shaped.shape
         return optimize_result.build(
             status,
             x=best_x.reshape(shape).copy(),

@@ -13,7 +13,7 @@ from fastopt.drivers import objective_bindings, objective_checks
 from fastopt.drivers.single_problem import SLICE
 from fastopt.results import optimize_result
 from fastopt.results.progress import Counter, report
-from fastopt.solver.minibatch import KEY, Part, Pass, Plan
+from fastopt.solver.minibatch import KEY, EpochSettings, Part, TrainingState
 from fastopt.solver.run_state import apart
 from fastopt.solver.status_codes import (
     EARLY,
@@ -28,7 +28,11 @@ from fastopt.solver.status_codes import (
 from fastopt.targets.cpu import minibatch_step
 from fastopt.targets.cpu.batch_threads import room
 
-PROBES = {"2-point": 1, "3-point": 2, "cs": 1}  # evaluations for each component of a gradient
+EVALUATIONS_PER_COMPONENT = {
+    "2-point": 1,
+    "3-point": 2,
+    "cs": 1,
+}  # evaluations for each component of a gradient
 
 
 class Pace:
@@ -54,8 +58,8 @@ class Training:
         uses = rules.uses(rule, chosen.rule)
         x, g, own, *slots = apart((3 + sum(uses)) * n, dtype).reshape(-1, n)
         x[:], slots = x0.reshape(-1), iter(slots)
-        self.x, self.mean, self.record = x, np.zeros(n), np.array(Pass())
-        self.shaped, self.own = x.reshape(x0.shape), own
+        self.x, self.mean, self.record = x, np.zeros(n), np.array(TrainingState())
+        self.x_shaped, self.own = x.reshape(x0.shape), own
         state = tuple(next(slots) if used else x for used in uses)
         # What fun gets between x and the row: where it adds its gradient.
         self.before = (g.reshape(x0.shape),) if way.name == "added" else ()
@@ -70,7 +74,7 @@ class Training:
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.data = self.before, args, *self.objective.data[1:]
         own = self.record, (x, g, self.mean), self.part.order, state, chosen.rule
-        data = (x, self.shaped, g, self.own), self.part, self.data
+        data = (x, self.x_shaped, g, self.own), self.part, self.data
         self.solve = minibatch_step.stepper(
             rule, uses, dtype, self.objective, way, own, data, schedule
         )
@@ -86,8 +90,8 @@ class Training:
     def rows(self, fields, order):
         """The rows as the loop has them, and as `fun` is given them."""
         if self.way.together:
-            rooms = tuple(np.empty((self.work.batch, *f.shape[1:]), f.dtype) for f in fields)
-            return Part(order, fields, rooms), rooms
+            row_buffers = tuple(np.empty((self.work.batch, *f.shape[1:]), f.dtype) for f in fields)
+            return Part(order, fields, row_buffers), row_buffers
         longest = data_rows.longest(fields)
         rows = tuple(data_rows.row(field, longest) for field in fields)
         return Part(order, fields, tuple(map(room, fields))), rows
@@ -111,10 +115,10 @@ class Training:
             raise self.explained(error) from None
         args = self.data[1]
         for rows in itertools.chain.from_iterable(map(self.samples, self.passes)):
-            given = self.fun, self.objective, self.shaped, (*rows, *args), " in one of the rows"
+            given = self.fun, self.objective, self.x_shaped, (*rows, *args), " in one of the rows"
             objective_checks.check_indices(*given, written=self.before)
         if self.objective.method == "cs":
-            objective_checks.check_complex_step(self.fun, self.rest, self.shaped, None)
+            objective_checks.check_complex_step(self.fun, self.rest, self.x_shaped, None)
 
     def explained(self, error):
         """What is wrong with the user's functions, for an error of compiling them."""
@@ -123,14 +127,14 @@ class Training:
         derived = self.way.name == "derived"
         say = error_messages.why_not_differentiable if derived else error_messages.explain
         own = error_messages.is_of_compiling(error)
-        return say(error, self.objective, self.shaped) if own else error
+        return say(error, self.objective, self.x_shaped) if own else error
 
     def run(self, callback):
         """Go through the epochs, and say what came of it."""
         counter = None
         try:
             counter = Counter(self.chosen.disp, self.work.epochs * len(self.part.order), "row")
-            status = self.drive(callback, counter)
+            status = self.run_until_done(callback, counter)
         except KeyboardInterrupt:
             status = INTERRUPTED
         finally:
@@ -141,7 +145,7 @@ class Training:
             report(result)
         return result
 
-    def drive(self, callback, counter):
+    def run_until_done(self, callback, counter):
         """Epoch after epoch; the status that it ends with."""
         for epoch in range(1, self.work.epochs + 1):
             status = self.one_epoch(epoch, counter)
@@ -149,7 +153,7 @@ class Training:
                 return status
             if not self.look(epoch):
                 return NONFINITE
-            if callback and callback(self.copy(self.x), **self.told(epoch)):
+            if callback and callback(self.copy(self.x), **self.callback_info(epoch)):
                 return STOPPED
             if epoch - self.best_epoch >= self.work.patience:
                 return EARLY
@@ -160,7 +164,9 @@ class Training:
         work, record, rows = self.work, self.record, len(self.part.order)
         key = work.keys.integers(2**64, dtype=np.uint64)
         rate = getattr(self.chosen.schedule, "rate", 0.0)
-        self.solve.plan[:] = Plan(work.batch, work.shuffle, work.decay, epoch >= work.average, rate)
+        self.solve.plan[:] = EpochSettings(
+            work.batch, work.shuffle, work.decay, epoch >= work.average, rate
+        )
         self.solve.calls[KEY] = key.view(np.int64)
         record[2:4] = 0.0
         while record[2] < rows:
@@ -199,7 +205,7 @@ class Training:
 
     def copy(self, point):
         """Return a copy of a point in x0's shape and type."""
-        return point.astype(self.x.dtype).reshape(self.shaped.shape)
+        return point.astype(self.x.dtype).reshape(self.x_shaped.shape)
 
     def validate(self, point):
         """The mean of fun over the rows held out."""
@@ -210,14 +216,14 @@ class Training:
             self.held_pace.run(lambda steps: self.measure(*fixed, steps), left)
         return total[0] / rows
 
-    def told(self, epoch):
+    def callback_info(self, epoch):
         """What a callback is given beside x."""
         held = {"validation_loss": self.held_loss[-1]} if self.held_loss else {}
         return {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[1]), **held}
 
     def result(self, status):
         """The result, from what was kept."""
-        run, x = Pass(*self.record.tolist()), self.point()
+        run, x = TrainingState(*self.record.tolist()), self.point()
         fun = run.loss / run.row if run.row else (self.loss or [math.nan])[-1]
         if status == NONFINITE or (self.held is not None and self.best_epoch):
             x, fun = self.best, self.lowest if self.best_epoch else math.nan
@@ -248,6 +254,10 @@ class Training:
         done = len(self.loss) * rows + (run.row if run.row < rows else 0)
         if self.way.together:
             done, held = run.nit, -(-held // self.work.batch)
-        probes = PROBES.get(self.objective.method, 0) if self.way.name == "written" else 0
+        probes = (
+            EVALUATIONS_PER_COMPONENT.get(self.objective.method, 0)
+            if self.way.name == "written"
+            else 0
+        )
         nfev = done * (1 + probes * self.x.size) + held * len(self.held_loss)
         return {"nfev": int(nfev), "njev": int(done)}

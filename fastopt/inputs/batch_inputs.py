@@ -11,7 +11,7 @@ from fastopt.compiling import compiler
 from fastopt.inputs import option_tables
 from fastopt.inputs.start_and_bounds import boxes_of, floats
 from fastopt.solver import batch_worker
-from fastopt.solver.batch_worker import Given
+from fastopt.solver.batch_worker import ProblemData
 
 
 class Example(NamedTuple):
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
     problems: int
     shape: tuple  # of a problem's x
-    given: Given
+    given: ProblemData
     chosen: Any  # Options
     example: Any  # of these problems, where there are any
 
@@ -38,7 +38,7 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None):
 
     fields = data_rows.fields_of(data, adopt)
     starts, shape, lengths = starts_of(x0, adopt)
-    shared, columns, tol = option_tables.columns_of(options, tol)
+    shared, columns, tol = option_tables.per_problem_options(options, tol)
     box = boxes_of(bounds, starts, shape)
     lengths |= {f"data[{k}]": data_rows.count(field) for k, field in enumerate(fields)}
     lengths |= option_tables.count(columns)
@@ -54,7 +54,7 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None):
         if not any(map(data_rows.is_elsewhere, data_rows.leaves(value))):
             kind_of(f"args[{k}]", value)
     low, high = box or (starts, starts)
-    given = Given(starts, low, high, fields, args, *tables)
+    given = ProblemData(starts, low, high, fields, args, *tables)
     example = example_of(given, shape, box) if problems else None
     return Batch(problems, shape, given, chosen, example)
 
@@ -71,7 +71,7 @@ def example_of(given, shape, box):
 def starts_of(x0, adopt: Any = None):
     """x0 with a row for each problem, or one for all; the shape of a row; its length by name."""
     if data_rows.is_elsewhere(x0):
-        return starts_there(adopt("x0", x0))
+        return starts_on_device(adopt("x0", x0))
     x = floats(x0)
     if x.ndim < 2:
         x, lengths = x.reshape(1, -1), {}
@@ -85,7 +85,7 @@ def starts_of(x0, adopt: Any = None):
     return x.reshape(len(x), math.prod(shape)).view(), shape, lengths
 
 
-def starts_there(x):
+def starts_on_device(x):
     """The same for an x0 on a device."""
     if x.dtype not in (np.float32, np.float64):
         raise TypeError(f"x0 has dtype {x.dtype}; on a device float64 and float32 are accepted")

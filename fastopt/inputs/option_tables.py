@@ -8,7 +8,7 @@ from fastopt.inputs import run_options
 from fastopt.solver.run_state import Limits
 
 
-def columns_of(options, tol):
+def per_problem_options(options, tol):
     """What among the options has a value for each problem, as arrays, and the other options."""
     if options is not None and not hasattr(options, "items"):
         raise TypeError(f"options must be a dict, not {type(options).__name__}")

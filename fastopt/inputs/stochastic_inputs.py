@@ -23,7 +23,7 @@ OPTIONS = (
 _NAME = "minimize_stochastic"
 
 
-class Work(NamedTuple):
+class TrainingData(NamedTuple):
     """What is asked for, beside the function and x0."""
 
     fields: tuple
@@ -60,7 +60,7 @@ def read(data, batch_size, epochs, shuffle, seed, average, validation, patience,
     epochs, average = whole("epochs", epochs), first_averaged(average)
     if epochs < average < math.inf:
         raise ValueError(f"average = {average} begins after the last epoch, {epochs}")
-    return Work(
+    return TrainingData(
         fields=fields,
         order=order,
         held=held,

@@ -10,7 +10,7 @@ from fastopt.optimizers import library_conventions
 from fastopt.rules import _clipping_and_decay
 
 # What every rule has, beside its own options.
-AROUND = {
+COMMON_HYPERPARAMETERS = {
     "weight_decay": 0.0,
     "decoupled_weight_decay": False,
     "clip_value": None,
@@ -31,7 +31,7 @@ class Settings(NamedTuple):
 def defaults(method, style=None, adamw=False):
     """Every hyperparameter of a method and its default, in a style."""
     kind = rules.options_class(rules.get(method))
-    known = {**kind._field_defaults, **AROUND}
+    known = {**kind._field_defaults, **COMMON_HYPERPARAMETERS}
     return {**known, **library_conventions.defaults(method, style, adamw)}
 
 
@@ -61,8 +61,8 @@ def parse(method, known, given):
         "decay": 0.0 if decoupled else decay,
         "shrink": decay if decoupled else 0.0,
     }
-    tamed = rules.options_class(_clipping_and_decay.tamed(rule))
-    options = tamed(learning_rate=rate, **own, **around)
+    with_clipping_and_decay = rules.options_class(_clipping_and_decay.with_clipping_and_decay(rule))
+    options = with_clipping_and_decay(learning_rate=rate, **own, **around)
     if type(schedule) is schedules.constant:
         options, schedule = options._replace(learning_rate=schedule.rate), None
     return Settings(options, schedule, rules.uses(rule, options))

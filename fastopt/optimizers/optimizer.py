@@ -63,11 +63,11 @@ class Optimizer(Updates):
     def _set_up(self, t=0):
         """Make what follows from the options, and forget the arrays; the next step is t + 1."""
         self._turns.begin(t)
-        self._rule = _clipping_and_decay.tamed(rules.get(self.method))
+        self._rule = _clipping_and_decay.with_clipping_and_decay(rules.get(self.method))
         self._sets = {key: self._settings(*key) for key in [(), *((k,) for k in self._groups)]}
         self._state: Any = None
         self._work: Any = None
-        self._alone: Any = None  # the same for a single small array, in one call
+        self._fast_path: Any = None  # the same for a single small array, in one call
         self._stepped: Any = None  # the work of the last step
 
     def _settings(self, *keys):
@@ -101,7 +101,7 @@ class Optimizer(Updates):
                 sets = {keys: self._settings(*keys) for keys in self._sets}
                 if self._state is not None:
                     self._state.follow(sets)
-                self._sets, self._work, self._alone, before = sets, None, None, self._given
+                self._sets, self._work, self._fast_path, before = sets, None, None, self._given
         finally:
             self._given = before
 
@@ -123,7 +123,7 @@ class Optimizer(Updates):
         FloatingPointError
             Where a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
         """
-        alone = self._alone
+        alone = self._fast_path
         if alone is not None and type(params) is type(grads) is np.ndarray:
             run, schedule, rest, _ = alone
             if schedule is None:
@@ -138,18 +138,18 @@ class Optimizer(Updates):
 
     def _step(self, params, grads):
         if self._row_wise:
-            self._touch(params, grads, partial_step.all_of)
+            self._step_partially(params, grads, partial_step.all_of)
             return
-        if self._alone is not None and self._one(params, grads):
+        if self._fast_path is not None and self._try_fast_path(params, grads):
             return
         work = self._work
         try:
             if work is None or not work.look(params, grads):
                 work = self._prepare(params, grads)
         except foreign_arrays.Sparse:
-            self._touch(params, grads, partial_step.of_matrix)
+            self._step_partially(params, grads, partial_step.of_matrix)
             return
-        self._advance(work)
+        self._take_step(work)
 
     def step_rows(self, params, indices, grads):
         """One step of some rows of matrices, in place; the other rows, and their state, stay.
@@ -175,44 +175,44 @@ class Optimizer(Updates):
         >>> np.flatnonzero(table.any(axis=1))
         array([3, 7])
         """
-        self._turns.take(self._touch, params, grads, partial_step.of_rows, indices)
+        self._turns.take(self._step_partially, params, grads, partial_step.of_rows, indices)
 
-    def _touch(self, params, grads, touched, *more):
+    def _step_partially(self, params, grads, touched, *more):
         """One step of what ``touched(x, g, *more, names)`` says of each array."""
-        state = self._state or self._begin(params)
+        state = self._state or self._initial_state(params)
         if state.device:
             raise TypeError("rows and sparse gradients are for arrays of the host")
         work = partial_step.Rows(state.tree, state.layout)
         work.prepare(params, grads, more, touched, state, self._row_wise)
         if not self._follows(work):
-            self._touch(params, grads, touched, *more)
+            self._step_partially(params, grads, touched, *more)
             return
-        self._keep(work, state)
-        self._advance(work)
+        self._bind_options(work, state)
+        self._take_step(work)
 
-    def _advance(self, work):
-        if work.checks and not self._survey(work):
+    def _take_step(self, work):
+        if work.checks and not self._gradients_acceptable(work):
             return
         t = self.t + 1
-        for numbers, schedule, _ in work.clocks:
+        for numbers, schedule, _ in work.group_schedules:
             numbers[-2] = t
             if schedule is not None:
                 numbers[0] = hyperparameters.rate_at(schedule, t)
         work.step(self._turns.table)
 
-    def _one(self, x, g):
+    def _try_fast_path(self, x, g):
         """Step a single small array, which may lie elsewhere; whether that is done."""
-        _, schedule, rest, (work, _) = self._alone
+        _, schedule, rest, (work, _) = self._fast_path
         if type(x) is not np.ndarray or type(g) is not np.ndarray:
             return False
         if schedule is not None:
-            work.clocks[0][0][0] = hyperparameters.rate_at(schedule, self.t + 1)
+            work.group_schedules[0][0][0] = hyperparameters.rate_at(schedule, self.t + 1)
         if work.prepared.take(id(x), id(g), *rest[-2:]) != FOUND:
             return False
         work.xs[0] = x  # alive, for the next step
         return True
 
-    def _survey(self, work):
+    def _gradients_acceptable(self, work):
         """Look at the gradients before a step; whether to take it."""
         if self._clip_norm < math.inf:
             norm = math.sqrt(work.squares())
@@ -235,30 +235,30 @@ class Optimizer(Updates):
 
     def _prepare(self, params, grads):
         """Check the arrays, and look up what the steps need."""
-        state = self._state or self._begin(params)
-        work = (prepared_step.Device if state.device else prepared_step.Host)(
+        state = self._state or self._initial_state(params)
+        work = (prepared_step.DeviceStep if state.device else prepared_step.HostStep)(
             state.tree, state.layout
         )
         work.prepare(params, grads, state.slots, state.groups)
         if not self._follows(work):
             return self._prepare(params, grads)
-        self._keep(work, state)
+        self._bind_options(work, state)
         if work.alone is not None and self._clip_norm == math.inf:
-            (run, rest), (_, schedule, _) = work.alone, work.clocks[0]
+            (run, rest), (_, schedule, _) = work.alone, work.group_schedules[0]
             rest = *rest, work.checks, self._turns.table
-            self._alone = run, schedule, rest, (work, state)  # alive: `rest` has addresses
+            self._fast_path = run, schedule, rest, (work, state)  # alive: `rest` has addresses
         self._work = work
         return work
 
-    def _keep(self, work, state):
+    def _bind_options(self, work, state):
         """The state begun, and what a piece of work must know of the options."""
         for group, keys in zip(state.groups, state.keys, strict=True):
             options, schedule, _ = self._sets[keys]
-            work.clocks.append((group.numbers, schedule, options.scale))
+            work.group_schedules.append((group.numbers, schedule, options.scale))
         work.checks = self._clip_norm < math.inf or self._policy(work) != "propagate"
         self._state, self._loaded = state, None
 
-    def _begin(self, params):
+    def _initial_state(self, params):
         how = self._rule, self._sets, self._settings, self._groups, self._row_wise, self._loaded
         return slot_arrays.begin(params, *how)
 
@@ -278,10 +278,10 @@ class Optimizer(Updates):
 
     def _less(self):
         """Return an optimizer that subtracts its gradients."""
-        return Less(1.0, on_nonfinite="propagate")
+        return Subtraction(1.0, on_nonfinite="propagate")
 
 
-class Less(Optimizer):
+class Subtraction(Optimizer):
     """Subtraction of arrays, wherever they live: a step of length 1."""
 
     method = "sgd"

@@ -8,11 +8,11 @@ from fastopt.arrays import arguments
 from fastopt.concurrency.interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.optimizers.foreign_arrays import is_sparse, is_torch, on_host
-from fastopt.optimizers.prepared_step import Host, coefficients
+from fastopt.optimizers.prepared_step import HostStep, coefficients
 from fastopt.targets.cpu import target as cpu
 
 
-class Touched(NamedTuple):
+class TouchedElements(NamedTuple):
     """What a step touches of an array, each place once."""
 
     index: Any  # of NumPy
@@ -34,7 +34,7 @@ def of_rows(x, grad, indices, name):
     order = np.argsort(rows, kind="stable")
     unique, first = np.unique(rows[order], return_index=True)
     summed = np.add.reduceat(g[order], first, axis=0) if rows.size else g
-    return Touched(unique.astype(np.intp), summed)
+    return TouchedElements(unique.astype(np.intp), summed)
 
 
 def of_matrix(x, grad, name):
@@ -51,7 +51,7 @@ def of_matrix(x, grad, name):
             f"{name} has shape {grad.shape} and dtype {g.dtype}, the parameter {x.shape} and "
             f"{x.dtype}"
         )
-    return Touched(index, g)
+    return TouchedElements(index, g)
 
 
 def all_of(x, grad, name):
@@ -59,7 +59,7 @@ def all_of(x, grad, name):
     return of_rows(x, grad, np.arange(len(x)), name)
 
 
-class Rows(Host):
+class Rows(HostStep):
     """A step on what is touched of each array."""
 
     def prepare(self, params, grads, more, touched, state, row_wise):

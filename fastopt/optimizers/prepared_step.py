@@ -16,10 +16,10 @@ from fastopt.optimizers.foreign_arrays import is_torch, on_host
 from fastopt.rules import _clipping_and_decay
 from fastopt.targets.cpu import target as cpu
 
-SCALE = -2 - len(_clipping_and_decay.FIELDS)  # place of `scale` among the numbers of a group
+SCALE_INDEX = -2 - len(_clipping_and_decay.FIELDS)  # place of `scale` among the numbers of a group
 
 
-class Work:
+class PreparedStep:
     """What both have in common.
 
     Parameters
@@ -31,10 +31,10 @@ class Work:
 
     def __init__(self, tree, layout):
         self.tree, self.layout = tree, layout
-        self.clocks: list = []  # numbers of each group, its schedule, the sign of its gradients
-        self.alone: Any = (
-            None  # `step_by_address.whole`, for a single small array, and what it takes
-        )
+        # For each group: its numbers, its schedule, the sign of its gradients.
+        self.group_schedules: list = []
+        # `step_by_address.whole` with its arguments, for a single small array.
+        self.alone: Any = None
         self.xs: list = []  # the parameters of the last step
         self.checks = False  # whether the gradients are looked at before a step
 
@@ -48,8 +48,8 @@ class Work:
 
     def scale(self, factor):
         """Multiply the gradients of the next step."""
-        for numbers, _, sign in self.clocks:
-            numbers[SCALE] = sign * factor
+        for numbers, _, sign in self.group_schedules:
+            numbers[SCALE_INDEX] = sign * factor
 
 
 def coefficients(rule, numbers):
@@ -59,7 +59,7 @@ def coefficients(rule, numbers):
     return rule.coefficients(o, o.learning_rate, t, carry)
 
 
-class Host(Work):
+class HostStep(PreparedStep):
     """Arrays of the host's."""
 
     synchronous = True
@@ -73,7 +73,7 @@ class Host(Work):
                     raise ValueError(f"{self.tree.label(what, k)} is not aligned")
         self.apart(xs, gs)
         self.prepared = cpu.prepared(xs, gs, states, groups)
-        self.xs, self.alive = self.prepared.xs, (*xs, *gs)
+        self.xs, self.keepalive = self.prepared.xs, (*xs, *gs)
         self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
         if self.tree.shape is None:
             self.alone = self.prepared.one
@@ -111,8 +111,8 @@ class Host(Work):
     def look(self, params, grads):
         """Whether these arrays are as those it was prepared for, wherever they lie."""
         if type(params) is type(grads) is np.ndarray and self.tree.shape is None:
-            self.alive = params, grads
-            return self.prepared.look(self.alive)
+            self.keepalive = params, grads
+            return self.prepared.look(self.keepalive)
         leaves = self.tree.leaves(params, "params") + self.tree.leaves(grads, "grads")
         if {*map(type, leaves)} != {np.ndarray}:
             n = len(self.layout)
@@ -121,7 +121,7 @@ class Host(Work):
                 leaf if type(leaf) is np.ndarray else on_host(leaf, self.label(k))
                 for k, leaf in enumerate(leaves)
             ]
-        self.alive = leaves
+        self.keepalive = leaves
         return self.prepared.look(leaves)
 
     def label(self, k):
@@ -137,7 +137,7 @@ class Host(Work):
     def step(self, turns):
         """Take a step, and count it in the table of `Turns`."""
         self.prepared.step(turns)
-        self.alive = None
+        self.keepalive = None
         self.announce()
 
     def announce(self):
@@ -171,7 +171,7 @@ def _share(a, b):
         return True
 
 
-class Device(Work):
+class DeviceStep(PreparedStep):
     """Arrays on a device."""
 
     synchronous = False

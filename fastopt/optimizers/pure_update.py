@@ -5,20 +5,20 @@ from typing import Any
 
 from fastopt.optimizers import foreign_arrays, slot_arrays
 from fastopt.optimizers.pytree import Tree
-from fastopt.optimizers.state_dict import Saved
+from fastopt.optimizers.state_dict import StateDictMixin
 
 
-class Updates(Saved):
+class Updates(StateDictMixin):
     """What `optimizer.Optimizer` inherits."""
 
     step: Any
-    _begin: Any
+    _initial_state: Any
     _less: Any
 
     def init(self, params):
         """The state before the first step, for `update`: dicts of arrays and numbers."""
-        other = self._other()
-        other._state = other._begin(params)
+        other = self._stateless_copy()
+        other._state = other._initial_state(params)
         return {"t": 0, "arrays": other._packed()}
 
     def update(self, grads, state, params=None):
@@ -36,7 +36,7 @@ class Updates(Saved):
         updates, state
             ``params + updates`` is what `step` makes of them.
         """
-        other = self._other()
+        other = self._stateless_copy()
         if not isinstance(state, dict) or not {"t", "arrays"} <= state.keys():
             raise TypeError("state must be what init(params) or update(...) returned")
         other._loaded = state["arrays"]
@@ -54,7 +54,7 @@ class Updates(Saved):
         self.skipped += other.skipped
         return updates, {"t": other.t, "arrays": other._packed()}
 
-    def _other(self):
+    def _stateless_copy(self):
         """An optimizer with the same options, and nothing done yet."""
         other = copy.copy(self)
         other._loaded, other.skipped = None, 0

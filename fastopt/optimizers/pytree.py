@@ -32,7 +32,7 @@ class Tree:
         found = []
         try:
             _collect(tree, self.shape, found)
-        except _Unlike as error:
+        except _StructureMismatch as error:
             text, *path = error.args
             raise ValueError(f"{_label(what, reversed(path))} {text}") from None
         return found
@@ -46,7 +46,7 @@ class Tree:
         return _label(what, self.paths[k])
 
 
-class _Unlike(Exception):
+class _StructureMismatch(Exception):
     """A sentence, and where, from the inside out."""
 
 
@@ -66,26 +66,26 @@ def _shape(tree, path, paths):
 
 def _collect(tree, shape, found):
     if _kind(tree) != _kind(shape):
-        raise _Unlike(f"is {_kind(tree)}, where params has {_kind(shape)}")
+        raise _StructureMismatch(f"is {_kind(tree)}, where params has {_kind(shape)}")
     if shape is None:
         found.append(tree)
         return
     named = isinstance(shape, dict)
     if len(tree) > len(shape):
         more = next(key for key in tree if key not in shape) if named else len(shape)
-        raise _Unlike("has no counterpart in params", more)
+        raise _StructureMismatch("has no counterpart in params", more)
     for key in shape if named else range(len(shape)):
         try:
             item = tree[key]
         except LookupError:
-            raise _Unlike("is missing", key) from None
+            raise _StructureMismatch("is missing", key) from None
         if shape[key] is None and not isinstance(item, NESTED):
             found.append(item)
             continue
         try:
             _collect(item, shape[key], found)
-        except _Unlike as error:
-            raise _Unlike(*error.args, key) from None
+        except _StructureMismatch as error:
+            raise _StructureMismatch(*error.args, key) from None
 
 
 def _kind(tree):

@@ -10,7 +10,7 @@ from fastopt.optimizers import foreign_arrays, hyperparameters, slot_arrays
 KEYS = {"format", "method", "t", "skipped", "arrays"}
 
 
-class Saved:
+class StateDictMixin:
     """What `optimizer.Optimizer` inherits."""
 
     method: str
@@ -125,7 +125,7 @@ class Saved:
         self._turns.take(self._begin_anew, loaded or None, t, skipped)
 
     def __getstate__(self):
-        left_out = "_turns", "_rule", "_sets", "_state", "_work", "_alone", "_stepped"
+        left_out = "_turns", "_rule", "_sets", "_state", "_work", "_fast_path", "_stepped"
         own = {name: value for name, value in vars(self).items() if name not in left_out}
         state = self.state_dict()
         return {**own, "t": state["t"], "_loaded": state["arrays"] or None}

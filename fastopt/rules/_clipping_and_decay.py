@@ -1,6 +1,7 @@
 """What stands around every rule: scaling and clipping of the gradient, weight decay.
 
-`tamed` makes of a rule another one, with four more coefficients, which the sweep applies:
+`with_clipping_and_decay` makes another rule of a rule, with four more coefficients. The sweep
+applies them:
 
     g <- min(max(scale g, -limit), limit) + decay x;   x <- x - step(g) - shrink x
 
@@ -18,7 +19,7 @@ FIELDS = ("scale", "limit", "decay", "shrink")
 
 
 @functools.cache
-def tamed(rule):
+def with_clipping_and_decay(rule):
     """The rule with `FIELDS` as the last of its options and the first of its coefficients."""
     kind, own = rules.options_class(rule), rule.coefficients
     C = namedtuple("C", (*FIELDS, *rule.C._fields))
@@ -34,6 +35,6 @@ def tamed(rule):
     return made
 
 
-def is_tamed(rule):
-    """Whether a rule has been through `tamed`."""
+def has_clipping_and_decay(rule):
+    """Whether a rule has been through `with_clipping_and_decay`."""
     return rule.C._fields[: len(FIELDS)] == FIELDS

@@ -73,7 +73,7 @@ def bindings(rule, uses):
         "C": rule.C,
         "S": rule.S,
         "USES": uses,
-        "TAMED": _clipping_and_decay.is_tamed(rule),
+        "HAS_CLIPPING_AND_DECAY": _clipping_and_decay.has_clipping_and_decay(rule),
         "coefficients": rule.coefficients,
         "update": rule.update,
         "start": (start_1, start_2, start_3)[k - 1] if "v" in uses._fields else zero_1,

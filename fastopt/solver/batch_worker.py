@@ -15,11 +15,11 @@ from fastopt.solver.status_codes import NONFINITE, RUNNING
 NEXT, DONE, STOP, TICK = 0, 8, 16, 24
 CONTROL = 32  # integers
 BEAT = 0.05  # seconds between two ticks: as long as compiled work goes on before it looks up
-CAREFUL = 16.0  # evaluations to begin with: a problem may be far dearer than the one before
+INITIAL_BUDGET = 16.0  # evaluations to begin with: a problem may be far dearer than the one before
 MOST = 16  # problems that a thread takes at once: tiny ones last no longer than the taking
 
 
-class Work(NamedTuple):
+class WorkerBuffers(NamedTuple):
     """A thread's own arrays: those of `Problem`."""
 
     record: Any
@@ -32,7 +32,7 @@ class Work(NamedTuple):
     at: Any  # the problem under way; -1: none
 
 
-class Given(NamedTuple):
+class ProblemData(NamedTuple):
     """What the problems consist of; fields and tables have a row a problem, or one for all."""
 
     x0: Any
@@ -106,7 +106,7 @@ def one(b, loop, block, control, budget, work, given):
     own = work.record, work.moving, work.still, work.state
     hold_at(block, (*own, limits, options, schedule, work.calls, work.until))
     fetch_row(work.calls, b)
-    budget = min(budget, CAREFUL)
+    budget = min(budget, INITIAL_BUDGET)
     while True:
         tick = control[TICK]
         work.until[0], work.until[1] = math.inf, work.record[2] + budget
@@ -118,7 +118,7 @@ def one(b, loop, block, control, budget, work, given):
         budget = 2.0 * budget if control[TICK] == tick else max(1.0, 0.5 * budget)
 
 
-def feed(held):
+def worker_loop(held):
     """Finish the problem under way, if there is one; take others while there are any to do."""
     todo, loop, block, control, share, work, given, results = opened(held)
     budget, next_, last = 1.0, 0, 0

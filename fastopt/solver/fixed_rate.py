@@ -36,13 +36,13 @@ def propose(run, moving, still, state, limits, options, schedule):
     return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])
 
 
-def judge(run, f_new, moving, still, shaped, limits, data):
+def judge(run, f_new, moving, still, x_shaped, limits, data):
     """Keep the best point, and look whether it is time to stop."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     g, x = moving
     low, high, best_x, best_g, best_f = still
     first, old, f = nfev == 0.0, f, f_new
-    nfev += 1.0 + gradient(x, shaped, g, f, low, high, data)
+    nfev += 1.0 + gradient(x, x_shaped, g, f, low, high, data)
     njev += 1.0
     if BOUNDED:
         settle(x, g, low, high)

@@ -1,7 +1,7 @@
 """Passes over the rows of data by mini-batches: a step of the rule for each.
 
-All that a run knows is in `Pass` and in arrays, so that the loop can stop after any step, and go on
-later with the same bits.
+All that a run knows is in `TrainingState` and in arrays, so that the loop can stop after any step,
+and go on later with the same bits.
 """
 
 import math
@@ -29,13 +29,13 @@ from fastopt.solver.status_codes import NEGATIVE_RATE, NONFINITE, NONFINITE_RATE
 # the rate is constant, and of what it reads; the key of the epoch's random numbers.
 TURN, HELD, RATE, SCHEDULE, KEY = range(5)
 WORDS = 16
-STATUS, NIT, ROW, LOSS, CARRY, AVERAGED, ETA = range(7)  # places of `Pass`
+STATUS, NIT, ROW, LOSS, CARRY, AVERAGED, ETA = range(7)  # places of `TrainingState`
 # Rows that memory is asked for ahead of time: without, a pass over 20 MB in random order takes
 # three times as long.
 AHEAD = 16
 
 
-class Pass(NamedTuple):
+class TrainingState(NamedTuple):
     """All scalars that a run carries from call to call."""
 
     status: float = RUNNING
@@ -52,10 +52,10 @@ class Part(NamedTuple):
 
     order: Any
     fields: Any
-    rooms: Any  # for rows that do not lie together; for mini-batches
+    row_buffers: Any  # for rows that do not lie together; for mini-batches
 
 
-class Plan(NamedTuple):
+class EpochSettings(NamedTuple):
     """What holds for an epoch, as floats, and until which step the loop goes on."""
 
     batch: float  # rows in a mini-batch
@@ -82,7 +82,7 @@ def through(held):
 def turn(f, first, last, held):
     """Take the step of a mini-batch, if there is one, and return the end of the next, or zero."""
     record, points, order, state, options, numbers, calls = opened(held)
-    plan, n, nit = cast(Plan, np.float64, numbers), order.size, record[NIT]
+    plan, n, nit = cast(EpochSettings, np.float64, numbers), order.size, record[NIT]
     x, g, mean = points
     if last > first:
         if not (math.isfinite(f) and all_finite(g)):
@@ -157,12 +157,12 @@ def follow(mean, x, count):
         mean[i] += (x[i] - mean[i]) / count
 
 
-def measure(total, shaped, own, part, data, batch, steps):
+def measure(total, x_shaped, own, part, data, batch, steps):
     """Add up fun's values for so many mini-batches; `total` is the sum and the row to go on at."""
     f, row = total[0], int(total[1])
     last = min(row + batch * int(steps), part.order.size)
     while row < last:
         end = min(row + batch, last)
-        f += sum_of_values(shaped, own, part, row, end, data)
+        f += sum_of_values(x_shaped, own, part, row, end, data)
         row = end
     total[0], total[1] = f, row

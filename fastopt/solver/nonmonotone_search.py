@@ -89,7 +89,7 @@ def propose(run, moving, still, state, limits, options, schedule):
     return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest)
 
 
-def judge(run, f_new, moving, still, shaped, limits, data):
+def judge(run, f_new, moving, still, x_shaped, limits, data):
     """What follows from the value at the proposed point: a step, a shorter trial, or the end."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
@@ -104,7 +104,7 @@ def judge(run, f_new, moving, still, shaped, limits, data):
     wanted = reference + ARMIJO * fraction * slope + (slack if near else 0.0)  # is it forgiven
     good = first or (moved > 0.0 and f_new <= wanted)
     if good:
-        nfev += gradient(new, shaped, new_g, f_new, low, high, data)
+        nfev += gradient(new, x_shaped, new_g, f_new, low, high, data)
         njev += 1.0
         if BOUNDED:
             settle(new, new_g, low, high)

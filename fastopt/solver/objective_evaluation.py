@@ -26,15 +26,15 @@ WORDS = 16
 
 def evaluate(what, x, g, f, held):
     """Return the value at x, or write the gradient and return the evaluations that it took."""
-    data, shaped, low, high = opened(held)
-    return _either(what, at(x, low), at(x, shaped), at(g, low), f, low, high, data)
+    data, x_shaped, low, high = opened(held)
+    return _either(what, at(x, low), at(x, x_shaped), at(g, low), f, low, high, data)
 
 
 def evaluate_counted(what, x, g, f, held):
     """`evaluate` where args may keep x: it gets a copy with an owner."""
-    data, shaped, low, high = opened(held)
+    data, x_shaped, low, high = opened(held)
     own = at(x, low).copy()
-    return _either(what, own, own.reshape(shaped.shape), at(g, low), f, low, high, data)
+    return _either(what, own, own.reshape(x_shaped.shape), at(g, low), f, low, high, data)
 
 
 def evaluate_near(held):
@@ -47,10 +47,10 @@ def evaluate_near_counted(held):
     entry(evaluate_counted, real, ROOM, held)
 
 
-def _either(what, x, shaped, g, f, low, high, data):
+def _either(what, x, x_shaped, g, f, low, high, data):
     if what == VALUE:
-        return 1.0 * value(shaped, g, data)  # of float64, as the scalars of a run are
-    return gradient(x, shaped, g, f, low, high, data)
+        return 1.0 * value(x_shaped, g, data)  # of float64, as the scalars of a run are
+    return gradient(x, x_shaped, g, f, low, high, data)
 
 
 def ask_value(x, g, calls):
@@ -58,7 +58,7 @@ def ask_value(x, g, calls):
     return ask(VALUE, x, g, 0.0, calls, SIZE)
 
 
-def ask_gradient(x, shaped, g, f, low, high, calls):
+def ask_gradient(x, x_shaped, g, f, low, high, calls):
     """`gradient` for such a loop."""
     if calls[SEPARATE] == 0:  # the value brought it along
         return 0.0
@@ -67,5 +67,5 @@ def ask_gradient(x, shaped, g, f, low, high, calls):
 
 def put_row(b, source, target):
     """Put problem b's arguments where `evaluate` finds them."""
-    fields, rooms, args, rest, more = opened(source)
-    hold(target, ((rows(fields, rooms, b) + args, *rest), *more))
+    fields, row_buffers, args, rest, more = opened(source)
+    hold(target, ((rows(fields, row_buffers, b) + args, *rest), *more))

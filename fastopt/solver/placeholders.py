@@ -32,7 +32,7 @@ start: Any = None  # v0 -> S
 accumulator: Any = None  # options -> v0
 load: Any = None  # (state, i) -> S
 store: Any = None  # (state, i, S)
-TAMED = False  # whether its coefficients have those of `_clipping_and_decay`
+HAS_CLIPPING_AND_DECAY = False  # whether its coefficients have those of `_clipping_and_decay`
 
 # The target.
 each: Any = None  # n -> a worker's share of the n elements
@@ -54,7 +54,7 @@ at: Any = None  # (pointer, array) -> the array there, of the same shape
 rows: Any = None  # (fields, rooms, b) -> problem b's rows
 prefetch: Any = None  # (fields, b): ask memory for problem b's rows
 put: Any = None  # (rooms, k, fields, b): copy problem b's rows to place k
-leading: Any = None  # (rooms, count) -> so many rows of them
+first_rows: Any = None  # (rooms, count) -> so many rows of them
 named: Any = None  # (template, table, row) -> named tuple
 add: Any = None  # (array, place, amount) -> the value before, for all threads at once
 local: Any = None  # (element type) -> room for x in a thread's own memory

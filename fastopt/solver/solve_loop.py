@@ -10,9 +10,9 @@ import math
 
 from fastopt.solver.placeholders import (
     BOUNDED,
+    HAS_CLIPPING_AND_DECAY,
     PADDED,
     SIZE,
-    TAMED,
     C,
     cast,
     each,
@@ -29,12 +29,12 @@ from fastopt.solver.placeholders import (
 from fastopt.solver.status_codes import RUNNING
 
 
-def loop(run, moving, still, shaped, state, limits, options, schedule, data, until):
+def loop(run, moving, still, x_shaped, state, limits, options, schedule, data, until):
     """Go on until the problem ends or so many iterations or evaluations are done."""
     while run.status == RUNNING and run.nit < until[0] and run.nfev < until[1]:
         run = propose(run, moving, still, state, limits, options, schedule)
-        f = 1.0 * value(shaped, moving[-2], data)  # of float64, as the scalars of a run are
-        run = judge(run, f, moving, still, shaped, limits, data)
+        f = 1.0 * value(x_shaped, moving[-2], data)  # of float64, as the scalars of a run are
+        run = judge(run, f, moving, still, x_shaped, limits, data)
     return run
 
 
@@ -123,12 +123,12 @@ def sweep(x, g, c, state, low, high, track):
     moved = 0.0
     for i in each(SIZE or x.size):
         slope = g[i]
-        if TAMED:
+        if HAS_CLIPPING_AND_DECAY:
             slope = clip(c.scale * slope, -c.limit, c.limit) + c.decay * x[i]
         step, _, s = update(slope, load(state, i), c)
         store(state, i, s)
         new = x[i] - step
-        if TAMED:
+        if HAS_CLIPPING_AND_DECAY:
             new = new - c.shrink * x[i]
         if BOUNDED:
             new = clip(new, low[i], high[i])

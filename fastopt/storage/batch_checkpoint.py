@@ -14,7 +14,7 @@ from fastopt.solver.status_codes import MAXTIME, RAISED
 from fastopt.storage.npz import open_own
 from fastopt.storage.run_checkpoint import Checkpoint, problem_of
 
-AT_ONCE = 65_536  # rows
+ROWS_PER_WRITE = 65_536  # rows
 
 
 class BatchCheckpoint:
@@ -69,14 +69,14 @@ class BatchCheckpoint:
     def is_due(self):
         return self.file.is_due()
 
-    def write(self, crew, last=False):
+    def write(self, scheduler, last=False):
         """What has been finished since the last time, and what is under way."""
         began = time.perf_counter()
-        begun = crew.pause()
+        begun = scheduler.pause()
         status = self.results.status  # exceptions are not written: those problems run again
         finished = np.flatnonzero((status < MAXTIME) & (status != RAISED) & ~self.written)
         if not last:
-            crew.start()
+            scheduler.start()
         waited = time.perf_counter() - began  # rows must be written some time: they do not count
         try:
             if self.new:
@@ -94,8 +94,8 @@ class BatchCheckpoint:
         size, check = self.size, self.check
         with open_own(self.path) as file:
             file.seek(size)
-            for first in range(0, len(finished), AT_ONCE):
-                some = finished[first : first + AT_ONCE]
+            for first in range(0, len(finished), ROWS_PER_WRITE):
+                some = finished[first : first + ROWS_PER_WRITE]
                 rows = np.empty(len(some), self.row)
                 rows["b"] = some
                 for name, values in self.results._asdict().items():
@@ -114,8 +114,8 @@ class BatchCheckpoint:
         self.size, self.check, self.begun = size, check, begun
         good = 0
         with open_own(self.path) as file:
-            for first in range(0, size, AT_ONCE * self.row.itemsize):
-                data = file.read(min(AT_ONCE * self.row.itemsize, size - first))
+            for first in range(0, size, ROWS_PER_WRITE * self.row.itemsize):
+                data = file.read(min(ROWS_PER_WRITE * self.row.itemsize, size - first))
                 good = zlib.crc32(data, good)
                 if len(data) % self.row.itemsize == 0:
                     self.take(np.frombuffer(data, self.row))

@@ -69,7 +69,7 @@ def save(path, /, **items):
         header = json.dumps({"format": FORMAT, "items": _described("", items, arrays)})
     except RecursionError:
         raise ValueError("what is saved holds itself, or is nested too deeply") from None
-    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in {HEADER: np.array(header), **arrays}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, array, allow_pickle=False)
@@ -131,7 +131,7 @@ def path_of(name, value):
 
 
 @contextlib.contextmanager
-def replacing(path):
+def atomic_write(path):
     """Yield a new file to write to, next to `path`, which it replaces in the end."""
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
@@ -154,7 +154,7 @@ def replacing(path):
 
 
 def clean_up(path):
-    """Delete what `replacing` has left in processes that were killed while they wrote."""
+    """Delete what `atomic_write` has left in processes that were killed while they wrote."""
     folder, name = os.path.split(path)
     for entry in os.scandir(folder):
         found = re.fullmatch(re.escape(name) + r"\.(\d{1,9})-\d{1,20}\.part", entry.name)

@@ -11,9 +11,12 @@ from fastopt.storage.problem_identity import differences, identity
 
 # Of what stands in the file. Where `Problem.arrays` change, count up.
 VERSION = 1, *Run._fields
-EVERY = 1.0  # seconds between two writes, at least
-SHARE = 0.01  # of a run's time that they may take: where one is dear, the next is later
-FREE = "maxiter", "maxfev"  # what may change while one problem waits: it goes on as if all along
+MIN_INTERVAL = 1.0  # seconds between two writes, at least
+MAX_TIME_FRACTION = 0.01  # of a run's time that they may take: where one is dear, the next is later
+MAY_CHANGE = (
+    "maxiter",
+    "maxfev",
+)  # what may change while one problem waits: it goes on as if all along
 
 
 def problem_of(call, rule, fun, jac, x0, box, data, args, chosen, tables):
@@ -31,7 +34,7 @@ def problem_of(call, rule, fun, jac, x0, box, data, args, chosen, tables):
     named |= {"fun": fun, "jac": jac, "x0": x0, "bounds": box}
     named |= {f"data[{k}]": field for k, field in enumerate(data)}
     named |= {f"args[{k}]": value for k, value in enumerate(args)}
-    free = FREE if call == "minimize" else ()
+    free = MAY_CHANGE if call == "minimize" else ()
     named |= {f"options[{name!r}]": v for name, v in options.items() if name not in free}
     return identity({**named, "schedule": type(rate).__name__ if ours else None})
 
@@ -60,7 +63,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, problem):
-        self.path, self.problem, self.next = path, problem, time.perf_counter() + EVERY
+        self.path, self.problem, self.next = path, problem, time.perf_counter() + MIN_INTERVAL
         self.found = self.read() if os.path.exists(path) else None
         clean_up(path)
         with tempfile.TemporaryFile(dir=os.path.dirname(path)):
@@ -91,11 +94,11 @@ class Checkpoint:
         began = time.perf_counter()
         save(self.path, checkpoint=VERSION, problem=self.problem, **state)
         now = time.perf_counter()
-        self.next = now + max(EVERY, (waited + now - began) / SHARE)
+        self.next = now + max(MIN_INTERVAL, (waited + now - began) / MAX_TIME_FRACTION)
 
     def failed(self, error):
         """It could not be written: a full disk, say, does not end the run."""
-        self.next = time.perf_counter() + 10.0 * EVERY
+        self.next = time.perf_counter() + 10.0 * MIN_INTERVAL
         warnings.warn(
             f"the checkpoint {self.path} cannot be written ({error}); the run goes on",
             RuntimeWarning,

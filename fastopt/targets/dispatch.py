@@ -88,11 +88,11 @@ def why_not_cuda():
         )
 
 
-def cuda_in_words():
+def cuda_description():
     """The GPU that would be used, or why none is."""
     problem = why_not_cuda()
     if problem:
         return problem
     from fastopt.targets.cuda import target as cuda
 
-    return cuda.device().in_words()
+    return cuda.device().description()

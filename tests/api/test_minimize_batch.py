@@ -236,12 +236,12 @@ def test_parallel_objectives_run_one_at_a_time():
 def test_numba_set_num_threads_is_honoured(monkeypatch):
     crews = []
 
-    class Crew(cpu.Crew):
+    class ThreadScheduler(cpu.ThreadScheduler):
         def __init__(self, problems, *others):
             crews.append(len(problems))
             super().__init__(problems, *others)
 
-    monkeypatch.setattr(cpu, "Crew", Crew)
+    monkeypatch.setattr(cpu, "ThreadScheduler", ThreadScheduler)
     before = numba.get_num_threads()
     numba.set_num_threads(1)
     try:
@@ -371,7 +371,7 @@ def test_a_slow_callback_does_not_stop_the_clock(monkeypatch):
     """While Python sits in a callback, the threads still look up twenty times a second."""
     crews = []
 
-    class Crew(cpu.Crew):
+    class ThreadScheduler(cpu.ThreadScheduler):
         def __init__(self, *given):
             super().__init__(*given)
             crews.append(self)
@@ -383,7 +383,7 @@ def test_a_slow_callback_does_not_stop_the_clock(monkeypatch):
 
     ticks = []
     fastopt.minimize_batch(misfit, X0, Y, (T,), options={**endless(), "maxtime": 0.0})
-    monkeypatch.setattr(cpu, "Crew", Crew)
+    monkeypatch.setattr(cpu, "ThreadScheduler", ThreadScheduler)
     began = time.perf_counter()
     fastopt.minimize_batch(misfit, X0, Y, (T,), options=endless(), callback=slow, workers=1)
     assert time.perf_counter() - began < 5.0
@@ -395,8 +395,10 @@ def test_nothing_of_the_problem_before_remains():
     rows = np.full((6, 3), math.inf)
     still = (rows[0], rows[0], np.full(3, 7.0), np.full(3, 7.0), np.full(1, 7.0))
     moving, record = tuple(np.full((6, 3), math.inf)), np.full(len(Run._fields), 7.0)
-    work = batch_worker.Work(record, moving[0], moving, still, (), None, None, np.zeros(1, int))
-    given = batch_worker.Given(np.arange(6.0).reshape(2, 3), *[None] * 7)
+    work = batch_worker.WorkerBuffers(
+        record, moving[0], moving, still, (), None, None, np.zeros(1, int)
+    )
+    given = batch_worker.ProblemData(np.arange(6.0).reshape(2, 3), *[None] * 7)
     prepare = compiler.link(batch_worker.prepare, {"BOUNDED": False}, compiler.unwrapped)
     assert prepare(1, work, given)
     np.testing.assert_array_equal(moving, [[3.0, 4.0, 5.0]] + [[0.0] * 3] * 5)

@@ -57,7 +57,7 @@ def solution(fun, *args):
 
 def test_constants_of_any_size():
     assert solution(from_table) == 3.0
-    assert not code_content.of(from_table).lasting
+    assert not code_content.of(from_table).cacheable
 
 
 def test_recursion():
@@ -91,7 +91,7 @@ def test_an_objective_may_keep_its_points():
 def test_overloads_are_not_kept():
     """Their code is out of the fingerprint's sight."""
     assert solution(around_stub) == 2.0
-    assert not compiler.user(around_stub)[1].lasting
+    assert not compiler.user(around_stub)[1].cacheable
 
 
 def test_long_records_are_hashed_whole():

@@ -17,7 +17,16 @@ from fastopt.compiling import disk_cache
 
 CHOSEN = "--methods sgd --sizes 2 --bounds no --learning-rates fixed".split()
 # What is compiled for an objective, or for the types of its arguments.
-OWN = {"evaluate", "evaluate_near", "dual_value", "already", "fun", "drive", "put_row", "seeded"}
+OWN = {
+    "evaluate",
+    "evaluate_near",
+    "dual_value",
+    "already",
+    "fun",
+    "run_until_done",
+    "put_row",
+    "seeded",
+}
 OWN |= {"pack", "through", "derived", "divide", "later", "impl"}
 LATER = """
 import json, multiprocessing, sys

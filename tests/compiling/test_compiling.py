@@ -33,7 +33,7 @@ def test_garbage_collection_is_as_before_when_code_is_compiled(monkeypatch):
                 return original(*given)
 
             monkeypatch.setattr(compiled._compiler, "compile", noting)
-            compiler.in_order(compiled)
+            compiler.with_ordered_reductions(compiled)
             with contextlib.suppress(numba.core.errors.TypingError):
                 assert compiled(1.0) == 2.0
             assert gc.get_threshold() == (701, 11, 12)

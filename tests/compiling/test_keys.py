@@ -39,7 +39,7 @@ def objective(size):
 
 def bindings():
     rule = rules.get("adam")
-    own = {name: getattr(row_access, name) for name in ("rows", "put", "leading", "prefetch")}
+    own = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
     bound = cpu.rule_bindings(rule, rule.S(*(True for _ in rule.S._fields)), np.dtype(float))
     return {
         **bound,
@@ -71,10 +71,10 @@ def changed(value):
 TEXTS = (
     cpu.solve,
     cpu.solve_held,
-    cpu.solve_near,
+    cpu.solve_in_registers,
     solve_loop.sweep,
     objective_evaluation.evaluate,
-    batch_worker.feed,
+    batch_worker.worker_loop,
     epochs.through,
     epochs.turn,
 )
@@ -133,9 +133,9 @@ def test_types_of_classes_do_not_last():
             self.k = 1.0
 
     kind = numba.typeof(Point())
-    assert not type_keys.is_lasting(kind)
-    assert not type_keys.is_lasting(numba_types.Tuple([numba_types.int64, kind]))
-    assert type_keys.is_lasting(numba.typeof((np.zeros(3), 1, "a", [1.0])))
+    assert not type_keys.is_cacheable(kind)
+    assert not type_keys.is_cacheable(numba_types.Tuple([numba_types.int64, kind]))
+    assert type_keys.is_cacheable(numba.typeof((np.zeros(3), 1, "a", [1.0])))
 
 
 ZIPPED = """
@@ -148,7 +148,7 @@ print(code_content.package_digest())
 
 
 def test_the_package_in_an_archive_has_a_digest(tmp_path):
-    root = pathlib.Path(code_content.__file__).parent
+    root = pathlib.Path(fastopt.__file__).parent
     found = []
     for more in ("", "# edited"):
         archive = tmp_path / f"fast{len(more)}.zip"
@@ -162,7 +162,7 @@ def test_the_package_in_an_archive_has_a_digest(tmp_path):
 
 
 def test_the_package_in_byte_code_alone_has_a_digest(tmp_path):
-    root, found = pathlib.Path(code_content.__file__).parent, []
+    root, found = pathlib.Path(fastopt.__file__).parent, []
     for more in ("", "EDITED = 1"):
         folder = tmp_path / f"fast{len(more)}"
         for source in root.rglob("*.py"):

@@ -10,7 +10,7 @@ import fastopt
 from fastopt import rules
 from fastopt.inputs import run_options
 from fastopt.solver import fixed_rate, nonmonotone_search
-from fastopt.solver.batch_worker import Given, Results
+from fastopt.solver.batch_worker import ProblemData, Results
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba
@@ -51,7 +51,7 @@ def ptx_of(fun, shape, dtype, method="rmsprop", rate=None, bounded=False, jac="a
     table, whole = vector(real, 2), vector(types.int64)
     given = types.NamedTuple(
         [table, table, table, types.Tuple([table]), types.Tuple([vector(real)]), *3 * [table]],
-        Given,
+        ProblemData,
     )
     counts = 4 * [vector(types.int32)]
     results = types.NamedTuple([table, vector(real), table, table, vector(real), *counts], Results)

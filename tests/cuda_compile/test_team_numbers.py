@@ -115,13 +115,15 @@ def run(copies, threads, arguments):
             failures.append(error)
             barrier.abort()
 
-    crew = []
+    scheduler = []
     for block in range(len(copies)):
         barrier = threading.Barrier(threads, timeout=60)
-        crew += [threading.Thread(target=thread, args=(block, t, barrier)) for t in range(threads)]
-    for one in crew:
+        scheduler += [
+            threading.Thread(target=thread, args=(block, t, barrier)) for t in range(threads)
+        ]
+    for one in scheduler:
         one.start()
-    for one in crew:
+    for one in scheduler:
         one.join()
     assert not failures, failures
 
@@ -156,7 +158,7 @@ GIVEN = {
 )
 def test_one_problem(name, blocks, monkeypatch):
     """Sums are added up in another order; the textbook has none that matters."""
-    monkeypatch.setattr(device_problem, "ALONE", 100 if blocks == 1 else 0)
+    monkeypatch.setattr(device_problem, "SINGLE_BLOCK_MAX", 100 if blocks == 1 else 0)
     given = GIVEN[name]
     start = np.clip(START, -2.0, 0.6) if "bounds" in given else START
     ours = fastopt.minimize(there(rosen), There(start), jac=there(rosen_der), **given)

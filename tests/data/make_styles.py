@@ -41,7 +41,7 @@ DRAWN = {  # in fastopt's words
 }
 ADAMS = "beta1 beta2 eps"
 # library -> class -> (its own name, the options that it has)
-CHOICES = {
+STAND_INS = {
     "torch": {
         "AdaGrad": ("Adagrad", "eps initial_accumulator weight_decay maximize"),
         "RMSProp": ("RMSprop", "rho eps centered momentum weight_decay maximize"),
@@ -156,7 +156,7 @@ def keras_run(name, options, x0, grads):
 
 def cases_of(library):
     run = {"torch": torch_run, "optax": optax_run, "keras": keras_run}[library]
-    for cls, (name, known) in CHOICES[library].items():
+    for cls, (name, known) in STAND_INS[library].items():
         r = np.random.default_rng(zlib.crc32(f"{library} {cls}".encode()))
         for k in range(CASES):
             must = {"learning_rate"} if library == "optax" else set()
@@ -186,4 +186,4 @@ def main(libraries):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(CHOICES))
+    main(sys.argv[1:] or list(STAND_INS))

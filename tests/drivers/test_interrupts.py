@@ -522,12 +522,12 @@ def test_nothing_is_torn_or_goes_on_after_a_signal(kind, tmp_path):
 @timed
 def test_a_batch_that_is_not_told_to_stop_is_found(tmp_path, monkeypatch):
     """The test above finds the fault that it is for."""
-    stop, crews = cpu.Crew.stop, []
-    monkeypatch.setattr(cpu.Crew, "stop", lambda crew, _: crews.append(crew))
+    stop, crews = cpu.ThreadScheduler.stop, []
+    monkeypatch.setattr(cpu.ThreadScheduler, "stop", lambda scheduler, _: crews.append(scheduler))
     with pytest.raises(AssertionError, match="threads, not"):
         strike(Batch(tmp_path), 3, 1)
-    for crew in crews:
-        stop(crew, 6)
+    for scheduler in crews:
+        stop(scheduler, 6)
 
 
 def test_the_users_handler_is_called_and_stays():

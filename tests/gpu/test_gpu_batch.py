@@ -22,7 +22,7 @@ def there(cuda):
 
 
 @pytest.fixture(scope="module")
-def crew(there):
+def scheduler(there):
     from fastopt.targets.cuda import batch_scheduler
 
     return batch_scheduler
@@ -65,15 +65,15 @@ def test_arrays_of_other_libraries(there, library):
 
 
 @pytest.mark.parametrize("ring", [None, (1_500, 3)], ids=["all of it fits", "a window"])
-def test_several_chunks(there, crew, monkeypatch, ring):
+def test_several_chunks(there, scheduler, monkeypatch, ring):
     """The bits are those of one chunk, also where memory suffices for some problems only."""
 
     @contextlib.contextmanager
     def small():
         with monkeypatch.context() as patch:
-            patch.setattr(crew, "CHUNK", 1e5)
+            patch.setattr(scheduler, "CHUNK", 1e5)
             if ring:
-                patch.setattr(crew, "ring", lambda *_: ring)
+                patch.setattr(scheduler, "ring", lambda *_: ring)
             yield
 
     cases.bits_do_not_depend_on_the_window(there, 20_000, small)

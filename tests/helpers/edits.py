@@ -407,10 +407,10 @@ def light(f, o, _s, _r):
     """The keys and files of a solve, around a text that compiles fast."""
     chosen = run_options.parse(rules.get("sgd"), None, None, X.dtype)
     bound = objective_bindings.build(
-        compiler.as_compiled(f, "fun"), "2-point", (), chosen, X
+        compiler.ensure_njit(f, "fun"), "2-point", (), chosen, X
     ).bindings
     value = gradient_methods.METHODS["2-point"][0]
-    once = compiler.jit(value, {name: bound[name] for name in ("fun", "write")}, counted=True)
+    once = compiler.jit(value, {name: bound[name] for name in ("fun", "write")}, refcounted=True)
     return [(float(once(X.copy(), np.empty(2), ((),))), o(X))]
 
 

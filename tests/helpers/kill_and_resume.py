@@ -92,7 +92,10 @@ CASES = {case.__name__: case for case in (textbook, search, plain, batch, batch_
 def victim(case, path):
     """Solve, and save what came of it; it may be killed at any moment."""
     CASES[case](maxtime=0.0)  # compiled
-    run_checkpoint.EVERY, run_checkpoint.SHARE = 0.0, 1.0  # so that writing is often hit
+    run_checkpoint.MIN_INTERVAL, run_checkpoint.MAX_TIME_FRACTION = (
+        0.0,
+        1.0,
+    )  # so that writing is often hit
     single_problem.SLICE = local_batch.SLICE = 0.003
     print("begun", flush=True)
     fastopt.save(f"{path}.result", **CASES[case](checkpoint=path))

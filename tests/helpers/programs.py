@@ -366,9 +366,12 @@ def door(compiled, dual):
     how = {"top": compiler._again, "follow": compiler.is_compiled}
     user = link(compiled, {}, helper, replace=substitutions.meanings(dual, dual.fast), **how)
     bindings = {**dual_choice.SEEDS, "fun": user, "DUAL": dual, "CHUNK": dual.size, "SIZE": 0}
-    top = numba.njit(**compiler.COUNTED, no_cfunc_wrapper=True)
+    top = numba.njit(**compiler.REFCOUNTED, no_cfunc_wrapper=True)
     evaluate = link(
-        value_and_gradient.evaluate, bindings, compiler.inline_counted, top=lambda new, _: top(new)
+        value_and_gradient.evaluate,
+        bindings,
+        compiler.inline_refcounted,
+        top=lambda new, _: top(new),
     )
     return lambda x, *args: evaluate(x, args)
 

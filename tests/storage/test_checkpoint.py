@@ -35,8 +35,8 @@ def path(tmp_path):
 @pytest.fixture
 def often(monkeypatch):
     """Written at every look."""
-    monkeypatch.setattr(run_checkpoint, "EVERY", 0.0)
-    monkeypatch.setattr(run_checkpoint, "SHARE", np.inf)
+    monkeypatch.setattr(run_checkpoint, "MIN_INTERVAL", 0.0)
+    monkeypatch.setattr(run_checkpoint, "MAX_TIME_FRACTION", np.inf)
 
 
 @pytest.mark.parametrize("case", ["search", "batch", "loop"])
@@ -430,7 +430,7 @@ def test_a_dear_write_is_rare(path, monkeypatch):
         real(*args, **options)
 
     monkeypatch.setattr(run_checkpoint, "save", slow)
-    monkeypatch.setattr(run_checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(run_checkpoint, "MIN_INTERVAL", 0.0)
     compiled({"learning_rate": 1e-9, "maxiter": 1e15, "maxtime": 0.5, "checkpoint": path})
     assert len(writes) == 2  # the first, and the end
 

@@ -80,14 +80,14 @@ def test_a_capsule_is_not_taken_over_and_frees_what_it_holds():
         pass
 
     array = np.zeros(3).view(Array)
-    alive, gone = [], weakref.ref(array)
+    keepalive, gone = [], weakref.ref(array)
     source = Capsules(array)
-    device_views.describe(source, "x", 1, False, alive)
-    np.testing.assert_array_equal(np.from_dlpack(OnHost(alive[1])), np.zeros(3))  # still whole
+    device_views.describe(source, "x", 1, False, keepalive)
+    np.testing.assert_array_equal(np.from_dlpack(OnHost(keepalive[1])), np.zeros(3))  # still whole
     del array, source
     gc.collect()
     assert gone() is not None  # kept for the launch
-    alive.clear()
+    keepalive.clear()
     gc.collect()
     assert gone() is None
 
@@ -131,15 +131,15 @@ def test_every_field_of_a_capsule():
         "shape": shape,
     }
     expected = (ADDRESS + 32, (3, 4), None, "<f8", False, 13, 3)
-    capsule, alive = handmade(dlpack.Managed, dlpack.NAMES[1], **fields)
+    capsule, keepalive = handmade(dlpack.Managed, dlpack.NAMES[1], **fields)
     assert dlpack.read(capsule) == expected
     fields |= {"major": 1, "minor": 1, "flags": 1, "strides": steps}
-    capsule, alive = handmade(dlpack.Versioned, dlpack.NAMES[0], **fields)
+    capsule, keepalive = handmade(dlpack.Versioned, dlpack.NAMES[0], **fields)
     assert dlpack.read(capsule) == (*expected[:2], (8, 2), "<f8", True, 13, 3)
-    alive.major = 2
+    keepalive.major = 2
     with pytest.raises(ValueError, match=r"DLPack 2.1 is not known"):
         dlpack.read(capsule)
-    capsule, alive = handmade(dlpack.Managed, b"used_dltensor", **fields)
+    capsule, keepalive = handmade(dlpack.Managed, b"used_dltensor", **fields)
     with pytest.raises(ValueError, match="somebody has taken it"):
         dlpack.read(capsule)
 

@@ -93,7 +93,7 @@ def test_what_a_gpu_cannot_do_is_done_here(monkeypatch):
         raise TypeError("fun cannot run on a GPU")
 
     monkeypatch.setattr(dispatch, "gpu_for", lambda *_: cuda)
-    monkeypatch.setattr(cuda, "crew", refuse)
+    monkeypatch.setattr(cuda, "scheduler", refuse)
     res = fastopt.minimize_batch(lambda x, d: (x[0] - d) ** 2, [0.0], np.arange(3.0))
     assert (res.device, res.message) == ("cpu", "3 of 3 problems converged.")
 
@@ -204,7 +204,7 @@ def test_threads_are_those_that_numba_was_given(monkeypatch):
         kernel(x, *args)
 
     monkeypatch.setattr(cpu, "kernel", lambda *args: recorded)
-    monkeypatch.setattr(cpu, "PARALLEL_FROM", 64 * 8)  # bytes: 32 elements of 2 arrays
+    monkeypatch.setattr(cpu, "BYTES_PER_THREAD", 64 * 8)  # bytes: 32 elements of 2 arrays
     for size, allowed, expected in [(31, 3, 1), (63, 3, 1), (64, 3, 2), (160, 3, 3), (160, 1, 1)]:
         cuts.clear()
         monkeypatch.setattr(cpu, "thread_limit", lambda allowed=allowed: allowed)

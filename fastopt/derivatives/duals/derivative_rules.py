@@ -8,7 +8,7 @@ while code is made (`llvm_emitter`), in either element type. So rules have no br
 
 import math
 
-from fastopt.derivatives.duals.infinite_slopes import Chosen, IfMoving, settling
+from fastopt.derivatives.duals.infinite_slopes import Chosen, ZeroIfInactive, settling
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -26,12 +26,12 @@ def sub(m, a, b):
 
 def mul(m, a, b):
     v = a * b
-    return v, IfMoving(b, told=v), IfMoving(a, told=v)
+    return v, ZeroIfInactive(b, told=v), ZeroIfInactive(a, told=v)
 
 
 def truediv(m, a, b):
     ratio = a / b
-    return ratio, IfMoving(1.0 / b), settling(-ratio / b)
+    return ratio, ZeroIfInactive(1.0 / b), settling(-ratio / b)
 
 
 def mod(m, a, b):
@@ -54,7 +54,7 @@ def pow(m, a, b):
     by_a, by_b = b * m.pow(a, b - 1.0), m.where(v == 0.0, 0.0, v * m.log(a))
     by_b = m.where((a == 0.0) & (b == 0.0), 0.0, by_b)
     still = (b == 0.0) | ((by_a == 0.0) & (abs(a) == math.inf))
-    return v, IfMoving(by_a, still), IfMoving(by_b, by_b == 0.0)
+    return v, ZeroIfInactive(by_a, still), ZeroIfInactive(by_b, by_b == 0.0)
 
 
 # Choices. At a tie the first argument is taken, as Python does.
@@ -161,7 +161,7 @@ def cbrt(m, x):
 
 def square(m, x):
     v = x * x
-    return v, IfMoving(x + x, told=v)
+    return v, ZeroIfInactive(x + x, told=v)
 
 
 def reciprocal(m, x):
@@ -171,7 +171,7 @@ def reciprocal(m, x):
 def hypot(m, a, b):
     v = m.hypot(a, b)
     by = m.where(v == 0.0, 1.0, v)  # at the tip of the cone the derivative is taken as 0
-    return v, IfMoving(a / by), IfMoving(b / by)
+    return v, ZeroIfInactive(a / by), ZeroIfInactive(b / by)
 
 
 # Circular and hyperbolic functions.
@@ -191,11 +191,11 @@ def tan(m, x):
 
 
 def asin(m, x):
-    return m.asin(x), IfMoving(1.0 / m.sqrt((1.0 - x) * (1.0 + x)))
+    return m.asin(x), ZeroIfInactive(1.0 / m.sqrt((1.0 - x) * (1.0 + x)))
 
 
 def acos(m, x):
-    return m.acos(x), IfMoving(-1.0 / m.sqrt((1.0 - x) * (1.0 + x)))
+    return m.acos(x), ZeroIfInactive(-1.0 / m.sqrt((1.0 - x) * (1.0 + x)))
 
 
 def atan(m, x):
@@ -205,17 +205,17 @@ def atan(m, x):
 def atan2(m, y, x):
     h = m.hypot(x, y)
     far = h == math.inf
-    return m.atan2(y, x), IfMoving(x / h / h, far), IfMoving(-y / h / h, far)
+    return m.atan2(y, x), ZeroIfInactive(x / h / h, far), ZeroIfInactive(-y / h / h, far)
 
 
 def sinh(m, x):
     v = m.sinh(x)
-    return v, IfMoving(m.cosh(x))
+    return v, ZeroIfInactive(m.cosh(x))
 
 
 def cosh(m, x):
     v = m.cosh(x)
-    return v, IfMoving(m.sinh(x))
+    return v, ZeroIfInactive(m.sinh(x))
 
 
 def tanh(m, x):
@@ -232,7 +232,7 @@ def acosh(m, x):
 
 
 def atanh(m, x):
-    return m.atanh(x), IfMoving(1.0 / ((1.0 - x) * (1.0 + x)))
+    return m.atanh(x), ZeroIfInactive(1.0 / ((1.0 - x) * (1.0 + x)))
 
 
 def radians(m, x):
@@ -256,11 +256,11 @@ def erfc(m, x):
 
 def gamma(m, x):
     v = m.gamma(x)
-    return v, IfMoving(v * m.digamma(x))
+    return v, ZeroIfInactive(v * m.digamma(x))
 
 
 def lgamma(m, x):
-    return m.lgamma(x), IfMoving(m.digamma(x))
+    return m.lgamma(x), ZeroIfInactive(m.digamma(x))
 
 
 def fmod(m, a, b):

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 
-class IfMoving(NamedTuple):
+class ZeroIfInactive(NamedTuple):
     """A derivative that may be infinite or undefined, and counts only where something moves.
 
     A partial that is zero stays zero. `dead` says where the function stands still, however steep
@@ -30,4 +30,4 @@ class Chosen(NamedTuple):
 
 def settling(d):
     """The derivative d of a function that has nowhere slope zero but where it has settled."""
-    return IfMoving(d, d == 0.0)
+    return ZeroIfInactive(d, d == 0.0)

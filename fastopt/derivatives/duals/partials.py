@@ -24,7 +24,7 @@ def _settled(m, moving, rare):
     """
     builder, pairs = m.builder, []
     for moves, d in moving:
-        guarded = isinstance(d, infinite_slopes.IfMoving) and not _is_known(m, d)
+        guarded = isinstance(d, infinite_slopes.ZeroIfInactive) and not _is_known(m, d)
         if guarded:
             lane = moves[0].type
             d = d._replace(derivative=_spread(builder, m.constant(d.derivative).value, lane))
@@ -75,7 +75,7 @@ def _may_be_lost(m, moving):
     """Whether any factor is infinite or undefined, or dead, in the code; None where none can be."""
     found, seen = None, None
     for _, derivative in moving:
-        if not isinstance(derivative, infinite_slopes.IfMoving):
+        if not isinstance(derivative, infinite_slopes.ZeroIfInactive):
             continue
         factor = m.constant(derivative.derivative)
         if is_finite(factor.value):
@@ -110,7 +110,7 @@ def _added(m, total, lane, derivative, careful):
     elif isinstance(derivative, infinite_slopes.Vector):
         term = builder.fmul(lane, derivative.value)
     else:
-        if isinstance(derivative, infinite_slopes.IfMoving):
+        if isinstance(derivative, infinite_slopes.ZeroIfInactive):
             guard = derivative if careful and not _is_known(m, derivative) else None
             derivative = derivative.derivative
         term = _scaled(m, lane, derivative)

@@ -84,7 +84,7 @@ register_model(Frozen)(models.ArrayModel)
 register_model(FrozenDuals)(models.ArrayModel)
 
 
-def waits(kinds, context=None):
+def is_deferred(kinds, context=None):
     """Whether an operation on these is one that waits; on a GPU also one on a constant array."""
     device = context is not None and not isinstance(context, CPUTyping)
     return any(

@@ -86,4 +86,6 @@ def _kron(a, b):
 
 
 _FUNCTIONS = {"diag": _diag, "trace": _trace, "kron": _kron}
-CHOICES = {getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()}
+STAND_INS = {
+    getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
+}

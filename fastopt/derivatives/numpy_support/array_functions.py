@@ -187,7 +187,7 @@ class _Product(AbstractTemplate):
     original: Any = None
 
     def generic(self, args, kws):
-        if expressions.waits(args) and len(args) == 2 and not kws:
+        if expressions.is_deferred(args) and len(args) == 2 and not kws:
             return reductions.product_of(self.context, args)
         arrays = all(isinstance(a, types.Array) and a.ndim in (1, 2) for a in args)
         kind = dual_of(types.BaseTuple.from_types(args)) if arrays else None
@@ -202,7 +202,7 @@ class _Product(AbstractTemplate):
 
 
 def lower_product(context, builder, sig, args, original=None):
-    if expressions.waits(sig.args):
+    if expressions.is_deferred(sig.args):
         later = isinstance(sig.return_type, expressions.Lazy)
         return (expressions.make if later else reductions.dot)(context, builder, sig, args)
     ours = _PRODUCTS[tuple(a.ndim for a in sig.args)] if some_dual(sig.args) else original
@@ -229,15 +229,17 @@ _FUNCTIONS = {
     "copy": _copy,
     "ascontiguousarray": _ascontiguousarray,
 }
-CHOICES = {getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()}
+STAND_INS = {
+    getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
+}
 for _original in (np.dot, np.vdot):
     _template = type(_original.__name__, (_Product,), {"original": staticmethod(_original)})
     _lower = functools.partial(lower_product, original=_original)
-    CHOICES[_original] = choice(_original, None, template=_template, lower=_lower)
-SUM, MEAN, DOT = (CHOICES[f] for f in (np.sum, np.mean, np.dot))
-MAX, ARGMAX = CHOICES[np.max], CHOICES[np.argmax]
+    STAND_INS[_original] = choice(_original, None, template=_template, lower=_lower)
+SUM, MEAN, DOT = (STAND_INS[f] for f in (np.sum, np.mean, np.dot))
+MAX, ARGMAX = STAND_INS[np.max], STAND_INS[np.argmax]
 MAXIMUM, MINIMUM, SQRT, ABSOLUTE = (FAST[f] for f in (np.maximum, np.minimum, np.sqrt, np.absolute))
-loop_fusion.REDUCTIONS.update({SUM: "sum", MEAN: "mean", DOT: "dot", CHOICES[np.vdot]: "dot"})
+loop_fusion.REDUCTIONS.update({SUM: "sum", MEAN: "mean", DOT: "dot", STAND_INS[np.vdot]: "dot"})
 loop_fusion.REDUCTIONS[operator.matmul] = "dot"
 _PRODUCTS = {
     (2, 1): numba.njit(**JIT)(_matrix_vector),

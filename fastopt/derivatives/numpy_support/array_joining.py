@@ -245,4 +245,6 @@ _FUNCTIONS = {
     "append": _append,
     "repeat": _repeat,
 }
-CHOICES = {getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()}
+STAND_INS = {
+    getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
+}

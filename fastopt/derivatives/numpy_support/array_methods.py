@@ -13,15 +13,15 @@ from numba.np import arrayobj
 from fastopt.derivatives.duals.dual_number import DualArray
 from fastopt.derivatives.duals.seeding import value_of
 from fastopt.derivatives.numpy_support.array_constructors import floats_wanted
-from fastopt.derivatives.numpy_support.array_functions import CHOICES
-from fastopt.derivatives.numpy_support.array_joining import CHOICES as JOINING
+from fastopt.derivatives.numpy_support.array_functions import STAND_INS
+from fastopt.derivatives.numpy_support.array_joining import STAND_INS as JOINING
 from fastopt.derivatives.operators.stand_ins import is_none
 
 REPEAT = JOINING[np.repeat]
 
 
 def _method(name):
-    function = CHOICES[getattr(np, name)]
+    function = STAND_INS[getattr(np, name)]
     if name in ("sum", "mean"):
         overload_method(DualArray, name)(
             lambda a, axis=None: (

@@ -54,7 +54,7 @@ class _Elementwise(AbstractTemplate):
         if kws or len(args) != self.key.nin:
             return None
         args = [types.unliteral(a) for a in args]
-        if expressions.waits(args, self.context):
+        if expressions.is_deferred(args, self.context):
             return expressions.elementwise(self.context, self.key, args)
         scalar = self.element([a.dtype if isinstance(a, types.Array) else a for a in args])
         return scalar and signature(array_like(scalar, args) or scalar, *args)

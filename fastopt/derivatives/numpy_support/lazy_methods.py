@@ -21,11 +21,11 @@ from fastopt.derivatives.duals import llvm_emitter
 from fastopt.derivatives.lazy import reductions, reshape
 from fastopt.derivatives.lazy.expressions import Frozen, FrozenDuals, Lazy
 from fastopt.derivatives.numpy_support.array_functions import (
-    CHOICES,
     MAX,
     MAXIMUM,
     MEAN,
     MINIMUM,
+    STAND_INS,
     SUM,
     lower_product,
 )
@@ -34,9 +34,9 @@ reductions.FOLDS.update(
     {
         SUM: (operator.add, 0.0, False),
         MEAN: (operator.add, 0.0, True),
-        CHOICES[np.prod]: (operator.mul, 1.0, False),
-        **dict.fromkeys((MAX, CHOICES[np.amax]), (MAXIMUM, -np.inf, False)),
-        **dict.fromkeys((CHOICES[np.min], CHOICES[np.amin]), (MINIMUM, np.inf, False)),
+        STAND_INS[np.prod]: (operator.mul, 1.0, False),
+        **dict.fromkeys((MAX, STAND_INS[np.amax]), (MAXIMUM, -np.inf, False)),
+        **dict.fromkeys((STAND_INS[np.min], STAND_INS[np.amin]), (MINIMUM, np.inf, False)),
     }
 )
 _waiting = (FrozenDuals, Frozen, Lazy)
@@ -80,7 +80,7 @@ def _lower_method(function):
     return lower
 
 
-METHODS = {f"{name} of an expression": CHOICES[getattr(np, name)] for name in NAMES}
+METHODS = {f"{name} of an expression": STAND_INS[getattr(np, name)] for name in NAMES}
 for _key, _function in METHODS.items():
     for _kind in (Frozen, Lazy):
         lower_builtin(_key, _kind, types.VarArg(types.Any))(_lower_method(_function))

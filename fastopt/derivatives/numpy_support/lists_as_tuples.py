@@ -20,11 +20,11 @@ from numba.extending import lower_builtin
 
 from fastopt.compiling.linker import MARK
 from fastopt.derivatives.duals.dual_number import Dual
-from fastopt.derivatives.numpy_support.array_joining import CHOICES
+from fastopt.derivatives.numpy_support.array_joining import STAND_INS
 from fastopt.derivatives.operators.evaluation_order import uses_of
 
 _NAMES = "array asarray concatenate vstack hstack column_stack stack".split()
-TAKERS = [CHOICES[getattr(np, name)] for name in _NAMES]
+TAKERS = [STAND_INS[getattr(np, name)] for name in _NAMES]
 
 
 @register_rewrite("before-inference")

@@ -9,7 +9,7 @@ from numba.extending import overload
 
 from fastopt.derivatives.duals.dual_number import JIT
 from fastopt.derivatives.duals.seeding import value_of
-from fastopt.derivatives.lazy.expressions import waits
+from fastopt.derivatives.lazy.expressions import is_deferred
 from fastopt.derivatives.numpy_support.array_functions import ABSOLUTE, MAX, SQRT, SUM
 from fastopt.derivatives.operators.stand_ins import choice, dual_of, is_none
 
@@ -23,7 +23,7 @@ def _length(a):
 
 @overload(_length, jit_options=JIT)
 def _typed_length(a):
-    if dual_of(a) is None or waits([a]):
+    if dual_of(a) is None or is_deferred([a]):
         return lambda a: SQRT(SUM(a * a))
 
     def length(a):
@@ -67,4 +67,4 @@ def _norm(a, ord=None):
     return _norm_of(a, ord)
 
 
-CHOICES = {np.linalg.norm: choice(np.linalg.norm, _norm)}
+STAND_INS = {np.linalg.norm: choice(np.linalg.norm, _norm)}

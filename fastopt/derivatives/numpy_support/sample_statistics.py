@@ -9,7 +9,7 @@ from numba.core import types
 from numba.core.errors import TypingError
 
 from fastopt.derivatives.duals.dual_number import JIT
-from fastopt.derivatives.numpy_support.array_functions import CHOICES as WHOLE
+from fastopt.derivatives.numpy_support.array_functions import STAND_INS as WHOLE
 from fastopt.derivatives.numpy_support.array_joining import by_types
 from fastopt.derivatives.operators.stand_ins import choice, is_none, new
 
@@ -239,10 +239,10 @@ _FUNCTIONS = {
     "median": _median,
     "convolve": _convolve,
 }
-CHOICES = {
+STAND_INS = {
     getattr(np, name): choice(getattr(np, name), ours)
     for name, ours in _FUNCTIONS.items()
     if hasattr(np, name)
 }
 # Numba has none of its own, so that it is ours for numbers that do not depend on x, too.
-CHOICES[np.polyval] = choice(np.polyval, _polyval, wanted=lambda kinds: True)
+STAND_INS[np.polyval] = choice(np.polyval, _polyval, wanted=lambda kinds: True)

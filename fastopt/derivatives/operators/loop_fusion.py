@@ -18,7 +18,7 @@ from numba.np import arrayobj
 
 from fastopt.derivatives.duals import dual_number, llvm_emitter
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
-from fastopt.derivatives.lazy.expressions import Lazy, waits
+from fastopt.derivatives.lazy.expressions import Lazy, is_deferred
 from fastopt.derivatives.operators import evaluation_order
 from fastopt.derivatives.operators.scalar_operators import COMPARISONS, RULES, dual_in
 
@@ -85,7 +85,7 @@ class Fusion(Rewrite):
         else:
             return None, []
         kinds = [self.typemap[v.name] for v in args]
-        return (key if dual_in(kinds) and not waits(kinds) else None), args
+        return (key if dual_in(kinds) and not is_deferred(kinds) else None), args
 
     def grown(self, tree):
         """The tree with those of its temporaries in their places."""
@@ -120,7 +120,7 @@ class Fusion(Rewrite):
         return block
 
 
-def stretch(a, out):
+def broadcast_copy(a, out):
     """Fill `out`, contiguous, with `a` broadcast to its shape."""
     for k in range(out.size):
         rest, place, step = k, 0, 1
@@ -227,7 +227,9 @@ class _Loop:
             with builder.if_then(builder.not_(same or cgutils.false_bit), likely=False):
                 made = dual_number.new_array(context, builder, full, shape)
                 signature = types.void(kind, full)
-                context.compile_internal(builder, stretch, signature, [value, made._getvalue()])
+                context.compile_internal(
+                    builder, broadcast_copy, signature, [value, made._getvalue()]
+                )
                 builder.store(made._getvalue(), copy)
                 builder.store(made.data, pointer)
             pointers[name] = kind.dtype, builder.load(pointer)

@@ -56,10 +56,10 @@ class Operator(AbstractTemplate):
     """The type of an operation with a dual."""
 
     arrays = True  # whether it takes arrays
-    waits = True  # whether it takes frozen ones
+    is_deferred = True  # whether it takes frozen ones
 
     def generic(self, args, kws):
-        if self.waits and not kws and expressions.waits(args, self.context):
+        if self.is_deferred and not kws and expressions.is_deferred(args, self.context):
             return expressions.elementwise(self.context, self.key, args)
         kind = dual_in(args)
         if kind is None or kws or not accepts(args):
@@ -160,7 +160,7 @@ def _register(key, template, lower, arity, **members):
         for kind in _REAL:
             lower_builtin(key, Dual, kind)(lower)
             lower_builtin(key, kind, Dual)(lower)
-    if members.get("waits", True):
+    if members.get("is_deferred", True):
         for kinds in _waiting(arity):
             lower_builtin(key, *kinds)(_now_or_later(lower))
 
@@ -170,7 +170,7 @@ def _register_operator(key, template, lower, arity=2):
     _register(key, template, lower, arity)
     in_place = getattr(operator, f"i{key.__name__}", None)
     if in_place:
-        _register(in_place, template, lower, arity, arrays=False, waits=False)
+        _register(in_place, template, lower, arity, arrays=False, is_deferred=False)
 
 
 for _key, _rule in RULES.items():
@@ -193,7 +193,9 @@ def _literal_power(context, builder, sig, args):
             return m.constant(1.0), 0.0
         below = _product(m, x, abs(power) - 1)
         if power > 0:
-            return below * x, 1.0 if power == 1 else infinite_slopes.IfMoving(float(power) * below)
+            return below * x, 1.0 if power == 1 else infinite_slopes.ZeroIfInactive(
+                float(power) * below
+            )
         v = 1.0 / (below * x)
         return v, infinite_slopes.settling(float(power) * v / x)
 

@@ -13,7 +13,7 @@ from numba.extending import intrinsic, lower_builtin
 from fastopt.derivatives.duals import dual_number
 from fastopt.derivatives.duals.dual_number import JIT, Dual, DualArray
 from fastopt.derivatives.lazy import reductions
-from fastopt.derivatives.lazy.expressions import waits
+from fastopt.derivatives.lazy.expressions import is_deferred
 from fastopt.derivatives.operators import evaluation_order, loop_fusion
 
 
@@ -49,7 +49,7 @@ def new(context, like, shape):
     return result(like, shape), codegen
 
 
-class Choice(AbstractTemplate):
+class StandIn(AbstractTemplate):
     """Our function where it is wanted, the original elsewhere."""
 
     original: Any
@@ -58,7 +58,7 @@ class Choice(AbstractTemplate):
 
     def generic(self, args, kws):
         kinds = [*args, *kws.values()]
-        if len(kinds) == 1 and waits(kinds) and self.key in reductions.FOLDS:
+        if len(kinds) == 1 and is_deferred(kinds) and self.key in reductions.FOLDS:
             return reductions.signature_of(self.context, reductions.FOLDS[self.key], args)
         alone = len(kinds) == 1 and isinstance(kinds[0], DualArray)
         if alone and self.key in loop_fusion.REDUCTIONS:
@@ -69,10 +69,10 @@ class Choice(AbstractTemplate):
 
 def some_dual(kinds):
     """Whether the functions here are needed: for duals, and for what NumPy would allocate."""
-    return any(map(dual_of, kinds)) or waits(kinds)
+    return any(map(dual_of, kinds)) or is_deferred(kinds)
 
 
-def choice(original, ours, wanted=some_dual, template=Choice, lower=None):
+def choice(original, ours, wanted=some_dual, template=StandIn, lower=None):
     """What stands in user code for a function of NumPy."""
 
     def stand_in(*args, **kws):
@@ -86,7 +86,7 @@ def choice(original, ours, wanted=some_dual, template=Choice, lower=None):
     infer_global(stand_in, types.Function(chosen))
 
     def forward(context, builder, sig, args):
-        if len(args) == 1 and waits(sig.args) and stand_in in reductions.FOLDS:
+        if len(args) == 1 and is_deferred(sig.args) and stand_in in reductions.FOLDS:
             return reductions.lower(reductions.FOLDS[stand_in], context, builder, sig, args)
         function = ours if wanted(sig.args) else original
         kind = context.typing_context.resolve_value_type(function)

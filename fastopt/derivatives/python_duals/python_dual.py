@@ -96,7 +96,7 @@ def apply(rule, *args):
 def _scaled(partials, derivative):
     if isinstance(derivative, infinite_slopes.Chosen):
         return partials if derivative.condition else np.zeros_like(partials)
-    if isinstance(derivative, infinite_slopes.IfMoving):
+    if isinstance(derivative, infinite_slopes.ZeroIfInactive):
         still = (partials == 0) | bool(derivative.dead)
         return np.where(still, 0, partials * partials.dtype.type(derivative.derivative))
     return partials * partials.dtype.type(derivative)

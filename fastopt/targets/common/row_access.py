@@ -51,11 +51,11 @@ def named(context, template, table, row):
 
 
 @intrinsic
-def rows(context, fields, rooms, b):
+def rows(context, fields, row_buffers, b):
     """Problem b's row of each field: a number, or an array that lies together.
 
-    Rows that do not are copied into `rooms`, if there are any. A field ``(flat, starts, lengths)``
-    is ragged.
+    Rows that do not are copied into `row_buffers`, if there are any. A field ``(flat, starts,
+    lengths)`` is ragged.
     """
     kinds = tuple(map(row_type, fields))
 
@@ -63,12 +63,12 @@ def rows(context, fields, rooms, b):
         items = []
         for k, field in enumerate(fields):
             value = builder.extract_value(values[0], k)
-            room = builder.extract_value(values[1], k) if parts(rooms) else None
+            room = builder.extract_value(values[1], k) if parts(row_buffers) else None
             make = _ragged_row if isinstance(field, types.BaseTuple) else _row
             items.append(make(context, builder, field, kinds[k], value, room, values[2]))
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
-    return types.Tuple(kinds)(fields, rooms, types.intp), codegen
+    return types.Tuple(kinds)(fields, row_buffers, types.intp), codegen
 
 
 def parts(kind: Any):
@@ -145,11 +145,11 @@ def _ragged_row(context, builder, field, kind, value, room, b):
 
 
 @intrinsic
-def put(context, rooms, k, fields, b):
-    """Copy row b of the fields to place k of `rooms`, arrays in C order."""
+def put(context, row_buffers, k, fields, b):
+    """Copy row b of the fields to place k of `row_buffers`, arrays in C order."""
 
     def codegen(context, builder, signature, values):
-        for at, (field, kind) in enumerate(zip(parts(fields), parts(rooms), strict=True)):
+        for at, (field, kind) in enumerate(zip(parts(fields), parts(row_buffers), strict=True)):
             target: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
             array: Any = _array(context, builder, field, builder.extract_value(values[2], at))
             shape = cgutils.unpack_tuple(builder, array.shape)
@@ -166,13 +166,13 @@ def put(context, rooms, k, fields, b):
                 cgutils.raw_memcpy(builder, to, row, size, width)
         return context.get_dummy_value()
 
-    return types.void(rooms, types.intp, fields, types.intp), codegen
+    return types.void(row_buffers, types.intp, fields, types.intp), codegen
 
 
 @intrinsic
-def leading(context, rooms, count):
+def first_rows(context, row_buffers, count):
     """Views of so many leading rows of the arrays."""
-    kinds = [types.Array(room.dtype, room.ndim, "C") for room in parts(rooms)]
+    kinds = [types.Array(room.dtype, room.ndim, "C") for room in parts(row_buffers)]
 
     def codegen(context, builder, signature, values):
         items = []
@@ -182,7 +182,7 @@ def leading(context, rooms, count):
             items.append(_view(context, builder, kind, room.data, shape))
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
-    return types.Tuple(kinds)(rooms, types.intp), codegen
+    return types.Tuple(kinds)(row_buffers, types.intp), codegen
 
 
 @intrinsic

@@ -99,7 +99,7 @@ def made(method, compiled_sweep, register, plain, checked=True):
     checked : bool
         Whether calls from Python are given NumPy's arrays, as all but the simulator's are.
     """
-    rule = _clipping_and_decay.tamed(rules.get(method))
+    rule = _clipping_and_decay.with_clipping_and_decay(rules.get(method))
     slots, count = rule.S._fields, (0,) * len(rule.S._fields)
     numbers = (0,) * len(rule.C._fields)
     mismatch = (

@@ -17,7 +17,7 @@ from fastopt.targets.cpu.thread_pool import Shift
 OWN = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
 
 
-class Crew:
+class ThreadScheduler:
     """Threads that solve a batch, once they are started.
 
     Parameters
@@ -38,17 +38,17 @@ class Crew:
         self.errors, self.before = {}, 0  # what fun has raised, by the number of the problem
         self.work, self.calls = [], []
         bindings = {**OWN, **held_values.OWN}
-        self.feed = jit(batch_worker.feed, {**bindings, "BOUNDED": bounded})
-        self.put_row = jit(objective_evaluation.put_row, bindings, problems[0].objective.counted)
+        self.worker_loop = jit(batch_worker.worker_loop, {**bindings, "BOUNDED": bounded})
+        self.put_row = jit(objective_evaluation.put_row, bindings, problems[0].objective.refcounted)
         shared = given._replace(fields=(), args=())
         for p in problems:
             solver, at = p.solve, np.full(1, -1)
             solver.compile()
-            work = batch_worker.Work(
+            work = batch_worker.WorkerBuffers(
                 p.record, p.x, p.moving, p.still, p.state, solver.calls, solver.until, at
             )
-            rooms, share = tuple(map(room, given.fields)), 8 * len(problems)
-            source = given.fields, rooms, given.args, p.fixed[-1][1:], solver.data[1:]
+            row_buffers, share = tuple(map(room, given.fields)), 8 * len(problems)
+            source = given.fields, row_buffers, given.args, p.fixed[-1][1:], solver.data[1:]
             target = Block(solver.kind, solver.size)
             kinds = types.intp, kind_and_size(source)[0], target.kind
             solver.calls[PLACE] = address(self.put_row, *kinds)
@@ -57,11 +57,11 @@ class Crew:
             solver.expect(given.limits[0], given.options[0], given.schedule[0])
             own = solver.code, solver.block.address, self.control, share, work, shared, results
             block = Block.of((todo, *own))
-            code = address(self.feed, block.kind)
+            code = address(self.worker_loop, block.kind)
             slot = place_of(solver.calls[SOURCE:])
             self.calls.append((own, target, code, block, slot, source))
             self.work.append(work)
-        self.drive = driver()
+        self.run_until_done = driver()
         for problem, work, (b, state) in zip(problems, self.work, begun, strict=False):
             problem.restore(**state)
             work.at[0], results.status[b] = b, int(INTERRUPTED)
@@ -86,7 +86,7 @@ class Crew:
         block.fill((todo, *own))
         while True:
             try:
-                self.drive(code, block.address, slot, source)
+                self.run_until_done(code, block.address, slot, source)
                 return
             except Exception as error:
                 b = int(work.at[0])

@@ -11,14 +11,14 @@ from fastopt import schedules
 from fastopt.compiling.compiler import jit
 from fastopt.derivatives import gradient_methods, minibatch_gradients
 from fastopt.solver import minibatch
-from fastopt.solver.minibatch import HELD, NIT, RATE, SCHEDULE, TURN, WORDS, Plan
+from fastopt.solver.minibatch import HELD, NIT, RATE, SCHEDULE, TURN, WORDS, EpochSettings
 from fastopt.solver.run_state import apart
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import held_values
 from fastopt.targets.cpu import target as cpu
 from fastopt.targets.cpu.held_values import Block, address, kind_and_size
 
-_OWN = {name: getattr(row_access, name) for name in ("rows", "put", "leading", "prefetch")}
+_OWN = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
 
 
 @intrinsic
@@ -51,7 +51,7 @@ def call_on(context, code, value):
     return types.void(types.intp, value), codegen
 
 
-def drive(code, value):
+def run_until_done(code, value):
     """Run compiled code with a value of Python's."""
     call_on(code, value)  # pyright: ignore[reportCallIssue]
 
@@ -71,12 +71,15 @@ class Stepper:
 
     given: Any = ()  # what the compiled code is called with, once there is any
 
-    def __init__(self, through, turn, rate, own, data, schedule, counted):
-        words = apart(WORDS + len(Plan._fields), np.int64)
+    def __init__(self, through, turn, rate, own, data, schedule, refcounted):
+        words = apart(WORDS + len(EpochSettings._fields), np.int64)
         self.calls, self.plan, self.record = words[:WORDS], words[WORDS:].view(float), own[0]
         self.block, self.schedule = Block.of((*own, self.plan, self.calls)), Block.of(schedule)
         self.through, self.turn, self.rate = through, turn, rate
-        self.data, self.drive = (self.record, self.calls, *data), jit(drive, {}, counted)
+        self.data, self.run_until_done = (
+            (self.record, self.calls, *data),
+            jit(run_until_done, {}, refcounted),
+        )
 
     def compile(self):
         """Compile what is not compiled yet, or load it."""
@@ -91,7 +94,7 @@ class Stepper:
     def __call__(self, steps):
         """Take so many steps, or those that are left of the epoch."""
         self.plan[-1] = self.record[NIT] + steps
-        self.drive(*self.given)
+        self.run_until_done(*self.given)
 
 
 def stepper(rule, uses, dtype, objective, way, own, data, schedule):
@@ -106,14 +109,14 @@ def stepper(rule, uses, dtype, objective, way, own, data, schedule):
     if way.name == "added":
         one["gradient"] = gradient_methods.already
     bindings = {**cpu.evaluation(dtype, False), **_OWN, **objective.bindings, **one, "SIZE": small}
-    through = jit(minibatch.through, {**bindings, "asked": asked}, objective.counted)
+    through = jit(minibatch.through, {**bindings, "asked": asked}, objective.refcounted)
     rate = None
     if type(schedule) is not schedules.constant:
         told = ("rate", "schedule_function")
         told = {k: objective.bindings[k] for k in told if k in objective.bindings}
         rate = jit(minibatch.rate_at, {**told, "opened": held_values.opened})
     turn = _turn(rule, uses, dtype)
-    return Stepper(through, turn, rate, own, data, schedule, objective.counted)
+    return Stepper(through, turn, rate, own, data, schedule, objective.refcounted)
 
 
 @functools.cache
@@ -128,4 +131,4 @@ def meter(dtype, objective, way):
     summed = minibatch_gradients.sum_together if way.together else minibatch_gradients.sum_of_rows
     own = {**cpu.numbers(dtype), "real": dtype.type, "SIZE": 0, "sum_of_values": summed}
     bindings = {**own, **_OWN, **objective.bindings}
-    return jit(minibatch.measure, bindings, objective.counted)
+    return jit(minibatch.measure, bindings, objective.refcounted)

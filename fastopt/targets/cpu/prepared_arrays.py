@@ -8,17 +8,19 @@ import numba
 import numpy as np
 
 from fastopt import rules
-from fastopt.compiling.compiler import SEPARATE, UNCOUNTED, inline, jit, link, thread_limit
+from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
 from fastopt.concurrency.interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.targets.cpu import step_by_address
 from fastopt.targets.cpu.thread_pool import shared
 
-PART = 1 << 20  # elements whose squares are added up by themselves: no sum depends on the threads
+REDUCTION_BLOCK = (
+    1 << 20
+)  # elements whose squares are added up by themselves: no sum depends on the threads
 # Bytes that a step may move while no other thread runs Python: some ten microseconds of work.
 BRIEF = 300_000
 # Sums of squares may be added up in any order, so that they vectorise.
-_ANY_ORDER: dict[str, Any] = {**UNCOUNTED, **SEPARATE, "fastmath": {"contract", "reassoc"}}
+_ANY_ORDER: dict[str, Any] = {**NO_REFCOUNT, **SEPARATE, "fastmath": {"contract", "reassoc"}}
 
 
 class Group(NamedTuple):
@@ -32,7 +34,7 @@ class Group(NamedTuple):
 
 
 @functools.cache
-def examining(dtype):
+def finiteness_bindings(dtype):
     """Bindings of `finite`, `squares` and `distances` of `step_by_address`."""
     whole = np.dtype(f"i{dtype.itemsize}").type
     exponent = np.array(np.inf, dtype).view(whole)[()]
@@ -47,7 +49,7 @@ def examining(dtype):
 @functools.cache
 def compiled(text, rule, uses, dtype, bindings, atomic=False):
     """A step of `step_by_address` for a rule; `bindings` are the target's `rule_bindings`."""
-    bound = {**examining(dtype), **bindings(rule, uses, dtype)}
+    bound = {**finiteness_bindings(dtype), **bindings(rule, uses, dtype)}
     bound["coefficients"] = inline(link(rule.coefficients, {}, inline), rule.coefficients)
     bound.update(OPTIONS=rules.options_class(rule), COLUMNS=(0,) * (2 + len(uses)))
     return jit(text, bound, atomic=atomic)
@@ -79,10 +81,10 @@ class Prepared:
         self.find = jit(step_by_address.find, {})
         self.batches, row = [], 0
         for group in groups:
-            begin, total, loose = row, 0, []
+            begin, total, non_contiguous = row, 0, []
             for k in group.members:
                 arrays = xs[k], gs[k], *_used(states[k], group.uses, xs[k])
-                if lie_alike(*arrays):
+                if same_memory_order(*arrays):
                     places = [a.ctypes.data for a in arrays]
                     self.table[row] = total, xs[k].size, xs[k].nbytes, places[0], *places
                     total += xs[k].size
@@ -90,15 +92,15 @@ class Prepared:
                     self.table[row, [step_by_address.X, step_by_address.G]] = [
                         a.ctypes.data for a in arrays[:2]
                     ]
-                    loose.append(arrays)
+                    non_contiguous.append(arrays)
                 self._expect(k, xs[k], row, step_by_address.X, step_by_address.WRITEABLE)
                 self._expect(count + k, gs[k], row, step_by_address.G, step_by_address.READABLE)
                 row += 1
-            self.batches.append(Batch(group, self.table[begin:row], total, loose, cpu))
-        self.loose = any(batch.loose for batch in self.batches)
+            self.batches.append(Batch(group, self.table[begin:row], total, non_contiguous, cpu))
+        self.non_contiguous = any(batch.non_contiguous for batch in self.batches)
         full = np.flatnonzero(self.table[:, step_by_address.BYTES])
         self.order = full[np.argsort(self.table[full, step_by_address.X], kind="stable")]
-        if self.loose:  # whatever moves is prepared anew
+        if self.non_contiguous:  # whatever moves is prepared anew
             self.order = np.array([step_by_address.UNKNOWN])
         self.one: Any = self.alone()
 
@@ -114,7 +116,8 @@ class Prepared:
         """
         batch, *others = self.batches
         rest = self.expected, self.table, self.order, batch.group.numbers
-        if others or len(self.table) > 1 or self.loose or batch.total * batch.traffic > BRIEF:
+        large = batch.total * batch.bytes_per_element > BRIEF
+        if others or len(self.table) > 1 or self.non_contiguous or large:
             return None
         return compiled(step_by_address.whole, *batch.how, atomic=True), rest
 
@@ -164,7 +167,7 @@ class Prepared:
                 raise RuntimeError("an array was moved by another thread during the step")
             return
         batch, *others = self.batches
-        if not others and not batch.loose and batch.threads(batch.traffic) == 1:
+        if not others and not batch.non_contiguous and batch.threads(batch.bytes_per_element) == 1:
             batch.run(batch.table, batch.group.numbers, turns)
             return
         with Held():
@@ -191,11 +194,14 @@ def _used(state, uses, x):
 class Batch:
     """The arrays of a group: what is done with them, in threads where they are large."""
 
-    def __init__(self, group, table, total, loose, cpu):
-        self.group, self.table, self.total, self.loose, self.cpu = group, table, total, loose, cpu
-        self.traffic = group.dtype.itemsize * (2 + sum(group.uses))  # bytes for each element
+    def __init__(self, group, table, total, non_contiguous, cpu):
+        self.group, self.table, self.total = group, table, total
+        self.non_contiguous, self.cpu = non_contiguous, cpu
+        self.bytes_per_element = group.dtype.itemsize * (
+            2 + sum(group.uses)
+        )  # bytes for each element
         self.how = group.rule, group.uses, group.dtype, cpu.rule_bindings
-        bound = examining(group.dtype)
+        bound = finiteness_bindings(group.dtype)
         self.examine, self.add = (
             jit(text, bound) for text in (step_by_address.finite, step_by_address.squares)
         )
@@ -207,16 +213,16 @@ class Batch:
 
     @functools.cached_property
     def measure(self):
-        return jit(step_by_address.distances, examining(self.group.dtype))
+        return jit(step_by_address.distances, finiteness_bindings(self.group.dtype))
 
-    def threads(self, traffic):
+    def threads(self, bytes_per_element):
         """How many are worth their while, for so many bytes an element."""
-        threads = self.total * traffic // self.cpu.PARALLEL_FROM
+        threads = self.total * bytes_per_element // self.cpu.BYTES_PER_THREAD
         return min(threads, thread_limit()) if threads > 1 else 1
 
-    def shared(self, kernel, traffic, *rest):
+    def shared(self, kernel, bytes_per_element, *rest):
         """What a kernel returns for the parts of the elements, one a thread."""
-        threads = self.threads(traffic)
+        threads = self.threads(bytes_per_element)
         if threads == 1:
             return [kernel(self.table, 0, self.total, *rest)]
         cuts = [self.total * k // threads for k in range(threads + 1)]
@@ -228,33 +234,36 @@ class Batch:
 
     def finite(self):
         good = all(self.shared(self.examine, self.group.dtype.itemsize))
-        return good and all(np.isfinite(g).all() for _, g, *_ in self.loose)
+        return good and all(np.isfinite(g).all() for _, g, *_ in self.non_contiguous)
 
     def squares(self):
-        calls = [(self.table, first, first + PART) for first in range(0, self.total, PART)]
+        calls = [
+            (self.table, first, first + REDUCTION_BLOCK)
+            for first in range(0, self.total, REDUCTION_BLOCK)
+        ]
         if self.threads(self.group.dtype.itemsize) > 1:
             parts = shared(self.add, calls)
         else:
             parts = itertools.starmap(self.add, calls)
-        return sum(parts) + sum(_squares(g) for _, g, *_ in self.loose)
+        return sum(parts) + sum(_squares(g) for _, g, *_ in self.non_contiguous)
 
     def step(self):
         group = self.group
         rule, numbers = group.rule, group.numbers
-        for x, g, *state in self.loose:
+        for x, g, *state in self.non_contiguous:
             options = rules.options_class(rule)._make(numbers[:-2].tolist())
             c, _ = rule.coefficients(options, options.learning_rate, *numbers[-2:].tolist())
             self.cpu.sweep(rule, group.uses, x, g, np.array(c, group.dtype), tuple(state))
-        numbers[-1] = self.shared(compiled(step_by_address.step, *self.how), self.traffic, numbers)[
-            0
-        ]
+        numbers[-1] = self.shared(
+            compiled(step_by_address.step, *self.how), self.bytes_per_element, numbers
+        )[0]
 
 
 def _squares(g):
     return float(np.sum(np.square(g, dtype=np.float64)))
 
 
-def lie_alike(*arrays):
+def same_memory_order(*arrays):
     """Whether the elements of all these arrays lie together, in one order."""
     first, *others = ([s for s, n in zip(a.strides, a.shape, strict=True) if n > 1] for a in arrays)
     size, lengths = arrays[0].itemsize, [n for n in arrays[0].shape if n > 1]

@@ -33,13 +33,13 @@ class Solver:
         limits, options, schedule, data = problem.fixed
         self.own = problem.record, problem.moving, problem.still, problem.state
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
-        self.points = problem.shaped, *problem.still[:2]
+        self.points = problem.x_shaped, *problem.still[:2]
         self.hold(data)
         self.real, self.near = problem.x.dtype.char, problem.x.size <= FEW[-1]
         self.bindings = problem.objective.bindings
         separate = self.bindings["gradient"] is not gradient_methods.already
         self.calls[SEPARATE] = separate
-        self.loop, self.evaluate, self.drive = loop, evaluate, driver()
+        self.loop, self.evaluate, self.run_until_done = loop, evaluate, driver()
 
     def hold(self, data):
         """Have this data for the objective, of the same types as before."""
@@ -74,7 +74,7 @@ class Solver:
         if not self.given:
             self.compile()
         self.until[:] = until
-        self.drive(*self.given)
+        self.run_until_done(*self.given)
 
     def expect(self, limits, options, schedule):
         """Make sure that others of these types can stand where the first ones do."""

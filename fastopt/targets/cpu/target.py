@@ -25,13 +25,13 @@ from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
 from fastopt.targets.cpu import objective_call, prepared_arrays, solve_entry
-from fastopt.targets.cpu.batch_threads import Crew
+from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.held_values import kind_and_size
 from fastopt.targets.cpu.thread_pool import shared
 
 NAME = "cpu"
 __all__ = [
-    "Crew",
+    "ThreadScheduler",
     "compiled_solver",
     "kernel",
     "kind_and_size",
@@ -44,7 +44,7 @@ __all__ = [
 # Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
 # elements of RMSProp on. Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 they lose
 # (138 against 126 us), at 1,000,000 they win (248 against 310).
-PARALLEL_FROM = 5_000_000
+BYTES_PER_THREAD = 5_000_000
 # Up to this many parameters the loop over mini-batches is compiled for their number.
 UNROLL = 8
 
@@ -103,7 +103,7 @@ def sweep(rule, uses, x, g, c, state, threads=None):
         return
     n, state = x.size, tuple(state)
     if threads is None:
-        threads = n * x.itemsize * (2 + sum(uses)) // PARALLEL_FROM
+        threads = n * x.itemsize * (2 + sum(uses)) // BYTES_PER_THREAD
         threads = min(threads, thread_limit()) if threads > 1 else 1
     if threads < 2:
         run(x, g, c, state, x, x, False)
@@ -126,15 +126,15 @@ def _flat(*arrays):
     return arrays
 
 
-def solve(record, moving, still, shaped, state, limits, options, schedule, data, until):
+def solve(record, moving, still, x_shaped, state, limits, options, schedule, data, until):
     """Run the loop from the scalars in `record`, and leave them there.
 
     In place, since Python may drop a returned value when Ctrl-C arrives at that moment. `moving`
     are the arrays that change at every evaluation, the last one being where fun is evaluated;
-    `shaped` is that one in x0's shape.
+    `x_shaped` is that one in x0's shape.
     """
     run = cast(Run, np.float64, record)
-    run = loop(run, moving, still, shaped, state, limits, options, schedule, data, until)
+    run = loop(run, moving, still, x_shaped, state, limits, options, schedule, data, until)
     for i in range(len(run)):
         record[i] = run[i]
 
@@ -148,7 +148,7 @@ def solve_held(held):
         record[i] = run[i]
 
 
-def solve_near(held):
+def solve_in_registers(held):
     """`solve_held` for a few parameters: the arrays go to registers and back."""
     record, moving, still, state, limits, options, schedule, calls, until = opened(held)
     run = cast(Run, np.float64, record)
@@ -196,7 +196,7 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
     loop = _loop(rule, uses, dtype, bounded, few, own)
     bindings = {**evaluation(dtype, bounded), **objective.bindings}
     bindings.update(SIZE=n if few else 0, ROOM=few)
-    evaluate = jit(_EVALUATE[few > 0, objective.counted], bindings, objective.counted)
+    evaluate = jit(_EVALUATE[few > 0, objective.refcounted], bindings, objective.refcounted)
     return solve_entry.Solver(loop, evaluate, problem)
 
 
@@ -210,7 +210,7 @@ def _loop(rule, uses, dtype, bounded, few, own):
         bindings["Run"] = Brief
     else:  # six arrays in registers leave none: a fit of three parameters takes 3 % longer
         bindings["fetch"] = intrinsics.fetch_to_memory
-    return jit(solve_near if few else solve_held, bindings)
+    return jit(solve_in_registers if few else solve_held, bindings)
 
 
 @functools.cache

@@ -50,7 +50,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     record, saved, x, fresh, moving, still, state = arrays(room, point, t)
     for i in range(LENGTH):
         point[i] = saved[i]
-    shaped, more = shaped_as(point), scratch(real, steps)
+    x_shaped, more = shaped_as(point), scratch(real, steps)
     for _ in range(rounds):
         if at < 0:
             b = cuda.atomic.add(control, NEXT, 1)
@@ -64,10 +64,10 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
             run = recall(record)
             keep(propose(run, moving, still, state, LIMITS, options, schedule), record)
             data = rows(given.fields, (), at) + given.args, more
-            f = value(shaped, moving[-2], data)
+            f = value(x_shaped, moving[-2], data)
             limits = named(LIMITS, given.limits, row_of(given.limits, at))
             run = recall(record)
-            keep(judge(run, f, moving, still, shaped, limits, data), record)
+            keep(judge(run, f, moving, still, x_shaped, limits, data), record)
         if record[0] != RUNNING:
             put(at, record[0], record, x, still, results)
             cuda.atomic.add(control, DONE + at // chunk, 1)

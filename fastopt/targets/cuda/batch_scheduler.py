@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from fastopt.arrays import data_rows
-from fastopt.solver.batch_worker import Given, Results
+from fastopt.solver.batch_worker import ProblemData, Results
 from fastopt.solver.status_codes import NOT_RUN
 from fastopt.targets.cuda.batch_kernel_source import DONE, ENDED, NEXT, READY, STOP
 from fastopt.targets.cuda.kernel_builder import PARTIALS, UNROLL
@@ -25,8 +25,8 @@ BRIEF = 0.005  # the same while problems are still coming: it does not see those
 ROUNDS = 32  # of the first launch, whose speed is not known
 
 
-class Crew:
-    """The threads of a device at work on a batch; `local_batch.drive` waits for them.
+class CudaScheduler:
+    """The threads of a device at work on a batch; `local_batch.run_until_done` waits for them.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Crew:
         self.blank = np.full(self.chunk, int(NOT_RUN), np.int32)
         self.sent = self.ended = self.fetched = 0  # chunks
         self.done = 0  # problems
-        self.rounds, self.flying, self.failure = ROUNDS, False, None
+        self.rounds, self.launch_in_flight, self.failure = ROUNDS, False, None
 
     def room(self, threads, layout, dtype):
         """State of the problems under way, and which they are: none."""
@@ -131,11 +131,11 @@ class Crew:
             while self.device.busy() and (self.fetch() or self.send()):
                 pass
             self.look()
-            coming = self.sent < self.chunks
+            more_to_send = self.sent < self.chunks
             speed = self.rounds / max(time.perf_counter() - began, 1e-6)
-            wanted = speed * min(seconds, BRIEF if coming else LAUNCH)
+            wanted = speed * min(seconds, BRIEF if more_to_send else LAUNCH)
             self.rounds = max(1, min(int(wanted), 8 * self.rounds))
-            if coming:
+            if more_to_send:
                 self.send()
         if self.done == self.total:
             while self.fetch():
@@ -149,12 +149,12 @@ class Crew:
         control[ENDED] = 0
         self.device.copy_to(self.arguments[0], control)
         self.device.settle()
-        self.flying = True
+        self.launch_in_flight = True
         self.device.launch(self.kernel, self.threads, *self.arguments, rounds)
 
     def look(self):
         """Wait for the launch, and see which chunks are done."""
-        if not self.flying:
+        if not self.launch_in_flight:
             return
         self.device.copy_from(self.arguments[0], self.control)
         while self.ended < self.sent:
@@ -168,7 +168,7 @@ class Crew:
                 "fun has failed on the GPU for one of the problems, by shapes that do not fit, "
                 "say; device='cpu' tells more"
             )
-        self.flying, left = False, self.control[DONE:].sum()
+        self.launch_in_flight, left = False, self.control[DONE:].sum()
         self.done = min(self.ended * self.chunk, self.total) + int(left)
 
     def cut(self, k):
@@ -240,4 +240,4 @@ def mapped(given, f):
     fields, x0 = tuple(map(field, given.fields)), f(given.x0)
     bounded = given.low is not given.x0
     low, high = (f(given.low), f(given.high)) if bounded else (x0, x0)
-    return Given(x0, low, high, fields, given.args, *map(f, given[5:]))
+    return ProblemData(x0, low, high, fields, given.args, *map(f, given[5:]))

@@ -16,7 +16,7 @@ REGISTERS = 65_536  # of a multiprocessor
 RESIDENT = 2_048  # threads of a multiprocessor, at most
 
 
-class Shown:
+class CudaInterfaceAdapter:
     """An array that describes itself by DLPack alone, for those who read the other interface."""
 
     def __init__(self, view, owner):
@@ -85,7 +85,7 @@ class Device:
         """The device's compute capability."""
         return tuple(self.cuda.get_current_device().compute_capability)
 
-    def in_words(self):
+    def description(self):
         """Which device this is."""
         if self.simulated:
             return "Numba's simulator"
@@ -135,7 +135,7 @@ class Device:
             if wait:
                 self.cuda.synchronize()
             if not hasattr(array, "__cuda_array_interface__"):
-                array = Shown(device_views.view(array, name), array)
+                array = CudaInterfaceAdapter(device_views.view(array, name), array)
             try:
                 array = self.cuda.as_cuda_array(array)
             except RuntimeError as error:  # of a tensor that is part of a graph

@@ -63,7 +63,7 @@ def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
         ours = Objective(fun, jac, objective.method, loop, chosen.schedule)
         text, layout = plain_loop(rule, chosen, uses, dtype, bounded, batch.shape, ours, linker())
         content = code_content.Linked().content(text)
-        kernel = compiler(text, content.digest if content.lasting else None)
+        kernel = compiler(text, content.digest if content.cacheable else None)
         _kernels[key] = kernel, layout, (fun, jac, content)
     return _kernels[key][:2]
 
@@ -152,7 +152,7 @@ def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
     if key not in _kernels:
         text = plain_team(rule, kind, uses, dtype, bounded, linker())
         content = code_content.Linked().content(text)
-        kernel = compiler(text, content.digest if content.lasting else None)
+        kernel = compiler(text, content.digest if content.cacheable else None)
         _kernels[key] = kernel, kind, content
     return _kernels[key][0]
 

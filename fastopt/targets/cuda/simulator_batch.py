@@ -39,7 +39,7 @@ def named(template, table, row):
     return type(template)(*(kind(table[row, k]) for k, kind in enumerate(kinds)))
 
 
-def rows(fields, rooms, b):
+def rows(fields, row_buffers, b):
     return tuple(_row(field, b) for field in fields)
 
 

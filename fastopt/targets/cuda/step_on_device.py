@@ -20,7 +20,7 @@ BLOCKS_PER_SM = 8  # 2,048 threads: a full multiprocessor
 LINE = 16  # bytes: the widest access of a thread
 
 
-class Lain(NamedTuple):
+class ArrayLayout(NamedTuple):
     """How one set of arrays, x, g and the used slots, lies."""
 
     n: int
@@ -40,7 +40,7 @@ def names(uses, label):
     return f"x{label}", f"g{label}", *(f"the state's {slot}{label}" for slot in used)
 
 
-def described(uses, item, stream, host, alive, label):
+def described(uses, item, stream, host, keepalive, label):
     """What the arrays of an item ``(x, g, state)`` say of themselves."""
     x, g, state = item
     if len(state) != len(uses):
@@ -50,7 +50,7 @@ def described(uses, item, stream, host, alive, label):
     describe = device_views.describe
     return tuple(
         [
-            describe(array, name, stream, host, alive)
+            describe(array, name, stream, host, keepalive)
             for array, name in zip(arrays, names(uses, label), strict=True)
         ]
     )
@@ -86,7 +86,7 @@ def lay(uses, described, label):
     if len(streams) > 1:
         streams = {device_views.stream_of(views)}
     stream = next(iter(streams), None)
-    return Lain(n, addresses, lengths, strides, first.dtype, device, stream, torch)
+    return ArrayLayout(n, addresses, lengths, strides, first.dtype, device, stream, torch)
 
 
 def merged(shape, strides):
@@ -129,11 +129,11 @@ def sweep(target, rule, uses, items, c, stream):
     """One step of a rule on each item ``(x, g, state)``."""
     if stream is not None:
         stream = 0 if target.simulated else device_views.handle(stream)
-    many, alive = len(items) > 1, []
+    many, keepalive = len(items) > 1, []
     groups, sets = {}, []
     for k, item in enumerate(items):
         label = f" of item {k}" if many else ""
-        said = described(uses, item, stream or 0, target.simulated, alive, label)
+        said = described(uses, item, stream or 0, target.simulated, keepalive, label)
         one = lay(uses, said, label)
         sets.append(one)
         if one.n:

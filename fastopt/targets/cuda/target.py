@@ -273,14 +273,14 @@ def adopt(name, array, wait=True):
     return device().adopt(name, array, wait)
 
 
-def crew(batch, fun, jac, objective, rule, results):
-    """The device's threads at work on a batch; see `batch_scheduler.Crew`."""
+def scheduler(batch, fun, jac, objective, rule, results):
+    """The device's threads at work on a batch; see `batch_scheduler.CudaScheduler`."""
     kernel, layout = kernel_builder.batch_kernel(batch, fun, jac, objective, rule, Linker, Kernel)
     given = kernel_builder.prepared(batch.given, device())
     steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1)
     steps = steps.astype(batch.given.x0.dtype)
     try:
-        return batch_scheduler.Crew(device(), kernel, layout, given, results, steps)
+        return batch_scheduler.CudaScheduler(device(), kernel, layout, given, results, steps)
     except MemoryError:
         raise
     except Exception as error:
