@@ -140,7 +140,9 @@ def _check_open(name, function, bound):
     """Raise if a name that is bound means something of its own in the function's module."""
     default = getattr(placeholders, name, fingerprint.MISSING)
     own = function.__globals__.get(name, default)
-    if default is not fingerprint.MISSING and own is not default and own is not bound:
+    if name in placeholders.OF_RULES or default is fingerprint.MISSING:
+        return
+    if own is not default and own is not bound:
         raise ValueError(
             f"{function.__module__} defines {name!r} itself, which is the name of a placeholder "
             f"that {function.__qualname__} is linked with; rename one of the two"
