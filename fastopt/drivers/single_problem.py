@@ -21,7 +21,7 @@ class Problem:
     """The arrays and the compiled loop of one problem."""
 
     checkpoint: Any = None
-    refcounted = 0.0  # evaluations before the loop was last called
+    evaluations_before = 0.0  # evaluations before the loop was last called
 
     def __init__(self, rule, x0, box, chosen, objective, target):
         dtype, n = x0.dtype, x0.size
@@ -71,7 +71,7 @@ class Problem:
         self.arrays.fill(0.0)
         self.scalars.fill(0.0)
         self.put_start(x0, box)
-        self.before, self.refcounted = 0, 0.0
+        self.before, self.evaluations_before = 0, 0.0
         self.hold(args)
 
     def hold(self, args):
@@ -131,7 +131,7 @@ class Problem:
         except KeyboardInterrupt:
             status = INTERRUPTED
             # Within an evaluation, where it may come to Python, the state is that of no iteration.
-            whole = self.objective.compiled and self.record[2] > self.refcounted
+            whole = self.objective.compiled and self.record[2] > self.evaluations_before
             self.interrupted()
         finally:
             progress.close()
@@ -158,7 +158,7 @@ class Problem:
         compiled = self.objective.compiled
         budget, nit = 1.0, record[1]
         while True:
-            self.refcounted, entered = record[2], time.perf_counter()
+            self.evaluations_before, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf
             try:
                 self.call((until_nit, record[2] + budget))
@@ -181,7 +181,7 @@ class Problem:
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
             if compiled:
-                speed = (run.nfev - self.refcounted) / max(now - entered, 1e-7)
+                speed = (run.nfev - self.evaluations_before) / max(now - entered, 1e-7)
                 left = self.chosen.maxtime - (now - began)
                 budget = max(1.0, min(SLICE * speed, 1000.0 * budget, left * speed))
 
