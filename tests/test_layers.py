@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Imports point one way: a module may import only from lower layers, or from its own package.
 LAYERS = [
-    {"_interrupts"},
+    {"_interrupts", "_shortcuts"},
     {
         "_open",
         "_status",
@@ -56,7 +56,7 @@ LAYERS = [
     {""},  # fastopt itself: the public names
 ]
 MAY_IMPORT_NUMBA = {
-    *("_compile", "_cache", "_content", "_fingerprint", "_indices", "_kinds"),
+    *("_compile", "_cache", "_content", "_fingerprint", "_indices", "_kinds", "_shortcuts"),
     *("targets", "derivatives", "elementary"),
 }
 
