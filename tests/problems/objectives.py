@@ -30,3 +30,11 @@ def with_gradient(problem):
         return lambda x: (fun(x), jac(x))
     derived = _derived(problem.fun, problem.x0.size)
     return lambda x: derived(np.ascontiguousarray(x))
+
+
+def minimize_in_python(slope, x0, args=(), **given):
+    """The loop in the interpreter, one text with the compiled one, which takes long to compile.
+
+    `slope` is compiled, and gives f and its gradient.
+    """
+    return fastopt.minimize(lambda x, *args: slope(x, *args), x0, args, jac=True, **given)
