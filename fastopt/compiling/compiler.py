@@ -19,6 +19,7 @@ from numba.np.ufunc import parallel
 
 from fastopt.compiling import code_content, disk_cache, fingerprint, type_keys
 from fastopt.compiling.linker import link, unwrapped
+from fastopt.compiling.shortcuts import shortcuts
 
 # Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
 # may contract. Never nnan or ninf: they delete the checks for divergence.
@@ -46,7 +47,6 @@ _passing: collections.deque = collections.deque()
 _linked: dict = {}  # the identities of a text and its bindings -> what was compiled
 _ordering: list = []  # when each compilation under way began that wants ordered reductions
 numba_config: Any = config  # its names are made at run time
-
 
 _lock: Any = compiler_lock.global_compiler_lock
 if hasattr(os, "register_at_fork"):
@@ -159,7 +159,7 @@ def with_ordered_reductions(compiled):
     original = compiled._compiler.compile
 
     def compile(args, return_type):
-        with compiler_lock.global_compiler_lock:
+        with compiler_lock.global_compiler_lock, shortcuts():
             llvm.set_option("", "-force-ordered-reductions=true")
             _ordering.append(time.perf_counter())
             often = gc.get_threshold()
