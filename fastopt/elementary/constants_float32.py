@@ -1,4 +1,4 @@
-"""Numbers for float32, under the names of `constants_float64`, where they are explained."""
+"""Constants for float32, under the names of `constants_float64`, where they are explained."""
 
 import math
 
