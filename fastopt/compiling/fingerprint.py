@@ -1,8 +1,8 @@
-"""A content hash of functions: everything that decides what their compiled code does.
+"""A content hash of functions: of everything that determines what their compiled code does.
 
-Numba's own cache keys a function by its file and position, so that it misses edits of helpers and
+Numba's own cache keys a function by its file and position. So it misses edits of helpers, and
 never hits for functions that hold other compiled functions (numba #6264, #9609). Here the key
-walks bytecode, constants, closures, globals and the functions they name.
+covers bytecode, constants, closures, globals and the functions that they refer to.
 """
 
 import functools
@@ -22,34 +22,34 @@ from fastopt.compiling import type_keys
 PACKAGE = __name__.partition(".")[0]
 _STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _LARGE = 1_000_000  # bytes: Numba compiles the address of larger constants, not their content
-# Things whose name says what they are; an instance of some class of numba's does not.
+# Classes whose instances are identified by their name; those of other classes of Numba's are not.
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
 
 
 class Unhashable(Exception):
-    """A value whose content cannot be named: the code that holds it is not kept on disk."""
+    """A value whose content cannot be hashed: code that contains it is not kept on disk."""
 
 
 def names(code):
-    """Return the global and attribute names in a code object and in those nested in it."""
+    """Return the global and attribute names in a code object and in the code nested in it."""
     found = dict.fromkeys(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             found.update(dict.fromkeys(names(constant)))
-    if "getattr" in found or "hasattr" in found:  # attributes that a string names
+    if "getattr" in found or "hasattr" in found:  # whose strings may be names of attributes
         found.update(dict.fromkeys(c for c in code.co_consts if isinstance(c, str)))
     return tuple(found)
 
 
 def is_library(module):
-    """Return True if a module is of Python or of the numerical packages, not of the user."""
+    """Return True if a module belongs to Python or a numerical package, not to the user."""
     name, root = module.__name__, module.__name__.partition(".")[0]
     if sys.modules.get(name) is not module:  # a copy, say, with other content
         return False
     if root in type_keys.LIBRARIES:
         return True
     file = getattr(module, "__file__", None)
-    if file is None:  # built in or frozen; the user's namespace packages have none, either
+    if file is None:  # built in or frozen, or a namespace package of the user's
         return root in sys.stdlib_module_names
     return file.startswith(_STDLIB) and "site-packages" not in file
 
@@ -59,7 +59,7 @@ def root_of(value):
 
 
 def is_named(value):
-    """Return True if a function or class is a library's, so that its name says what it is."""
+    """Return True if a function or class is a library's, so that its name identifies it."""
     module = sys.modules.get(getattr(value, "__module__", None) or "builtins")
     if isinstance(value, types.FunctionType):
         return root_of(value) in type_keys.LIBRARIES and _finds(module, value)
@@ -69,7 +69,7 @@ def is_named(value):
 
 
 def _finds(module, value):
-    """Return True if the name of a function or class leads to it: no name of another's."""
+    """Return True if the name of a function or class refers to it, not to another object."""
     found: Any = module
     for part in value.__qualname__.split("."):
         found = getattr(found, part, None)
@@ -87,9 +87,9 @@ class Walk:
     def __init__(self):
         self.seen = {}  # id -> number, for cycles
         self.walked = set()  # (module, names) whose attributes have been read
-        self.keep = []  # alive during the walk, so that no id is used twice
+        self.keep = []  # kept alive during the walk, so that no id is used twice
         self.reads = []  # (getter, name, value): rebinding one of these changes the digest
-        self.volatile = False  # content that may change in place was read
+        self.volatile = False  # True: content that may change in place was read
 
     def digest(self, *values):
         self.hash = hashlib.sha256()
@@ -120,7 +120,7 @@ class Walk:
             self.add_object(value)
 
     def unknown(self, value, why):
-        """Meet a value that has no content to name."""
+        """Handle a value whose content cannot be hashed: raise Unhashable."""
         raise Unhashable(why)
 
     def add_object(self, value: Any):
@@ -183,7 +183,7 @@ class Walk:
     def add_function(self, function):
         code, getter = function.__code__, functools.partial(getattr, function)
         self.put("function", function.__module__, origin(function))
-        for name in ("__code__", "__defaults__"):  # which IPython replaces where a file is edited
+        for name in ("__code__", "__defaults__"):  # IPython replaces these when a file is edited
             self.read(getter, name)
         for name in function.__kwdefaults__ or {}:
             self.put(name)
@@ -198,7 +198,7 @@ class Walk:
                 self.put(name)
                 value = self.read(function.__globals__.get, name)
                 self.add_attributes(value, used)
-            else:  # a builtin, which a global may shadow one day
+            else:  # a builtin, which a global may shadow later
                 self.reads.append((function.__globals__.get, name, None))
 
     def read(self, getter, name):
@@ -211,11 +211,11 @@ class Walk:
         return value
 
     def add_plain(self, function):
-        """Meet a plain function, which compiled code can only reach through an @overload."""
+        """Handle a plain function, which compiled code can only reach through an @overload."""
         self.unknown(function, f"the plain function {function.__qualname__}")
 
     def add_attributes(self, value, used):
-        """Of the user's own modules, whatever the code may take from them by name."""
+        """Add those attributes of the user's modules that the code may read by name."""
         if not isinstance(value, types.ModuleType) or (id(value), used) in self.walked:
             return
         self.walked.add((id(value), used))
@@ -224,7 +224,7 @@ class Walk:
                 if attribute(value, name) is not MISSING:
                     self.put(name)
                     self.add_attributes(self.read(functools.partial(attribute, value), name), used)
-                else:  # which the module may have one day
+                else:  # an attribute that the module may get later
                     self.reads.append((functools.partial(attribute, value), name, MISSING))
 
 
@@ -232,15 +232,15 @@ MISSING = object()
 
 
 def attribute(module, name):
-    """Return an attribute of a module, or MISSING; also one that the module makes when asked."""
+    """Return an attribute of a module, also one computed by its __getattr__, or MISSING."""
     if type(module) is types.ModuleType and "__getattr__" not in vars(module):
         return vars(module).get(name, MISSING)
     return getattr(module, name, MISSING)
 
 
 def origin(function):
-    """Return the qualified name that a function had before it was linked under another."""
+    """Return the qualified name that a function had before it was linked under another name."""
     return vars(function).get(ORIGIN, function.__qualname__)
 
 
-ORIGIN = "origin"  # the attribute of linked functions that keeps it
+ORIGIN = "origin"  # attribute of linked functions that holds this name
