@@ -204,7 +204,7 @@ def test_progress(monkeypatch):
 
 
 def test_too_little_memory_is_said():
-    sentence = r"takes 1,000\.0 GB on the GPU, and .* GB are free; solve it in parts"
+    sentence = r"needs 1,000\.0 GB on the GPU, but .* GB are free; solve it in parts"
     allocating = cuda.device().allocating(10**12, "the batch", "solve it in parts")
     with pytest.raises(MemoryError, match=sentence), allocating:
         raise RuntimeError("[CUDA_ERROR_OUT_OF_MEMORY] Call to cuMemAlloc results in ...")

@@ -1,4 +1,4 @@
-"""What `sweep_intrinsics` does, for the simulator: plain Python over addresses of the host's."""
+"""The functions of `sweep_intrinsics` for the simulator: plain Python over host addresses."""
 
 import ctypes
 import functools
