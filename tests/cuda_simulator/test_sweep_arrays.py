@@ -214,7 +214,10 @@ def locked():
 
 ERRORS = {
     r"g has the shape \(3,\), but x has the shape \(4,\)": (ValueError, bad(g=np.zeros(3))),
-    "g has elements of float32, but x has elements of float64": (TypeError, bad(g=np.zeros(4, "f4"))),
+    "g has elements of float32, but x has elements of float64": (
+        TypeError,
+        bad(g=np.zeros(4, "f4")),
+    ),
     r"x has elements of <i8; arrays of float32 or float64": (TypeError, bad(x=np.zeros(4, int))),
     "x has elements of <c16": (TypeError, bad(x=np.zeros(4, complex))),
     "x is read-only": (ValueError, bad(x=locked())),
