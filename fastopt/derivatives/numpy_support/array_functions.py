@@ -1,7 +1,7 @@
-"""NumPy's functions of whole arrays, for arrays of duals.
+"""NumPy's functions of arrays, for arrays of duals.
 
 Elementwise operations, and ``sum``, ``mean`` and ``dot`` of vectors, are loops of `loop_fusion`.
-The others are written here in Python, and compiled where a dual is among the arguments.
+The others are written here in Python, and compiled if a dual is among the arguments.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -25,7 +25,7 @@ from fastopt.derivatives.numpy_support.elementwise_functions import FAST
 from fastopt.derivatives.operators import loop_fusion
 from fastopt.derivatives.operators.stand_ins import choice, dual_of, new, some_dual
 
-# What the functions do with duals. `a` and the like are arrays of duals, or of numbers beside them.
+# Implementations for duals. Arguments are arrays of duals, or of numbers if others are of duals.
 
 
 def _along(a, axis):
@@ -148,7 +148,7 @@ def _copy(a):
 
 
 def _contiguous(a):
-    """The array itself, where its type says that it is contiguous."""
+    """Return the array itself if its type is contiguous, else a copy."""
 
 
 @overload(_contiguous, jit_options=JIT)
@@ -182,7 +182,7 @@ def _matrix_matrix(a, b):
 
 
 class _Product(AbstractTemplate):
-    """Products of vectors (sums, which are fused), of vectors and matrices, of matrices."""
+    """The type of a product of vectors and matrices; that of two vectors is a fused sum."""
 
     original: Any = None
 

@@ -18,7 +18,7 @@ SUM = WHOLE[np.sum]
 
 @numba.njit(**JIT)
 def _between(x, xp, fp):
-    """The value at x of the line through the points (xp, fp), as NumPy computes it."""
+    """Return the value at x of the polyline through (xp, fp), as NumPy computes it."""
     last = xp.size - 1
     if last == 0 or x < xp[0]:
         return fp[0] + 0.0 * x
@@ -73,7 +73,7 @@ def _interp(x, xp, fp):
 
 @numba.njit(**JIT)
 def _before(a, v, right):
-    """Return how many elements of a sorted vector stand before v; `right` for those equal, too."""
+    """Count the elements of a sorted vector that precede v; `right` includes those equal to v."""
     low, high = 0, a.size
     while low < high:
         middle = (low + high) // 2
@@ -244,5 +244,5 @@ STAND_INS = {
     for name, ours in _FUNCTIONS.items()
     if hasattr(np, name)
 }
-# Numba has none of its own, so that it is ours for numbers that do not depend on x, too.
+# Numba has no polyval, so ours is also used for numbers that do not depend on x.
 STAND_INS[np.polyval] = choice(np.polyval, _polyval, wanted=lambda kinds: True)

@@ -1,4 +1,4 @@
-"""Functions that stand in user code for those of NumPy: ours for duals, the original elsewhere."""
+"""Stand-ins for NumPy's functions in user code: ours for duals, else the original."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
@@ -18,7 +18,7 @@ from fastopt.derivatives.operators import evaluation_order, loop_fusion
 
 
 def dual_of(kind):
-    """The type of the duals that a type is or holds; None without any."""
+    """Return the type of the duals that a type is or contains, or None."""
     if isinstance(kind, Dual):
         return kind
     inner = [getattr(kind, "dtype", None), getattr(kind, "instance_type", None)]
@@ -28,7 +28,7 @@ def dual_of(kind):
 
 @intrinsic
 def new(context, like, shape):
-    """A new array of the duals that `like` is, or holds; not filled."""
+    """Allocate an uninitialised array of the duals that `like` is or contains."""
     sizes = list(shape) if isinstance(shape, types.BaseTuple) else [shape]
     if not all(isinstance(size, types.Integer) for size in sizes) or dual_of(like) is None:
         return None
@@ -50,7 +50,7 @@ def new(context, like, shape):
 
 
 class StandIn(AbstractTemplate):
-    """Our function where it is wanted, the original elsewhere."""
+    """The type of a call: of our function for the types in `wanted`, else of the original."""
 
     original: Any
     ours: Any
@@ -68,17 +68,17 @@ class StandIn(AbstractTemplate):
 
 
 def some_dual(kinds):
-    """Whether the functions here are needed: for duals, and for what NumPy would allocate."""
+    """Return True if our functions are needed: for duals, and for deferred expressions."""
     return any(map(dual_of, kinds)) or is_deferred(kinds)
 
 
 def choice(original, ours, wanted=some_dual, template=StandIn, lower=None):
-    """What stands in user code for a function of NumPy."""
+    """Return the stand-in for a function of NumPy in user code."""
 
     def stand_in(*args, **kws):
         raise TypeError(f"fastopt's {original.__name__} is for compiled code")
 
-    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # as messages show it
+    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # for messages
     ours = ours and numba.njit(**JIT)(ours)
     members = {"key": stand_in, "original": original, "ours": ours, "wanted": wanted}
     members = {name: staticmethod(value) for name, value in members.items()}
