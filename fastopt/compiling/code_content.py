@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 from fastopt.compiling import type_keys
 from fastopt.compiling.fingerprint import (
     ORIGIN,
+    ContentHasher,
     Unhashable,
-    Walk,
     contents,
     is_named,
     names,
     root_of,
 )
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 
 PACKAGE = __name__.partition(".")[0]
 _memo: dict = {}
@@ -89,7 +89,7 @@ def _add_files(texts, folder):
     return count
 
 
-class Keyed(Walk):
+class Keyed(ContentHasher):
     """The walk for compiled code.
 
     A value whose content cannot be hashed is identified by its id: the digest is then valid in this
@@ -110,7 +110,7 @@ class Keyed(Walk):
     def unknown(self, value, why):
         self.cacheable = False
         self.keep.append(value)
-        self.put("itself", id(value))
+        self.hash_parts("itself", id(value))
 
     def read(self, getter, name):
         try:
@@ -129,9 +129,9 @@ class Keyed(Walk):
             super().add_plain(function)
 
     def add_dispatcher(self, value):
-        if hasattr(value, "anew"):
+        if hasattr(value, "relink"):
             self.unknown(value, "")
-            self.add_apart(value.anew.args)
+            self.add_apart(value.relink.args)
         else:
             super().add_dispatcher(value)
 
@@ -151,7 +151,7 @@ class Keyed(Walk):
         """Add a value including the plain functions in it; return its own digest."""
         walk = Keyed(plain=True)
         digest = walk.digest(value)
-        self.put(digest)
+        self.hash_parts(digest)
         self.reads.extend(walk.reads)
         self.keep.extend(walk.keep)
         self.volatile |= walk.volatile
@@ -159,11 +159,11 @@ class Keyed(Walk):
 
     def add_object(self, value: Any):
         if isinstance(value, enum.EnumMeta) and not is_named(value):
-            self.put("enum", value.__module__, value.__qualname__)
+            self.hash_parts("enum", value.__module__, value.__qualname__)
             members: Any = value.__members__
             self.add(tuple((name, member.value) for name, member in members.items()))
         elif isinstance(value, enum.Enum):
-            self.put("member", value.name)
+            self.hash_parts("member", value.name)
             self.add(type(value))
         else:
             super().add_object(value)
@@ -187,7 +187,9 @@ class Linked(Keyed):
     """The walk over functions that `link` has rebuilt: it adds everything that the code reaches."""
 
     def add_function(self, function):
-        self.put("linked", function.__globals__.get(MARK))  # decides about rewrites of numbers
+        self.hash_parts(
+            "linked", function.__globals__.get(NARROWING_MARK)
+        )  # decides about rewrites of numbers
         super().add_function(function)
 
     def add_plain(self, function):
@@ -203,16 +205,16 @@ class Linked(Keyed):
         elif (
             hasattr(value, "_defn") and root_of(type(value)) in type_keys.LIBRARIES
         ):  # an intrinsic
-            self.put("intrinsic")
+            self.hash_parts("intrinsic")
             self.add_plain(value._defn)
         else:
             super().add_object(value)
 
     def add_own(self, function):
         """Add a function of this package, whose source is in the package's digest."""
-        self.put("own", function.__module__, function.__qualname__)
+        self.hash_parts("own", function.__module__, function.__qualname__)
         self.add(function.__defaults__)
         cells = function.__closure__ or ()
         for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
-            self.put(name)
+            self.hash_parts(name)
             self.read(functools.partial(contents, cell), name)

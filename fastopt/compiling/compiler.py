@@ -18,7 +18,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc import parallel
 
 from fastopt.compiling import code_content, disk_cache, fingerprint, type_keys
-from fastopt.compiling.linker import link, unwrapped
+from fastopt.compiling.linker import link, undecorated
 
 # Options of Numba for all code. Divisions and roots follow IEEE instead of raising, which also lets
 # them vectorise; multiply-adds may contract. Never nnan or ninf: they remove checks for divergence.
@@ -63,8 +63,8 @@ def is_compiled(function):
 def inline(function, original, loop=NO_REFCOUNT):
     """Decorate a linked inner function: one with a loop is compiled separately, others inline.
 
-    Compiling the solve loop took 4.1 s with everything inline. Numba's inliner, which rescans the
-    caller each time, needed half of it. Separate functions took 3.6 s, this takes 2.5 s.
+    Compiling the solve loop took 4.1 s with everything inline, half of it in Numba's inliner, which
+    rescans the caller each time. Separate functions took 3.6 s, this takes 2.5 s.
     """
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
         return numba.njit(**SEPARATE, **REFCOUNTED)(function)
@@ -90,7 +90,7 @@ def require_compiler(what, instead):
 
 def content_of(function, bindings, *more):
     """Return the content of `function` linked with `bindings`: everything that linking reaches."""
-    return code_content.Linked().content(link(function, bindings, unwrapped, suffix=""), *more)
+    return code_content.Linked().content(link(function, bindings, undecorated, suffix=""), *more)
 
 
 def jit(function, bindings, refcounted=False, atomic=False):
@@ -235,12 +235,12 @@ def called(value):
 def user(function, replace=None, checked=False):
     """Recompile the user's @njit function, and return it with its content.
 
-    It gets its current globals and our error model. `replace` is that of `link`, one of
-    `derivatives.substitutions.meanings`. The function keeps the fast-math flags of its own
-    decorator, plus "contract"; "reassoc" is never added. `checked` code raises an IndexError if it
-    indexes out of bounds.
+    It gets its current globals and our error model. `replace` is that of `link`, from
+    `substitutions.meanings`. The function keeps its own fast-math flags, plus "contract"; "reassoc"
+    is never added. `checked` code raises an IndexError if it indexes out of bounds.
     """
-    decorate, content = _checked if checked else _again, code_content.of(function)
+    decorate = _recompile_with_boundscheck if checked else _recompile
+    content = code_content.of(function)
     how = {"top": decorate, "follow": is_linked, "replace": replace}
     key = content.digest, checked, id(replace)
     known = _users.get(key)
@@ -254,12 +254,12 @@ def user(function, replace=None, checked=False):
     return known[:2]
 
 
-def _checked(function, original):
+def _recompile_with_boundscheck(function, original):
     # Not parallel, since an error raised inside a prange does not leave it.
-    return _again(function, original, boundscheck=True, parallel=False)
+    return _recompile(function, original, boundscheck=True, parallel=False)
 
 
-def _again(function, original, **more):
+def _recompile(function, original, **more):
     given = {**getattr(original, "targetoptions", {}), **more}
     math = given.get("fastmath") or set()
     math = {"fast"} if math is True else {*math, "contract"}

@@ -83,7 +83,7 @@ def contents(cell, _name):
         raise Unhashable("a closure variable that is not set yet") from None
 
 
-class Walk:
+class ContentHasher:
     def __init__(self):
         self.seen = {}  # id -> number, for cycles
         self.walked = set()  # (module, names) whose attributes have been read
@@ -97,7 +97,7 @@ class Walk:
             self.add(value)
         return self.hash.hexdigest()
 
-    def put(self, *parts):
+    def hash_parts(self, *parts):
         for part in parts:
             data = part if isinstance(part, bytes) else str(part).encode()
             self.hash.update(b"%d:" % len(data) + data)
@@ -105,15 +105,15 @@ class Walk:
     def add(self, value):
         kind = type(value)
         if value is None or kind in (bool, int, float, complex, str, bytes, type(...)):
-            self.put(kind.__name__, repr(value))
+            self.hash_parts(kind.__name__, repr(value))
         elif isinstance(value, np.generic):
-            self.put(kind.__name__, value.dtype, value.tobytes())
+            self.hash_parts(kind.__name__, value.dtype, value.tobytes())
         elif isinstance(value, np.dtype):
-            self.put("dtype", value)
+            self.hash_parts("dtype", value)
         elif isinstance(value, types.CodeType):
             self.add_code(value)
         elif id(value) in self.seen:
-            self.put("seen", self.seen[id(value)])
+            self.hash_parts("seen", self.seen[id(value)])
         else:
             self.seen[id(value)] = len(self.seen)
             self.keep.append(value)
@@ -128,7 +128,9 @@ class Walk:
             self.add_dispatcher(value)
         elif isinstance(value, tuple | frozenset):
             items = sorted(value, key=repr) if isinstance(value, frozenset) else value
-            self.put("tuple", type(value).__qualname__, getattr(value, "_fields", ""), len(value))
+            self.hash_parts(
+                "tuple", type(value).__qualname__, getattr(value, "_fields", ""), len(value)
+            )
             for item in items:
                 self.add(item)
         elif isinstance(value, np.ndarray) and value.dtype != object:
@@ -136,23 +138,23 @@ class Walk:
                 self.unknown(value, "a large constant array")
                 return
             self.volatile = True
-            self.put("array", value.dtype, value.shape, value.strides, value.tobytes())
+            self.hash_parts("array", value.dtype, value.shape, value.strides, value.tobytes())
         elif isinstance(value, list | dict):
             self.volatile = True
-            self.put(type(value).__name__)
+            self.hash_parts(type(value).__name__)
             self.add(tuple(value.items() if isinstance(value, dict) else value))
         elif isinstance(value, types.ModuleType):
-            self.put("module", value.__name__, getattr(value, "__version__", ""))
+            self.hash_parts("module", value.__name__, getattr(value, "__version__", ""))
         elif isinstance(value, _NAMED) and is_named(value):
             self.add_named(value)
         elif isinstance(value, numba_types.Type):
             if not type_keys.is_cacheable(value):
                 self.unknown(value, f"the type {value}")
-            self.put("numba type", type_keys.describe(value))
+            self.hash_parts("numba type", type_keys.describe(value))
         elif isinstance(value, types.FunctionType):
             self.add_function(value)
         elif isinstance(value, type) and hasattr(value, "_fields"):
-            self.put("namedtuple", value.__module__, value.__qualname__, value._fields)
+            self.hash_parts("namedtuple", value.__module__, value.__qualname__, value._fields)
         else:
             self.unknown(value, f"{value!r} of {type(value)}")
 
@@ -163,7 +165,7 @@ class Walk:
         if own is not compiler.Compiler:
             self.unknown(value, "a compiler of the user's")
         for name, option in sorted(value.targetoptions.items()):
-            self.put(name)
+            self.hash_parts(name)
             self.add(tuple(sorted(option)) if isinstance(option, set) else option)
         self.add(value.py_func)
 
@@ -171,31 +173,31 @@ class Walk:
         version = getattr(sys.modules.get(root_of(value)), "__version__", "")
         name = getattr(value, "__qualname__", repr(value))
         fields = getattr(value, "_fields", "")
-        self.put("named", getattr(value, "__module__", ""), name, version, fields)
+        self.hash_parts("named", getattr(value, "__module__", ""), name, version, fields)
 
     def add_code(self, code):
-        self.put("code", code.co_code, code.co_names, code.co_varnames, code.co_flags)
-        self.put(code.co_argcount, code.co_kwonlyargcount, code.co_exceptiontable)
-        self.put(code.co_freevars, code.co_cellvars)
+        self.hash_parts("code", code.co_code, code.co_names, code.co_varnames, code.co_flags)
+        self.hash_parts(code.co_argcount, code.co_kwonlyargcount, code.co_exceptiontable)
+        self.hash_parts(code.co_freevars, code.co_cellvars)
         for constant in code.co_consts:
             self.add(constant)
 
     def add_function(self, function):
         code, getter = function.__code__, functools.partial(getattr, function)
-        self.put("function", function.__module__, origin(function))
+        self.hash_parts("function", function.__module__, origin(function))
         for name in ("__code__", "__defaults__"):  # IPython replaces these when a file is edited
             self.read(getter, name)
         for name in function.__kwdefaults__ or {}:
-            self.put(name)
+            self.hash_parts(name)
             self.read(function.__kwdefaults__.get, name)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            self.put(name)
+            self.hash_parts(name)
             value = self.read(functools.partial(contents, cell), name)
             self.add_attributes(value, names(code))
         used = names(code)
         for name in used:
             if name in function.__globals__:
-                self.put(name)
+                self.hash_parts(name)
                 value = self.read(function.__globals__.get, name)
                 self.add_attributes(value, used)
             else:  # a builtin, which a global may shadow later
@@ -222,7 +224,7 @@ class Walk:
         if not is_library(value):
             for name in used:
                 if attribute(value, name) is not MISSING:
-                    self.put(name)
+                    self.hash_parts(name)
                     self.add_attributes(self.read(functools.partial(attribute, value), name), used)
                 else:  # an attribute that the module may get later
                     self.reads.append((functools.partial(attribute, value), name, MISSING))

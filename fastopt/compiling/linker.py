@@ -13,17 +13,25 @@ from fastopt.solver import placeholders
 
 _PACKAGE = __name__.partition(".")[0] + "."
 # Name of a global that marks user functions linked over our names; its value: `narrow`, or True.
-MARK = "__fastopt__"
+NARROWING_MARK = "__fastopt__"
 _serial = itertools.count()
 
 
-def unwrapped(function, _value=None):
+def undecorated(function, _value=None):
     """Return the function unchanged: the decorator for the interpreter and the CUDA simulator."""
     return function
 
 
 def link(
-    function, bindings, wrap, *, top=unwrapped, narrow=None, follow=None, suffix=None, replace=None
+    function,
+    bindings,
+    wrap,
+    *,
+    top=undecorated,
+    narrow=None,
+    follow=None,
+    suffix=None,
+    replace=None,
 ):
     """Rebuild `function` over other globals, and with it the tree of functions that it calls.
 
@@ -54,15 +62,15 @@ def link(
         f = getattr(value, "py_func", value)
         if f in built:
             return built[f]
-        if hasattr(value, "anew"):
-            built[f] = value.anew()
+        if hasattr(value, "relink"):
+            built[f] = value.relink()
             return built[f]
         code, used = small(f.__code__), fingerprint.names(f.__code__)
         built[f] = value  # for a default that refers to this function
         defaults = inner(f.__defaults__, used)
         named = {k: inner(v, used) for k, v in (f.__kwdefaults__ or {}).items()}
         scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
-        scope.update({MARK: narrow or True} if replace else {})
+        scope.update({NARROWING_MARK: narrow or True} if replace else {})
         closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
         new = types.FunctionType(code, scope, f.__name__ + suffix, defaults, closure)
         new.__kwdefaults__, new.__qualname__ = named or None, f.__qualname__ + suffix

@@ -60,7 +60,8 @@ def meanings(dual, fast, device=None):
     if device is np.float32:
         known = [*elementwise_functions.FAST, np.where, max, min, pow, float]
         table |= {
-            function: float32_arithmetic.single(table.get(function, function)) for function in known
+            function: float32_arithmetic.keep_float32(table.get(function, function))
+            for function in known
         }
     found = Meanings((id(original), ours) for original, ours in table.items())
     found.name = str(dual), fast, str(device)

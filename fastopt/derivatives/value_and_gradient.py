@@ -22,7 +22,7 @@ _HIDDEN: Any = {**compiler.REFCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wra
 
 def derived(fun, size, fast):
     """Return the function that `fastopt.value_and_grad` documents."""
-    anew = functools.partial(derived, fun, size, fast)
+    relink = functools.partial(derived, fun, size, fast)
     fun, said = compiler.ensure_njit(fun, "fun"), []
 
     def both(x, args):
@@ -52,7 +52,7 @@ def derived(fun, size, fast):
     compiler.with_ordered_reductions(value_and_grad)
     checked: Any = value_and_grad
     checked.__class__, checked.how, checked.made = Checked, (fun, size, fast), {}
-    checked.anew = anew  # called when code around it is compiled, to use its current globals
+    checked.relink = relink  # called when code around it is compiled, to use its current globals
     return checked
 
 

@@ -12,8 +12,6 @@ from fastopt.elementary.constants_float64 import (
     INV_LN2_REST,
     INV_LN10,
     INV_LN10_REST,
-    LIFT,
-    LIFTED,
     LN2_SHORT,
     LN2_SHORT_REST,
     LOG,
@@ -21,14 +19,16 @@ from fastopt.elementary.constants_float64 import (
     LOG10_2_SHORT_REST,
     NAN,
     SMALLEST_NORMAL,
+    SUBNORMAL_EXPONENT,
+    SUBNORMAL_SCALE,
 )
 
 
 def parts(x):
     """Split x > 0 into k and f, x = 2^k (1 + f)."""
     tiny = x < SMALLEST_NORMAL
-    normal = where(tiny, x * LIFT, x)
-    return exponent(normal) - where(tiny, LIFTED, 0.0), significand(normal) - 1.0
+    normal = where(tiny, x * SUBNORMAL_SCALE, x)
+    return exponent(normal) - where(tiny, SUBNORMAL_EXPONENT, 0.0), significand(normal) - 1.0
 
 
 def beyond(f):

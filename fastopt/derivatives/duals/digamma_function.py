@@ -31,4 +31,4 @@ def digamma(x):
 @functools.cache
 def narrowed():
     """Return `digamma` for float32, without float64 constants."""
-    return compiler.link(digamma, {}, compiler.unwrapped, narrow=np.float32)
+    return compiler.link(digamma, {}, compiler.undecorated, narrow=np.float32)

@@ -105,14 +105,14 @@ def unpack(builder, kind, value):
     return v, lanes
 
 
-def separate(builder, kind, lanes):
+def partials_from_lanes(builder, kind, lanes):
     """Return the partials as separate numbers."""
     if not kind.wide:
         return lanes
     return [builder.extract_element(lanes[0], ir.IntType(32)(j)) for j in range(kind.size)]
 
 
-def joined(builder, kind, partials):
+def lanes_from_partials(builder, kind, partials):
     """Return the lanes of a dual with these partials."""
     if not kind.wide:
         return partials
@@ -122,7 +122,7 @@ def joined(builder, kind, partials):
     return [lane]
 
 
-def pack(context, builder, kind, v, lanes):
+def make_dual(context, builder, kind, v, lanes):
     """Build a dual from its value and its lanes; if there are no lanes, the partials are zero."""
     dual = ir.Constant(context.get_value_type(kind), None)
     for i, item in enumerate([v, *lanes]):
@@ -130,7 +130,7 @@ def pack(context, builder, kind, v, lanes):
     return dual
 
 
-def split(context, builder, kind, source, value):
+def value_and_lanes(context, builder, kind, source, value):
     """Return the value, in `kind`'s real type, and the lanes of a dual or a number.
 
     A number has no lanes. An array without axes is treated as its element.
@@ -148,7 +148,9 @@ def split(context, builder, kind, source, value):
 @lower_cast(types.Boolean, Dual)
 def from_number(context, builder, source, kind, value):
     """Build a constant, whose partials are all zero."""
-    return pack(context, builder, kind, *split(context, builder, kind, source, value))
+    return make_dual(
+        context, builder, kind, *value_and_lanes(context, builder, kind, source, value)
+    )
 
 
 @lower_cast(types.Array, DualArray)

@@ -182,8 +182,8 @@ def apply(context, builder, rule, kind, sources, values):
     """Emit a rule for arguments of types `sources`, some of them duals; return the dual."""
     m = Emitter(context, builder, kind)
     pairs = zip(sources, values, strict=True)
-    parts = [dual_number.split(context, builder, kind, s, v) for s, v in pairs]
+    parts = [dual_number.value_and_lanes(context, builder, kind, s, v) for s, v in pairs]
     v, *derivatives = rule(m, *(Symbol(m, v) for v, _ in parts))
     moving = [(moves, d) for (_, moves), d in zip(parts, derivatives, strict=True) if moves]
     lanes = partials.combined(m, moving)
-    return dual_number.pack(context, builder, kind, m.constant(v).value, lanes)
+    return dual_number.make_dual(context, builder, kind, m.constant(v).value, lanes)

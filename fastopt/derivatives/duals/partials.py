@@ -27,7 +27,7 @@ def _settled(m, moving, rare):
         guarded = isinstance(d, infinite_slopes.ZeroIfInactive) and not _is_known(m, d)
         if guarded:
             lane = moves[0].type
-            d = d._replace(derivative=_spread(builder, m.constant(d.derivative).value, lane))
+            d = d._replace(derivative=_splat(builder, m.constant(d.derivative).value, lane))
         pairs.append((moves, d, guarded))
     before, chosen = builder.block, []
     with builder.if_then(rare, likely=False):
@@ -68,7 +68,7 @@ def _stands(builder, lane, guard):
     still = builder.fcmp_ordered("==", lane, ir.Constant(lane.type, None))
     if guard.dead is None:
         return still
-    return builder.or_(still, _spread(builder, guard.dead.value, lane.type))
+    return builder.or_(still, _splat(builder, guard.dead.value, lane.type))
 
 
 def _may_be_lost(m, moving):
@@ -106,7 +106,7 @@ def _added(m, total, lane, derivative, careful):
     builder, zero = m.builder, ir.Constant(lane.type, None)
     guard = None
     if isinstance(derivative, infinite_slopes.Chosen):
-        term = builder.select(_spread(builder, derivative.condition.value, lane.type), lane, zero)
+        term = builder.select(_splat(builder, derivative.condition.value, lane.type), lane, zero)
     elif isinstance(derivative, infinite_slopes.Vector):
         term = builder.fmul(lane, derivative.value)
     else:
@@ -133,10 +133,10 @@ def _scaled(m, lane, derivative):
     zero = ir.Constant(lane.type, None)
     if isinstance(derivative, float) and derivative in (1.0, -1.0, 0.0):
         return lane if derivative == 1.0 else negative(m.builder, lane) if derivative else zero
-    return m.builder.fmul(lane, _spread(m.builder, m.constant(derivative).value, lane.type))
+    return m.builder.fmul(lane, _splat(m.builder, m.constant(derivative).value, lane.type))
 
 
-def _spread(builder, value, lane):
+def _splat(builder, value, lane):
     """Splat `value` to a vector as long as a lane; return it unchanged if the lane is a number."""
     if not isinstance(lane, ir.VectorType):
         return value

@@ -66,7 +66,9 @@ def _seed(context, builder, dual, v, place):
     one, zero = ir.Constant(v.type, 1.0), ir.Constant(v.type, None)
     here = [builder.icmp_signed("==", place, place.type(j)) for j in range(dual.size)]
     lanes = [builder.select(condition, one, zero) for condition in here]
-    return dual_number.pack(context, builder, dual, v, dual_number.joined(builder, dual, lanes))
+    return dual_number.make_dual(
+        context, builder, dual, v, dual_number.lanes_from_partials(builder, dual, lanes)
+    )
 
 
 @intrinsic
@@ -90,7 +92,9 @@ def write_partials(context, dual, g, first, size):
 
     def codegen(context, builder, sig, args):
         array = _array(context, builder, sig.args[1], args[1])
-        lanes = dual_number.separate(builder, dual, dual_number.unpack(builder, dual, args[0])[1])
+        lanes = dual_number.partials_from_lanes(
+            builder, dual, dual_number.unpack(builder, dual, args[0])[1]
+        )
         for j, lane in enumerate(lanes):
             index = builder.add(args[2], args[2].type(j))
             pointer = place_of(context, builder, sig.args[1], array, index)

@@ -68,7 +68,7 @@ class Lazy(types.Type):
         return self.function, self.operands
 
     @property
-    def held(self):
+    def operand_types(self):
         """Return the operands that are values; literals are part of the type."""
         return [o for o in self.operands if not isinstance(o, types.Literal)]
 
@@ -78,7 +78,7 @@ class LazyModel(models.StructModel):
     """Representation: a struct of the operands."""
 
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, [(f"o{i}", o) for i, o in enumerate(kind.held)])
+        super().__init__(manager, kind, [(f"o{i}", o) for i, o in enumerate(kind.operand_types)])
 
 
 register_model(Frozen)(models.ArrayModel)
@@ -102,7 +102,7 @@ def element(kind):
     return kind.dtype if isinstance(kind, types.Array | Lazy) else kind
 
 
-def settled(kinds):
+def all_immutable(kinds):
     """Return True if all are numbers, or arrays of numbers that no code writes to."""
     fixed = all(not isinstance(k, types.Array) or not k.mutable for k in kinds)
     return fixed and all(isinstance(element(k), _ITEMS) for k in kinds)
@@ -110,7 +110,7 @@ def settled(kinds):
 
 def elementwise(context, function, kinds):
     """Return the signature of an elementwise function for these operands, some deferred."""
-    if not settled(kinds):
+    if not all_immutable(kinds):
         return None
     items = [element(k) for k in kinds]
     found = context.resolve_value_type(function).get_call_type(context, items, {})
@@ -125,7 +125,7 @@ def elementwise(context, function, kinds):
     return signature(Lazy(function, kept, types.unliteral(found.return_type), ndim), *kept)
 
 
-def make(context, builder, sig, args):
+def defer(context, builder, sig, args):
     """Lower a deferred operation: store the operands."""
     kind = sig.return_type
     if not isinstance(kind, Lazy):
@@ -147,7 +147,7 @@ def operands(builder, kind, value):
     shared operand is recognised, and computed once.
     """
     made = getattr(value, "fastopt_operands", None)
-    held = iter(made or [builder.extract_value(value, i) for i in range(len(kind.held))])
+    held = iter(made or [builder.extract_value(value, i) for i in range(len(kind.operand_types))])
     return [None if isinstance(o, types.Literal) else next(held) for o in kind.operands]
 
 

@@ -28,15 +28,17 @@ PRODUCT = "product"  # the `function` of a Lazy that is a matrix product
 FOLDS: dict = {}
 
 
-class Walk:
+class ExpressionEvaluator:
     """The evaluation of expressions' elements in one piece of code."""
 
     def __init__(self, context, builder):
         self.context, self.builder = context, builder
-        self.known = ChainMap()  # elements computed so far, in this loop or one around it
+        self.computed_elements = (
+            ChainMap()
+        )  # elements computed so far, in this loop or one around it
         self.views: dict = {}
         self.parts: dict = {}
-        self.fits = cgutils.true_bit
+        self.shapes_match = cgutils.true_bit
 
     def number(self, value):
         return self.context.get_constant(types.intp, value)
@@ -60,7 +62,7 @@ class Walk:
         return self.parts[id(value)][0]
 
     def shape(self, kind, value):
-        """Return the sizes of an array or expression; set `fits` to whether the shapes match."""
+        """Return the sizes of an array or expression; record in `shapes_match` if they match."""
         if isinstance(kind, types.Array):
             return self.view(kind, value)[1]
         if not isinstance(kind, Lazy):
@@ -74,7 +76,9 @@ class Walk:
         return self.broadcast(shapes)
 
     def same(self, a, b):
-        self.fits = self.builder.and_(self.fits, self.builder.icmp_signed("==", a, b))
+        self.shapes_match = self.builder.and_(
+            self.shapes_match, self.builder.icmp_signed("==", a, b)
+        )
 
     def broadcast(self, shapes):
         builder, one = self.builder, self.number(1)
@@ -88,7 +92,7 @@ class Walk:
                 single = builder.icmp_signed("==", known, one)
                 good = builder.or_(single, builder.icmp_signed("==", size, one))
                 good = builder.or_(good, builder.icmp_signed("==", size, known))
-                self.fits = builder.and_(self.fits, good)
+                self.shapes_match = builder.and_(self.shapes_match, good)
                 shape[d] = builder.select(single, size, known)
         return shape
 
@@ -101,11 +105,11 @@ class Walk:
             return kind, value
         index = index[len(index) - kind.ndim :]
         key = (id(value), *map(id, index))
-        if key not in self.known:
+        if key not in self.computed_elements:
             found = self.loaded if isinstance(kind, types.Array) else self.computed
             # References are kept, so that no `id` is reused.
-            self.known[key] = kind.dtype, found(kind, value, index), value, index
-        return self.known[key][:2]
+            self.computed_elements[key] = kind.dtype, found(kind, value, index), value, index
+        return self.computed_elements[key][:2]
 
     def loaded(self, kind, value, index):
         builder = self.builder
@@ -138,9 +142,9 @@ class Walk:
                 self.context, self.builder, operator.mul, *zip(*pairs, strict=True)
             )
 
-        fits = self.fits  # restored below: the value computed before all loops
+        fits = self.shapes_match  # restored below: the value computed before all loops
         shape = self.shape(left, a)
-        self.fits = fits
+        self.shapes_match = fits
         return self.total(kind.dtype, operator.add, 0, shape[-1:], term)
 
     def total(self, kind, function, start, shape, term):
@@ -159,12 +163,12 @@ class Walk:
     @contextlib.contextmanager
     def loops(self, shape):
         """Open a loop for every axis; elements computed inside are forgotten outside."""
-        self.known = self.known.new_child()
+        self.computed_elements = self.computed_elements.new_child()
         with contextlib.ExitStack() as stack:
             # No iterations if shapes do not match, so that nothing is read out of bounds.
-            counts = [self.builder.select(self.fits, n, self.number(0)) for n in shape]
+            counts = [self.builder.select(self.shapes_match, n, self.number(0)) for n in shape]
             yield [stack.enter_context(cgutils.for_range(self.builder, n)).index for n in counts]
-        self.known = self.known.parents
+        self.computed_elements = self.computed_elements.parents
 
 
 def start_of(context, builder, kind, start):
@@ -173,11 +177,13 @@ def start_of(context, builder, kind, start):
     return context.cast(builder, value, real, kind)
 
 
-def checked(walk, kind, value, good):
+def checked(evaluator, kind, value, good):
     """Return `value` if the shapes match, else NaN."""
     if not isinstance(kind, Dual | types.Float):
         return value
-    return walk.builder.select(good, value, start_of(walk.context, walk.builder, kind, math.nan))
+    return evaluator.builder.select(
+        good, value, start_of(evaluator.context, evaluator.builder, kind, math.nan)
+    )
 
 
 def signature_of(context, how, args):
@@ -193,21 +199,21 @@ def signature_of(context, how, args):
 def lower(how, context, builder, sig, args):
     """Emit code for a reduction of one array or expression."""
     function, start, mean = how
-    walk, (source,), kind = Walk(context, builder), sig.args, sig.return_type
-    shape = walk.shape(source, args[0])
+    evaluator, (source,), kind = ExpressionEvaluator(context, builder), sig.args, sig.return_type
+    shape = evaluator.shape(source, args[0])
 
     def term(index):
-        return walk.element(source, args[0], index)
+        return evaluator.element(source, args[0], index)
 
-    value = walk.total(kind, function, start, shape, term)
-    count, good = functools.reduce(builder.mul, shape, walk.number(1)), walk.fits
+    value = evaluator.total(kind, function, start, shape, term)
+    count, good = functools.reduce(builder.mul, shape, evaluator.number(1)), evaluator.shapes_match
     if mean:
         real = kind.real if isinstance(kind, Dual) else kind
         pair = [value, context.cast(builder, count, types.intp, real)]
         value = llvm_emitter.call(context, builder, operator.truediv, [kind, real], pair)[1]
     elif abs(start) == math.inf:  # an empty array has no largest element
-        good = builder.and_(good, builder.icmp_signed(">", count, walk.number(0)))
-    return checked(walk, kind, value, good)
+        good = builder.and_(good, builder.icmp_signed(">", count, evaluator.number(0)))
+    return checked(evaluator, kind, value, good)
 
 
 def product_of(context, kinds):
@@ -217,34 +223,43 @@ def product_of(context, kinds):
         return None
     call = context.resolve_value_type(operator.mul).get_call_type(context, items, {})
     ndim = sum(k.ndim for k in kinds) - 2
-    lazy = call and expressions.settled(kinds) and Lazy(PRODUCT, kinds, call.return_type, ndim)
+    lazy = (
+        call and expressions.all_immutable(kinds) and Lazy(PRODUCT, kinds, call.return_type, ndim)
+    )
     return lazy and signature(lazy if ndim else call.return_type, *kinds)
 
 
 def dot(context, builder, sig, args):
     """Lower the product of two vectors."""
-    walk, kind = Walk(context, builder), sig.return_type
-    sizes = [walk.shape(k, v)[0] for k, v in zip(sig.args, args, strict=True)]
-    walk.same(*sizes)
+    evaluator, kind = ExpressionEvaluator(context, builder), sig.return_type
+    sizes = [evaluator.shape(k, v)[0] for k, v in zip(sig.args, args, strict=True)]
+    evaluator.same(*sizes)
 
     def term(index):
-        pairs = [walk.element(k, v, index) for k, v in zip(sig.args, args, strict=True)]
+        pairs = [evaluator.element(k, v, index) for k, v in zip(sig.args, args, strict=True)]
         return llvm_emitter.call(context, builder, operator.mul, *zip(*pairs, strict=True))
 
-    return checked(walk, kind, walk.total(kind, operator.add, 0, sizes[:1], term), walk.fits)
+    return checked(
+        evaluator,
+        kind,
+        evaluator.total(kind, operator.add, 0, sizes[:1], term),
+        evaluator.shapes_match,
+    )
 
 
 def item(context, builder, sig, args):
     """Lower ``a[i]`` for a vector."""
-    walk, (kind, place), value = Walk(context, builder), sig.args, args[0]
-    (size,) = walk.shape(kind, value)
+    evaluator, (kind, place), value = ExpressionEvaluator(context, builder), sig.args, args[0]
+    (size,) = evaluator.shape(kind, value)
     i = context.cast(builder, args[1], place, types.intp)
-    negative = builder.icmp_signed("<", i, walk.number(0))
+    negative = builder.icmp_signed("<", i, evaluator.number(0))
     i = builder.select(negative, builder.add(i, size), i)
-    i = builder.select(walk.fits, i, walk.number(0))
-    return checked(walk, kind.dtype, walk.element(kind, value, [i])[1], walk.fits)
+    i = builder.select(evaluator.shapes_match, i, evaluator.number(0))
+    return checked(
+        evaluator, kind.dtype, evaluator.element(kind, value, [i])[1], evaluator.shapes_match
+    )
 
 
 def sizes(context, builder, kind, value):
     """Return the shape of an expression."""
-    return Walk(context, builder).shape(kind, value)
+    return ExpressionEvaluator(context, builder).shape(kind, value)

@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import types
 
 from fastopt.derivatives.duals.dual_number import JIT, Dual
-from fastopt.derivatives.operators.stand_ins import choice, is_none, new
+from fastopt.derivatives.operators.stand_ins import is_none, new, stand_in_for
 
 
 def floats_wanted(kinds, dual):
@@ -80,7 +80,7 @@ def scratch(dual):
     table |= dict.fromkeys((empty_like, zeros_like, ones_like), _like_floats)
     table |= {full: _filled_with_floats, full_like: _full_like_floats}
     return {
-        getattr(np, f.__name__): choice(
+        getattr(np, f.__name__): stand_in_for(
             getattr(np, f.__name__),
             getattr(f, "py_func", f),
             functools.partial(wanted, dual=dual),

@@ -23,7 +23,7 @@ from fastopt.derivatives.duals.dual_number import JIT, DualArray
 from fastopt.derivatives.lazy import expressions, reductions
 from fastopt.derivatives.numpy_support.elementwise_functions import FAST
 from fastopt.derivatives.operators import loop_fusion
-from fastopt.derivatives.operators.stand_ins import choice, dual_of, new, some_dual
+from fastopt.derivatives.operators.stand_ins import dual_of, new, some_dual, stand_in_for
 
 # Implementations for duals. Arguments are arrays of duals, or of numbers if others are of duals.
 
@@ -204,7 +204,7 @@ class _Product(AbstractTemplate):
 def lower_product(context, builder, sig, args, original=None):
     if expressions.is_deferred(sig.args):
         later = isinstance(sig.return_type, expressions.Lazy)
-        return (expressions.make if later else reductions.dot)(context, builder, sig, args)
+        return (expressions.defer if later else reductions.dot)(context, builder, sig, args)
     ours = _PRODUCTS[tuple(a.ndim for a in sig.args)] if some_dual(sig.args) else original
     kind, value = llvm_emitter.call(context, builder, ours, sig.args, args)
     return context.cast(builder, value, kind, sig.return_type)
@@ -230,12 +230,12 @@ _FUNCTIONS = {
     "ascontiguousarray": _ascontiguousarray,
 }
 STAND_INS = {
-    getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
+    getattr(np, name): stand_in_for(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
 }
 for _original in (np.dot, np.vdot):
     _template = type(_original.__name__, (_Product,), {"original": staticmethod(_original)})
     _lower = functools.partial(lower_product, original=_original)
-    STAND_INS[_original] = choice(_original, None, template=_template, lower=_lower)
+    STAND_INS[_original] = stand_in_for(_original, None, template=_template, lower=_lower)
 SUM, MEAN, DOT = (STAND_INS[f] for f in (np.sum, np.mean, np.dot))
 MAX, ARGMAX = STAND_INS[np.max], STAND_INS[np.argmax]
 MAXIMUM, MINIMUM, SQRT, ABSOLUTE = (FAST[f] for f in (np.maximum, np.minimum, np.sqrt, np.absolute))

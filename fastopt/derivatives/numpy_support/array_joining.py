@@ -21,7 +21,7 @@ from fastopt.derivatives.numpy_support.tuples_as_arrays import (
     need,
     rows,
 )
-from fastopt.derivatives.operators.stand_ins import choice, dual_of, is_none, new
+from fastopt.derivatives.operators.stand_ins import dual_of, is_none, new, stand_in_for
 
 
 def by_types(typed):
@@ -246,5 +246,5 @@ _FUNCTIONS = {
     "repeat": _repeat,
 }
 STAND_INS = {
-    getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
+    getattr(np, name): stand_in_for(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
 }

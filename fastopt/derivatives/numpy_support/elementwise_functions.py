@@ -72,7 +72,7 @@ def _ufunc(name, arity, element, lower):
     infer_global(ufunc, types.Function(template))
 
     def now_or_later(context, builder, sig, args):
-        make = expressions.make if isinstance(sig.return_type, expressions.Lazy) else lower
+        make = expressions.defer if isinstance(sig.return_type, expressions.Lazy) else lower
         return make(context, builder, sig, args)
 
     lower_builtin(ufunc, types.VarArg(types.Any))(now_or_later)

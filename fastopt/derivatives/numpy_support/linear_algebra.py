@@ -17,7 +17,7 @@ from numba.np import linalg
 from numba.np.numpy_support import as_dtype
 
 from fastopt.derivatives.duals.dual_number import JIT
-from fastopt.derivatives.operators.stand_ins import choice, some_dual
+from fastopt.derivatives.operators.stand_ins import some_dual, stand_in_for
 
 
 @register_jitable
@@ -222,4 +222,4 @@ _L = np.linalg
 _ONE = (_L.det, _L.slogdet, _L.eig, _L.eigh, _L.eigvals, _L.eigvalsh, _L.qr, np.roots)
 _MORE = (_svd, _pinv, _lstsq, _cond, _matrix_rank, _matrix_power, _inv, _solve, _cholesky, _norm)
 _OURS = {f: _of_one(f) for f in _ONE} | {getattr(_L, f.__name__[1:]): f for f in _MORE}
-STAND_INS = {f: choice(f, ours, _of_numbers) for f, ours in _OURS.items()}
+STAND_INS = {f: stand_in_for(f, ours, _of_numbers) for f, ours in _OURS.items()}

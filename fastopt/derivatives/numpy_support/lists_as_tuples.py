@@ -19,7 +19,7 @@ from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals.dual_number import Dual
 from fastopt.derivatives.numpy_support.array_joining import STAND_INS
 from fastopt.derivatives.operators.evaluation_order import uses_of
@@ -36,7 +36,7 @@ class Lists(Rewrite):
         self.uses = None
 
     def match(self, func_ir, block, typemap, calltypes):
-        if MARK not in getattr(func_ir.func_id.func, "__globals__", ()):
+        if NARROWING_MARK not in getattr(func_ir.func_id.func, "__globals__", ()):
             return False
         self.block, self.found = block, {}
         lists, calls = {}, []

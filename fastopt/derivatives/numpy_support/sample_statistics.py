@@ -11,7 +11,7 @@ from numba.core.errors import TypingError
 from fastopt.derivatives.duals.dual_number import JIT
 from fastopt.derivatives.numpy_support.array_functions import STAND_INS as WHOLE
 from fastopt.derivatives.numpy_support.array_joining import by_types
-from fastopt.derivatives.operators.stand_ins import choice, is_none, new
+from fastopt.derivatives.operators.stand_ins import is_none, new, stand_in_for
 
 SUM = WHOLE[np.sum]
 
@@ -240,9 +240,9 @@ _FUNCTIONS = {
     "convolve": _convolve,
 }
 STAND_INS = {
-    getattr(np, name): choice(getattr(np, name), ours)
+    getattr(np, name): stand_in_for(getattr(np, name), ours)
     for name, ours in _FUNCTIONS.items()
     if hasattr(np, name)
 }
 # Numba has no polyval, so ours is also used for numbers that do not depend on x.
-STAND_INS[np.polyval] = choice(np.polyval, _polyval, wanted=lambda kinds: True)
+STAND_INS[np.polyval] = stand_in_for(np.polyval, _polyval, needs_stand_in=lambda kinds: True)

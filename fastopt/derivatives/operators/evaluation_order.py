@@ -19,7 +19,7 @@ import numpy as np
 from numba.core import ir, ir_utils, types
 from numba.core.rewrites.registry import Rewrite, rewrite_registry
 
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.lazy.expressions import Frozen, Lazy
 
@@ -45,7 +45,7 @@ class Order(Rewrite):
     """A rewrite that names the temporaries that must not be moved."""
 
     def __init__(self, state):
-        self.marked = MARK in getattr(state.func_ir.func_id.func, "__globals__", ())
+        self.marked = NARROWING_MARK in getattr(state.func_ir.func_id.func, "__globals__", ())
         self.duals = any(isinstance(kind, DualArray) for kind in state.typemap.values())
         # Counted once: `apply` adds names, but does not change the counts of the temporaries.
         self.uses = functools.cache(lambda: uses_of(state.func_ir))

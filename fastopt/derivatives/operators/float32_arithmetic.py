@@ -4,9 +4,9 @@ In Numba, an operation on an int64 and a float32 returns a float64, and so does 
 of integers. On a device the result is float32 instead, as with duals and NumPy. Operations on
 integers with an integer result do not change.
 
-`single` makes functions for this. `rewrite` replaces operators by them, before types are inferred,
-in functions that `link` has marked as narrow. It works on Numba's IR, where integers are the same
-whatever their origin: literals, loop variables, lengths, items.
+`keep_float32` makes functions for this. `rewrite` replaces operators by them, before types are
+inferred, in functions that `link` has marked as narrow. It works on Numba's IR, where integers are
+the same whatever their origin: literals, loop variables, lengths, items.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -21,7 +21,7 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals import llvm_emitter
 
 _ARITHMETIC = "add sub mul truediv floordiv mod pow".split()
@@ -57,7 +57,7 @@ def _as_float(kind):
 
 
 @functools.cache
-def single(original):
+def keep_float32(original):
     """Return the replacement for a function or operator in narrow code."""
 
     def stand_in(*args):
@@ -76,7 +76,7 @@ def single(original):
     return stand_in
 
 
-OPERATORS = {key: single(key) for key in (getattr(operator, name) for name in _NAMES)}
+OPERATORS = {key: keep_float32(key) for key in (getattr(operator, name) for name in _NAMES)}
 
 
 def rewrite(base):
@@ -85,7 +85,7 @@ def rewrite(base):
     class Single(base):
         def match(self, func_ir, block, typemap, calltypes):
             scope = getattr(func_ir.func_id.func, "__globals__", {})
-            if scope.get(MARK) is not np.float32:
+            if scope.get(NARROWING_MARK) is not np.float32:
                 return False
             self.block = block
             operations = (e for op in ("binop", "inplace_binop") for e in block.find_exprs(op=op))

@@ -18,7 +18,7 @@ from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals.dual_number import JIT, DualArray
 from fastopt.derivatives.operators.scalar_operators import dual_in
 
@@ -39,7 +39,7 @@ class InPlace(Rewrite):
         self.block = block
         if self.parallel:
             return False
-        marked = MARK in getattr(func_ir.func_id.func, "__globals__", ())
+        marked = NARROWING_MARK in getattr(func_ir.func_id.func, "__globals__", ())
         return marked and any(map(_is_in_place, block.find_insts(ir.Assign)))
 
     def apply(self):

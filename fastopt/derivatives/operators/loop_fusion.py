@@ -261,7 +261,7 @@ class _Loop:
         (x, first), (y, second) = (dual_number.unpack(builder, self.kind, dual) for dual in (a, b))
         pairs = zip([x, *first], [y, *second], strict=True)
         v, *lanes = (builder.fadd(*pair, flags=REORDERED) for pair in pairs)
-        return dual_number.pack(self.context, builder, self.kind, v, lanes)
+        return dual_number.make_dual(self.context, builder, self.kind, v, lanes)
 
 
 def _proxy(loop, kind, value):

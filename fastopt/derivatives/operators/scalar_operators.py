@@ -128,7 +128,9 @@ def _values(context, builder, sig, args):
     """Return the element type, and the values of the arguments in it."""
     kind = dual_in(sig.args)
     pairs = zip(sig.args, args, strict=True)
-    return kind.real, [dual_number.split(context, builder, kind, s, v)[0] for s, v in pairs]
+    return kind.real, [
+        dual_number.value_and_lanes(context, builder, kind, s, v)[0] for s, v in pairs
+    ]
 
 
 def _waiting(arity):
@@ -148,7 +150,7 @@ def _now_or_later(lower):
 
     def chosen(context, builder, sig, args):
         number = isinstance(sig.return_type, Dual | types.Number | types.Boolean)
-        make = lower if number else expressions.make
+        make = lower if number else expressions.defer
         return make(context, builder, sig, args)
 
     return chosen

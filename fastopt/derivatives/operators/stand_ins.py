@@ -50,11 +50,11 @@ def new(context, like, shape):
 
 
 class StandIn(AbstractTemplate):
-    """The type of a call: of our function for the types in `wanted`, else of the original."""
+    """The type of a call: of our function if `needs_stand_in(types)`, else of the original."""
 
     original: Any
     ours: Any
-    wanted: Any
+    needs_stand_in: Any
 
     def generic(self, args, kws):
         kinds = [*args, *kws.values()]
@@ -63,7 +63,7 @@ class StandIn(AbstractTemplate):
         alone = len(kinds) == 1 and isinstance(kinds[0], DualArray)
         if alone and self.key in loop_fusion.REDUCTIONS:
             return signature(kinds[0].dtype, *args)
-        function = self.ours if self.wanted(kinds) else self.original
+        function = self.ours if self.needs_stand_in(kinds) else self.original
         return self.context.resolve_value_type(function).get_call_type(self.context, args, kws)
 
 
@@ -72,7 +72,7 @@ def some_dual(kinds):
     return any(map(dual_of, kinds)) or is_deferred(kinds)
 
 
-def choice(original, ours, wanted=some_dual, template=StandIn, lower=None):
+def stand_in_for(original, ours, needs_stand_in=some_dual, template=StandIn, lower=None):
     """Return the stand-in for a function of NumPy in user code."""
 
     def stand_in(*args, **kws):
@@ -80,7 +80,12 @@ def choice(original, ours, wanted=some_dual, template=StandIn, lower=None):
 
     stand_in.__name__ = stand_in.__qualname__ = original.__name__  # for messages
     ours = ours and numba.njit(**JIT)(ours)
-    members = {"key": stand_in, "original": original, "ours": ours, "wanted": wanted}
+    members = {
+        "key": stand_in,
+        "original": original,
+        "ours": ours,
+        "needs_stand_in": needs_stand_in,
+    }
     members = {name: staticmethod(value) for name, value in members.items()}
     chosen = type(original.__name__, (template,), members)
     infer_global(stand_in, types.Function(chosen))
@@ -88,7 +93,7 @@ def choice(original, ours, wanted=some_dual, template=StandIn, lower=None):
     def forward(context, builder, sig, args):
         if len(args) == 1 and is_deferred(sig.args) and stand_in in reductions.FOLDS:
             return reductions.lower(reductions.FOLDS[stand_in], context, builder, sig, args)
-        function = ours if wanted(sig.args) else original
+        function = ours if needs_stand_in(sig.args) else original
         kind = context.typing_context.resolve_value_type(function)
         ready = context.get_function(kind, sig)
         context.add_linking_libs(getattr(ready, "libs", ()))

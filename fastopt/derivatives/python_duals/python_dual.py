@@ -276,6 +276,6 @@ def function(fun, follow=compiler.is_plain):
     replace = meanings()
 
     def linked(plain):
-        return compiler.link(plain, {}, compiler.unwrapped, follow=follow, replace=replace)
+        return compiler.link(plain, {}, compiler.undecorated, follow=follow, replace=replace)
 
     return python_errors.explained(fun, callables.rebuilt(fun, linked))

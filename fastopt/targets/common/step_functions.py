@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 from fastopt import rules
 from fastopt.arrays import arguments
-from fastopt.compiling.compiler import link, unwrapped
+from fastopt.compiling.compiler import link, undecorated
 from fastopt.rules import _clipping_and_decay, _state_slots
 from fastopt.solver import solve_loop
 
@@ -183,4 +183,4 @@ def plain_sweep(rule, uses, dtype):
     def cast(cls, real, values):
         return cls(*(real(v) for v in values))
 
-    return link(solve_loop.sweep, {**bindings(rule, uses, dtype), "cast": cast}, unwrapped)
+    return link(solve_loop.sweep, {**bindings(rule, uses, dtype), "cast": cast}, undecorated)

@@ -101,7 +101,7 @@ class Stepper:
 def stepper(rule, uses, dtype, objective, way, own, data, schedule):
     """Return the loop around the objective."""
     n = own[1][0].size
-    small = n if n <= cpu.UNROLL else 0
+    small = n if n <= cpu.MAX_REGISTER_SIZE else 0
     one: dict = {
         "mean_and_gradient": minibatch_gradients.together
         if way.together

@@ -41,7 +41,7 @@ def finiteness_bindings(dtype):
     decorate = numba.njit(**_ANY_ORDER)
     sums = {
         text.__name__: decorate(link(text, {}, inline, suffix=f"_{dtype.name}"))
-        for text in (step_by_address.energy, step_by_address.gaps)
+        for text in (step_by_address.vector_sum_of_squares, step_by_address.gaps)
     }
     return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, **sums}
 

@@ -85,13 +85,13 @@ def find(objects, expected, table, order):
         if table[row, column] != address:
             table[row, column], moved = address, True
             other = other or column == X
-    if moved and not apart(table, order):
+    if moved and not no_overlap(table, order):
         table[0, G] = 0  # invalidated, so that the next call checks again
         return SHARED
     return OTHER if other else FOUND
 
 
-def apart(table, order):
+def no_overlap(table, order):
     """Return True if no parameter shares memory with another or with a gradient.
 
     `order` are the rows that are not empty, sorted by their parameters' addresses. If it does not
@@ -131,7 +131,7 @@ def step(table, first, last, numbers):
     o = cast(OPTIONS, np.float64, numbers)
     c, carry = coefficients(o, o.learning_rate, numbers[-2], numbers[-1])
     for r in range(len(table)):
-        start, n = share(table, r, first, last)
+        start, n = row_range(table, r, first, last)
         if n > 0:
             near = arrays(table, r, X, start, n, real, COLUMNS)
             sweep(near[0], near[1], c, near[2:], near[0], near[0], False)
@@ -209,7 +209,7 @@ def finite(table, first, last):
     """Return True if these elements of the gradients are finite."""
     good = True
     for r in range(len(table)):
-        start, n = share(table, r, first, last)
+        start, n = row_range(table, r, first, last)
         if n > 0:
             good = good and all_finite(arrays(table, r, G, start, n, bits, (0,))[0])
     return good
@@ -219,13 +219,13 @@ def squares(table, first, last):
     """Return the sum of the squares of these elements of the gradients."""
     total = 0.0
     for r in range(len(table)):
-        start, n = share(table, r, first, last)
+        start, n = row_range(table, r, first, last)
         if n > 0:
-            total += energy(arrays(table, r, G, start, n, real, (0,))[0])
+            total += vector_sum_of_squares(arrays(table, r, G, start, n, real, (0,))[0])
     return total
 
 
-def share(table, r, first, last):
+def row_range(table, r, first, last):
     """Return the part of row r between `first` and `last`: its first element, and how many."""
     start = max(first - table[r, FIRST], 0)
     return start, min(last - table[r, FIRST], table[r, COUNT]) - start
@@ -261,7 +261,7 @@ def with_gap(sums, old, new):
     return sums[0] + (b - a) * (b - a), sums[1] + a * a, sums[2] + b * b
 
 
-def energy(g):
+def vector_sum_of_squares(g):
     """Return the sum of squares, in float64."""
     total = 0.0
     for i in range(g.size):

@@ -15,7 +15,7 @@ from fastopt.compiling.compiler import (
     link,
     numba_config,
     thread_limit,
-    unwrapped,
+    undecorated,
 )
 from fastopt.rules import _state_slots
 from fastopt.solver import direction, fixed_rate, objective_evaluation, solve_loop
@@ -46,7 +46,7 @@ __all__ = [
 # at 1,000,000 they win (248 against 310).
 BYTES_PER_THREAD = 5_000_000
 # Largest number of parameters for which the loop over mini-batches is compiled for that number.
-UNROLL = 8
+MAX_REGISTER_SIZE = 8
 
 
 @functools.cache
@@ -74,7 +74,7 @@ def kernel(rule, uses, dtype, bounded=False):
     """Return the compiled sweep ``(x, g, c, state, low, high, track)`` over vectors."""
     bindings = rule_bindings(rule, uses, dtype, bounded)
     if numba_config.DISABLE_JIT:
-        return link(solve_loop.sweep, {**bindings, "cast": _plain_cast}, unwrapped)
+        return link(solve_loop.sweep, {**bindings, "cast": _plain_cast}, undecorated)
     return jit(solve_loop.sweep, bindings)
 
 
@@ -228,7 +228,7 @@ def evaluation(dtype, bounded):
 def plain_solver(rule, uses, dtype, bounded, objective):
     """Return `solve` for the interpreter around a Python objective, with compiled array helpers."""
     helpers = _helpers(rule, uses, dtype, bounded)
-    return link(solve, {**helpers, **objective.bindings}, unwrapped)
+    return link(solve, {**helpers, **objective.bindings}, undecorated)
 
 
 @functools.cache

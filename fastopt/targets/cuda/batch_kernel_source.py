@@ -36,7 +36,12 @@ from fastopt.solver.status_codes import NONFINITE, RUNNING
 cuda: Any = None  # bound by the target
 # Places in `control`.
 NEXT, READY, STOP, ENDED, DONE = 0, 1, 2, 3, 4
-UNFIT = (NONFINITE, *FRESH[1:4], math.nan, *FRESH[5:])  # fun is not evaluated at such a start
+NONFINITE_RUN = (
+    NONFINITE,
+    *FRESH[1:4],
+    math.nan,
+    *FRESH[5:],
+)  # fun is not evaluated at such a start
 
 
 def solve_many(control, under_way, room, given, results, steps, chunk, slots, rounds):
@@ -47,7 +52,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     """
     t = cuda.grid(1)
     at, point = under_way[t], local(real, steps)
-    record, saved, x, fresh, moving, still, state = arrays(room, point, t)
+    record, saved, x, arrays_to_clear, moving, still, state = arrays(room, point, t)
     for i in range(LENGTH):
         point[i] = saved[i]
     x_shaped, more = shaped_as(point), scratch(real, steps)
@@ -57,7 +62,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
             if b >= control[READY]:
                 break
             at = b % (chunk * slots)
-            prepare(at, record, x, fresh, still, given)
+            prepare(at, record, x, arrays_to_clear, still, given)
         if record[0] == RUNNING:
             options = named(OPTIONS, given.options, row_of(given.options, at))
             schedule = named(SCHEDULE, given.schedule, row_of(given.schedule, at))
@@ -94,11 +99,14 @@ def keep(run, record):
         record[i] = run[i]
 
 
-def prepare(b, record, x, fresh, still, given):
+def prepare(b, record, x, arrays_to_clear, still, given):
     """Copy the start of the problem in row b to the thread's arrays."""
     at, finite = row_of(given.x0, b), True
     for i in range(LENGTH):
-        fresh[0][i], fresh[1][i] = real(1.0), real(0.0)  # inf or NaN times zero would not be zero
+        arrays_to_clear[0][i], arrays_to_clear[1][i] = (
+            real(1.0),
+            real(0.0),
+        )  # inf or NaN times zero would not be zero
         x[i] = still[2][i] = given.x0[at, i]
         still[3][i] = real(math.nan)
         finite = finite and math.isfinite(x[i])
@@ -107,7 +115,7 @@ def prepare(b, record, x, fresh, still, given):
         at = row_of(given.low, b)
         for i in range(LENGTH):
             still[0][i], still[1][i] = given.low[at, i], given.high[at, i]
-    keep(cast(Run, real, FRESH if finite else UNFIT), record)
+    keep(cast(Run, real, FRESH if finite else NONFINITE_RUN), record)
 
 
 def put(b, status, run, x, still, results):

@@ -15,16 +15,16 @@ from fastopt.arrays import data_rows
 from fastopt.solver.batch_worker import ProblemData, Results
 from fastopt.solver.status_codes import NOT_RUN
 from fastopt.targets.cuda.batch_kernel_source import DONE, ENDED, NEXT, READY, STOP
-from fastopt.targets.cuda.kernel_builder import PARTIALS, UNROLL
+from fastopt.targets.cuda.kernel_builder import MAX_UNROLLED_SIZE, PARTIALS
 from fastopt.targets.cuda.thread_layout import WARP
 
-CHUNK = 32e6  # bytes copied at a time: some milliseconds
-SHARE = 0.8  # fraction of the free memory that a batch may use
+CHUNK_BYTES = 32e6  # bytes copied at a time: some milliseconds
+MEMORY_FRACTION = 0.8  # fraction of the free memory that a batch may use
 LAUNCH = 0.05  # seconds that a launch may last: Python checks the clock only between launches
 # Seconds of a launch while data are still being copied to the device. Short, since a running kernel
 # cannot see problems that arrive after its start.
-BRIEF = 0.005
-ROUNDS = 32  # evaluations per thread in the first launch, whose speed is unknown
+SHORT_LAUNCH = 0.005
+FIRST_ROUNDS = 32  # evaluations per thread in the first launch, whose speed is unknown
 
 
 class CudaScheduler:
@@ -48,18 +48,18 @@ class CudaScheduler:
         self.device, self.kernel, self.results = device, kernel, results
         self.total, dtype, self.moving = results.status.size, given.x0.dtype, []
         n = results.x.shape[1]
-        per_row, fixed, whole = self.weigh(given)
+        per_row, fixed, whole = self.memory_needed(given)
         per_row += (3 * n + 2) * dtype.itemsize + 16
         most = device.threads(1, self.total)
         fixed += most * (layout.rows * dtype.itemsize + 8)
-        if n > UNROLL:  # x as duals does not stay in registers
+        if n > MAX_UNROLLED_SIZE:  # x as duals does not stay in registers
             fixed += device.reserved((PARTIALS + 2) * n * dtype.itemsize)
-        free = device.free() * SHARE - fixed
-        self.chunk, self.slots = ring(self.total, per_row, free, whole)
+        free = device.free() * MEMORY_FRACTION - fixed
+        self.chunk, self.slots = chunking(self.total, per_row, free, whole)
         size = self.chunk * self.slots
         advice = "solve it in parts, give host arrays, which are copied as they are needed"
         with device.allocating(fixed + per_row * size, "the batch", advice):
-            there = mapped(given, functools.partial(self.place, size))
+            there = map_arrays(given, functools.partial(self.place, size))
             out = results_on(device, size, n, dtype)
             self.control = np.zeros(DONE + self.slots, np.int64)
             control, steps = device.upload(self.control), device.upload(steps)
@@ -70,18 +70,18 @@ class CudaScheduler:
         self.blank = np.full(self.chunk, int(NOT_RUN), np.int32)
         self.sent = self.ended = self.fetched = 0  # chunks
         self.done = 0  # problems
-        self.rounds, self.launch_in_flight, self.failure = ROUNDS, False, None
+        self.rounds, self.launch_in_flight, self.failure = FIRST_ROUNDS, False, None
 
     def room(self, threads, layout, dtype):
         """Return memory for the state of running problems, and their numbers: none yet."""
         room = self.device.empty((-(-threads // WARP), layout.rows, WARP), dtype)
         return room, self.device.upload(np.full(threads, -1))
 
-    def weigh(self, given):
+    def memory_needed(self, given):
         """Return bytes per problem, other bytes, and whether all problems must be on the device."""
         sizes = {"row": 0, "once": 0, "there": 0}
 
-        def weigh(array, once=False):
+        def count(array, once=False):
             rows = len(array) == self.total
             if data_rows.is_elsewhere(array):
                 sizes["there"] += rows
@@ -90,7 +90,7 @@ class CudaScheduler:
             else:
                 sizes["once"] += array.nbytes
 
-        mapped(given, weigh)
+        map_arrays(given, count)
         return sizes["row"], sizes["once"], sizes["there"] > 0
 
     def place(self, size, array, once=False):
@@ -132,10 +132,10 @@ class CudaScheduler:
             self.launch(self.rounds)
             while self.device.busy() and (self.fetch() or self.send()):
                 pass
-            self.look()
+            self.wait_for_launch()
             more_to_send = self.sent < self.chunks
             speed = self.rounds / max(time.perf_counter() - began, 1e-6)
-            wanted = speed * min(seconds, BRIEF if more_to_send else LAUNCH)
+            wanted = speed * min(seconds, SHORT_LAUNCH if more_to_send else LAUNCH)
             self.rounds = max(1, min(int(wanted), 8 * self.rounds))
             if more_to_send:
                 self.send()
@@ -154,7 +154,7 @@ class CudaScheduler:
         self.launch_in_flight = True
         self.device.launch(self.kernel, self.threads, *self.arguments, rounds)
 
-    def look(self):
+    def wait_for_launch(self):
         """Wait for the launch, and count the chunks that are done."""
         if not self.launch_in_flight:
             return
@@ -203,17 +203,17 @@ class CudaScheduler:
 
     def stop(self, status):
         """Stop the batch: running problems get this status, with the best point so far."""
-        self.look()  # for a launch that was running when Ctrl-C came
+        self.wait_for_launch()  # for a launch that was running when Ctrl-C came
         self.control[STOP] = int(status)
         self.launch(0)
-        self.look()
+        self.wait_for_launch()
         for k in range(self.fetched, self.sent):
             self.take(k)
 
 
-def ring(total, per_row, room, whole):
+def chunking(total, per_row, room, whole):
     """Return (problems per chunk, chunks in the ring buffer)."""
-    chunk, fit = max(1, min(total, int(CHUNK // per_row))), room / per_row
+    chunk, fit = max(1, min(total, int(CHUNK_BYTES // per_row))), room / per_row
     if whole or fit >= total:
         return chunk, math.ceil(total / chunk)
     chunk = max(1, min(chunk, int(fit // 4)))
@@ -231,7 +231,7 @@ def results_on(device, size, n, dtype):
     return Results(*map(make, Results._fields))
 
 
-def mapped(given, f):
+def map_arrays(given, f):
     """Return `given` with ``f(array, once)`` for each array; `once`: not one row per problem."""
 
     def field(value):

@@ -29,13 +29,13 @@ WORDS = 4
 BLOCK = 256  # threads per block; a power of two
 
 
-def go_on(record, left, moving, still, state, rules, f, d, partials, arrived):
+def go_on(record, record_out, moving, still, state, rules, f, d, partials, barrier_counter):
     """Propose a point, or, if there is a gradient d, judge the point by that and the value f.
 
-    The scalars are read from `record` and written to `left`, another array, since a block may begin
-    late.
+    The scalars are read from `record` and written to `record_out`, another array, since a block may
+    begin late.
     """
-    begin(partials, arrived)
+    begin(partials, barrier_counter)
     run, (limits, options, schedule) = cast(Run, double, record), rules
     if d.size > 0:
         g = moving[-2]
@@ -46,7 +46,7 @@ def go_on(record, left, moving, still, state, rules, f, d, partials, arrived):
         run = propose(run, moving, still, state, limits, options, schedule)
     if cuda.grid(1) == 0:
         for i in range(len(run)):
-            left[i] = run[i]
+            record_out[i] = run[i]
 
 
 def share(n):
@@ -54,10 +54,10 @@ def share(n):
     return range(cuda.grid(1), n, cuda.gridsize(1))
 
 
-def begin(partials, arrived):
+def begin(partials, barrier_counter):
     words = cuda.shared.array(0, types.int64)
     if cuda.threadIdx.x == 0:
-        note(partials, arrived, words)
+        note(partials, barrier_counter, words)
         words[2] = 0
 
 
@@ -78,12 +78,12 @@ def reduce(v):
     v = in_block(double(v))
     if cuda.gridDim.x > 1:
         words = cuda.shared.array(0, types.int64)
-        partials, arrived = found(words)
+        partials, barrier_counter = found(words)
         # Each reduction of a launch has cache lines of its own, so that no stale one is read.
         first = words[2] * ((cuda.gridDim.x + 15) // 16 * 16)
         if cuda.threadIdx.x == 0:
             partials[first + cuda.blockIdx.x] = v
-        meet(arrived)
+        grid_barrier(barrier_counter)
         v = double(0.0)
         k = cuda.threadIdx.x
         while k < cuda.gridDim.x:
@@ -111,22 +111,22 @@ def in_block(v):
     return cells[WORDS]
 
 
-def meet(arrived):
+def grid_barrier(barrier_counter):
     """Wait for the other blocks, which all run at once: there is at most one per processor."""
     cuda.syncthreads()
     if cuda.threadIdx.x == 0:
         cuda.threadfence()
         blocks = cuda.gridDim.x
-        ticket = cuda.atomic.add(arrived, 0, 1)
+        ticket = cuda.atomic.add(barrier_counter, 0, 1)
         until = (ticket // blocks + 1) * blocks
-        while cuda.atomic.add(arrived, 0, 0) < until:
+        while cuda.atomic.add(barrier_counter, 0, 0) < until:
             pass
         cuda.threadfence()
     cuda.syncthreads()
 
 
 @intrinsic
-def note_addresses(context, partials, arrived, words):
+def note_addresses(context, partials, barrier_counter, words):
     """Store the arrays' addresses in shared memory, for functions that do not get the arrays."""
 
     def codegen(context, builder, signature, args):
@@ -137,7 +137,7 @@ def note_addresses(context, partials, arrived, words):
             builder.store(address, builder.gep(data, [address.type(k)]))
         return context.get_dummy_value()
 
-    return types.void(partials, arrived, words), codegen
+    return types.void(partials, barrier_counter, words), codegen
 
 
 @intrinsic

@@ -32,7 +32,7 @@ from fastopt.targets.cuda import (
 PARTIALS = 8
 # Largest number of parameters for which everything is unrolled. With more, x as duals is in the
 # thread's local memory.
-UNROLL = 64
+MAX_UNROLLED_SIZE = 64
 
 
 class Objective(NamedTuple):
@@ -113,7 +113,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         **numbers(dtype),
         "real": dtype.type,
         "BOUNDED": bounded,
-        "SIZE": n if n <= UNROLL else 0,
+        "SIZE": n if n <= MAX_UNROLLED_SIZE else 0,
         "LENGTH": n,
         "LIMITS": typed(chosen.limits, dtype),
         "OPTIONS": typed(chosen.rule, dtype),
@@ -137,7 +137,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         bound.update(target.seeds, DUAL=dual, CHUNK=partials)
         if partials == n:
             bound["gradient"] = gradient_methods.already
-        if n > UNROLL and not target.simulated:
+        if n > MAX_UNROLLED_SIZE and not target.simulated:
             bound["scratch"] = thread_layout.local_array(((partials + 1) * n,))
     bound["fun"] = target.user(objective.fun, dtype, dual)
     if objective.method == "callable":

@@ -27,7 +27,7 @@ def row(table, r, columns):
 
 
 @functools.cache
-def movers(width, uses):
+def make_load_store(width, uses):
     used = [k for k, use in enumerate(uses) if use]
 
     def places(arrays, strides, at, dtype):

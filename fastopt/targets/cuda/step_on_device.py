@@ -40,7 +40,7 @@ def names(uses, label):
     return f"x{label}", f"g{label}", *(f"the state's {slot}{label}" for slot in used)
 
 
-def described(uses, item, stream, host, keepalive, label):
+def descriptions(uses, item, stream, host, keepalive, label):
     """Return the descriptions of the arrays of an item ``(x, g, state)``."""
     x, g, state = item
     if len(state) != len(uses):
@@ -57,24 +57,24 @@ def described(uses, item, stream, host, keepalive, label):
 
 
 @functools.lru_cache(4096)
-def lay(uses, described, label):
+def layout_of(uses, descriptions, label):
     """Check the arrays of an item against each other, and return their layout.
 
     Results are cached by description.
     """
-    called = names(uses, label)
-    views = [device_views.check(d, n) for d, n in zip(described, called, strict=True)]
+    labels = names(uses, label)
+    views = [device_views.check(d, n) for d, n in zip(descriptions, labels, strict=True)]
     first, device = views[0], None
-    for v, name in zip(views, called, strict=True):
+    for v, name in zip(views, labels, strict=True):
         if v.shape != first.shape:
             raise ValueError(
-                f"{name} has the shape {v.shape}, but {called[0]} has the shape {first.shape}"
+                f"{name} has the shape {v.shape}, but {labels[0]} has the shape {first.shape}"
             )
         if v.dtype != first.dtype:
             raise TypeError(
-                f"{name} has elements of {v.dtype}, but {called[0]} has elements of {first.dtype}"
+                f"{name} has elements of {v.dtype}, but {labels[0]} has elements of {first.dtype}"
             )
-        if name is not called[1] and v.readonly:
+        if name is not labels[1] and v.readonly:
             raise ValueError(f"{name} is read-only, but a step writes to it")
         if v.device is not None and device not in (None, v.device):
             raise ValueError(f"{name} is on device {v.device}, but others are on device {device}")
@@ -82,9 +82,9 @@ def lay(uses, described, label):
     lengths, strides = (), ()
     if any(v.strides is not None for v in views):
         strides = [v.strides or device_views.packed(v.shape) for v in views]
-        lengths, strides = merged(first.shape, strides)
-        for steps, name in zip(strides, called, strict=True):
-            if name is not called[1] and 0 in steps and 0 not in lengths:
+        lengths, strides = collapse_axes(first.shape, strides)
+        for steps, name in zip(strides, labels, strict=True):
+            if name is not labels[1] and 0 in steps and 0 not in lengths:
                 raise ValueError(f"{name} has elements that share memory; it cannot be written")
         if all(steps == (1,) for steps in strides):
             lengths, strides = (), ()
@@ -96,7 +96,7 @@ def lay(uses, described, label):
     return ArrayLayout(n, addresses, lengths, strides, first.dtype, device, stream, torch)
 
 
-def merged(shape, strides):
+def collapse_axes(shape, strides):
     """Merge axes for all arrays as far as possible; put that with the smallest strides last."""
     axes = [k for k, length in enumerate(shape) if length != 1]
     axes.sort(key=lambda k: -abs(strides[0][k]))
@@ -122,7 +122,7 @@ def _packing(count, itemsize):
     return struct.Struct(f"={count}{kind}{filling}x"), struct.Struct(f"={words}q")
 
 
-def bits(rule, c, dtype):
+def pack_coefficients(rule, c, dtype):
     """Return the coefficients' bits, in the element type, as integers, which are quick to pass."""
     count = len(rule.C._fields)
     if len(c) != count:
@@ -140,24 +140,26 @@ def sweep(target, rule, uses, items, c, stream):
     groups, sets = {}, []
     for k, item in enumerate(items):
         label = f" of item {k}" if many else ""
-        said = described(uses, item, stream or 0, target.simulated, keepalive, label)
-        one = lay(uses, said, label)
+        described = descriptions(uses, item, stream or 0, target.simulated, keepalive, label)
+        one = layout_of(uses, described, label)
         sets.append(one)
         if one.n:
             groups.setdefault((one.dtype, one.device), []).append(one)
     if stream is None:
         stream = device_views.stream_of(sets)
     for (dtype, device), group in groups.items():
-        step = Step(target, rule, uses, bits(rule, c, dtype), dtype, stream, *target.on(device))
+        step = Step(
+            target, rule, uses, pack_coefficients(rule, c, dtype), dtype, stream, *target.on(device)
+        )
         with step.context:
             together = [one for one in group if not one.lengths]
             if len(together) > 1:
-                several(step, together)
+                launch_table(step, together)
             for one in group:
                 if one.lengths:
-                    strided(step, one)
+                    launch_strided(step, one)
                 elif len(together) == 1:
-                    alone(step, one)
+                    launch_single(step, one)
 
 
 class Step(NamedTuple):
@@ -182,14 +184,14 @@ class Step(NamedTuple):
         )
 
 
-def alone(step, one):
+def launch_single(step, one):
     """Launch a kernel for one set of arrays, without a table."""
     accesses = -(-one.n * one.dtype.itemsize // LINE)
     run = step.launcher("together", min(-(-accesses // THREADS), step.most()))
     run(one.n, *one.addresses, *step.c)
 
 
-def strided(step, one):
+def launch_strided(step, one):
     """Launch a kernel for strided arrays: one launch for each row along the last axis."""
     *outer, n = one.lengths
     run = step.launcher("strided", min(-(-n // THREADS), step.most()))
@@ -202,7 +204,7 @@ def strided(step, one):
         run(n, *starts, *inner, *step.c)
 
 
-def several(step, sets):
+def launch_table(step, sets):
     """Launch one kernel for several sets of arrays, with a table of their addresses."""
     most = step.most()
     size = address_tables.chunk(sum(one.n for one in sets), most)

@@ -78,7 +78,7 @@ def row(context, table, r, columns):
 
 
 @functools.cache
-def movers(width, uses):
+def make_load_store(width, uses):
     """Make ``fetch(arrays, strides, at, real)`` and ``bring_back(x, state, arrays, strides, at)``.
 
     `arrays` are the addresses of x, g and the used slots. `strides` count elements; () means that

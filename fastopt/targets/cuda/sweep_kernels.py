@@ -99,7 +99,7 @@ def linked(text, rule, uses, dtype, module, wrap, simulated):
     rules.update(each=range, most=dtype.type)  # a thread steps all elements that it has loaded
     narrow = narrow_to(dtype)
     (fetch, bring_back), (fetch_one, bring_one_back) = (
-        own.movers(size, tuple(uses)) for size in (width, 1)
+        own.make_load_store(size, tuple(uses)) for size in (width, 1)
     )
     many, one = (
         link(solve_loop.sweep, {**rules, "SIZE": size}, wrap, top=wrap, narrow=narrow)

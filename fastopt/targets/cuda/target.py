@@ -25,7 +25,7 @@ if not hasattr(np, "row_stack"):  # numba-cuda 0.30 reads it when a kernel is co
 from numba import cuda, float32, float64
 
 from fastopt.compiling import disk_cache
-from fastopt.compiling.compiler import link, unwrapped
+from fastopt.compiling.compiler import link, undecorated
 from fastopt.derivatives import gradient_methods
 from fastopt.solver import solve_loop
 from fastopt.targets.common import intrinsics, step_functions
@@ -66,7 +66,7 @@ def simulated():
 def launches():
     """Return the object that compiles and launches the kernels of the sweeps."""
     core = None if simulated() else importlib.import_module("cuda.core")
-    return sweep_launcher.Launches(cuda, core, unwrapped if simulated() else device_function)
+    return sweep_launcher.Launches(cuda, core, undecorated if simulated() else device_function)
 
 
 def gradient_function(fun, dtype, size):
@@ -98,7 +98,7 @@ def value_function(fun, dtype=np.float64):
 
 
 def _linked(text, bindings):
-    wrap = unwrapped if simulated() else device_function
+    wrap = undecorated if simulated() else device_function
     return link(text, bindings, wrap, top=wrap)
 
 
@@ -109,7 +109,7 @@ def user_function(fun, dtype, dual=None):
     """
     if simulated():
         users = {"follow": user_functions.is_users}
-        own = link(user_functions.plain(fun), {}, unwrapped, **users)
+        own = link(user_functions.plain(fun), {}, undecorated, **users)
         return simulator_batch.with_numpy(own)
     if np.dtype(dtype) == np.float32:
         _know_single()
@@ -169,7 +169,7 @@ def squares(array):
 
 @functools.cache
 def _squares():
-    return cuda.jit(link(sweep_kernels.squares, {"cuda": cuda}, unwrapped))
+    return cuda.jit(link(sweep_kernels.squares, {"cuda": cuda}, undecorated))
 
 
 @functools.cache
@@ -204,7 +204,7 @@ class Linker:
     def __init__(self):
         self.simulated = simulated()
         self.cuda = Simulated() if self.simulated else cuda
-        self.wrap = unwrapped if self.simulated else device_function
+        self.wrap = undecorated if self.simulated else device_function
         if self.simulated:
             from fastopt.derivatives.python_duals import python_dual as duals
         else:

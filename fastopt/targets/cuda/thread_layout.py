@@ -23,7 +23,7 @@ WRONG_LENGTH = "the gradient must be a tuple of as many numbers as x0 has compon
 SCALARS = len(Run._fields) + 1  # scalars of a running problem: its `Run`, and the best f
 
 
-class Part(NamedTuple):
+class BlockSlice(NamedTuple):
     """Some rows as an array of this shape."""
 
     first: int
@@ -37,37 +37,45 @@ class Layout:
         self.rows = 0
         self.record, along = self.add(SCALARS), self.add(pairs)
         # The point at which fun is evaluated: in the thread's local memory, saved between launches.
-        self.saved, self.point = self.add(n), Part(-1, (n,))
+        self.saved, self.point = self.add(n), BlockSlice(-1, (n,))
         names = "g best_x best_g" + " x p w new_g scale" * auto + " low high" * bounded
         at = {name: self.add(n) for name in names.split()}
         x = at.setdefault("x", self.point)
         box = at.get("low", x), at.get("high", x)
-        best = at["best_x"], at["best_g"], Part(SCALARS - 1, (1,))
+        best = at["best_x"], at["best_g"], BlockSlice(SCALARS - 1, (1,))
         self.state = tuple(self.add(n) if used else x for used in uses)
         if auto:
             self.moving = x, at["g"], at["p"], at["w"], at["new_g"], self.point
             self.still = (*box, *best, at["scale"], self.add(pairs, n), along)
         else:
             self.moving, self.still = (at["g"], self.point), (*box, *best)
-        # `fresh` arrays are read before they are first written, so they are cleared between
+        # Arrays that are read before they are first written, so that they must be cleared between
         # problems.
-        self.x, self.fresh = x, (at["scale"], at["p"]) if auto else (at["g"], at["g"])
+        self.x, self.arrays_to_clear = x, (at["scale"], at["p"]) if auto else (at["g"], at["g"])
 
     def add(self, *shape):
         first, self.rows = self.rows, self.rows + math.prod(shape)
-        return Part(first, shape)
+        return BlockSlice(first, shape)
 
     @property
     def groups(self):
         """Return the parts that `arrays` returns as arrays."""
-        return self.record, self.saved, self.x, self.fresh, self.moving, self.still, self.state
+        return (
+            self.record,
+            self.saved,
+            self.x,
+            self.arrays_to_clear,
+            self.moving,
+            self.still,
+            self.state,
+        )
 
     def plain(self):
         """Return the function ``arrays(room, point, t)`` for the simulator."""
 
         def arrays(room, point, t):
             def see(part):
-                if isinstance(part, Part):
+                if isinstance(part, BlockSlice):
                     return point if part == self.point else view(room, part, t)
                 return tuple(map(see, part))
 
@@ -82,7 +90,7 @@ class Layout:
         @intrinsic
         def arrays(context, room, point, t):
             def kind(part):
-                if isinstance(part, Part):
+                if isinstance(part, BlockSlice):
                     return point if part == own else types.Array(room.dtype, len(part.shape), "A")
                 return types.Tuple(tuple(map(kind, part)))
 
@@ -95,7 +103,7 @@ class Layout:
                 def see(part):
                     if part == own:
                         return args[1]
-                    if isinstance(part, Part):
+                    if isinstance(part, BlockSlice):
                         return _see(context, builder, kind(part), data, part)
                     return context.make_tuple(builder, kind(part), [see(p) for p in part])
 
