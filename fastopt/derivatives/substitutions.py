@@ -5,17 +5,26 @@ import functools
 import numpy as np
 
 from fastopt.derivatives.duals import numpy_only_rules
-from fastopt.derivatives.numpy_support import (
+
+# Several of these modules only register types and rewrites with Numba when they are imported.
+from fastopt.derivatives.numpy_support import (  # noqa: F401
     array_constructors,
     array_diagonals,
     array_functions,
     array_joining,
+    array_methods,
     elementwise_functions,
+    lazy_methods,
     linear_algebra,
+    lists_as_tuples,
     norms,
     sample_statistics,
 )
-from fastopt.derivatives.operators import float32_arithmetic
+from fastopt.derivatives.operators import (  # noqa: F401
+    float32_arithmetic,
+    ieee_division,
+    inplace_operators,
+)
 
 # Functions of NumPy for arrays -> our functions.
 ARRAYS = {
