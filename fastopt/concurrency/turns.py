@@ -44,8 +44,8 @@ class Turns:
             finally:
                 self.table[BUSY] = 0
 
-    def look(self, function):
-        """Return ``function()``, which changes nothing: also in the midst of this thread's turn."""
+    def read(self, function):
+        """Return ``function()``, which changes nothing; allowed during this thread's own turn."""
         with self.lock:
             before = self.table[BUSY]
             try:
