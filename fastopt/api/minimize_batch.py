@@ -106,8 +106,8 @@ def minimize_batch(
     ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
     """
     rule = run_options.find_rule(method)
-    said, device = device, dispatch.requested(device, variable=workers is None)
-    asked = f"FASTOPT_DEVICE={device}" if device != said else None
+    device_argument, device = device, dispatch.requested(device, variable=workers is None)
+    asked = f"FASTOPT_DEVICE={device}" if device != device_argument else None
     target = dispatch.target(device, *data_rows.leaves((x0, data, args)), asked=asked)
     if target.NAME == "cuda" and workers is not None:
         raise ValueError("workers are the CPU's; with device='cuda' leave them out")
@@ -115,19 +115,19 @@ def minimize_batch(
     callback = batch_inputs.callback_of(callback)
     threads, executor = batch_inputs.workers_of(workers)
     batch_inputs.require_memory(batch)
-    results, trouble, cut, name = local_batch.empty(batch), "", "", target.NAME
-    errors = {}
+    results, name, errors = local_batch.empty(batch), target.NAME, {}
+    executor_error = stop_reason = ""
     if name == "cuda":
         run_options.no_checkpoint_on_gpu(batch.chosen)
-    kept = None
+    checkpoint = None
     if batch.chosen.checkpoint and batch.problems:
-        kept = batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
+        checkpoint = batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
     fun, jac = objective_bindings.for_batch(fun, jac)
     if batch.problems:
         scheduler = None
         if target.NAME == "cuda":
             scheduler = local_batch.cuda_scheduler(batch, fun, jac, rule, target, results)
-        elif device == "auto" and workers is None and not kept:
+        elif device == "auto" and workers is None and not checkpoint:
             scheduler = local_batch.cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results)
             name = "cuda" if scheduler else name
         if scheduler is None:
@@ -136,34 +136,33 @@ def minimize_batch(
                 local_batch.check(batch, fun, first.objective)
                 if executor is None:
                     threads = 1 if objective_bindings.is_parallel(fun) else threads
-                    begun = kept.begun if kept else ()
+                    begun = checkpoint.begun if checkpoint else ()
                     scheduler = local_batch.scheduler(
                         batch, first, rule, target, threads, results, begun
                     )
                 else:
                     task = batch_on_executor.task_of(fun, jac, rule, batch.given.args)
                     scheduler = batch_on_executor.ExecutorScheduler(batch, task, executor, results)
-        cut, errors = (
-            local_batch.run_until_done(scheduler, batch, callback, kept),
-            getattr(scheduler, "errors", {}),
-        )
-        if kept:
-            kept.write(scheduler, last=True)
+        stop_reason = local_batch.run_until_done(scheduler, batch, callback, checkpoint)
+        errors = getattr(scheduler, "errors", {})
+        if checkpoint:
+            checkpoint.write(scheduler, last=True)
         if len(errors) == batch.problems:
             errors[0].add_note(
                 f"fun raised for each of the {batch.problems:,} problems of the batch"
             )
             raise errors[0]
         start_where_not_run(batch, results)
-        trouble = getattr(scheduler, "trouble", "")
-    from fastopt.results import batch_result  # late: it imports scipy.optimize, which takes long
+        if isinstance(scheduler, batch_on_executor.ExecutorScheduler):
+            executor_error = scheduler.executor_error
+    from fastopt.results import batch_result  # late: scipy.optimize is slow to import
 
     source = objective_bindings.name_of(objective_bindings.method_of(jac, fun))
     result = batch_result.build(results, batch.shape, source, name, errors)
-    if cut:
-        result.message += f" {cut}"
-    if trouble:
-        result.message += f" The executor failed: {trouble}."
+    if stop_reason:
+        result.message += f" {stop_reason}"
+    if executor_error:
+        result.message += f" The executor failed: {executor_error}."
         warnings.warn(result.message, RuntimeWarning, stacklevel=3)
     if batch.chosen.disp:
         print(result.message)
@@ -171,7 +170,7 @@ def minimize_batch(
 
 
 def start_where_not_run(batch, results):
-    """Problems that have not run keep their start."""
+    """Set x of the problems that have not run to their start."""
     left = results.status == NOT_RUN
     if left.any():
         x0 = batch.given.x0

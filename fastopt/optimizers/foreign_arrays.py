@@ -16,7 +16,7 @@ ACCEPTED = "arrays of float32 or float64 are accepted (NumPy, CuPy, PyTorch, Num
 
 
 class Sparse(TypeError):
-    """A matrix of scipy.sparse was given where an array is required."""
+    """An error for a matrix of scipy.sparse in place of an array."""
 
 
 def is_sparse(array):

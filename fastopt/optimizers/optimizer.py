@@ -115,9 +115,9 @@ class Optimizer(Updates):
         ----------
         params, grads : array, or list, tuple or dict of arrays, nested as one likes
             Arrays of float32 or float64, on the host or all on one device. `grads` has the
-            structure, shapes and dtypes of `params`. With other arrays than in the previous step,
-            and values half of the norm away or more, the optimizer starts again as after `reset`,
-            with a warning.
+            structure, shapes and dtypes of `params`. If the arrays are new, and half of the norm
+            away from those of the last step, the optimizer starts again as after `reset`, with a
+            warning.
 
         Raises
         ------
