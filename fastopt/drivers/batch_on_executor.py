@@ -200,7 +200,7 @@ def slice_batch(batch, first, last):
         x0=rows(given.x0),
         low=rows(given.low),
         high=rows(given.high),
-        fields=tuple(data_rows.cut(field, first, last) for field in given.fields),
+        fields=tuple(data_rows.slice_rows(field, first, last) for field in given.fields),
         **{
             name: (getattr(given, name)[0], rows(getattr(given, name)[1]))
             for name in ("limits", "options", "schedule")
