@@ -337,7 +337,7 @@ def test_the_stream_is_the_callers_then_the_arrays_then_torchs(target, torch):
     assert step(target, [item()])[0][3] == 0
     mixed = (item(stream=5)[0], *tensors[1:])
     assert step(target, [mixed])[0][3] == 5
-    with pytest.raises(ValueError, match=r"different streams \(\[5, 6\]\); say with stream="):
+    with pytest.raises(ValueError, match=r"different streams \(\[5, 6\]\); name the right one"):
         step(target, [(item(stream=5)[0], *item(stream=6)[1:])])
     with pytest.raises(ValueError, match=r"different streams"):
         step(target, [item(stream=5), item(stream=6)])
