@@ -9,7 +9,7 @@ import numpy as np
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.inputs import wrong_keywords
 from fastopt.inputs.run_options import number
-from fastopt.inputs.start_and_bounds import inside, sides_of
+from fastopt.inputs.start_and_bounds import checked_bounds, sides_of
 
 
 @wrong_keywords.checked
@@ -117,7 +117,7 @@ def _box(bounds):
     else:
         raise ValueError(f"bounds = {bounds!r}; starts are spread over finite (low, high) pairs")
     low, high = sides_of(bounds, shape)
-    inside(low, high, low)
+    checked_bounds(low, high, low)
     if not np.isfinite(high - low).all():
         i = int(np.argmin(np.isfinite(high - low)))
         raise ValueError(

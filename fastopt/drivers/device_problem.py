@@ -12,7 +12,7 @@ from fastopt.derivatives.python_duals import python_objective
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.drivers.single_problem import Problem
 from fastopt.inputs import run_options
-from fastopt.inputs.start_and_bounds import inside, sides_of, start_point
+from fastopt.inputs.start_and_bounds import checked_bounds, sides_of, start_point
 from fastopt.results import optimize_result
 from fastopt.solver.run_state import Run
 from fastopt.targets.cuda.grid_kernel_source import BLOCK, WORDS
@@ -219,7 +219,7 @@ def build(fun, x0, args, rule, jac, bounds, tol, options, target):
         device.copy_from(ours, start, stream)
         start = start.reshape(-1)
         low, high = sides_of(bounds, shape)
-        box = tuple(map(device.upload, inside(low, high, start)))
+        box = tuple(map(device.upload, checked_bounds(low, high, start)))
     uses, dtype = rules.uses(rule, chosen.rule), np.dtype(ours.dtype)
     kernel = target.team_kernel(rule, chosen, uses, dtype, box is not None)
     upload = functools.partial(device.upload, stream=stream)

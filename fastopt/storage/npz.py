@@ -252,7 +252,7 @@ def _array(name, value):
 
 
 def _check_entries(archive, size):
-    """Raise if the archive has entries that `save` does not write, which might unpack to far more."""
+    """Raise if the archive has entries that `save` never writes, which might unpack to far more."""
     entries = archive.infolist()
     if len({entry.filename for entry in entries}) < len(entries):
         raise ValueError("two of its entries have one name")
