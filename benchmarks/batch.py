@@ -9,8 +9,8 @@ import numpy as np
 
 import fastopt
 
-from . import fits, limits
-from .work import clock, from_folder, median, over
+from .helpers import decay_fits, limits
+from .helpers.shared import clock, from_folder, median, over
 
 PROBLEMS, START = 10_000, np.ones(3)
 AUTO = {"gtol": 1e-6}
@@ -127,7 +127,7 @@ class Fits:
 
     def setup(self, job, objective):
         batches()
-        self.t, self.y = fits.make(PROBLEMS)
+        self.t, self.y = decay_fits.make(PROBLEMS)
         self.job = solve if job.startswith("to") else fixed
         self.fun = misfit if objective == "sums in order" else free
         self.run()
@@ -168,7 +168,7 @@ class TrackBatches:
 
     def setup(self, problems):
         batches()
-        self.t, self.y = fits.make(max(problems, PROBLEMS))
+        self.t, self.y = decay_fits.make(max(problems, PROBLEMS))
         self.seconds(PROBLEMS)
 
     def seconds(self, problems):
@@ -255,7 +255,7 @@ class TrackThreads:
         batches()
         if threads > numba.get_num_threads():
             raise NotImplementedError(f"fewer than {threads} processors")
-        self.t, self.y = fits.make(PROBLEMS)
+        self.t, self.y = decay_fits.make(PROBLEMS)
         self.seconds(1)
 
     def seconds(self, threads):
@@ -275,7 +275,7 @@ class TrackTail:
 
     def setup(self, place):
         batches()
-        self.t, self.y = fits.make(PROBLEMS)
+        self.t, self.y = decay_fits.make(PROBLEMS)
         self.options, self.threads = tail(place=place), numba.get_num_threads()
         if self.threads < 2:
             raise NotImplementedError("one processor only")

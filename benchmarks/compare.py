@@ -62,7 +62,7 @@ class Measure:
     def __init__(self, pair, folder):
         from asv.config import Config
 
-        from . import plugin  # noqa: F401 (it adds the type of environment)
+        from .dashboard import plugin  # noqa: F401 (it adds the type of environment)
 
         os.chdir(run.CONFIG.parent)
         self.pair, self.folder, self.machine = pair, folder, run.machine()

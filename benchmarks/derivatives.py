@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from .work import over, quartile
+from .helpers.shared import over, quartile
 
 PROBLEMS, POINTS = 10_000, 64
 

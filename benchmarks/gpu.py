@@ -11,7 +11,7 @@ import numpy as np
 
 import fastopt
 
-from .work import METHODS, known, over
+from .helpers.shared import METHODS, known, over
 
 DTYPES = ("float32", "float64")
 

@@ -17,9 +17,10 @@ import numpy as np
 
 import fastopt
 
-from . import batch, fits
+from . import batch
+from .helpers import decay_fits
+from .helpers.shared import Sweep, environment
 from .minimize import chained
-from .work import Sweep, environment
 
 STATUS = pathlib.Path("/proc/self/status")
 IMPORT = "import {}; print(open('/proc/self/status').read())"
@@ -50,7 +51,7 @@ def fixed(n):
 
 def decays(n):
     """So many decay fits of 64 points."""
-    t, y = fits.make(n)
+    t, y = decay_fits.make(n)
     return (y, *batch.solve(t, y).values())
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 import fastopt
 
-from . import limits
-from .work import ITERATIONS, METHODS, iterate, known, median, over, per_call, rosenbrock
+from .helpers import limits
+from .helpers.shared import ITERATIONS, METHODS, iterate, known, median, over, per_call, rosenbrock
 
 HOW = ("compiled", "interpreted")
 START = np.tile([-1.2, 1.0], 15)

@@ -7,8 +7,9 @@ length. What each comes to is compared first. Peers that are not installed are n
 
 import statistics
 
-from . import contest, limits
-from .works import WORKS
+from .contests import contest
+from .contests.works import WORKS
+from .helpers import limits
 
 ROUNDS = 5
 PAIRS = {

@@ -7,8 +7,8 @@ import numpy as np
 
 import fastopt
 
-from . import classical
-from .work import METHODS, from_folder
+from .helpers import classical
+from .helpers.shared import METHODS, from_folder
 
 CERTIFIED = 11  # digits
 
@@ -100,6 +100,6 @@ def digits(x, certified):
 
 
 if __name__ == "__main__":
-    from .quality_report import main
+    from .reports.quality_report import main
 
     main()

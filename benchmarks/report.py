@@ -25,18 +25,20 @@ import scipy
 
 import fastopt
 
-from . import bars, contest, singles
+from .contests import contest, singles
+from .contests.works import WORKS
 from .gpu_parts.machine import processor
 from .history import shown as number
-from .works import WORKS
+from .reports import bars
 
 FOLDER = pathlib.Path(__file__).parent / "results"
 HOW = """
 Each is the same work, checked to come to the same, in a process of its own; all of them run in
 turn, {rounds} rounds, each alone. A time is the median of the rounds (of the median call in each),
 without compilation; ± is half the distance between the quartiles. Ratios are taken round by round.
-"C" is written by hand for this one job (`benchmarks/limits.c`, `limits_fits.c`). JAX's solvers are
-run in the fastest of several ways (vmap, map, parts in threads), and by vmap alone where said.
+"C" is written by hand for this one job (`benchmarks/helpers/limits.c`, `limits_fits.c`). JAX's
+solvers are run in the fastest of several ways (vmap, map, parts in threads), and by vmap alone
+where said.
 """
 
 

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-from .work import clock, environment, over
+from .helpers.shared import clock, environment, over
 
 OBJECTIVE = """
 import numba, numpy as np

@@ -8,7 +8,7 @@ import numpy as np
 
 import fastopt
 
-from .work import median
+from .helpers.shared import median
 
 ROWS, N, BATCH, SEED = 100_000, 50, 32, 1
 RATE, RHO, EPS = 1e-3, 0.9, 1e-8

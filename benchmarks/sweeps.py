@@ -12,8 +12,8 @@ import os
 import numba
 import numpy as np
 
-from . import limits
-from .work import METHODS, Sweep, median, over, per_call
+from .helpers import limits
+from .helpers.shared import METHODS, Sweep, median, over, per_call
 
 DTYPES = ("float32", "float64")
 SIZES = tuple(10**k for k in range(2, 9))

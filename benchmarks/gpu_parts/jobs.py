@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks import fits
+from benchmarks.helpers import decay_fits
 
 
 def decay(p, y, t):
@@ -72,7 +72,7 @@ def decays(problems, folder=None):
     if folder is not None and (folder / "y.npy").exists():
         t, y = np.load(folder / "t.npy"), np.load(folder / "y.npy")[:problems]
     else:
-        t, y = fits.make(problems)
+        t, y = decay_fits.make(problems)
     how = {"method": "adagrad", "options": {"gtol": 1e-6}}
     return Job(decay, np.ones(3), y, t, how, float(WORK["decay"] * t.size))
 

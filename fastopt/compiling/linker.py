@@ -2,6 +2,7 @@
 
 import builtins
 import difflib
+import dis
 import functools
 import itertools
 import sys
@@ -29,8 +30,8 @@ def link(
     Parameters
     ----------
     bindings : dict
-        What names left open shall mean, in the whole tree. A name that neither the tree nor
-        another text of the package has is a ValueError: it would bind nothing.
+        The meaning of placeholders, in the whole tree. It is a ValueError if a name of these is
+        unknown to the package, if a function defines it itself, or if one is read and not bound.
     wrap, top : callable ``(rebuilt, original)``
         The target's decorator, for the functions below the top and for the top itself.
     narrow : callable, optional
@@ -72,6 +73,10 @@ def link(
         met.update(used)
         for name in used:
             if name in bindings or name in f.__globals__:
+                if name in bindings:
+                    _check_open(name, f, bindings[name])
+                elif f.__globals__[name] is None:
+                    _check_bound(name, f)
                 value = bindings[name] if name in bindings else f.__globals__[name]
                 scope[name] = inner(value, used)
             elif id(getattr(builtins, name, None)) in replace:
@@ -120,6 +125,28 @@ def link(
             guess = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"nothing in {function.__qualname__} is called {name!r}{guess}")
     return result
+
+
+def _check_bound(name, function):
+    """Raise if a function reads a placeholder that nothing is bound to."""
+    if hasattr(placeholders, name) and any(
+        step.opname == "LOAD_GLOBAL" and step.argval == name
+        for step in dis.get_instructions(function)
+    ):
+        raise ValueError(f"nothing is bound to {name!r}, which {function.__qualname__} reads")
+
+
+def _check_open(name, function, bound):
+    """Raise if a name that is bound means something of its own in the function's module."""
+    default = getattr(placeholders, name, fingerprint.MISSING)
+    own = function.__globals__.get(name, default)
+    if name in placeholders.OF_RULES or default is fingerprint.MISSING:
+        return
+    if own is not default and own is not bound:
+        raise ValueError(
+            f"{function.__module__} defines {name!r} itself, which is the name of a placeholder "
+            f"that {function.__qualname__} is linked with; rename one of the two"
+        )
 
 
 @functools.cache

@@ -22,7 +22,7 @@ class Problem:
     """The arrays and the compiled loop of one problem."""
 
     checkpoint: Any = None
-    nfev_at_call = 0.0  # evaluations when the loop was last called
+    evaluations_before = 0.0  # evaluations when the loop was last called
 
     def __init__(self, rule, x0, box, chosen, objective, target):
         dtype, n = x0.dtype, x0.size
@@ -72,7 +72,7 @@ class Problem:
         self.arrays.fill(0.0)
         self.scalars.fill(0.0)
         self.put_start(x0, box)
-        self.before, self.nfev_at_call = 0, 0.0
+        self.before, self.evaluations_before = 0, 0.0
         self.hold(args)
 
     def hold(self, args):
@@ -132,7 +132,7 @@ class Problem:
         except KeyboardInterrupt:
             status = INTERRUPTED
             # If Ctrl-C interrupted an evaluation in Python, the state is between two iterations.
-            whole = self.objective.compiled and self.record[2] > self.nfev_at_call
+            whole = self.objective.compiled and self.record[2] > self.evaluations_before
             self.interrupted()
         finally:
             progress.close()
@@ -159,7 +159,7 @@ class Problem:
         compiled = self.objective.compiled
         budget, nit = 1.0, record[1]
         while True:
-            self.nfev_at_call, entered = record[2], time.perf_counter()
+            self.evaluations_before, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf
             try:
                 self.call((until_nit, record[2] + budget))
@@ -182,7 +182,7 @@ class Problem:
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
             if compiled:
-                speed = (run.nfev - self.nfev_at_call) / max(now - entered, 1e-7)
+                speed = (run.nfev - self.evaluations_before) / max(now - entered, 1e-7)
                 left = self.chosen.maxtime - (now - began)
                 budget = max(1.0, min(CHECK_INTERVAL * speed, 1000.0 * budget, left * speed))
 

@@ -11,14 +11,14 @@ from fastopt.optimizers.optimizer import Optimizer
 
 @functools.cache
 def names():
-    """Return a dict of the public names of the optimizers and the methods of their rules."""
+    """The public names of the optimizers, and the methods of their rules."""
     found = {rules.options_class(rules.get(m)).__name__: m for m in rules.methods()}
     return {**found, "AdamW": "adam"}
 
 
 @functools.cache
 def optimizer(name) -> Any:
-    """Return the class of this name."""
+    """The class of this name."""
     method, adamw = names()[name], name == "AdamW"
     known = hyperparameters.defaults(method, None, adamw)
     rule = rules.get(method)
@@ -50,7 +50,7 @@ def _doc(name, rule, known):
     return f"{head}\n{DOC.replace('OWN', listed).replace('NAME', name)}"
 
 
-DOC = """An optimizer object that steps arrays in place, of any library.
+DOC = """An optimizer object: it steps arrays in place, whoever made them.
 
 Parameters
 ----------
@@ -58,41 +58,38 @@ learning_rate : float or callable
     A number, one of `fastopt.schedules`, or any function of the step t = 1, 2, ...
 OWN
 weight_decay : float
-    Pull of the parameters towards zero. ``weight_decay * x`` is added to the gradient (an L2
-    penalty). With `decoupled_weight_decay`, ``learning_rate * weight_decay * x`` is subtracted
-    from x instead.
+    Draws parameters towards zero: added to the gradient as ``weight_decay * x`` (an L2 penalty),
+    or, with `decoupled_weight_decay`, ``learning_rate * weight_decay * x`` taken off x itself.
 decoupled_weight_decay : bool
-    Apply weight decay to x directly, not to the gradient.
 clip_value : float, optional
-    Gradients are clipped to [-clip_value, clip_value].
+    Gradients are brought into [-clip_value, clip_value].
 maximize : bool
-    Maximize the objective instead of minimizing it.
+    Climb instead.
 groups : dict of dicts, optional
-    Hyperparameters for some of the arrays. An array's name is the keys and positions that lead to
-    it, joined by dots. An array belongs to a group if the group's key occurs in its name:
-    ``{"bias": {"weight_decay": 0.0}}`` holds for params["layers"][0]["bias"]. If several groups
-    match, the later one wins.
+    Hyperparameters for some of the arrays. An array belongs to a group whose key stands in its
+    name, which is the keys and places that lead to it, joined by dots: ``{"bias": {"weight_decay":
+    0.0}}`` holds for params["layers"][0]["bias"]. Of several groups the later one wins.
 style : {"torch", "optax", "keras"}, optional
-    Defaults and conventions of another library; options given explicitly win.
+    Defaults and conventions of another library; options that are given win.
 clip_norm : float, optional
-    Gradients are scaled down if their common norm is larger. On a device the step waits for the
-    norm.
+    Gradients are scaled down where the norm of all of them together is larger. On a device the
+    step waits for the norm.
 on_nonfinite : {"raise", "skip", "propagate"}, optional
-    What to do if a gradient is not finite: "raise" a FloatingPointError, "skip" the step and
-    increase `skipped`, or "propagate" (take the step). The default is "raise", and "propagate" on
-    a device, where checking means waiting.
+    What happens before a step whose gradients are not finite: a FloatingPointError; nothing, and
+    `skipped` counts it; the step. By default "raise", and "propagate" on a device, where looking
+    means waiting.
 row_wise : bool
-    Keep one accumulator a row of each matrix, the mean of g² over the row. It is for AdaGrad, and
-    for RMSProp without momentum. Tables of embeddings then need a fraction of the memory.
+    Matrices have one accumulator a row, of the mean of g² over it (AdaGrad, and RMSProp without
+    momentum): a fraction of the memory for tables of embeddings.
 
 Attributes
 ----------
 t : int
-    Number of steps done.
+    Steps done.
 skipped : int
-    Number of steps skipped because a gradient was not finite.
+    Steps left out.
 learning_rate
-    The rate or its schedule, which may be set at any time.
+    May be set at any time.
 
 Examples
 --------

@@ -71,3 +71,5 @@ BOUNDED = False  # whether there are bounds
 SIZE = 0  # number of parameters where the code is compiled for one; else 0
 ROOM = 0  # SIZE of the loop that an evaluation is for
 PADDED = False  # whether SIZE may be more than the parameters there are: the rest of x is zero
+# A rule defines these itself; the interpreter binds another C.
+OF_RULES = "C", "S", "coefficients", "update"

@@ -23,7 +23,7 @@ OWN = {
     "dual_value",
     "already",
     "fun",
-    "run_until_done",
+    "run_code",
     "put_row",
     "seeded",
 }

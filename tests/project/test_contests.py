@@ -10,7 +10,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import bars, contest, report, works  # noqa: E402
+from benchmarks import report  # noqa: E402
+from benchmarks.contests import contest, works  # noqa: E402
+from benchmarks.reports import bars  # noqa: E402
 
 PROGRAM = """
 import sys

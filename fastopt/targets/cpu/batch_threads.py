@@ -61,7 +61,7 @@ class ThreadScheduler:
             slot = place_of(solver.calls[SOURCE:])
             self.calls.append((own, target, code, block, slot, source))
             self.work.append(work)
-        self.run_until_done = driver()
+        self.run_code = driver()
         for problem, work, (b, state) in zip(problems, self.work, begun, strict=False):
             problem.restore(**state)
             work.at[0], results.status[b] = b, int(INTERRUPTED)
@@ -86,7 +86,7 @@ class ThreadScheduler:
         block.fill((todo, *own))
         while True:
             try:
-                self.run_until_done(code, block.address, slot, source)
+                self.run_code(code, block.address, slot, source)
                 return
             except Exception as error:
                 b = int(work.at[0])

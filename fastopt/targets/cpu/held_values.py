@@ -223,7 +223,7 @@ def pack(address, value):
     hold_at(address, value)  # pyright: ignore[reportCallIssue]
 
 
-def run_until_done(code, held, slot, value):
+def run_code(code, held, slot, value):
     """Run compiled code with a value of Python's."""
     call_with(code, held, slot, value)  # pyright: ignore[reportCallIssue]
 
@@ -235,8 +235,8 @@ def _packer():
 
 @functools.cache
 def driver():
-    """Return the compiled `run_until_done`."""
-    return jit(run_until_done, {}, refcounted=True)
+    """Return the compiled `run_code`."""
+    return jit(run_code, {}, refcounted=True)
 
 
 # What texts leave open.

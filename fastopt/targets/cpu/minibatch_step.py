@@ -51,7 +51,7 @@ def call_on(context, code, value):
     return types.void(types.intp, value), codegen
 
 
-def run_until_done(code, value):
+def run_code(code, value):
     """Run compiled code with a value of Python's."""
     call_on(code, value)  # pyright: ignore[reportCallIssue]
 
@@ -76,9 +76,9 @@ class Stepper:
         self.calls, self.plan, self.record = words[:WORDS], words[WORDS:].view(float), own[0]
         self.block, self.schedule = Block.of((*own, self.plan, self.calls)), Block.of(schedule)
         self.through, self.turn, self.rate = through, turn, rate
-        self.data, self.run_until_done = (
+        self.data, self.run_code = (
             (self.record, self.calls, *data),
-            jit(run_until_done, {}, refcounted),
+            jit(run_code, {}, refcounted),
         )
 
     def compile(self):
@@ -94,7 +94,7 @@ class Stepper:
     def __call__(self, steps):
         """Take so many steps, or those that are left of the epoch."""
         self.plan[-1] = self.record[NIT] + steps
-        self.run_until_done(*self.given)
+        self.run_code(*self.given)
 
 
 def stepper(rule, uses, dtype, objective, way, own, data, schedule):

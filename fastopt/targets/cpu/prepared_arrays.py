@@ -50,7 +50,9 @@ def finiteness_bindings(dtype):
 def compiled(text, rule, uses, dtype, bindings, atomic=False):
     """A step of `step_by_address` for a rule; `bindings` are the target's `rule_bindings`."""
     bound = {**finiteness_bindings(dtype), **bindings(rule, uses, dtype)}
-    bound["coefficients"] = inline(link(rule.coefficients, {}, inline), rule.coefficients)
+    bound["coefficients"] = inline(
+        link(rule.coefficients, {"USES": uses}, inline), rule.coefficients
+    )
     bound.update(OPTIONS=rules.options_class(rule), COLUMNS=(0,) * (2 + len(uses)))
     return jit(text, bound, atomic=atomic)
 

@@ -39,7 +39,7 @@ class Solver:
         self.bindings = problem.objective.bindings
         separate = self.bindings["gradient"] is not gradient_methods.already
         self.calls[SEPARATE] = separate
-        self.loop, self.evaluate, self.run_until_done = loop, evaluate, driver()
+        self.loop, self.evaluate, self.run_code = loop, evaluate, driver()
 
     def hold(self, data):
         """Have this data for the objective, of the same types as before."""
@@ -74,7 +74,7 @@ class Solver:
         if not self.given:
             self.compile()
         self.until[:] = until
-        self.run_until_done(*self.given)
+        self.run_code(*self.given)
 
     def expect(self, limits, options, schedule):
         """Make sure that others of these types can stand where the first ones do."""

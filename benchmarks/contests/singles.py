@@ -2,8 +2,9 @@
 
 import statistics
 
-from . import batch, contest, derivatives, memory, minimize, startup, sweeps
-from .history import shown
+from .. import batch, derivatives, memory, minimize, startup, sweeps
+from ..history import shown
+from . import contest
 
 REPEATS = 3
 FIGURES = (  # what it is, the class, what of it is measured, for which parameters (None: all)

@@ -12,7 +12,7 @@ import numpy as np
 
 import fastopt
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Of this checkout, not of the fastopt that is measured: parameters must not differ between commits.
 METHODS = tuple(sorted(p.stem for p in (ROOT / "fastopt" / "rules").glob("[!_]*.py")))
 

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-FOLDER = Path(__file__).resolve().parents[1] / ".asv" / "www"
+FOLDER = Path(__file__).resolve().parents[2] / ".asv" / "www"
 
 
 class Package(NamedTuple):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-KEPT = FOLDER.parent / ".asv" / "limits"
+KEPT = FOLDER.parents[1] / ".asv" / "limits"
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp"]
 if platform.machine().lower() in ("x86_64", "amd64"):
     FLAGS.append("-mprefer-vector-width=512")

@@ -20,8 +20,8 @@ from asv.environment import Environment
 from asv.publishing import OutputPublisher
 
 # asv imports this file by itself, not as a part of the package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks import scripts
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.dashboard import scripts
 
 
 class Present(Environment):

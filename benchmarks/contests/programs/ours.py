@@ -6,7 +6,8 @@ import numba
 import turns
 
 import fastopt
-from benchmarks import batch, derivatives, stochastic, work
+from benchmarks import batch, derivatives, stochastic
+from benchmarks.helpers import shared
 
 ABOUT = {"version": f"fastopt {fastopt.__version__}"}
 THREADS = numba.get_num_threads()
@@ -27,7 +28,7 @@ def iterations(data):
 
     def run(iterations=int(data["iterations"])):
         options = {"learning_rate": 1e-4, "maxiter": iterations}
-        return fastopt.minimize(work.rosenbrock, data["x0"], jac=True, options=options)
+        return fastopt.minimize(shared.rosenbrock, data["x0"], jac=True, options=options)
 
     return run, run(int(data["some"])).x_last, ABOUT
 
@@ -35,7 +36,7 @@ def iterations(data):
 def solve(data):
     """From a start to a gradient of 1e-5, nothing tuned."""
     x0 = data["x0"]
-    fun = work.rosenbrock if x0.size == 2 else work.valley
+    fun = shared.rosenbrock if x0.size == 2 else shared.valley
 
     def run():
         return fastopt.minimize(fun, x0, jac=True, tol=1e-5)

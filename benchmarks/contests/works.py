@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from . import fits, limits, stochastic
+from .. import stochastic
+from ..helpers import decay_fits, limits
 
 THREADS = numba.get_num_threads()
 
@@ -177,7 +178,7 @@ FITS, EARLY = 10_000, 20
 
 
 def decays():
-    t, y = fits.make(FITS)
+    t, y = decay_fits.make(FITS)
     return {"t": t, "y": y, "some": EARLY}
 
 
@@ -247,7 +248,7 @@ fixed = Work(
 
 def points():
     """Where the gradients are asked for."""
-    rng, (t, y) = np.random.default_rng(7), fits.make(FITS)
+    rng, (t, y) = np.random.default_rng(7), decay_fits.make(FITS)
     return {"t": t, "y": y, "x": rng.uniform([0.7, 0.4, 0.0], [3.9, 2.6, 1.3], (FITS, 3))}
 
 

@@ -14,7 +14,7 @@ import scipy.optimize
 
 import fastopt
 
-from .work import from_folder
+from .shared import from_folder
 
 CLASSICAL = from_folder("tests/helpers", "problems").CLASSICAL
 with_gradient = from_folder("tests/helpers", "problems.objectives").with_gradient

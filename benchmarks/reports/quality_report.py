@@ -21,8 +21,8 @@ import scipy.optimize
 
 import fastopt
 
-from . import classical, profiles
-from .classical import (
+from ..helpers import classical
+from ..helpers.classical import (
     ACCURACY,
     AUTO,
     CLASSICAL,
@@ -33,7 +33,8 @@ from .classical import (
     measure,
     over_reference,
 )
-from .work import from_folder
+from ..helpers.shared import from_folder
+from . import profiles
 
 FAR = from_folder("tests/helpers", "problems.far").FAR
 TIMED = ("rmsprop", "adagrad", "adam, 0.1 to 0", *SCIPY)

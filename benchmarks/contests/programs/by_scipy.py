@@ -11,7 +11,7 @@ import scipy
 import turns
 from scipy.optimize import curve_fit, leastsq, minimize
 
-from benchmarks import work
+from benchmarks.helpers import shared
 
 ABOUT = {"version": f"SciPy {scipy.__version__}"}
 # The loosest, in half powers of ten, that leave 99.9 % of the gradients below 1e-6.
@@ -92,7 +92,7 @@ def solve(method, data):
     options = {"gtol": 1e-5, "maxiter": 10_000, **({"ftol": 0} if method == "L-BFGS-B" else {})}
 
     def job():
-        return minimize(work.valley, data["x0"], method=method, jac=True, options=options)
+        return minimize(shared.valley, data["x0"], method=method, jac=True, options=options)
 
     return job, job().x, ABOUT
 

@@ -18,8 +18,8 @@ import time
 
 import numpy as np
 
-from . import limits
-from .work import environment as surroundings
+from ..helpers import limits
+from ..helpers.shared import environment as surroundings
 
 PROGRAMS = pathlib.Path(__file__).parent / "programs"
 OWN = "fastopt", "NumPy", "SciPy"  # what runs in this Python, by the first words of its name

@@ -1,4 +1,4 @@
-"""How a program takes part in a contest (`benchmarks/contest.py`): it prepares a job, then waits.
+"""How a program takes part in a contest (`contests/contest.py`): it prepares a job, then waits.
 
 It is started as ``python PROGRAM JOB DATA ANSWER``: the job's name, an .npz file of its data, and
 the .npy file where the job's answer goes, to be compared with the others'. Once the job is compiled

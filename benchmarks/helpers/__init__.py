@@ -1,0 +1,1 @@
+"""What several benchmarks share: clocks, objectives, data, and the limits in C."""
