@@ -31,67 +31,68 @@ def minimize_batch(
 ):
     """Minimise one function for very many data sets, each problem stopping by itself.
 
-    The solves run compiled, one problem at a time in each thread; problem b takes the same path,
-    to the last bit, as ``minimize(fun, x0[b], args=(*data_b, *args))``, however many threads work.
+    The solves are compiled, with one problem at a time in each thread. Problem b gives the same
+    bits as ``minimize(fun, x0[b], args=(*data_b, *args))``, for any number of threads.
 
     Parameters
     ----------
     fun : callable ``fun(x, *data_b, *args) -> float``
-        The objective, an @njit function or a plain one, which is compiled, with the plain
+        The objective, an @njit function or a plain one. A plain one is compiled, with the plain
         functions it calls. It must not write to its arguments.
     x0 : array_like of float64, float32 or integers, shape (n,) or (B, ...)
-        The start: in one dimension for all problems, else with a row for each, whose shape x keeps.
-        A row that is not finite fails (status -1); the others are untouched.
+        The start. With one axis it is for all problems, else it has a row for each, and x keeps
+        the row's shape. A row that is not finite fails (status -1); the others are unaffected.
     data : array_like or tuple of array_like, optional
-        What differs from problem to problem, with the problem as leading axis: one array, or a
-        tuple of them. In the tuple, a list of arrays is a field of rows of unequal lengths. `fun`
-        gets row b of each, a number or an array in C order. A `numpy.memmap` is read row by row;
-        rows of unequal lengths are copied, and brought to one dtype. Arrays on a GPU (anything with
-        `__cuda_array_interface__` or DLPack) are used where they are, as are such `x0` and `args`.
+        The data of each problem, with the problem as leading axis: one array, or a tuple of them.
+        In the tuple, a list of arrays is a field of rows of unequal lengths. `fun` gets row b of
+        each, a number or an array in C order. A `numpy.memmap` is read row by row. Rows of unequal
+        lengths are copied, and converted to one dtype. Arrays on a GPU (anything with
+        `__cuda_array_interface__` or DLPack) are used in place, as are such `x0` and `args`.
     args : tuple, optional
         Further arguments, the same for all problems.
     method, jac, tol
-        As for `minimize`; with ``jac=None`` derivatives are exact, and what cannot be
+        As for `minimize`. With ``jac=None`` derivatives are exact, and a `fun` that cannot be
         differentiated is an error. A `jac` function gets the arguments of `fun`. That `fun` is
         safe for "cs" is checked for one problem, and not counted in nfev.
     bounds : `scipy.optimize.Bounds`, sequence of (low, high) or array (B, n, 2), optional
-        For all problems, or, where ``lb`` or ``ub`` have a row for each, for each its own.
+        Bounds for all problems; if ``lb`` or ``ub`` have a row for each problem, for each its own.
     callback : callable, optional
-        ``callback(done, total)``, as problems are done, up to twenty times a second; may raise
+        ``callback(done, total)``, up to twenty times a second as problems are solved; it may raise
         StopIteration.
     options : dict, optional
-        As for `minimize`. `learning_rate` (a number), `maxiter`, `maxfev`, `gtol`, `ftol`, `xtol`
-        and the numbers of the rule (`rho`, `eps`, ...) may be arrays with a value for each problem.
-        ``maxtime`` is for the whole batch; ``disp`` shows a progress bar. A number that decides
-        about the rule (`momentum`) must be zero for all problems or for none. ``checkpoint``, the
-        path of a file, keeps what is finished, beside it in ``path + ".rows"``, and the state of
-        what is under way: the same call goes on from there, on any number of workers.
+        As for `minimize`. These may be arrays with a value for each problem: `learning_rate` (a
+        number), `maxiter`, `maxfev`, `gtol`, `ftol`, `xtol`, numbers of the rule (`rho`, `eps`).
+        A number that changes the rule (`momentum`) must be zero for all problems or for none.
+        ``maxtime`` is for the whole batch; ``disp`` shows a progress bar. ``checkpoint`` is the
+        path of a file for the state of unfinished problems; ``path + ".rows"`` keeps the finished
+        ones. The same call then continues from there, with any number of workers.
     device : {"auto", "cpu", "cuda"}
-        Where to run: by default where the arrays live; host arrays on the CPU, and on a GPU where
-        the batch is large (100,000 problems and 20 million numbers of data or more) and `fun` can
-        be compiled for it. The environment variable FASTOPT_DEVICE is another default.
+        Where to run. By default this is where the arrays are. Large batches of host arrays are
+        solved on a GPU too, if `fun` can be compiled for it. Large means 100,000 problems and 20
+        million numbers of data or more. The environment variable FASTOPT_DEVICE sets another
+        default.
     workers : int or `concurrent.futures.Executor`, optional
-        Number of threads; by default what `numba.set_num_threads` allows. Or an executor (of
-        processes, of Dask: ``client.get_executor()``, of MPI), to whose workers the problems are
-        sent in parts. The bits do not depend on it. On maxtime or Ctrl-C the workers on this
-        machine stop; others finish the parts they have begun, which are then not used.
+        The number of threads; the default is that of `numba.set_num_threads`. Or an executor of
+        processes, Dask (``client.get_executor()``) or MPI, whose workers get the problems in parts.
+        The bits do not depend on it. On maxtime or Ctrl-C the workers on this machine stop. Others
+        finish their current parts, which are not used.
 
     Returns
     -------
     scipy.optimize.OptimizeResult
         The fields of `minimize`, each an array with the problem as leading axis: ``x, fun, jac``
         (of the best points), ``x_last, fun_last, nit, nfev, njev, status, success``. ``message``
-        says how many problems ended in which way, and ``res.problem(b)`` is problem b's own
-        result. Status 5 or 6: cut by `maxtime` or Ctrl-C, with the best point so far; 7: not run,
-        with x at its start and f NaN.
+        counts the problems by status, and ``res.problem(b)`` is problem b's own result. Status 5
+        or 6: cut by `maxtime` or Ctrl-C, with the best point so far. Status 7: not run, with x at
+        its start and f NaN.
 
     Raises
     ------
     ValueError, TypeError
-        For arguments that make no sense, numbers of problems that differ, a `fun` that cannot be
-        compiled or differentiated. What `fun` raises passes through, with the problem's number.
+        For arguments that make no sense, numbers of problems that differ, or a `fun` that cannot be
+        compiled or differentiated. Exceptions of `fun` pass through, with the problem's number.
     MemoryError
-        Where the results could not be held, before anything is done.
+        If the results do not fit into memory, before anything is solved.
 
     Examples
     --------

@@ -33,9 +33,9 @@ AUTO = {"rho": 0.99}
 # Default gtol with "auto". With it even penalty I of Moré, Garbow and Hillstrom ends within 1e-8 of
 # its minimum, although its smallest curvature is 8e-5; 1e-6 leaves 1.3e-8.
 GTOL = 3e-7
-# Default number of pairs. Evaluations over those of L-BFGS-B, geometric means over the classical
-# problems (rmsprop): 4.1, 2.0, 1.3, 1.2 and 1.04 with 0, 1, 3, 5 and 10 pairs. More pairs than 5
-# cost more time than they save.
+# Default number of pairs. The evaluations, over those of L-BFGS-B, are 4.1, 2.0, 1.3, 1.2 and 1.04
+# for 0, 1, 3, 5 and 10 pairs. These are geometric means over the classical problems, with rmsprop.
+# More pairs than 5 cost more time than they save.
 MAXCOR = 5
 
 

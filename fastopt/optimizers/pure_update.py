@@ -29,7 +29,7 @@ class Updates(StateDictMixin):
         grads, params
             As in `step`. Weight decay needs the parameters.
         state
-            What `init` or `update` returned.
+            The state that `init` or `update` returned.
 
         Returns
         -------
