@@ -116,8 +116,8 @@ class Optimizer(Updates):
         params, grads : array, or list, tuple or dict of arrays, nested as one likes
             Arrays of float32 or float64, on the host or all on one device. `grads` has the
             structure, shapes and dtypes of `params`. New arrays half of the norm away from those of
-            the last step are another problem: the optimizer starts again, as after `reset`, with a
-            warning.
+            the last step are another problem. The optimizer then starts again as after `reset`,
+            with a warning.
 
         Raises
         ------
