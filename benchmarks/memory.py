@@ -1,8 +1,8 @@
 """Peak memory, each job in its own process, over the least possible; 1 is perfect.
 
-The least of an import is that of Numba. The least of a job is the size of its inputs and outputs;
-the process is measured from before the inputs are made, with everything compiled. asv's own
-`peakmem_` would include the whole suite's imports and the compiler.
+The least of an import is that of Numba. The least of a job is the size of its inputs and outputs.
+The process is measured from before the inputs are made, with everything compiled. The `peakmem_`
+of asv would include the whole suite's imports and the compiler.
 
     python -m benchmarks.memory JOB         # prints bytes at the peak, of inputs and outputs
 """

@@ -189,7 +189,7 @@ def _items(name, value):
     if kinds == {int} and -(2**63) <= min(value) <= max(value) < 2**63:
         return value
     items = ready(tuple(value), name)
-    if any(map(_holds_items, items)):  # Numba crashes where one is among several arguments
+    if any(map(_holds_items, items)):  # Numba crashes if there are other arguments
         kind = type(value).__name__
         raise TypeError(
             f"{name} is a {kind} that holds lists or sets, which compiled functions cannot take; "

@@ -39,7 +39,7 @@ def _field(name, value, adopt):
         if array.ndim == 0:
             raise ValueError(f"{name} is one number; it must be an array with a row a problem")
         return array
-    if hasattr(value, "__array__") and not isinstance(value, np.ndarray):  # a Series, say
+    if hasattr(value, "__array__") and not isinstance(value, np.ndarray):  # for example a Series
         value = arguments.converted(name, value)
     listed = isinstance(value, list) and (not value or any(hasattr(r, "__len__") for r in value))
     if listed or _holds_objects(value):

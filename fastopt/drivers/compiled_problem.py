@@ -31,7 +31,7 @@ def matching_problem(fun, jac, args, rule, x0, box, chosen, target):
 
     reason = None
     if isinstance(jac, str) and jac == "autodiff" and not objective_bindings.is_compiled(fun):
-        reason = arguments.why_unready(args)  # Python can go on with what compiled code cannot
+        reason = arguments.why_unready(args)  # Python accepts more arguments
     plain = isinstance(jac, str) and not objective_bindings.can_be_compiled(fun)
     problem = build(jac, interpreted=plain or reason is not None)
     problem.reason = reason

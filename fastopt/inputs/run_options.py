@@ -172,7 +172,7 @@ def number(name, value: Any, least, most=math.inf):
     kinds = numbers.Real, np.number, np.ndarray
     given: Any = value
     single = isinstance(value, kinds) and not isinstance(value, bool)
-    exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # a Fraction, say
+    exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # e.g. Fraction
     if not single or (not exact and not _is_real(np.asarray(value))) or np.ma.is_masked(value):
         raise TypeError(f"{name} must be one real number, not {value!r}")
     try:

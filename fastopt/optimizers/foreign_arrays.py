@@ -41,7 +41,7 @@ def cuda_for(array) -> Any:
 def on_host(array, name):
     """Return a host array as a plain `numpy.ndarray`, without a copy."""
     if is_elsewhere(array):
-        raise ValueError(f"{name} lives on a GPU, other arrays on the host; copy it first")
+        raise ValueError(f"{name} is on a GPU, but other arrays are on the host; copy it first")
     if is_sparse(array):
         raise Sparse(f"{name} is {type(array).__name__}; {ACCEPTED}")
     if np.ma.isMaskedArray(array) or np.isscalar(array):

@@ -76,7 +76,7 @@ def save(path, /, **items):
 
 
 def load(path):
-    """Load what `save` has written.
+    """Load a file that `save` has written.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def load(path):
                 if header["format"] == FORMAT:
                     return _restored(header["items"], archive)
         except MemoryError:
-            raise  # the file is as large as what it holds
+            raise  # the file is intact: its entries are as large as their arrays
         except Exception as error:  # damaged files make the readers raise all kinds of errors
             reason = f"{type(error).__name__}: {error}".removeprefix("ValueError: ")
             raise ValueError(f"{path} is not {EXPECTED} ({reason})") from error

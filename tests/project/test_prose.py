@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
+    "benchmarks",
     "fastopt/api",
     "fastopt/arrays",
     "fastopt/concurrency",
@@ -20,7 +21,7 @@ FOLDERS = (
     "fastopt/results",
     "fastopt/storage",
 )
-FILES = ("fastopt/__init__.py", "fastopt/precompile.py")
+FILES = ("fastopt/__init__.py", "fastopt/precompile.py", "noxfile.py")
 MAX_WORDS = 25  # longer sentences are hard to follow
 WORDS = (
     "dear|anew|beside|so many|as they come|the one before|the like|whoever|for ever|stands?|apart"
@@ -55,14 +56,18 @@ def sentences(path):
 
 def split(first, lines):
     """Yield (line, sentence) from lines. Names, headings, doctests and items end a sentence."""
-    pieces, start, section, in_example = [], first, "", False
+    pieces, start, section, in_example, in_block = [], first, "", False, False
     for row, line in enumerate([*lines, ""], first):
+        in_block = in_block and line[:1] in (" ", "")  # of code, after "::"
+        if in_block:
+            continue
         text, name = line.strip(), section in SECTIONS and line[:1] not in (" ", "")
         in_example = bool(text) and (in_example or text.startswith(">>>"))
         underline = set(text) in ({"-"}, {"="})
         section = pieces.pop() if underline and pieces else section
         if not text or in_example or name or underline or text.startswith(("- ", *TOOLS)):
             prose = CODE.sub("Code", " ".join(pieces))
+            in_block = prose.endswith("::")
             yield from ((start, sentence) for sentence in END.split(prose) if sentence)
             pieces, text = [], text[2:] if text.startswith("- ") else ""
         start = start if pieces else row
@@ -73,7 +78,7 @@ def split(first, lines):
 def test_sentences_are_short_and_plain(place):
     root = ROOT / place
     found = []
-    for path in [root] if root.is_file() else sorted(root.glob("*.py")):
+    for path in [root] if root.is_file() else sorted(root.rglob("*.py")):
         for line, sentence in sentences(path):
             long = len(sentence.split()) > MAX_WORDS
             if long or BANNED.search(sentence):
