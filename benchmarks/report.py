@@ -1,12 +1,12 @@
-"""Everything a reader wants to know at a glance, measured here: ours, each peer, the limit.
+"""Measure fastopt, each peer and the limit on this machine, and write a report.
 
 Usage::
 
     python -m benchmarks.report                       # a quarter of an hour
     python -m benchmarks.report --only fits --rounds 3
 
-writes ``benchmarks/results/<processor>-<date>.md`` and a picture of the same name; a part is only
-printed, unless ``--write FOLDER`` says where the files go. Peers are taken
+The report is ``benchmarks/results/<processor>-<date>.md`` and a picture of the same name. With
+``--only`` it is only printed, unless ``--write FOLDER`` names a folder for the files. Peers come
 from this Python (`pip install '.[peers]'`), or from the one that FASTOPT_PEERS_PYTHON names.
 """
 
@@ -49,7 +49,7 @@ def commit():
 
 
 def shown(seconds):
-    """Seconds with a unit."""
+    """Return seconds with a unit."""
     units = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
     unit, size = next((u for u in units.items() if seconds >= u[1]), ("µs", 1e-6))
     digits = max(0, 2 - int(np.floor(np.log10(seconds / size))))
@@ -57,13 +57,13 @@ def shown(seconds):
 
 
 def measured(values):
-    """A ratio with its spread."""
+    """Return a ratio with its spread."""
     middle = statistics.median(values)
     return f"{number(middle)} ± {contest.spread(values):.0%}".replace("%", " %")
 
 
 def table(work, figures):
-    """A Markdown table of one work."""
+    """Return a Markdown table of one work."""
     ours = figures[work.entries[0].name]
     rows = [f"## {work.title}\n", "| | time | ± | over fastopt's | |", "|---|---|---|---|---|"]
     for name, found in figures.items():
@@ -79,7 +79,7 @@ def table(work, figures):
 
 
 def glance(results):
-    """The table at the top: ours, the limit, and the best of the peers."""
+    """Return the table at the top: ours, the limit, and the best of the peers."""
     rows = ["| work | fastopt | over C | the best peer | its time over ours |"]
     rows.append("|---|---|---|---|---|")
     for name, figures in results.items():

@@ -44,7 +44,7 @@ def main(arguments=None):
 
 
 class Callable(types.ModuleType):
-    """A module that is called like the function of its name, in whose place it stands."""
+    """A module that can be called like the function of the same name, which it shadows."""
 
     def __call__(self, *args, **kwargs):
         return precompile.precompile(*args, **kwargs)

@@ -1,8 +1,8 @@
 """Contests: the same work by us, by peers and at the limit, in turn, each in its own process.
 
-Everyone prepares (compiles, warms up, shows what its work comes to), then waits. In each round
-everyone runs alone for a moment; what counts is the median of its calls. So whatever else the
-machine does meets all of them, and a ratio is that of one round.
+Every contestant prepares (compiles, warms up, shows its answer), then waits. In each round every
+contestant runs alone for a moment, and the median of its calls is taken. So other work on the
+machine affects all of them, and each ratio is that of one round.
 """
 
 import dataclasses
@@ -22,26 +22,26 @@ from ..helpers import limits
 from ..helpers.shared import environment as surroundings
 
 PROGRAMS = pathlib.Path(__file__).parent / "programs"
-OWN = "fastopt", "NumPy", "SciPy"  # what runs in this Python, by the first words of its name
+OWN = "fastopt", "NumPy", "SciPy"  # first words of the names of entries that run in this Python
 PATIENCE = 600  # seconds for one answer
 
 
 class Absent(Exception):
-    """A peer that is not installed; the text says which."""
+    """An error for a peer that is not installed; the text names it."""
 
 
 class Different(Exception):
-    """A peer whose work comes to something else; the text says how far."""
+    """An error for a peer whose answer is different; the text gives the distance."""
 
 
 @dataclasses.dataclass
 class Figures:
-    """A contestant's seconds for the whole work, a median a round, and what to know about it."""
+    """A contestant's seconds for the whole work, a median for each round, and its settings."""
 
     name: str
     seconds: list = dataclasses.field(default_factory=list)
     about: dict = dataclasses.field(default_factory=dict)
-    reason: str = ""  # why there are none
+    reason: str = ""  # the reason, if there are no figures
 
     @property
     def median(self):
@@ -52,18 +52,18 @@ class Figures:
         return spread(self.seconds)
 
     def over(self, other):
-        """The ratio to another's seconds, round by round."""
+        """Return the ratios to another's seconds, round by round."""
         return [a / b for a, b in zip(self.seconds, other.seconds, strict=True)]
 
 
 def spread(values):
-    """Half the distance between the quartiles, relative to the median."""
+    """Return half the distance between the quartiles, relative to the median."""
     low, middle, high = np.percentile(values, (25, 50, 75))
     return (high - low) / 2 / middle
 
 
 def command(entry, folder):
-    """How to start an entry's program: arguments, environment, and where its answer goes."""
+    """Return an entry's command: arguments, environment, and the path of its answer."""
     answer = pathlib.Path(folder, "answer.npy")
     python, environment = sys.executable, surroundings()
     if not entry.name.startswith(OWN) and os.environ.get("FASTOPT_PEERS_PYTHON"):
@@ -73,7 +73,7 @@ def command(entry, folder):
 
 
 def failed(entry, text):
-    """The exception for a program that ended early, from what it wrote."""
+    """Return the exception for a program that ended early, from its output."""
     last = (text.strip().splitlines() or ["it was stopped"])[-1]
     if last.startswith(("ModuleNotFoundError", "ImportError")):
         return Absent(f"{entry.name}: {last.partition(': ')[2]}")
@@ -81,7 +81,7 @@ def failed(entry, text):
 
 
 class Contestant:
-    """A program that waits in a process of its own for its turns."""
+    """A program that waits for its turns in its own process."""
 
     def __init__(self, entry, folder):
         words, environment, answer = command(entry, folder)
@@ -94,11 +94,11 @@ class Contestant:
         self.answer = np.load(answer)
 
     def read(self):
-        """The next line of JSON; a program that keeps silent for too long is stopped."""
+        """Return the next line of JSON; stop a program that is silent for too long."""
         timer = threading.Timer(PATIENCE, self.process.kill)
         timer.start()
         while (line := self.process.stdout.readline()) and not line.startswith(("{", "[")):
-            pass  # a library's own words
+            pass  # output of a library
         timer.cancel()
         if line:
             return json.loads(line)
@@ -108,18 +108,18 @@ class Contestant:
         raise error
 
     def turn(self, least):
-        """Median seconds of the whole work, from calls of `least` seconds together."""
+        """Return the median seconds of the whole work, from calls of `least` seconds together."""
         self.process.stdin.write(f"{least}\n")
         self.process.stdin.flush()
         return statistics.median(self.read()) / self.part
 
     def close(self):
-        with self.process, self.errors:  # closes what they read and wrote, and waits
+        with self.process, self.errors:  # closes the pipes, and waits
             self.process.stdin.close()
 
 
 class Whole:
-    """A program whose turn is a whole process."""
+    """A program that is started again for each turn."""
 
     def __init__(self, entry, folder):
         self.entry, (self.words, self.environment, answer) = entry, command(entry, folder)
@@ -149,7 +149,7 @@ class Whole:
 
 
 class Limit:
-    """Hand-written C, which runs in a process of its own every time."""
+    """Hand-written C, which runs in a new process every time."""
 
     def __init__(self, measure):
         self.measure, self.about = measure, {"version": "C"}
@@ -162,11 +162,11 @@ class Limit:
 
 
 def hold(work, names=None, rounds=7, least=0.2, strict=True):
-    """Figures of every entry of a work (or of the named ones), ours first, the limit second.
+    """Return the figures of every entry of a work, or of the named ones, ours first.
 
-    Raises `Different` where an answer is not what it must be: ours, or any if `strict`. Contestants
-    that are not installed have a reason instead of seconds, and so have then those that did other
-    work, and the limit where it cannot be compiled.
+    Raises `Different` if our answer is wrong; with `strict`, if any answer is. Contestants that are
+    not installed have a reason in place of seconds. So have those with a wrong answer, and a limit
+    that cannot be compiled.
     """
     kind = Whole if work.whole else Contestant
     entries = [e for e in work.entries if names is None or e.name in names]
@@ -190,7 +190,7 @@ def hold(work, names=None, rounds=7, least=0.2, strict=True):
             if work.limit and (names is None or "limit" in names):
                 figures["limit"] = found = Figures("limit", about={"version": "C"})
                 if limits.program() is None:
-                    found.reason = "no C compiler that knows OpenMP"
+                    found.reason = "no C compiler with OpenMP"
                 else:
                     running["limit"] = Limit(work.limit)
             for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Figures of the report that have no peer: the suite's own benchmarks, some times each."""
+"""Figures of the report that have no peer: the suite's own benchmarks, repeated."""
 
 import statistics
 
@@ -7,7 +7,7 @@ from ..history import shown
 from . import contest
 
 REPEATS = 3
-FIGURES = (  # what it is, the class, what of it is measured, for which parameters (None: all)
+FIGURES = (  # title, class, name of its method, parameters (None: all)
     ("sweep, a call of 1,000", sweeps.TrackCall, "track_call", [("rmsprop", "float32")]),
     ("RMSProp iteration, 2-D", minimize.TrackOverLimit, "track_over_limit", None),
     ("`minimize`, 2-D", minimize.TrackCall, "track_call", [("whole solve", "compiled")]),
@@ -16,7 +16,7 @@ FIGURES = (  # what it is, the class, what of it is measured, for which paramete
     ("a fit in a batch of", batch.TrackBatches, "track_over_ten_thousand", None),
     ("a batch on threads", batch.TrackThreads, "track_work", [(2,)]),
     (
-        "1 % of the problems take 1,000 times as long, they come",
+        "1 % of the problems take 1,000 times as long, placed",
         batch.TrackTail,
         "track_balance",
         None,
@@ -27,7 +27,7 @@ FIGURES = (  # what it is, the class, what of it is measured, for which paramete
 
 
 def values(kind, params, name):
-    """What a benchmark of a class says, some times; None where it is not available."""
+    """Return the values of `REPEATS` runs of a benchmark; None if it is not available."""
     benchmark = kind()
     try:
         benchmark.setup(*params)
@@ -39,7 +39,7 @@ def values(kind, params, name):
 
 
 def section():
-    """A Markdown table."""
+    """Return a Markdown table."""
     rows = ["## Others, without a peer\n", "| | median | ± | |", "|---|---|---|---|"]
     for title, kind, name, wanted in FIGURES:
         unit = getattr(getattr(kind, name), "unit", None) or kind.unit

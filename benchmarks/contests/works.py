@@ -1,4 +1,4 @@
-"""What is contested: the works, their data, who takes part, and what all must come to."""
+"""The works of the contests: their data, their contestants, and the checks of their answers."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ THREADS = numba.get_num_threads()
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One who takes part: a program of `programs/` and the name of its job."""
+    """A contestant: a program of `programs/` and the name of its job."""
 
     name: str
     program: str
@@ -24,7 +24,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """One work. `differs(answer)` says how an answer differs from what it must be, "" if not."""
+    """One work. `differs(answer)` returns a text on how an answer is wrong, "" if it is right."""
 
     name: str
     title: str
@@ -32,10 +32,10 @@ class Work:
     differs: Callable[[np.ndarray], str]
     entries: tuple[Entry, ...]
     limit: Callable[[], float] | None = None
-    whole: bool = False  # a turn is a whole process
+    whole: bool = False  # whether a turn is a whole process
 
 
-# One step over an array, the gradient always the same.
+# One step over an array, with a constant gradient.
 
 SIZES = {"1,000": 1_000, "1M": 1_000_000, "20M": 20_000_000}
 STEPS = 5
@@ -49,7 +49,7 @@ def arrays(shape, dtype):
 
 
 def stepped(method, x, g):
-    """X after the steps, in float64, by the sums that a constant gradient makes."""
+    """Return x after the steps, in float64, by the closed form for a constant gradient."""
     for t in range(1, STEPS + 1):
         share = {"rmsprop": 1.0 - 0.9**t, "adagrad": t, "adam": 1.0}[method]
         x = x - 1e-3 * g / np.sqrt(share * g * g + 1e-16)
@@ -57,14 +57,14 @@ def stepped(method, x, g):
 
 
 def sweep(method, size, dtype, count=None):
-    """A step over one array of a size, or over so many of them in a list.
+    """Return the work of a step over one array of a size, or over a list of `count` such arrays.
 
-    Where epsilon stands differs among peers, and matters at tiny g only. Peers do not look whether
-    gradients are finite; fastopt does unless it is told not to.
+    The place of epsilon differs among peers, and matters at tiny g only. Peers do not check whether
+    gradients are finite; fastopt does by default.
     """
     n, slots = SIZES[size], 2 if method == "adam" else 1
     shape = (count, n) if count else (n,)
-    threads = THREADS if n >= 1_000_000 else 1  # to wake others takes longer than the work
+    threads = THREADS if n >= 1_000_000 else 1  # waking others takes longer than the work
     over = f"{count} arrays of {size} {dtype}" if count else f"{size} {dtype}"
 
     def differs(answer):
@@ -83,7 +83,7 @@ def sweep(method, size, dtype, count=None):
     if method == "rmsprop":
         del entries[3]  # torch has none
     if count:
-        del entries[-1]  # NumPy's is that over one array, so many times
+        del entries[-1]  # NumPy's time is `count` times that over one array
     limit = functools.partial(limits.stream, dtype, slots, n, threads)
     return Work(
         f"{method} over {over}",
@@ -95,20 +95,20 @@ def sweep(method, size, dtype, count=None):
     )
 
 
-# One problem: the Rosenbrock function, of 2 or of many parameters.
+# One problem: the Rosenbrock function, of two or many parameters.
 
 ITERATIONS, SOME = 10_000, 1_000
 
 
 def slope(x):
-    """Gradient of the Rosenbrock function of pairs."""
+    """Return the gradient of the Rosenbrock function of pairs."""
     a, b, g = x[1::2] - x[::2] ** 2, 1.0 - x[::2], np.empty_like(x)
     g[::2], g[1::2] = -400.0 * x[::2] * a - 2.0 * b, 200.0 * a
     return g
 
 
 def descended(gradient, x, rate, iterations):
-    """X after iterations of RMSProp, by the formulas."""
+    """Return x after iterations of RMSProp, by the formulas."""
     v = np.zeros_like(x)
     for _ in range(iterations):
         g = gradient(x)
@@ -138,7 +138,7 @@ iterations = Work(
 
 
 def solved(answer):
-    """Whether an answer is at the minimum, by its gradient."""
+    """Return "" if an answer is at the minimum, else its gradient as a text."""
     g = np.abs(slope(answer)).max()
     return "" if g <= 1e-5 else f"its gradient is {g:.2g}"
 
@@ -150,7 +150,7 @@ def start(n):
 
 
 def solve(n):
-    """A whole solve, nothing tuned, to a gradient of 1e-5."""
+    """Return the work of a whole solve, with nothing tuned, to a gradient of 1e-5."""
     size = f"{n:,}"
     # Matrices of BFGS have n² elements.
     dense = [
@@ -183,17 +183,17 @@ def decays():
 
 
 def slopes(x, t, y):
-    """Gradients of the fits, a row each."""
-    with np.errstate(all="ignore"):  # a solver that ran away overflows here
+    """Return the gradients of the fits, a row each."""
+    with np.errstate(all="ignore"):  # the answer of a diverged solver overflows here
         e = np.exp(-x[:, 1:2] * t)
         r = x[:, :1] * e + x[:, 2:] - y
         return np.stack([2 * (r * e).sum(1), -2 * x[:, 0] * (r * t * e).sum(1), 2 * r.sum(1)], 1)
 
 
 def fitted(answer):
-    """Whether 99.9 % of the fits, or of those made, have a gradient of 1e-6 at most."""
+    """Return "" if 99.9 % of the fits in an answer have a gradient of 1e-6 at most."""
     g = np.abs(slopes(answer, decays()["t"], decays()["y"][: len(answer)])).max(1)
-    within = np.mean(g <= 1e-6)  # NaN is not
+    within = np.mean(g <= 1e-6)  # NaN counts as a miss
     return "" if within >= 0.999 else f"{within:.2%} of its fits have a gradient of 1e-6 at most"
 
 
@@ -201,7 +201,7 @@ def early(answer):
     data = decays()
     gradient = functools.partial(slopes, t=data["t"], y=data["y"])
     away = np.abs(answer - descended(gradient, np.ones((FITS, 3)), 0.01, EARLY)).max(1)
-    most = np.quantile(away, 0.99)  # where a gradient is next to zero, epsilon's place matters
+    most = np.quantile(away, 0.99)  # at almost zero gradients the place of epsilon matters
     return "" if most <= 1e-6 else f"x is {most:.2g} away after {EARLY} iterations"
 
 
@@ -247,7 +247,7 @@ fixed = Work(
 
 
 def points():
-    """Where the gradients are asked for."""
+    """Return the points at which the gradients are evaluated."""
     rng, (t, y) = np.random.default_rng(7), decay_fits.make(FITS)
     return {"t": t, "y": y, "x": rng.uniform([0.7, 0.4, 0.0], [3.9, 2.6, 1.3], (FITS, 3))}
 

@@ -1,1 +1,1 @@
-"""The site that asv makes: how asv is extended for it, and the scripts of its pages."""
+"""The site that asv makes: extensions of asv, and the scripts of its pages."""

@@ -1,8 +1,8 @@
-"""What asv is taught here: an environment for the fastopt of any commit, and a site without a CDN.
+"""Extensions of asv: an environment for the fastopt of any commit, and a site without a CDN.
 
-asv.conf.json names this module. The environment type `present` is this Python with its packages;
-instead of being built and installed, a commit's fastopt is taken out of git into a folder that
-stands first on the path. So two commits differ in nothing else, and changing over costs nothing.
+asv.conf.json names this module. The environment type `present` is this Python with its packages.
+A commit's fastopt is not built and installed, but extracted from git into a folder that comes first
+on the path. So two commits differ in nothing else, and switching between them costs nothing.
 """
 
 import io
@@ -38,10 +38,10 @@ class Present(Environment):
 
     @classmethod
     def matches(cls, python):
-        return False  # it is asked for by its name
+        return False  # this environment is selected by name only
 
     def create(self):
-        """Nothing is to be built."""
+        """Do nothing: there is nothing to build."""
 
     def install_project(self, conf, repo, commit_hash):
         folder = Path(self._path, commit_hash)
@@ -57,14 +57,14 @@ class Present(Environment):
 
     def run(self, args, **kwargs):
         folder = Path(self._path, self.installed_commit_hash)
-        assert (folder / "fastopt").exists(), folder  # or another fastopt would be measured
-        paths = {"ASV_PYTHONPATH": str(folder), "PYTHONPATH": str(folder)}  # processes of its own
+        assert (folder / "fastopt").exists(), folder  # else another fastopt would be measured
+        paths = {"ASV_PYTHONPATH": str(folder), "PYTHONPATH": str(folder)}  # for child processes
         env = {**(kwargs.pop("env", None) or os.environ), **self._global_env_vars, **paths}
         return util.check_output([sys.executable, *args], env=env, **kwargs)
 
 
 class Offline(OutputPublisher):
-    """Puts the scripts that asv's page loads from the internet beside it."""
+    """A step of publishing that replaces scripts from the internet by local copies."""
 
     @classmethod
     def publish(cls, conf, repo, benchmarks, graphs, revisions):
@@ -80,7 +80,7 @@ class Offline(OutputPublisher):
 
 
 def local(link, folder):
-    """The attributes of a script or style sheet, naming our copy where there is one."""
+    """Return the attributes of a script or style sheet, with our local copy if there is one."""
     name = link[1]
     for file in (name, name.replace(".min.", ".")):
         if (folder / file).exists():

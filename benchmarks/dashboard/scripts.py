@@ -1,8 +1,8 @@
 """Bring the scripts and the style sheet that asv's page loads from the internet.
 
-They come from the npm registry by `npm pack`, once, into .asv/www: the versions below, checked by
-their hashes. None is kept in this repository. All are under the MIT license; the licenses that the
-packages contain are copied next to them.
+The versions below come from the npm registry by `npm pack`, once, into .asv/www, and are checked
+by their hashes. None is kept in this repository. All are under the MIT license; the licenses in the
+packages are copied with them.
 """
 
 import base64
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parents[2] / ".asv" / "www"
 
 
 class Package(NamedTuple):
-    """A package of the npm registry, and which of its files the page loads by which names."""
+    """A package of the npm registry, and a dict of its files and their names in the page."""
 
     name: str
     version: str
@@ -73,11 +73,11 @@ PACKAGES = [
 
 
 class Unavailable(RuntimeError):
-    """The scripts cannot be had here; the sentence says why."""
+    """An error with the reason why the scripts are not available."""
 
 
 def bring(folder=FOLDER, packages=PACKAGES):
-    """Return the folder with all files of these packages, brought from npm if one is missing."""
+    """Return the folder with all files of these packages, downloaded if one is missing."""
     folder = Path(folder)
     for package in packages:
         if not all((folder / name).is_file() for name in package.files.values()):
@@ -106,12 +106,12 @@ def _packed(package, place):
 
 
 def check(package, blob):
-    """Raise if these bytes are not the archive that was pinned."""
+    """Raise if these bytes are not the pinned archive."""
     found = base64.b64encode(hashlib.sha512(blob).digest()).decode()
     if found != package.sha512:
         raise ValueError(
-            f"{package.name}@{package.version} has the SHA-512 {found}, but benchmarks/scripts.py "
-            f"pins {package.sha512}: it is another file"
+            f"{package.name}@{package.version} has the SHA-512 {found}, but "
+            f"benchmarks/dashboard/scripts.py pins {package.sha512}: it is another file"
         )
 
 

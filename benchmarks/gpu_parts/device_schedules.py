@@ -1,27 +1,29 @@
-"""Which threads of a GPU work on which problems: three ways, by counting rounds. No GPU is needed.
+"""Simulate three ways to assign problems to the threads of a GPU, by counting rounds.
 
-    python -m benchmarks.device_schedules
+No GPU is needed::
 
-A round is one evaluation by every thread of a warp; a warp with one problem left takes as long as
-with 32. Counted is what the warps that are resident at a time take in all, over the least there is:
-evaluations / threads. What the count leaves out: that a problem's state goes through memory when it
-is compacted (0.65 kB for three parameters), and that counters are shared.
+    python -m benchmarks.gpu_parts.device_schedules
 
-- static: a thread a problem, warp by warp; a warp ends with its longest problem;
-- compacted: launches of so many rounds, after each of which the problems left move together;
-- taking: a thread that is done takes the next problem from a counter (`fastopt.targets`).
+A round is one evaluation by every thread of a warp. A warp with one unfinished problem takes as
+long as with 32. The result is the number of rounds of the resident warps over the least possible,
+evaluations / threads. Two costs are left out. In compaction a problem's state goes through memory
+(0.65 kB for three parameters), and counters are shared.
+
+- static: a thread for each problem, warp by warp; a warp ends with its longest problem;
+- compacted: launches of a fixed number of rounds; after each, unfinished problems are compacted;
+- taking: a thread that is done claims the next problem from a counter (`fastopt.targets`).
 """
 
 import heapq
 
 import numpy as np
 
-WARP, WARPS = 32, 132 * 16  # of an H100 with 512 threads on a multiprocessor
+WARP, WARPS = 32, 132 * 16  # an H100 with 512 threads on a multiprocessor
 EVERY = (16, 64, 256)  # rounds between two compactions
 
 
 def mixes(problems, rng):
-    """Evaluations that each problem needs."""
+    """Return, by name, the evaluations of each problem of a mix."""
     even = rng.integers(12, 26, problems)  # decay fits: 12 to 25
     heavy, sorted_tail = even.copy(), np.sort(even)
     heavy[rng.choice(problems, problems // 100, replace=False)] *= 100
@@ -36,7 +38,7 @@ def mixes(problems, rng):
 
 
 def in_turn(costs, places):
-    """Rounds until jobs of these costs are done, each taken by the place that is free first."""
+    """Return the rounds until jobs of these costs are done, each on the first free place."""
     free = [0] * places
     for cost in costs.tolist():
         heapq.heapreplace(free, free[0] + cost)

@@ -1,1 +1,1 @@
-"""What several benchmarks share: clocks, objectives, data, and the limits in C."""
+"""Helpers that several benchmarks share: clocks, objectives, data, and the limits in C."""

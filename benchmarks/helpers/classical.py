@@ -1,10 +1,10 @@
-"""The problems of Moré, Garbow and Hillstrom, and what a method needs for them.
+"""The problems of Moré, Garbow and Hillstrom, and the evaluations of a method to solve them.
 
 The problems are the 35 of Moré, Garbow and Hillstrom (tests/helpers/problems), from their standard
-starts and from 10 and 100 times those; nothing is tuned. A problem is solved when f is within 1e-6
-(1 + |f*|) of its least value or of a listed local minimum, and what counts is the number of the
-evaluation at which this first is so, of 50,000. All have the same exact gradient. "rmsprop, 0.01"
-has that fixed learning rate, "0.1 to 0" a cosine schedule over the whole budget.
+starts and from 10 and 100 times those; nothing is tuned. A problem is solved if f is within 1e-6
+(1 + |f*|) of its least value or of a listed local minimum. The number of the evaluation at which
+this is first the case is compared, out of 50,000. All methods get the same exact gradient.
+"rmsprop, 0.01" has that fixed learning rate, "0.1 to 0" a cosine schedule over the whole budget.
 """
 
 import warnings
@@ -21,7 +21,7 @@ with_gradient = from_folder("tests/helpers", "problems.objectives").with_gradien
 
 MAXFEV, ACCURACY = 50_000, 1e-6
 FACTORS = 1.0, 10.0, 100.0
-SCIPY = {  # names of their options; tolerances that do not stop them before fastopt's
+SCIPY = {  # options with tolerances at which they do not stop before fastopt
     "L-BFGS-B": {"maxfun": MAXFEV, "maxiter": MAXFEV, "ftol": 1e-15, "gtol": 3e-7},
     "BFGS": {"maxiter": MAXFEV, "gtol": 3e-7},
     "CG": {"maxiter": MAXFEV, "gtol": 3e-7},
@@ -40,11 +40,11 @@ REFERENCE = "L-BFGS-B"
 
 
 class Enough(Exception):
-    """Raised out of an objective whose budget is spent."""
+    """An exception from an objective whose budget is spent."""
 
 
 class Watched:
-    """A problem's objective that notes when it was first solved."""
+    """A problem's objective that records the evaluation at which it was first solved."""
 
     def __init__(self, problem):
         self.problem, self.fun = problem, with_gradient(problem)
@@ -64,7 +64,7 @@ class Watched:
 
 
 def run(problem, factor, solver):
-    """(evaluations until solved or 0, all evaluations, whether the least minimum was found)."""
+    """Solve a problem; return (evaluations until solved or 0, all evaluations, least found)."""
     fun, x0 = Watched(problem), problem.start(factor)
     method = solver.partition(",")[0]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -82,12 +82,12 @@ def run(problem, factor, solver):
 
 
 def measure(factor, solvers):
-    """Results as an array: problems x solvers x (hit, nfev, least)."""
+    """Return the results as an array: problems x solvers x (hit, nfev, least)."""
     return np.array([[run(p, factor, s) for s in solvers] for p in CLASSICAL])
 
 
 def over_reference(hits, solvers):
-    """Evaluations over those of the reference, where both solve the problem."""
+    """Return evaluations over those of the reference, for problems that both solve."""
     reference = hits[:, solvers.index(REFERENCE)]
     return [
         hits[(h > 0) & (reference > 0), k] / reference[(h > 0) & (reference > 0)]

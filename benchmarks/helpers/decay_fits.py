@@ -1,6 +1,6 @@
 """The decay fits of limits_fits.c as arrays.
 
-A fit has three parameters and 64 points, y = p0 exp(-p1 t) + p2 and uniform noise, and begins at
+A fit has three parameters and 64 points, y = p0 exp(-p1 t) + p2 and uniform noise. It starts at
 (1, 1, 1).
 """
 
@@ -14,7 +14,7 @@ POINTS = 64
 
 
 def make(problems):
-    """Times t (64,) and data y (problems, 64): as `make_fits` of limits_fits.c draws them."""
+    """Return times t (64,) and data y (problems, 64), as drawn by `make_fits` of limits_fits.c."""
     t = 4.0 * np.arange(POINTS) / (POINTS - 1)
     y = np.empty((problems, POINTS))
     compiled()(t, y)
@@ -23,12 +23,12 @@ def make(problems):
 
 @functools.cache
 def compiled():
-    """`fill`, compiled at its first use: this module is imported for other things too."""
+    """Return `fill`, compiled late: this module is also imported without need of it."""
     return numba.njit(fill)
 
 
 def fill(t, y):
-    """Draw y as limits_fits.c does; xorshift64 is one chain, so the problems are drawn in turn."""
+    """Draw y as limits_fits.c does; xorshift64 is one chain, so problems are drawn in order."""
     u, q = np.uint64(88172645463325252), np.empty(3 + t.size)
     for b in range(len(y)):
         for j in range(q.size):

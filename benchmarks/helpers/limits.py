@@ -1,4 +1,4 @@
-"""The limits of this machine: hand-written C, each job in a process of its own."""
+"""The limits of this machine: hand-written C, each job in its own process."""
 
 import functools
 import hashlib
@@ -17,9 +17,9 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 
 @functools.cache
 def program(name="limits"):
-    """Path of the compiled program, or None where there is no C compiler that knows OpenMP.
+    """Return the path of the compiled program, or None without a C compiler with OpenMP.
 
-    It is kept beside asv's results, under a name that says what it was made from and for whom.
+    It is kept next to asv's results, under a name with a digest of source, compiler and machine.
     """
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
@@ -38,28 +38,28 @@ def program(name="limits"):
 
 
 def needed():
-    """For `setup`: not available without a C compiler."""
+    """Raise NotImplementedError, for `setup`, if there is no C compiler."""
     if program() is None:
-        raise NotImplementedError("no C compiler that knows OpenMP")
+        raise NotImplementedError("no C compiler with OpenMP")
 
 
 def _run(name, *words):
-    """Seconds by job name."""
+    """Run a program; return seconds by job name."""
     command = [program(name), *map(str, words)]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {job: float(seconds) for job, seconds, _ in map(str.split, lines.splitlines())}
 
 
 def stream(dtype, slots, n, threads):
-    """Seconds of an in-place pass over n elements: 3 + 2 * slots words an element, no root."""
+    """Return the seconds of an in-place pass: 3 + 2 * slots words an element, no root."""
     return _run("limits", "stream", dtype, slots, n, threads)["stream"]
 
 
 def rosenbrock():
-    """Seconds of an iteration of RMSProp on the Rosenbrock function, its gradient only."""
+    """Return the seconds of an iteration of RMSProp on the Rosenbrock function, gradient only."""
     return _run("limits", "rosenbrock")["rosenbrock"]
 
 
 def fits():
-    """Seconds of 10,000 decay fits: "fits_fixed", 500 iterations, and "fits_auto", to 1e-6."""
+    """Return seconds of 10,000 decay fits: "fits_fixed" (500 iterations), "fits_auto" (to 1e-6)."""
     return _run("limits_fits")

@@ -1,4 +1,4 @@
-"""What several benchmarks share: clocks, sweeps, an objective, the examples."""
+"""Helpers that several benchmarks share: clocks, sweeps, an objective, the examples."""
 
 import importlib
 import os
@@ -13,34 +13,34 @@ import numpy as np
 import fastopt
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Of this checkout, not of the fastopt that is measured: parameters must not differ between commits.
+# Methods of this checkout, not of the measured fastopt: parameters must be equal for all commits.
 METHODS = tuple(sorted(p.stem for p in (ROOT / "fastopt" / "rules").glob("[!_]*.py")))
 
 
 def clock(job):
-    """Seconds of `job()`."""
+    """Return the seconds of `job()`."""
     begin = time.perf_counter()
     job()
     return time.perf_counter() - begin
 
 
 def clocks(job, repeats):
-    """Seconds of so many runs, the least first."""
+    """Return the seconds of `repeats` runs, in ascending order."""
     return sorted(clock(job) for _ in range(repeats))
 
 
 def median(job, repeats=9):
-    """Median seconds of `job()`."""
+    """Return the median seconds of `job()`."""
     return statistics.median(clocks(job, repeats))
 
 
 def quartile(job, repeats):
-    """Seconds of `job()` that a quarter of the runs stay below: other work on a host only adds."""
+    """Return the lower quartile of the seconds of `job()`: other work on a host only adds."""
     return clocks(job, repeats)[repeats // 4]
 
 
 def per_call(job, least=2e-3, repeats=5):
-    """Median seconds of a call, from as many calls in a row as take a while."""
+    """Return the median seconds of a call, from series of calls of at least `least` seconds."""
 
     def several(calls):
         return clock(lambda: [job() for _ in range(calls)])
@@ -52,20 +52,20 @@ def per_call(job, least=2e-3, repeats=5):
 
 
 def over(ours, theirs, rounds=5):
-    """Median of what `ours()` returns over that of `theirs()`, called in turn."""
+    """Return the median of the results of `ours()` over that of `theirs()`, called in turn."""
     found = [(ours(), theirs()) for _ in range(rounds)]
     a, b = (statistics.median(values) for values in zip(*found, strict=True))
     return a / b
 
 
 def known(method):
-    """For `setup`: not available where the fastopt that is measured has no such method."""
+    """Raise NotImplementedError, for `setup`, if the measured fastopt has no such method."""
     if method not in fastopt.methods():
         raise NotImplementedError(f"no method {method!r}")
 
 
 def from_folder(folder, name):
-    """A module of `examples` or `tests`, which are no packages; not available without its needs."""
+    """Import a module of `examples` or `tests`, which are no packages; n/a if that fails."""
     if str(ROOT / folder) not in sys.path:
         sys.path.append(str(ROOT / folder))
     try:
@@ -75,13 +75,13 @@ def from_folder(folder, name):
 
 
 def environment(**more):
-    """Of a process that finds the modules that this one finds, and the benchmarks."""
+    """Return the environment of a child process with this one's module path."""
     path = [*filter(None, sys.path), str(ROOT)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), **more}
 
 
 def staggered(count, n, dtype):
-    """Arrays of n elements that begin at different places of a page, as those of limits.c."""
+    """Yield arrays of n elements that start at different offsets in a page, as in limits.c."""
     size = np.dtype(dtype).itemsize * n
     for k in range(count):
         room = np.empty(size + 4096, np.uint8)
@@ -90,7 +90,7 @@ def staggered(count, n, dtype):
 
 
 class Sweep:
-    """One step of a rule over arrays of n elements; not available where fastopt has no sweep."""
+    """One step of a rule over arrays of n elements; n/a if this fastopt has no sweep."""
 
     def __init__(self, method, n, dtype, **options):
         known(method)
@@ -118,20 +118,20 @@ class Sweep:
         self.sweep(self.rule, self.uses, self.x, self.g, self.c, self.state, threads)
 
     def bare(self):
-        """The kernel alone, as an optimizer that prepared its arguments calls it."""
+        """Call the kernel alone, as an optimizer with prepared arguments does."""
         self.kernel(self.x, self.g, self.c, self.state, self.x, self.x, False)
 
 
 @numba.njit
 def rosenbrock(x):
-    """Value and gradient; a tuple costs no allocation."""
+    """Return value and gradient; the gradient is a tuple, to avoid an allocation."""
     a = x[1] - x[0] * x[0]
     return 100.0 * a * a + (1.0 - x[0]) ** 2, (-400.0 * x[0] * a - 2.0 * (1.0 - x[0]), 200.0 * a)
 
 
 @numba.njit
 def valley(x):
-    """The Rosenbrock function of many pairs, value and gradient."""
+    """Return value and gradient of the Rosenbrock function of many pairs."""
     f, g = 0.0, np.empty_like(x)
     for i in range(0, x.size, 2):
         a, b = x[i + 1] - x[i] * x[i], 1.0 - x[i]
@@ -144,6 +144,6 @@ ITERATIONS = 300_000
 
 
 def iterate(method="rmsprop", fun=rosenbrock, iterations=ITERATIONS, jac=True):
-    """Textbook iterations on the Rosenbrock function."""
+    """Run textbook iterations on the Rosenbrock function."""
     options = {"learning_rate": 1e-4, "maxiter": iterations}
     return fastopt.minimize(fun, [-1.2, 1.0], jac=jac, method=method, options=options)

@@ -26,7 +26,7 @@ COLORS = {
 
 
 def draw(results, mine, file):
-    """A row a work: a dot for each peer, a bar for the limit, fastopt at 1."""
+    """Draw a row for each work: a dot for each peer, a bar for the limit, fastopt at 1."""
     import matplotlib.pyplot as plt
 
     names = [name for name in SHORT if name in results]
@@ -60,7 +60,7 @@ def draw(results, mine, file):
 
 
 def once(used, name):
-    """A label for the legend, the first time only."""
+    """Return a label for the legend, the first time only."""
     label = None if name in used else {"C": "limit, hand-written C"}.get(name, name)
     used.add(name)
     return label

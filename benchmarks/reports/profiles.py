@@ -17,7 +17,7 @@ STYLES = {
 
 
 def profile(ax, costs, x):
-    """The share of problems that each solver solves within a cost."""
+    """Draw the share of problems that each solver solves within a cost."""
     for name, cost in costs.items():
         color, line, width = STYLES[name]
         ax.plot(x, [np.mean(cost <= most) for most in x], line, color=color, lw=width, label=name)
@@ -26,17 +26,17 @@ def profile(ax, costs, x):
 
 
 def over_best(costs):
-    """Each cost over that of the best solver on the problem."""
+    """Return each cost over that of the best solver on the problem."""
     best = np.min(list(costs.values()), axis=0)
-    with np.errstate(invalid="ignore"):  # where all miss
+    with np.errstate(invalid="ignore"):  # inf / inf if all miss
         return {name: cost / best for name, cost in costs.items()}
 
 
 def draw(sizes, counts, seconds, file):
-    """Data profiles (Moré and Wild 2009) and performance profiles (Dolan and Moré 2002).
+    """Draw data profiles (Moré and Wild 2009) and performance profiles (Dolan and Moré 2002).
 
-    `counts`: for each solver the evaluations on every problem, from each of the starts, 0 for a
-    miss. `seconds`: its times, infinite for a miss.
+    `counts` has, for each solver, the evaluations on every problem from each of the starts, 0 for
+    a miss. `seconds` has its times, infinite for a miss.
     """
     import matplotlib.pyplot as plt
 

@@ -1,4 +1,4 @@
-"""What `learning_rate="auto"` solves, and after how many evaluations, beside SciPy's methods.
+"""Report on problems solved by `learning_rate="auto"` and SciPy's methods, and evaluations.
 
 Usage::
 
@@ -6,8 +6,8 @@ Usage::
     python -m benchmarks.quality --quick                # no fixed rates, no times: one minute
     python -m benchmarks.quality --write benchmarks/results
 
-Times are of whole solves, compiled with derived gradients, SciPy's with the same value and gradient
-compiled.
+Times are of whole compiled solves with derived gradients. SciPy's methods get the same compiled
+value and gradient.
 """
 
 import argparse
@@ -41,7 +41,7 @@ TIMED = ("rmsprop", "adagrad", "adam, 0.1 to 0", *SCIPY)
 
 
 def table(results, solvers):
-    """A Markdown table of how many are solved, and after how many evaluations."""
+    """Return a Markdown table of the numbers of solved problems, and of evaluations."""
     rows = [
         "| | "
         + " | ".join(
@@ -62,7 +62,7 @@ def table(results, solvers):
 
 
 def each(result, solvers):
-    """A Markdown table of every problem from one start; a dash stands for a miss."""
+    """Return a Markdown table of every problem from one start; a dash is a miss."""
     rows = ["| problem | n | " + " | ".join(solvers) + " |", "|---|---|" + "---|" * len(solvers)]
     for p, row in zip(CLASSICAL, result, strict=True):
         cells = [f"{hit or '–'} / {nfev}" for hit, nfev, _ in row]
@@ -71,7 +71,7 @@ def each(result, solvers):
 
 
 def misses(results, solvers):
-    """Who misses what, and why ours do."""
+    """Return a Markdown table of the misses, with reasons for ours."""
     rows = []
     for factor, result in zip(FACTORS, results, strict=True):
         for p, row in zip(CLASSICAL, result, strict=True):
@@ -87,7 +87,7 @@ def misses(results, solvers):
 
 
 def seconds_of(job):
-    """The least time of a call, from calls that take 0.1 s together, and what it returns."""
+    """Return the least seconds of a call, from calls of 0.1 s together, and its result."""
     result, calls, least, began = job(), 0, np.inf, time.perf_counter()
     while calls < 3 or time.perf_counter() - began < 0.1:
         at = time.perf_counter()
@@ -97,7 +97,7 @@ def seconds_of(job):
 
 
 def times():
-    """Seconds of a solve from the standard start, problems x `TIMED`; infinite where it misses."""
+    """Return seconds of a solve from the standard start, problems x `TIMED`; inf for a miss."""
     rows = []
     for p in CLASSICAL:
         fun = numba.njit(p.fun)
@@ -118,7 +118,7 @@ def times():
 
 
 def ratios(seconds):
-    """A Markdown table of times over the reference's, where both solve the problem."""
+    """Return a Markdown table of times over the reference's, for problems that both solve."""
     reference = seconds[:, TIMED.index(REFERENCE)]
     rows = ["| | solved | median | largest |", "|---|---|---|---|"]
     for name, column in zip(TIMED, seconds.T, strict=True):

@@ -1,4 +1,4 @@
-"""`precompile`: the library's own compiled code, put on disk ahead of time."""
+"""`precompile`: compile the library's own code ahead of time, and keep it on disk."""
 
 import os
 import time
@@ -20,27 +20,27 @@ from fastopt.solver.run_state import FEW
 
 DTYPES = "float64", "float32"
 RATES = {"auto": {}, "fixed": {"learning_rate": 0.1, "maxiter": 1}}
-GRADIENTS = {"exact": True, "differences": "2-point"}  # how `jac` says it
+GRADIENTS = {"exact": True, "differences": "2-point"}  # values of `jac`
 BOX = -9.0, 9.0
 
 
 class Precompiled(NamedTuple):
-    """What `precompile` has done."""
+    """The result of `precompile`."""
 
-    files: int  # written
+    files: int  # number of files written
     megabytes: float
     folder: str
     seconds: float
-    variants: int  # that are on disk now
+    variants: int  # number of variants that are on disk now
 
 
 def value(x, *row):
-    """An objective that takes next to nothing to compile."""
+    """Return x0²: an objective that compiles very fast."""
     return x[0] * x[0]
 
 
 def value_and_gradient(x, *row):
-    """The same with its gradient."""
+    """Return x0² and an array in place of the gradient."""
     return x[0] * x[0], 2.0 * x
 
 
@@ -59,20 +59,21 @@ def precompile(
 ):
     """Compile the library's own loops and steps, and keep them on disk for later processes.
 
-    For container images, clusters and classrooms. A later first call compiles the objective alone.
+    It is for container images, clusters and classrooms. A later first call compiles only the
+    objective.
     The code is for this kind of processor, and for these versions of Python, NumPy and Numba.
 
     Parameters
     ----------
     methods : str or sequence of str
-        Of `fastopt.methods()`; "all" for all of them.
+        Names from `fastopt.methods()`; "all" for all of them.
     dtypes : str or sequence of str
         "float64", "float32" or both.
     sizes : sequence of int, optional
-        Numbers of parameters. Up to 8 there are six loops (for 2, 3, 4, 6, 8 and more parameters);
-        by default all of them.
+        Numbers of parameters. There are six loops, for up to 2, 3, 4, 6, 8 and more parameters; by
+        default all of them are compiled.
     bounds : bool or sequence of bool
-        Whether there are bounds.
+        True for loops with bounds, False for loops without.
     learning_rates : str or sequence of str
         "auto", "fixed" (a number) or both.
     gradients : str or sequence of str
@@ -81,10 +82,10 @@ def precompile(
         "minimize" (and multistart, which uses its loops), "batch", "stochastic" (for
         minimize_stochastic) and "step" (of optimizers).
     shared : bool
-        Whether other users of this machine may read what is written. They load it if the folder
+        If True, other users of this machine may read the files. They load them if the folder
         belongs to root.
     disp : bool
-        Whether to show a progress bar and print what was written.
+        If True, show a progress bar and print a summary.
 
     Returns
     -------
@@ -95,12 +96,12 @@ def precompile(
     Raises
     ------
     RuntimeError
-        Where there is no cache directory to write to, so that nothing would be kept.
+        If there is no writable cache directory, so that nothing would be kept.
 
     Notes
     -----
     A loop takes about 4 seconds with "auto" and 2 with "fixed"; the defaults take about a minute.
-    What is on disk already is not compiled again, so that after Ctrl-C the same call goes on.
+    Code that is already on disk is not compiled again, so after Ctrl-C the same call continues.
 
     Examples
     --------
@@ -172,7 +173,10 @@ def _minimize(sizes, gradients, **more):
 
 
 def _batch(sizes, gradients, dtypes, **more):
-    """Batches call the loops of `minimize`; what feeds them is the same for all sizes."""
+    """Yield calls that compile the scheduler of batches, which is the same for all sizes.
+
+    The loops are those of `minimize`.
+    """
     for dtype in dtypes:
         rows = np.ones((2, 1), dtype)
         yield from _calls(minimize_batch, gradients[0], sizes[0], rows, dtypes=[dtype], **more)
@@ -192,7 +196,7 @@ def _calls(door, gradient, size, *data, names, dtypes, bounds, rates):
 
 
 def _stochastic(names, dtypes, **_more):
-    """The step between two mini-batches is the same for all sizes."""
+    """Yield calls that compile the steps of mini-batches, which are the same for all sizes."""
     fun = ensure_njit(value_and_gradient, "fun")
     more = {"jac": True, "epochs": 1, "options": {"learning_rate": 0.1}}
     for name in names:
@@ -216,7 +220,7 @@ def _step(name, dtype):
         optimizer.step(params, {k: np.ones_like(v) for k, v in params.items()})
 
 
-# Of a task, calls that compile its variants: (function, arguments, keywords).
+# For each task, a generator of calls that compile its variants: (function, arguments, keywords).
 TASKS = {"minimize": _minimize, "batch": _batch, "stochastic": _stochastic, "step": _steps}
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C kept away from code that must not be left halfway."""
+"""Critical sections during which Ctrl-C is deferred."""
 
 import _signal  # pyright: ignore[reportMissingImports]
 import os
@@ -7,19 +7,19 @@ import time
 from signal import SIGINT
 from typing import Any
 
-INSIST = 1.0  # seconds after which a second Ctrl-C is not kept waiting
+INSIST = 1.0  # seconds after the first Ctrl-C, after which another one is not deferred
 
 
 class Held:
-    """A context in which Ctrl-C waits until it is left.
+    """A context that defers Ctrl-C until its end.
 
-    In the main thread alone, since Python runs signal handlers nowhere else. The user's own handler
-    is called at the end, and stands as before, in processes that are forked meanwhile, too. If what
-    is inside does not end, a second Ctrl-C goes to that handler at once.
+    It acts in the main thread only, since Python runs signal handlers nowhere else. At the end the
+    user's own handler is called and restored, also in processes forked meanwhile. If the code
+    inside does not end, a second Ctrl-C goes to that handler at once.
     """
 
-    handler: Any = None  # the user's
-    first: float | None = None  # time of the Ctrl-C that waits
+    handler: Any = None  # the user's handler
+    first: float | None = None  # time of the deferred Ctrl-C
     frame: Any = None
 
     def __enter__(self):
@@ -27,7 +27,7 @@ class Held:
         return self
 
     def hold(self):
-        """Keep Ctrl-C waiting from now on, if it is not yet."""
+        """Defer Ctrl-C from now on."""
         handler: Any = _signal.getsignal(SIGINT)
         here = threading.current_thread() is threading.main_thread()
         if here and callable(handler) and handler != self.note:
@@ -35,7 +35,7 @@ class Held:
             _signal.signal(SIGINT, self.note)
 
     def note(self, number, frame):
-        """Take the signal down; it is the handler that Python calls."""
+        """Record the signal; this is the handler that Python calls."""
         now = time.monotonic()
         if self.first is None:
             self.first, self.frame = now, frame
@@ -43,20 +43,20 @@ class Held:
             self.handler(number, frame)
 
     def release(self):
-        """Let Ctrl-C through from now on, and the one that waits."""
+        """Deliver Ctrl-C from now on, and the deferred one."""
         if self.handler is not None and _signal.getsignal(SIGINT) == self.note:
             _signal.signal(SIGINT, self.handler)
         self.deliver()
 
     def deliver(self):
-        """Call the user's handler if a Ctrl-C waits for it."""
+        """Call the user's handler if a Ctrl-C was deferred."""
         if self.first is not None:
             frame = self.frame
             self.forget()
             self.handler(SIGINT, frame)
 
     def forget(self):
-        """Drop the Ctrl-C that waits."""
+        """Drop the deferred Ctrl-C."""
         self.first = self.frame = None
 
     def outside(self, function, *args):
@@ -72,7 +72,7 @@ class Held:
 
 
 def _restore():
-    """Give a forked child the user's handler: the thread that held it may be in the parent."""
+    """Restore the user's handler in a forked child: the thread with the context may be missing."""
     handler: Any = _signal.getsignal(SIGINT)
     while isinstance(owner := getattr(handler, "__self__", None), Held):
         handler = owner.handler

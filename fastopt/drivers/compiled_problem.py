@@ -1,4 +1,4 @@
-"""The problem that fits a function: compiled, interpreted, or with differences."""
+"""The kind of problem that suits a function: compiled, interpreted, or with differences."""
 
 import warnings
 
@@ -8,22 +8,22 @@ from fastopt.drivers.single_problem import Problem
 
 
 def compiled_problem(fun, jac, args, rule, x0, box, chosen, target):
-    """The problem, compiled; what is wrong with it said in a sentence."""
+    """Return the problem, compiled; raise an error that explains why it cannot be compiled."""
     problem = matching_problem(fun, jac, args, rule, x0, box, chosen, target)
     compile_problem(problem)
     return problem
 
 
 def compile_problem(problem):
-    """Compile the problem; say in a sentence what is wrong with it."""
+    """Compile the problem; raise an error that explains why it cannot be compiled."""
     try:
         problem.compile()
     except Exception as error:
-        raise problem.explained(error) from None
+        raise problem.as_user_error(error) from None
 
 
 def matching_problem(fun, jac, args, rule, x0, box, chosen, target):
-    """The problem, compiled; with differences where an exact gradient was only hoped for."""
+    """Return the problem, compiled; with jac=None and no exact gradient, with differences."""
 
     def build(jac, interpreted=False):
         objective = objective_bindings.build(fun, jac, args, chosen, x0, interpreted)
@@ -31,7 +31,7 @@ def matching_problem(fun, jac, args, rule, x0, box, chosen, target):
 
     reason = None
     if isinstance(jac, str) and jac == "autodiff" and not objective_bindings.is_compiled(fun):
-        reason = arguments.why_unready(args)  # Python can go on with what compiled code cannot
+        reason = arguments.why_unready(args)  # Python accepts more arguments
     plain = isinstance(jac, str) and not objective_bindings.can_be_compiled(fun)
     problem = build(jac, interpreted=plain or reason is not None)
     problem.reason = reason
@@ -40,7 +40,7 @@ def matching_problem(fun, jac, args, rule, x0, box, chosen, target):
     try:
         problem.compile()
         return problem
-    except Exception as error:  # nothing of the user's has run yet
+    except Exception as error:  # from compiling: no function of the user has run yet
         reason = problem.why_not_differentiable(error)
     if not objective_bindings.is_compiled(fun):
         problem = build(jac, interpreted=True)

@@ -1,4 +1,4 @@
-"""The state of a run in a file, so that a run that was killed goes on where it was."""
+"""The state of a run in a file, so that a run that was killed can continue."""
 
 import os
 import tempfile
@@ -9,24 +9,22 @@ from fastopt.solver.run_state import Run
 from fastopt.storage.npz import clean_up, load, save
 from fastopt.storage.problem_identity import differences, identity
 
-# Of what stands in the file. Where `Problem.arrays` change, count up.
+# Version of the file format. Increase it when the layout of `Problem.arrays` changes.
 VERSION = 1, *Run._fields
 MIN_INTERVAL = 1.0  # seconds between two writes, at least
-MAX_TIME_FRACTION = 0.01  # of a run's time that they may take: where one is dear, the next is later
-MAY_CHANGE = (
-    "maxiter",
-    "maxfev",
-)  # what may change while one problem waits: it goes on as if all along
+MAX_TIME_FRACTION = 0.01  # largest share of run time for writing; a slow write delays the next one
+# Options that may differ when a run is resumed: it continues as if it had always had the new ones.
+MAY_CHANGE = ("maxiter", "maxfev")
 
 
 def problem_of(call, rule, fun, jac, x0, box, data, args, chosen, tables):
-    """Everything that decides the answer, by name: see `identity`."""
+    """Return the identity of everything that decides the answer, by name: see `identity`."""
     options = {}
     for template, table in tables:
         columns = zip(getattr(template, "_fields", ()), table.T, strict=True)
         options |= {name: float(c[0]) if (c == c[0]).all() else c for name, c in columns}
     rate = chosen.schedule or "auto"
-    ours = hasattr(rate, "_fields")  # the numbers of a schedule of ours are in the tables
+    ours = hasattr(rate, "_fields")  # one of fastopt.schedules: its numbers are in the tables
     options["learning_rate"] = options.pop("rate") if ours else rate
     options |= {"finite_diff_rel_step": chosen.steps, "maxcor": chosen.maxcor}
     options |= {"fast_math_functions": chosen.fast}
@@ -45,21 +43,21 @@ class Checkpoint:
     Parameters
     ----------
     path : str
-        Absolute.
+        The absolute path of the file.
     problem : dict
-        From `problem_of`.
+        The identity of the problem, from `problem_of`.
 
     Attributes
     ----------
     found : dict or None
-        The state in the file; None where there is no file yet.
+        The state in the file; None if there is no file yet.
 
     Raises
     ------
     ValueError
-        Where the file is something else, or the checkpoint of another problem.
+        If the file is something else, or the checkpoint of another problem.
     OSError
-        Where it cannot be read or written.
+        If the file cannot be read or written.
     """
 
     def __init__(self, path, problem):
@@ -67,7 +65,7 @@ class Checkpoint:
         self.found = self.read() if os.path.exists(path) else None
         clean_up(path)
         with tempfile.TemporaryFile(dir=os.path.dirname(path)):
-            pass  # it can be written there: better said now than later
+            pass  # raises now if the folder is not writable, not in the middle of the run
 
     def read(self):
         found = load(self.path)
@@ -76,13 +74,13 @@ class Checkpoint:
             raise ValueError(f"{self.path} is no checkpoint, but a file of fastopt.save's")
         if version != VERSION:
             raise ValueError(
-                f"{self.path} is the checkpoint of another version of fastopt; delete it to begin "
-                "anew"
+                f"{self.path} is the checkpoint of another version of fastopt; delete it to start "
+                "again"
             )
         if differs := differences(found.pop("problem"), self.problem):
             raise ValueError(
                 f"{self.path} is the checkpoint of another problem; these differ: {differs}. "
-                "Delete it to begin anew, or name another file in options['checkpoint']"
+                "Delete it to start again, or name another file in options['checkpoint']"
             )
         return found
 
@@ -90,14 +88,14 @@ class Checkpoint:
         return time.perf_counter() > self.next
 
     def write(self, waited=0.0, **state):
-        """Write the state, for which the run has `waited` so many seconds."""
+        """Write the state; the run was paused for `waited` seconds to collect it."""
         began = time.perf_counter()
         save(self.path, checkpoint=VERSION, problem=self.problem, **state)
         now = time.perf_counter()
         self.next = now + max(MIN_INTERVAL, (waited + now - began) / MAX_TIME_FRACTION)
 
     def failed(self, error):
-        """It could not be written: a full disk, say, does not end the run."""
+        """Warn that writing failed; the run goes on (after a full disk, for example)."""
         self.next = time.perf_counter() + 10.0 * MIN_INTERVAL
         warnings.warn(
             f"the checkpoint {self.path} cannot be written ({error}); the run goes on",

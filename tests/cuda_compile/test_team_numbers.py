@@ -137,7 +137,7 @@ def team(monkeypatch):
     monkeypatch.setattr(kernel_builder, "_kernels", KERNELS)
     monkeypatch.setattr(device_problem, "BLOCK", THREADS)
     alone = contextlib.nullcontext  # launches here are over when they return
-    monkeypatch.setattr(device_problem.DeviceProblem, "alone", lambda self: alone())
+    monkeypatch.setattr(device_problem.DeviceProblem, "exclusive_launch", lambda self: alone())
     return device
 
 

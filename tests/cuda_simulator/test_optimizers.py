@@ -82,8 +82,13 @@ def test_what_is_refused():
     opt = fastopt.SGD(1.0)
     opt.step({"w": x}, {"w": g})
     for kind, params, grads, message in (
-        (ValueError, x, np.ones(3), r"grads\['w'\] lives on the host"),
-        (ValueError, x, cuda.to_device(np.ones(4)), r"grads\['w'\] has the shape \(4,\)"),
+        (
+            ValueError,
+            x,
+            np.ones(3),
+            r"grads\['w'\] is on the host, but the parameters are on a GPU",
+        ),
+        (ValueError, x, cuda.to_device(np.ones(4)), r"grads\['w'\] has shape \(4,\)"),
         (TypeError, x, cuda.to_device(np.ones(3, "f4")), r"grads\['w'\] has dtype float32"),
         (TypeError, cuda.to_device(np.zeros(3, int)), g, r"params\['w'\] has elements of <i8"),
     ):

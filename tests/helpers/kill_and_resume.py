@@ -96,7 +96,7 @@ def victim(case, path):
         0.0,
         1.0,
     )  # so that writing is often hit
-    single_problem.SLICE = local_batch.SLICE = 0.003
+    single_problem.CHECK_INTERVAL = local_batch.CHECK_INTERVAL = 0.003
     print("begun", flush=True)
     fastopt.save(f"{path}.result", **CASES[case](checkpoint=path))
 

@@ -1,4 +1,4 @@
-"""JAX's own part in the contests, and that of its solvers, jaxopt and optimistix, in float64."""
+"""The entries of JAX and its solvers, jaxopt and optimistix, in the contests, in float64."""
 
 import functools
 import importlib
@@ -18,7 +18,7 @@ def versions(package):
 
 
 def gradient(data):
-    """Value and gradient of every decay fit."""
+    """Return the job of value and gradient of every decay fit."""
 
     def misfit(p, t, y):
         return jnp.sum((p[0] * jnp.exp(-p[1] * t) + p[2] - y) ** 2)
@@ -31,7 +31,7 @@ def gradient(data):
 
 
 # Tolerances of the fits are the loosest, in half powers of ten, that leave 99.9 % of the gradients
-# below 1e-6; each package measures something else by them.
+# below 1e-6. Their meaning differs between packages.
 
 
 def jaxopt_bfgs(package, misfit, residuals, x0):
@@ -65,7 +65,7 @@ SOLVERS = {
 
 
 def fits(name, vmap, data):
-    """All decay fits, by vmap or by the fastest way."""
+    """Return the job of all decay fits, by vmap or by the fastest way."""
     make, batches = SOLVERS[name]
     package = importlib.import_module(name.split()[0])
     t = jnp.asarray(data["t"])
@@ -82,13 +82,13 @@ def fits(name, vmap, data):
 
 
 def valley(x):
-    """The Rosenbrock function of pairs."""
+    """Return the Rosenbrock function of pairs."""
     a, b = x[1::2] - x[::2] ** 2, 1.0 - x[::2]
     return jnp.sum(100.0 * a * a + b * b)
 
 
 def solve(name, data):
-    """From a start to a gradient of 1e-5, compiled once; tolerances as loose as that allows."""
+    """Return the job of a compiled solve to a gradient of 1e-5, with the loosest tolerances."""
     package = importlib.import_module(name.split()[0])
     if name == "jaxopt LBFGS":
         solver = package.LBFGS(valley, tol=1e-5, maxiter=10_000, implicit_diff=False)

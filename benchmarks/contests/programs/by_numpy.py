@@ -1,4 +1,4 @@
-"""NumPy's part in the contests: the formulas in place, with scratch that is kept."""
+"""NumPy's entries in the contests: the formulas in place, with reused scratch arrays."""
 
 import numpy as np
 import turns
@@ -58,7 +58,7 @@ def adam(data):
 
 
 def divide(x, g, v, a):
-    """X -= RATE g / sqrt(v + EPS)."""
+    """Compute x -= RATE g / sqrt(v + EPS)."""
     np.add(v, EPS, a)
     np.sqrt(a, a)
     np.divide(g, a, a)
@@ -73,7 +73,7 @@ def stepped(step, x, data):
 
 
 def iterations(data):
-    """A tenth of the iterations on the Rosenbrock function: each is some microseconds of calls."""
+    """Return the job of a tenth of the iterations: each is some microseconds of calls."""
 
     def run(iterations=int(data["iterations"]) // 10):
         x, v = data["x0"].copy(), np.zeros(2)
@@ -88,7 +88,7 @@ def iterations(data):
 
 
 def fixed(data):
-    """500 iterations of RMSProp on all fits at once, the gradient by hand; a tenth of them."""
+    """Return the job of a tenth of 500 iterations of RMSProp on all fits, gradient by hand."""
     t, y = data["t"], data["y"]
 
     def run(iterations):

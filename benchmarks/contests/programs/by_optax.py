@@ -1,4 +1,4 @@
-"""Optax's part in the contests, compiled by XLA, with buffers donated."""
+"""Optax's entries in the contests, compiled by XLA, with buffers donated."""
 
 import functools
 
@@ -20,7 +20,7 @@ RULES = {
 
 
 def sweep(method, data):
-    """A step over an array, or several, compiled; x and the state are given to be overwritten."""
+    """Return the job of a compiled step over an array or several; x and state are donated."""
     rule = RULES[method](1e-3)
     x, g = ([*map(jnp.array, a)] if a.ndim > 1 else jnp.array(a) for a in (data["x"], data["g"]))
 
@@ -50,7 +50,7 @@ def descend(gradient, x0, rule, iterations):
 
 
 def iterations(data):
-    """Iterations on the Rosenbrock function in one compiled loop, the gradient by hand."""
+    """Return the job of Rosenbrock iterations in one compiled loop, gradient by hand."""
 
     def gradient(x):
         a, b = x[1] - x[0] * x[0], 1.0 - x[0]
@@ -63,7 +63,7 @@ def iterations(data):
 
 
 def fixed(kind, vmap, data):
-    """500 iterations of RMSProp on each fit, its gradient by jax.grad or by hand."""
+    """Return the job of 500 iterations of RMSProp on each fit, gradient by jax.grad or by hand."""
     points, start, rule = jnp.asarray(data["t"]), jnp.ones(3), RULES["rmsprop"](0.01)
 
     def misfit(p, y):
@@ -85,10 +85,11 @@ def fixed(kind, vmap, data):
 
 
 def epochs(data):
-    """An epoch of mini-batch logistic regression in one scan; the answer is losses of some.
+    """Return the job of an epoch of logistic regression in one scan; the answer is losses.
 
-    One gather for the whole epoch: by mini-batches, inside the scan, it takes a quarter longer, and
-    so do ``rows @ x`` in the place of the sum, and an unrolled scan. A gradient by hand is as fast.
+    There is one gather for the whole epoch. Gathering by mini-batches inside the scan takes a
+    quarter longer, and so do ``rows @ x`` in place of the sum, and an unrolled scan. A gradient by
+    hand is as fast.
     """
     a, b, batch = jnp.asarray(data["a"]), jnp.asarray(data["b"]), int(data["batch"])
     rate, rho, eps = data["rule"].tolist()
@@ -105,7 +106,7 @@ def epochs(data):
 
     @functools.partial(jax.jit, donate_argnums=0)
     def scan(kept, order):
-        order = order.reshape(-1, batch)  # whole mini-batches
+        order = order.reshape(-1, batch)  # a row for each mini-batch
         kept, losses = jax.lax.scan(step, kept, (a[order], b[order]))
         return kept, jnp.mean(losses)
 

@@ -1,9 +1,9 @@
-"""SciPy's part in the contests: single solves, and Python loops over them (one core)."""
+"""SciPy's entries in the contests: single solves, and Python loops over them (one core)."""
 
 import functools
 import os
 
-# L-BFGS-B's matrices are 20 by 20 at most: threads of BLAS for them only wait for each other.
+# L-BFGS-B's matrices are 20 by 20 at most: BLAS threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
@@ -14,18 +14,18 @@ from scipy.optimize import curve_fit, leastsq, minimize
 from benchmarks.helpers import shared
 
 ABOUT = {"version": f"SciPy {scipy.__version__}"}
-# The loosest, in half powers of ten, that leave 99.9 % of the gradients below 1e-6.
+# The loosest tolerances, in half powers of ten, that leave 99.9 % of the gradients below 1e-6.
 GTOL, TOL = 1e-6, 3e-7
 
 
 class Fits:
-    """The functions that SciPy calls, written for speed: scratch is kept, no temporary remains."""
+    """The functions that SciPy calls, written for speed: with reused scratch arrays."""
 
     def __init__(self, t):
         self.minus_t, self.rows = -t, np.ones((3, t.size))
 
     def partials(self, p):
-        """The curve's derivatives by the parameters, in rows, the second without its factor."""
+        """Return the curve's partial derivatives as rows, the second without its factor."""
         e = self.rows[0]
         np.multiply(self.minus_t, p[1], e)
         np.exp(e, e)
@@ -66,7 +66,7 @@ class Fits:
 
 
 def fits(name, data):
-    """Some of the decay fits, one after the other."""
+    """Return the job of a tenth of the decay fits, in sequence."""
     t, y = data["t"], data["y"][: len(data["y"]) // 10]
     x0, some = np.ones(3), Fits(t)
     lbfgs = {"gtol": GTOL, "ftol": 0}
@@ -88,7 +88,7 @@ def fits(name, data):
 
 
 def solve(method, data):
-    """From a start to a gradient of 1e-5, value and gradient compiled."""
+    """Return the job of a solve to a gradient of 1e-5, with compiled value and gradient."""
     options = {"gtol": 1e-5, "maxiter": 10_000, **({"ftol": 0} if method == "L-BFGS-B" else {})}
 
     def job():

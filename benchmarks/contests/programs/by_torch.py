@@ -1,4 +1,4 @@
-"""PyTorch on the CPU in the contests: its optimizers by foreach and, where it can, fused."""
+"""PyTorch's entries in the contests, on the CPU: its optimizers by foreach and, if any, fused."""
 
 import functools
 
@@ -17,7 +17,7 @@ SETTINGS = {
 
 
 def sweep(method, how, data):
-    """A step over an array, or several; `how` is "foreach" or "fused"."""
+    """Return the job of a step over an array or several; `how` is "foreach" or "fused"."""
     make, settings = SETTINGS[method]
     xs, gs = (list(a) if a.ndim > 1 else [a] for a in (data["x"], data["g"]))
     params = [torch.nn.Parameter(torch.from_numpy(x).clone()) for x in xs]
@@ -31,7 +31,7 @@ def sweep(method, how, data):
 
 
 def iterations(data):
-    """A hundredth of the iterations on the Rosenbrock function, its gradient by hand."""
+    """Return the job of a hundredth of the Rosenbrock iterations, gradient by hand."""
 
     def run(iterations=int(data["iterations"]) // 100):
         x = torch.nn.Parameter(torch.from_numpy(data["x0"]).clone())
@@ -47,7 +47,7 @@ def iterations(data):
 
 
 def fixed(data):
-    """500 iterations of RMSProp on all fits at once, derived by autograd; a tenth of them."""
+    """Return the job of a tenth of 500 iterations of RMSProp on all fits, by autograd."""
     t, y = torch.from_numpy(data["t"]), torch.from_numpy(data["y"])
 
     def run(iterations):
@@ -64,9 +64,9 @@ def fixed(data):
 
 
 def epochs(how, data):
-    """An epoch of mini-batch logistic regression, then the next; the answer is their losses.
+    """Return the job of an epoch of logistic regression; the answer is losses of some epochs.
 
-    Mini-batches are slices of permuted rows; two threads, foreach and indexing for each mini-batch
+    Mini-batches are slices of permuted rows. Two threads, foreach and indexing for each mini-batch
     are all slower.
     """
     torch.set_num_threads(1)

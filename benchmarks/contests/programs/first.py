@@ -1,7 +1,7 @@
-"""A whole process until it has its first answer, with one library or another.
+"""Solve one problem in a new process, with one of several libraries.
 
-``python first.py LIBRARY DATA ANSWER``: the Rosenbrock function from the start in DATA to a
-gradient of 1e-5, as users of the library write it.
+``python first.py LIBRARY DATA ANSWER`` minimises the Rosenbrock function from the start in DATA to
+a gradient of 1e-5, as users of the library would write it.
 """
 
 import json
@@ -15,7 +15,7 @@ def rosenbrock(x):
 
 
 def fastopt(x0):
-    """The gradient is derived."""
+    """Solve with a derived gradient."""
     import numba
 
     import fastopt

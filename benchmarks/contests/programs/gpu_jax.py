@@ -1,10 +1,10 @@
 """JAX's part of gpu_report.py: decay fits by vmapped solvers, float64.
 
-Levenberg-Marquardt and BFGS written for vmap: one evaluation each time round, whatever a problem
-is about to do, so that none waits in a nested loop for another's line search; and what the packages
-have, JAX' own BFGS and jaxopt's LevenbergMarquardt.
+Two solvers, Levenberg-Marquardt and BFGS, are written for vmap: every pass of the loop is one
+evaluation. So no problem waits in a nested loop for the line search of another. The others are
+those of packages, JAX's own BFGS and jaxopt's LevenbergMarquardt.
 
-Arguments: a folder with t.npy and y.npy, another number that is not used, problems, seconds.
+Arguments: a folder with t.npy and y.npy, a number that is not used, problems, seconds.
 """
 
 import os
@@ -15,11 +15,11 @@ import gpu_lines
 import numpy as np
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-GTOL, MOST = 1e-6, 60  # iterations; none of 50,000 fits took more than 40
+GTOL, MOST = 1e-6, 60  # MOST: iterations; none of 50,000 fits needed more than 40
 
 
 def solvers(jax, jnp, t):
-    """By name: a function of one fit's y that gives x."""
+    """Return, by name, functions from one fit's y to x."""
     start = jnp.ones(3)
 
     def residuals(p, y):
@@ -29,7 +29,7 @@ def solvers(jax, jnp, t):
         return jnp.sum(residuals(p, y) ** 2)
 
     def rows(p, y):
-        """The residuals and their derivatives, by hand: JAX' own takes three passes."""
+        """Return the residuals and their derivatives, by hand: JAX would need three passes."""
         e = jnp.exp(-p[1] * t)
         return p[0] * e + p[2] - y, jnp.stack([e, -p[0] * t * e, jnp.ones_like(t)])
 
@@ -58,7 +58,7 @@ def solvers(jax, jnp, t):
         return jax.lax.while_loop(go, step, (start, *normal(start), 1e-3, 0))[0]
 
     def inverse(a):
-        """Of a matrix of 3 x 3, by cofactors: a factorisation of each small one is slower."""
+        """Return the inverse of a 3 x 3 matrix, by cofactors: a factorisation is slower."""
         x, y, z = a
         rows = jnp.stack([jnp.cross(y, z), jnp.cross(z, x), jnp.cross(x, y)])
         return rows.T / jnp.dot(x, rows[0])
@@ -125,18 +125,17 @@ def main(folder, _, problems, limit):
     if jax.default_backend() != "gpu" and "FASTOPT_PEERS_ANYWHERE" not in os.environ:
         gpu_lines.skip(f"JAX is installed and works on {jax.default_backend()} only")
     import jax.numpy as jnp
-    from batch import largest
 
     t, y = np.load(f"{folder}/t.npy"), np.load(f"{folder}/y.npy")[: int(problems)]
     for name, solver in solvers(jax, jnp, jnp.asarray(t)).items():
         try:
-            one(jax, name, solver, t, y, limit, largest)
+            one(jax, name, solver, t, y, limit)
         except Exception as error:
             gpu_lines.failed(name, error)
 
 
-def one(jax, name, solver, t, y, limit, largest):
-    """Few fits first: more of them only where the time suffices."""
+def one(jax, name, solver, t, y, limit):
+    """Measure a solver with few fits first, and with more if there is time."""
     many = jax.jit(jax.vmap(solver))
     counts = sorted({max(1, len(y) // 100), max(1, len(y) // 10), len(y)})
     for count in counts:
@@ -148,7 +147,7 @@ def one(jax, name, solver, t, y, limit, largest):
         x = np.asarray(many(there))
         first = time.perf_counter() - began
         seconds = gpu_lines.clock(lambda a=there: jax.block_until_ready(many(a)), int, 3, 1)
-        g = largest(x[:100_000], t, y[: min(count, 100_000)])
+        g = gpu_lines.largest(x[:100_000], t, y[: min(count, 100_000)])
         gpu_lines.say(
             name=f"{name}, {count:,} fits",
             unit="s",

@@ -1,4 +1,4 @@
-"""What the gpu_*.py scripts share: a clock, a comparison, and the lines that they print."""
+"""Helpers of the gpu_*.py scripts: a clock, comparisons, and the lines that they print."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ def say(**what):
 
 
 def skip(reason):
-    """Leave, with the reason in the report."""
+    """Exit, with the reason in the report."""
     say(skipped=reason)
     sys.exit(0)
 
@@ -25,12 +25,12 @@ def failed(what, error):
 
 
 def left(limit):
-    """Seconds until the script should be done."""
+    """Return the seconds that are left for the script."""
     return float(limit) - (time.monotonic() - STARTED)
 
 
 def clock(job, wait, repeats=5, inner=10):
-    """Median, least and most seconds of a call, the device waited for after `inner` of them."""
+    """Return median, least and most seconds of a call, with a wait after `inner` calls."""
     job()
     wait()
     times = []
@@ -45,7 +45,17 @@ def clock(job, wait, repeats=5, inner=10):
 
 
 def check(ours, theirs):
-    """How far a peer's steps are from ours: the same work, or a report of what differs."""
+    """Return a text that says whether a peer's steps are the same as ours, with the distance."""
     off = np.abs(np.asarray(theirs, float) - ours).max()
     bound = 200 * np.finfo(ours.dtype).eps
-    return f"{'same steps' if off <= bound else 'OTHER STEPS'}, {off:.1e} apart"
+    return f"{'same steps' if off <= bound else 'OTHER STEPS'}, {off:.1e} away"
+
+
+def largest(x, t, y):
+    """Return the largest gradient component of each decay fit; infinite if it is not finite."""
+    with np.errstate(all="ignore"):  # the answer of a diverged solver overflows here
+        e = np.exp(-x[:, 1:2] * t)
+        r = x[:, :1] * e + x[:, 2:] - y
+        g = [2 * (r * e).sum(1), -2 * x[:, 0] * (r * t * e).sum(1), 2 * r.sum(1)]
+        found = np.abs(g).max(0)
+    return np.where(np.isfinite(found), found, np.inf)

@@ -1,6 +1,6 @@
-"""Optax' part of gpu_report.py: a jitted step whose parameters and state are donated.
+"""Optax's part of gpu_report.py: a jitted step with donated parameters and state.
 
-Arguments: a folder with steps.npz, the number of elements, another that is not used, seconds.
+Arguments: a folder with steps.npz, the number of elements, one that is not used, seconds.
 """
 
 import os
@@ -25,7 +25,7 @@ def main(folder, elements, _, limit):
     steps = np.load(f"{folder}/steps.npz")
     rules = {
         "rmsprop": optax.rmsprop(RATE, decay=0.9, eps=1e-8, eps_in_sqrt=False),
-        # Epsilon is inside the root, and changes nothing there nor, for others, outside.
+        # Epsilon is inside the root; it is too small to change anything there or outside.
         "adagrad": optax.adagrad(RATE, initial_accumulator_value=0.0, eps=1e-20),
         "adam": optax.adam(RATE),
     }

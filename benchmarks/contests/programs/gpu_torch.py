@@ -1,6 +1,6 @@
-"""PyTorch's part of gpu_report.py: a step of its optimisers, in every way it has.
+"""PyTorch's part of gpu_report.py: a step of its optimisers, in all variants.
 
-Arguments: a folder with steps.npz, the number of elements, another that is not used, seconds.
+Arguments: a folder with steps.npz, the number of elements, one that is not used, seconds.
 """
 
 import sys
@@ -46,7 +46,7 @@ def main(folder, elements, _, limit):
 def one(torch, steps, wait, rule, kind, way, how, dtype, n):
     compiled = how.pop("compiled", False)
     if compiled:
-        if rule != "adam":  # RMSprop's and Adagrad's count of steps would be compiled in
+        if rule != "adam":  # otherwise the step count would be compiled as a constant
             how["capturable"] = True
         try:
             kind([torch.zeros(1, device="cuda", requires_grad=True)], **how)
@@ -70,10 +70,10 @@ def one(torch, steps, wait, rule, kind, way, how, dtype, n):
     said = gpu_lines.check(steps[f"{rule}_{dtype}"], p.detach().cpu().numpy())
     x = torch.full((n,), 0.1, dtype=type_of, device="cuda")
     _, step = stepper(x, torch.full_like(x, 0.1))
-    for _ in range(3):  # compiles, and makes the state
+    for _ in range(3):  # compiles, and creates the state
         step()
     seconds = gpu_lines.clock(step, wait)
-    # The table compares float32 alone.
+    # The table compares float32 only.
     gpu_lines.say(
         name=f"{rule}, {way}, {dtype}",
         unit="s",

@@ -1,4 +1,4 @@
-"""fastopt's own part in the contests."""
+"""The entries of fastopt in the contests."""
 
 import functools
 
@@ -14,7 +14,7 @@ THREADS = numba.get_num_threads()
 
 
 def sweep(name, on_nonfinite, data):
-    """A step of an optimizer object over an array, or a list; the answer is x after five."""
+    """Return the job of a step over an array or a list; the answer is x after some steps."""
     x, g = data["x"].copy(), data["g"]
     opt = getattr(fastopt, name)(1e-3, on_nonfinite=on_nonfinite)
     params, grads = (list(a) if a.ndim > 1 else a for a in (x, g))
@@ -24,7 +24,7 @@ def sweep(name, on_nonfinite, data):
 
 
 def iterations(data):
-    """Textbook iterations on the Rosenbrock function."""
+    """Return the job of textbook iterations on the Rosenbrock function."""
 
     def run(iterations=int(data["iterations"])):
         options = {"learning_rate": 1e-4, "maxiter": iterations}
@@ -34,7 +34,7 @@ def iterations(data):
 
 
 def solve(data):
-    """From a start to a gradient of 1e-5, nothing tuned."""
+    """Return the job of a solve to a gradient of 1e-5, with nothing tuned."""
     x0 = data["x0"]
     fun = shared.rosenbrock if x0.size == 2 else shared.valley
 
@@ -45,7 +45,7 @@ def solve(data):
 
 
 def gradient(data):
-    """Value and gradient of every decay fit."""
+    """Return the job of value and gradient of every decay fit."""
     fits, job = derivatives.Fits(), derivatives.compiled(derivatives.by_array, True)
     fits.x, fits.t, fits.y = data["x"], data["t"], data["y"]
     pool = derivatives.ThreadPoolExecutor(THREADS)
@@ -60,7 +60,7 @@ def to_gtol(fun, data):
 
 
 def fixed(fun, data):
-    """500 iterations of RMSProp; the answer is where some iterations lead."""
+    """Return the job of 500 iterations of RMSProp; the answer is x after some iterations."""
     options = {**batch.FIXED, "maxiter": int(data["some"])}
     found = batch.solve(data["t"], data["y"], options, "rmsprop", fun=fun).x_last
     run = functools.partial(batch.fixed, data["t"], data["y"], fun=fun)
@@ -69,7 +69,7 @@ def fixed(fun, data):
 
 
 def epochs(way, data):
-    """An epoch of mini-batch logistic regression, from the start; the answer is losses of some."""
+    """Return the job of an epoch of logistic regression; the answer is losses of some epochs."""
     given = data["a"], data["b"]
     run = functools.partial(stochastic.epochs, given, way)
     return run, run(len(data["orders"])), ABOUT

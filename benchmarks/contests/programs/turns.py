@@ -1,9 +1,9 @@
-"""How a program takes part in a contest (`contests/contest.py`): it prepares a job, then waits.
+"""The protocol of a program in a contest (`contests/contest.py`): it prepares a job, then waits.
 
 It is started as ``python PROGRAM JOB DATA ANSWER``: the job's name, an .npz file of its data, and
-the .npy file where the job's answer goes, to be compared with the others'. Once the job is compiled
-and warm the program prints a line of JSON; then, for each line with a number of seconds that it
-reads, it runs the job for about that long, and prints the seconds of each call.
+an .npy file for the job's answer. The answers of all contestants are compared. When the job is
+compiled and warm, the program prints a line of JSON. Then it reads lines, each with a number of
+seconds. For each it runs the job for about that long, and prints the seconds of each call.
 """
 
 import json
@@ -16,9 +16,9 @@ import numpy as np
 def take_part(jobs):
     """Run the job that argv names: `jobs` has, by name, functions of the data.
 
-    Each returns the job, a function without arguments; what it comes to, an array; and what a
-    reader should know: the version, settings, and ``part``, the share of the work that a call does
-    where the whole would take too long.
+    Each returns the job (a function without arguments), its answer (an array), and a dict for the
+    reader. The dict has the version and settings. If the whole work would take too long, it also
+    has ``part``, the share of the work that a call does.
     """
     name, data, answer = sys.argv[1:4]
     job, found, about = jobs[name](np.load(data))
@@ -29,7 +29,7 @@ def take_part(jobs):
 
 
 def times(job, least):
-    """Seconds of each call, after one that brings everything back into the caches."""
+    """Return the seconds of each call, after one that fills the processor's caches."""
     job()
     found, total = [], 0.0
     while not found or total < least:
@@ -41,5 +41,5 @@ def times(job, least):
 
 
 def quickest(job, repeats=3):
-    """The least seconds of a few calls, to choose between ways."""
+    """Return the least seconds of a few calls, to choose between variants."""
     return min(times(job, 0.0)[0] for _ in range(repeats))
