@@ -49,8 +49,9 @@ def jobs():
     for method in fastopt.methods():
         yield f"{method}, auto", lambda m=method: minimize(rosenbrock, [-1.2, 1.0], method=m)
         fixed = {"learning_rate": 1e-3, **few}
-        yield f"{method}, fixed", lambda m=method, o=fixed: minimize(
-            rosenbrock, [-1.2, 1.0], method=m, options=o
+        yield (
+            f"{method}, fixed",
+            lambda m=method, o=fixed: minimize(rosenbrock, [-1.2, 1.0], method=m, options=o),
         )
         yield f"{method}, steps", lambda m=method: steps(m)
     yield "float32", lambda: minimize(rosenbrock, np.float32([-1.2, 1.0]))
@@ -59,25 +60,40 @@ def jobs():
     yield "matrix", lambda: minimize(quadratic, np.zeros((2, 3)))
     yield "2-point", lambda: minimize(decay, [1.0, 1.0, 0.0], args=(Y[0], T), jac="2-point")
     yield "cs", lambda: minimize(quadratic_of_arrays, np.zeros(3), jac="cs")
-    yield "schedule", lambda: minimize(
-        rosenbrock,
-        [-1.2, 1.0],
-        options={"learning_rate": fastopt.schedules.cosine(0.01, 300), "maxiter": 300},
+    yield (
+        "schedule",
+        lambda: minimize(
+            rosenbrock,
+            [-1.2, 1.0],
+            options={"learning_rate": fastopt.schedules.cosine(0.01, 300), "maxiter": 300},
+        ),
     )
     yield "batch", lambda: batch(decay, [1.0, 1.0, 0.0], Y, args=(T,))
-    yield "batch, float32", lambda: batch(
-        decay, np.float32([1, 1, 0]), Y.astype(np.float32), args=(T.astype(np.float32),)
+    yield (
+        "batch, float32",
+        lambda: batch(
+            decay, np.float32([1, 1, 0]), Y.astype(np.float32), args=(T.astype(np.float32),)
+        ),
     )
-    yield "batch, bounds", lambda: batch(
-        decay, [1.0, 1.0, 0.0], Y, args=(T,), bounds=[(0.5, 2.5), (0.0, 1.0), (0.0, 1.0)]
+    yield (
+        "batch, bounds",
+        lambda: batch(
+            decay, [1.0, 1.0, 0.0], Y, args=(T,), bounds=[(0.5, 2.5), (0.0, 1.0), (0.0, 1.0)]
+        ),
     )
-    yield "ragged", lambda: batch(
-        decay, [1.0, 1.0, 0.0], ([y[: 20 + b % 13] for b, y in enumerate(Y)], ragged())
+    yield (
+        "ragged",
+        lambda: batch(
+            decay, [1.0, 1.0, 0.0], ([y[: 20 + b % 13] for b, y in enumerate(Y)], ragged())
+        ),
     )
     yield "multistart", lambda: fastopt.multistart(rosenbrock, [(-2, 2)] * 2, rng=1)
     for method in ("sgd", "rmsprop", "adam", "adagrad", "nadam"):
-        yield f"mini-batches, {method}", lambda m=method: fastopt.minimize_stochastic(
-            residual, np.zeros(4), (ROWS, TARGETS), method=m, batch_size=7, epochs=4, seed=3
+        yield (
+            f"mini-batches, {method}",
+            lambda m=method: fastopt.minimize_stochastic(
+                residual, np.zeros(4), (ROWS, TARGETS), method=m, batch_size=7, epochs=4, seed=3
+            ),
         )
 
 
