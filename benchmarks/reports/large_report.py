@@ -5,12 +5,14 @@ Usage::
     python -m benchmarks.reports.large_report                            # n = 1,000
     python -m benchmarks.reports.large_report --n 100 1000 --random      # random starts as well
     python -m benchmarks.reports.large_report --only DIXMAAN denoising   # names that contain these
+    python -m benchmarks.reports.large_report --bounds                   # beside TNC, not CG
 
 The problems are those of tests/helpers/problems/large.py. What counts is the number of the
-evaluation at which the norm of the gradient is first at most 1e-5 of that at the start; nothing is
-tuned. A dash means that the method ended before, with the number of its evaluations. The ratio is
-fastopt's evaluations over those of L-BFGS-B. The last column compares the values of f at these
-evaluations: the method whose f is larger, and by how much of 1 + |f|, if by more than 1e-6.
+evaluation at which the norm of the gradient is first at most 1e-5 of that at the start; with
+bounds, it is the projected gradient. Nothing is tuned. A dash means that the method ended before,
+with the number of its evaluations. The ratio is fastopt's evaluations over those of L-BFGS-B. The
+last column compares f at these evaluations: the method whose f is larger, and by how much of
+1 + |f|, if by more than 1e-6.
 """
 
 import argparse
@@ -28,11 +30,12 @@ large = from_folder("tests/helpers", "problems.large")
 
 MAXFEV, FALL = 20_000, 1e-5
 LEAST = {"gtol": 0.0, "maxiter": MAXFEV}  # no tolerance ends SciPy's methods before
-SOLVERS = {
-    "fastopt": {},
+OPTIONS = {
     "L-BFGS-B": {**LEAST, "ftol": 0.0, "maxcor": 10, "maxfun": 10 * MAXFEV},
     "CG": LEAST,
+    "TNC": {"gtol": 0.0, "ftol": 0.0, "xtol": 0.0, "maxfun": 10 * MAXFEV},
 }
+FREE, BOUNDED = ("fastopt", "L-BFGS-B", "CG"), ("fastopt", "L-BFGS-B", "TNC")
 
 
 class Enough(Exception):
@@ -42,8 +45,9 @@ class Enough(Exception):
 class Watched:
     """An objective that counts its evaluations and ends at the first small gradient."""
 
-    def __init__(self, fun, args):
+    def __init__(self, fun, args, bounds):
         self.fun, self.args = fun, args
+        self.low, self.high = bounds or (-np.inf, np.inf)
         self.nfev, self.first, self.hit, self.f = 0, None, False, np.inf
 
     def __call__(self, x):
@@ -52,7 +56,8 @@ class Watched:
         f, g = self.fun(np.ascontiguousarray(x), *self.args)
         self.nfev += 1
         self.f = min(f, self.f)
-        norm = np.linalg.norm(g)
+        held = ((x <= self.low) & (g > 0.0)) | ((x >= self.high) & (g < 0.0))
+        norm = np.linalg.norm(np.where(held, 0.0, g))
         if self.first is None:
             self.first = norm
         elif norm <= FALL * self.first:
@@ -61,16 +66,20 @@ class Watched:
         return f, g
 
 
-def run(row, n, x0, solver):
-    """Return what a solver needs, as a `Watched`."""
-    watched, options = Watched(row.fun, row.args(n)), SOLVERS[solver]
+def run(row, n, x0, solver, bounds=None):
+    """Return what a solver needs, as a `Watched`; `bounds` are two arrays."""
+    watched = Watched(row.fun, row.args(n), bounds)
+    pairs = None
+    if bounds:
+        x0, pairs = np.clip(x0, *bounds), scipy.optimize.Bounds(*bounds)
+    call = {"x0": x0, "jac": True, "bounds": pairs}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             if solver == "fastopt":
-                fastopt.minimize(watched, x0, jac=True, options={"maxfev": MAXFEV})
+                fastopt.minimize(watched, **call, options={"maxfev": MAXFEV})
             else:
-                scipy.optimize.minimize(watched, x0, jac=True, method=solver, options=options)
+                scipy.optimize.minimize(watched, **call, method=solver, options=OPTIONS[solver])
         except Enough:
             pass
     return watched
@@ -86,19 +95,21 @@ def cells(found):
     return [*texts, f"{who}, {abs(gap):.1g}" if abs(gap) > 1e-6 else ""]
 
 
-def table(rows, sizes, starts):
+def table(rows, sizes, starts, bounded=False):
     """Yield the lines of a Markdown table, then what is solved and the ratios in summary."""
-    yield f"| problem | n | start | {' | '.join(SOLVERS)} | ratio | larger f |"
-    yield "|---|---|---|" + "---|" * (len(SOLVERS) + 2)
+    solvers = BOUNDED if bounded else FREE
+    yield f"| problem | n | start | {' | '.join(solvers)} | ratio | larger f |"
+    yield "|---|---|---|" + "---|" * (len(solvers) + 2)
     everything = []
     for row in rows:
         for n in sorted({row.size(n) for n in sizes}):
             for start in starts:
                 x0 = row.random(n) if start == "random" else row.start(n)
-                everything.append([run(row, n, x0, solver) for solver in SOLVERS])
+                bounds = row.bounds(n) if bounded else None
+                everything.append([run(row, n, x0, solver, bounds) for solver in solvers])
                 yield f"| {row.name} | {n:,} | {start} | {' | '.join(cells(everything[-1]))} |"
     hits = np.array([[w.hit for w in found] for found in everything])
-    counts = ", ".join(f"{name} {k}" for name, k in zip(SOLVERS, hits.sum(0), strict=True))
+    counts = ", ".join(f"{name} {k}" for name, k in zip(solvers, hits.sum(0), strict=True))
     yield f"\nSolved of {len(hits)}: {counts}."
     both = hits[:, 0] & hits[:, 1]
     if both.any():
@@ -114,6 +125,7 @@ def main():
     parser = argparse.ArgumentParser(description="Solve the large problems, nothing tuned.")
     parser.add_argument("--n", type=int, nargs="+", default=[1000], help="sizes, from 8")
     parser.add_argument("--random", action="store_true", help="random starts as well")
+    parser.add_argument("--bounds", action="store_true", help="problems with bounds")
     parser.add_argument("--only", nargs="+", default=[""], help="parts of problems' names")
     given = parser.parse_args()
     rows = [*large.CUTE, *large.REAL]
@@ -122,7 +134,8 @@ def main():
     rows = [row for row in rows if any(part in row.name for part in given.only)]
     if not rows:
         parser.error(f"no problem's name contains {' or '.join(given.only)}")
-    for line in table(rows, given.n, ["standard", *(["random"] if given.random else [])]):
+    starts = ["standard", *(["random"] if given.random else [])]
+    for line in table(rows, given.n, starts, given.bounds):
         print(line, flush=True)
 
 

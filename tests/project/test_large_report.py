@@ -14,7 +14,7 @@ POWER = next(row for row in large_report.large.CUTE if row.name == "POWER")
 PLAIN = POWER._replace(fun=POWER.fun.py_func)
 
 
-@pytest.mark.parametrize("solver", large_report.SOLVERS)
+@pytest.mark.parametrize("solver", large_report.FREE)
 def test_a_run_ends_at_the_first_small_gradient(solver):
     x0 = PLAIN.start(10)
     found = large_report.run(PLAIN, 10, x0, solver)
@@ -23,7 +23,7 @@ def test_a_run_ends_at_the_first_small_gradient(solver):
     assert found.f < 1e-5 * PLAIN.fun(x0)[0]
 
 
-@pytest.mark.parametrize("solver", large_report.SOLVERS)
+@pytest.mark.parametrize("solver", large_report.FREE)
 def test_a_run_that_ends_before_is_no_hit(solver, monkeypatch):
     monkeypatch.setattr(large_report, "MAXFEV", 5)
     found = large_report.run(PLAIN, 10, PLAIN.start(10), solver)
@@ -31,8 +31,18 @@ def test_a_run_that_ends_before_is_no_hit(solver, monkeypatch):
     assert found.nfev == 5
 
 
+@pytest.mark.parametrize("solver", large_report.BOUNDED)
+def test_a_run_with_bounds_ends_at_a_small_projected_gradient(solver):
+    """The least point is (0.1, 0, 0, 0.1, ...), where f = (0.01 (1 + 4 + 7 + 10))^2."""
+    low, high = PLAIN.bounds(10)
+    found = large_report.run(PLAIN, 10, PLAIN.start(10), solver, (low, high))
+    assert found.hit
+    assert found.nfev < 200
+    assert found.f == pytest.approx(0.22**2, rel=1e-2)
+
+
 def watched(hit, nfev, f):
-    found = large_report.Watched(None, ())
+    found = large_report.Watched(None, (), None)
     found.hit, found.nfev, found.f = hit, nfev, f
     return found
 
@@ -54,7 +64,7 @@ def test_cells_of_a_line():
 
 def test_table(monkeypatch):
     """A line for each size that differs and each start, then a summary."""
-    monkeypatch.setattr(large_report, "run", lambda row, n, x0, s: watched(s != "CG", x0.size, 0.0))
+    monkeypatch.setattr(large_report, "run", lambda row, n, x0, s, b: watched(s != "CG", n, 0.0))
     row = PLAIN._replace(size=lambda n: n - n % 4)
     lines = list(large_report.table([row], [8, 11, 12], ["standard", "random"]))
     assert [line.count("|") for line in lines[:6]] == [9] * 6

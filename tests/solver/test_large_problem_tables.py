@@ -262,6 +262,21 @@ def test_sizes_and_starts(row):
                 assert row.fun.py_func(start, *row.args(size))[0] > row.least(size)
 
 
+@every_row
+def test_bounds_exclude_the_solution_and_allow_a_start(row):
+    for n in (8, 100):
+        size = row.size(n)
+        low, high = row.bounds(n)
+        assert low.shape == high.shape == (size,)
+        assert np.all(low < high)
+        assert np.isinf(low[2::3]).all()
+        if row.solution:
+            assert np.all(low[::3] > row.solution(size)[::3])
+            assert np.all(low[1::3] < row.solution(size)[1::3])
+        x = np.clip(row.start(n), low, high)
+        assert np.isfinite(row.fun.py_func(x, *row.args(size))[0])
+
+
 @pytest.mark.parametrize("row", [pytest.param(r, id=r.name) for r in CUTE if r.solution])
 def test_least_value_at_the_solution(row):
     for n in (12, 100):

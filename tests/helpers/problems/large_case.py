@@ -68,3 +68,17 @@ class Large(NamedTuple):
         n = self.size(n)
         x = np.random.default_rng(seed).uniform(-self.spread, self.spread, n)
         return x + self.standard(n) if self.near else x
+
+    def bounds(self, n):
+        """Return lower and upper bounds for the largest size up to n; some exclude the solution.
+
+        Every third component must be above its value at the solution, and the next one is in a box
+        around that; the others are free. Without a known solution, the standard start replaces it.
+        """
+        n = self.size(n)
+        centre = (self.solution or self.standard)(n)
+        width = 1.0 + np.abs(centre)
+        low, high = np.full(n, -np.inf), np.full(n, np.inf)
+        low[::3], high[::3] = (centre + 0.1 * width)[::3], (centre + 2.0 * width)[::3]
+        low[1::3], high[1::3] = (centre - width)[1::3], (centre + width)[1::3]
+        return low, high
