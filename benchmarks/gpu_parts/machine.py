@@ -35,7 +35,7 @@ def run(lines, how):
     from numba import cuda
 
     import fastopt
-    from fastopt.targets.cuda import target
+    from fastopt.targets.cuda import cuda_target
 
     found = {
         "fastopt": fastopt.__version__,
@@ -44,9 +44,9 @@ def run(lines, how):
         "processor": processor(),
         "processors": len(os.sched_getaffinity(0)),
         "threads": numba.get_num_threads(),
-        "simulated": target.simulated(),
+        "simulated": cuda_target.simulated(),
     }
-    if target.simulated():
+    if cuda_target.simulated():
         lines.line(machine={"device": "simulator", **found})
         return
     device = cuda.get_current_device()

@@ -8,7 +8,7 @@ import numpy as np
 
 import fastopt
 from fastopt import rules
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 from .clock import Clock
 
@@ -59,10 +59,10 @@ class Place:
     def __init__(self):
         from numba import cuda
 
-        from fastopt.targets.cuda import target
+        from fastopt.targets.cuda import cuda_target
 
-        self.cuda, self.target, self.clock = cuda, target, Clock(cuda)
-        self.simulated = target.simulated()
+        self.cuda, self.target, self.clock = cuda, cuda_target, Clock(cuda)
+        self.simulated = cuda_target.simulated()
 
     def array(self, host):
         return host.copy() if self.simulated else self.cuda.to_device(host)

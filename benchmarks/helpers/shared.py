@@ -96,7 +96,7 @@ class Sweep:
         known(method)
         try:
             from fastopt import rules
-            from fastopt.targets.cpu import target as cpu
+            from fastopt.targets.cpu import cpu_target as cpu
 
             self.rule = rules.get(method)
             options = rules.options_class(self.rule)(**options)

@@ -4,11 +4,11 @@ from typing import Any
 
 from fastopt.arrays import arguments
 from fastopt.drivers import objective_bindings, objective_checks, reused_problems
-from fastopt.drivers.compiled_problem import compile_problem, matching_problem
+from fastopt.drivers.problem_builder import compile_problem, matching_problem
 from fastopt.inputs import option_tables, run_options, wrong_keywords
 from fastopt.inputs.start_and_bounds import box_of, callback_of, start_point
 from fastopt.results.progress import Compiling
-from fastopt.storage import run_checkpoint
+from fastopt.storage import checkpoint_file
 from fastopt.targets import dispatch
 
 
@@ -143,8 +143,8 @@ def minimize(
             chosen,
             option_tables.tables(chosen, {}),
         )
-        checkpoint = run_checkpoint.Checkpoint(
-            chosen.checkpoint, run_checkpoint.problem_of(*decisive)
+        checkpoint = checkpoint_file.Checkpoint(
+            chosen.checkpoint, checkpoint_file.problem_of(*decisive)
         )
     if objective_bindings.is_compiled(fun):
         args = arguments.ready(args)

@@ -9,7 +9,7 @@ import sys
 import types
 from typing import Any
 
-from fastopt.compiling import fingerprint, float32_constants
+from fastopt.compiling import code_walk, float32_constants
 from fastopt.solver import placeholders
 
 _PACKAGE = __name__.partition(".")[0] + "."
@@ -66,7 +66,7 @@ def link(
         if hasattr(value, "relink"):
             built[f] = value.relink()
             return built[f]
-        code, used = small(f.__code__), fingerprint.names(f.__code__)
+        code, used = small(f.__code__), code_walk.names(f.__code__)
         built[f] = value  # for a default that refers to this function
         defaults = inner(f.__defaults__, used)
         named = {k: inner(v, used) for k, v in (f.__kwdefaults__ or {}).items()}
@@ -76,7 +76,7 @@ def link(
         new = types.FunctionType(code, scope, f.__name__ + suffix, defaults, closure)
         new.__kwdefaults__, new.__qualname__ = named or None, f.__qualname__ + suffix
         new.__module__ = f.__module__
-        setattr(new, fingerprint.ORIGIN, fingerprint.origin(f))
+        setattr(new, code_walk.ORIGIN, code_walk.origin(f))
         # Decorated before its globals are filled in: functions may call themselves or each other.
         built[f] = decorate(new, value)
         met.update(used)
@@ -113,7 +113,7 @@ def link(
 
     def is_open(value):
         numerical = value.__name__.partition(".")[0] in ("numpy", "math", "scipy")
-        return not fingerprint.is_library(value) or (bool(replace) and numerical)
+        return not code_walk.is_library(value) or (bool(replace) and numerical)
 
     def module(value, used):
         """Return a module with the rebuilt attributes that the code uses."""
@@ -121,8 +121,8 @@ def link(
             # Under another name, since Numba rewrites calls that it takes for numpy.array.
             modules[value] = types.ModuleType(_PACKAGE + value.__name__.removeprefix(_PACKAGE))
         for name in used:
-            found = fingerprint.attribute(value, name)
-            if found is not fingerprint.MISSING and name not in vars(modules[value]):
+            found = code_walk.attribute(value, name)
+            if found is not code_walk.MISSING and name not in vars(modules[value]):
                 setattr(modules[value], name, None)  # a module may refer to itself
                 setattr(modules[value], name, inner(found, used))
         return modules[value]
@@ -147,9 +147,9 @@ def _check_bound(name, function):
 
 def _check_open(name, function, bound):
     """Raise if a name that is bound means something of its own in the function's module."""
-    default = getattr(placeholders, name, fingerprint.MISSING)
+    default = getattr(placeholders, name, code_walk.MISSING)
     own = function.__globals__.get(name, default)
-    if name in placeholders.OF_RULES or default is fingerprint.MISSING:
+    if name in placeholders.OF_RULES or default is code_walk.MISSING:
         return
     if own is not default and own is not bound:
         raise ValueError(

@@ -164,7 +164,7 @@ def task_from(task):
 
 def solve_part(task, part, threads, until, stop_file):
     """Solve one part in a worker; return (arrays, exceptions of fun by number in the part)."""
-    from fastopt.targets.cpu import target as cpu
+    from fastopt.targets.cpu import cpu_target as cpu
 
     fun, jac, name, args = task_from(task)
     batch = loads(part)

@@ -8,10 +8,10 @@ import numpy as np
 from fastopt.arrays import data_rows
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.arrays.data_rows import Ragged
-from fastopt.concurrency.interrupts import Held
-from fastopt.drivers.compiled_problem import compiled_problem
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.drivers.objective_bindings import build
 from fastopt.drivers.objective_checks import check_complex_step, check_indices
+from fastopt.drivers.problem_builder import compiled_problem
 from fastopt.drivers.single_problem import CHECK_INTERVAL, Problem
 from fastopt.results.progress import Counter
 from fastopt.solver.batch_worker import Results

@@ -11,7 +11,7 @@ from fastopt.compiling import compiler
 from fastopt.compiling.compiler import is_compiled, numba_config
 from fastopt.derivatives import gradient_methods
 from fastopt.derivatives.python_duals import python_objective
-from fastopt.solver import fixed_rate, nonmonotone_search
+from fastopt.solver import fixed_rate
 
 
 class Objective(NamedTuple):
@@ -97,8 +97,8 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         "gradient": gradient,
         "EXACT": method not in gradient_methods.DIFFERENCES,
         "write": gradient_methods.write_flat if x.ndim == 1 else gradient_methods.write_shaped,
-        "propose": (nonmonotone_search if schedule is None else fixed_rate).propose,
-        "judge": (nonmonotone_search if schedule is None else fixed_rate).judge,
+        "propose": (automatic_rate if schedule is None else fixed_rate).propose,
+        "judge": (automatic_rate if schedule is None else fixed_rate).judge,
     }
     data = (args, ()) if method == "autodiff" else (args,)
     if compiled:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastopt import schedules
 from fastopt.arrays.arguments import is_simple
-from fastopt.compiling import code_content, compiler
+from fastopt.compiling import compiler, content_digest
 from fastopt.solver.run_state import FEW
 from fastopt.solver.status_codes import INTERRUPTED
 
@@ -29,9 +29,9 @@ def kind_of(fun, jac, args, rule, x0, box, chosen, target):
         return None
     if not is_simple(args):
         return None
-    contents = [code_content.of(fun)]
+    contents = [content_digest.of(fun)]
     if compiler.is_compiled(jac):
-        contents.append(code_content.of(jac))
+        contents.append(content_digest.of(jac))
     elif jac is not None and jac is not True:
         return None
     # Other content identifies objects by `id`, and would need references to keep them alive.

@@ -22,7 +22,7 @@ from typing import Any
 
 from fastopt import rules
 from fastopt.kernels import cuda
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 __all__ = ["cuda"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import Turns
 from fastopt.inputs import run_options
 from fastopt.optimizers import (

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.arrays import arguments
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.optimizers.foreign_arrays import is_sparse, is_torch, on_host
 from fastopt.optimizers.prepared_step import HostStep, coefficients
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 
 class TouchedElements(NamedTuple):

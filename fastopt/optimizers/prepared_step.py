@@ -9,12 +9,12 @@ import numpy as np
 from fastopt import rules
 from fastopt.arrays import device_views
 from fastopt.arrays.arguments import is_elsewhere
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.optimizers import foreign_arrays
 from fastopt.optimizers.foreign_arrays import is_torch, on_host
 from fastopt.rules import _clipping_and_decay
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 SCALE_INDEX = -2 - len(_clipping_and_decay.FIELDS)  # place of `scale` among the numbers of a group
 

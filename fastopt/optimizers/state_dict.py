@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T, Turns
 from fastopt.optimizers import foreign_arrays, hyperparameters, slot_arrays
 

@@ -4,7 +4,7 @@ import math
 import threading
 
 from fastopt.compiling import compiler
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 
 LONG = 1.0  # seconds of compiling after which a message explains the wait
 EVERY = 0.1  # seconds between two checks

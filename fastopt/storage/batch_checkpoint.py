@@ -11,8 +11,8 @@ import zlib
 import numpy as np
 
 from fastopt.solver.status_codes import MAXTIME, RAISED
+from fastopt.storage.checkpoint_file import Checkpoint, problem_of
 from fastopt.storage.npz import open_own
-from fastopt.storage.run_checkpoint import Checkpoint, problem_of
 
 ROWS_PER_WRITE = 65_536  # rows written or read at a time; it bounds the memory
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 
 FORMAT = 1
 HEADER = "fastopt"  # the entry that describes the others, as JSON

@@ -3,7 +3,7 @@
 import functools
 import types
 
-from fastopt.compiling.fingerprint import root_of
+from fastopt.compiling.code_walk import root_of
 from fastopt.storage.value_digests import Content
 from fastopt.storage.value_walk import SHORT
 

@@ -1,6 +1,6 @@
 """Digests of whole values: arrays, objects, classes, functions and everything that these read.
 
-`fingerprint` covers only the dependencies of compiled code. Here everything is covered, since an
+`code_walk` covers only the dependencies of compiled code. Here everything is covered, since an
 objective that Python runs may use anything. Values that cannot be read are rejected.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.compiling import code_reads
-from fastopt.compiling.fingerprint import names
+from fastopt.compiling.code_walk import names
 from fastopt.storage.value_walk import Digest
 
 PIECE = 1 << 20  # elements of a strided array copied at a time; it bounds the memory

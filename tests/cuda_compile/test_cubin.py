@@ -14,8 +14,8 @@ import numba.cuda
 import numba.cuda.dispatcher
 from assembler import CC, assemble, hopper  # noqa: F401
 
+from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import sweep_launcher
-from fastopt.targets.cuda import target as cuda
 
 # Registers a thread, which holds 16 bytes of each array. A multiprocessor has 65,536: with 56, four
 # blocks of 256 are resident, and so with 64.

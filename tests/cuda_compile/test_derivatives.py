@@ -19,7 +19,7 @@ from numba.core.errors import NumbaError
 
 from fastopt.compiling.compiler import link
 from fastopt.compiling.float32_constants import narrowed
-from fastopt.targets.cuda import target as cuda
+from fastopt.targets.cuda import cuda_target as cuda
 
 # What a device has no memory for: arrays to be written into, lists; sums along an axis, which are
 # arrays; nor can it follow a recursion of functions that are typed by what they are given.

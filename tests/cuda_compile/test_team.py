@@ -16,8 +16,8 @@ from assembler import CC, assemble, hopper  # noqa: F401
 from numba import types
 from test_batch import SEARCHED
 
+from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import kernel_builder
-from fastopt.targets.cuda import target as cuda
 
 REGISTERS = 168  # a thread: blocks of 256 need 256 at most
 

@@ -21,8 +21,8 @@ import numba
 from assembler import hopper  # noqa: F401
 from test_batch_numbers import Host
 
+from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import kernel_builder
-from fastopt.targets.cuda import target as cuda
 
 BLOCKS, THREADS = 2, 2
 KERNELS: dict = {}  # compiled once for all tests

@@ -11,7 +11,7 @@ from fastopt.targets.cuda import step_on_device
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from numba import cuda
 
-target = pytest.importorskip("fastopt.targets.cuda.target")
+target = pytest.importorskip("fastopt.targets.cuda.cuda_target")
 RNG = np.random.default_rng(4)
 NAMES = {m: rules.options_class(rules.get(m)).__name__ for m in fastopt.methods()}
 

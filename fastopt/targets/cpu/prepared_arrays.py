@@ -9,7 +9,7 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.targets.cpu import step_by_address
 from fastopt.targets.cpu.thread_pool import shared

@@ -8,7 +8,7 @@ from numba.core import types
 from fastopt.derivatives import gradient_methods, kept_refusals
 from fastopt.solver.objective_evaluation import CODE, DATA, SEPARATE, WORDS
 from fastopt.solver.run_state import FEW, apart
-from fastopt.targets.cpu.held_values import Block, address, driver, kind_and_size, place_of
+from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.objective_call import NEAR
 
 POINTERS = {k: types.CPointer(t) for k, t in (("f", types.float32), ("d", types.float64))}

@@ -26,7 +26,7 @@ from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
 from fastopt.targets.cpu import objective_call, prepared_arrays, solve_entry
 from fastopt.targets.cpu.batch_threads import ThreadScheduler
-from fastopt.targets.cpu.held_values import kind_and_size
+from fastopt.targets.cpu.calls_by_address import kind_and_size
 from fastopt.targets.cpu.thread_pool import shared
 
 NAME = "cpu"

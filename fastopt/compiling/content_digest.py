@@ -14,7 +14,7 @@ import types
 from typing import Any, NamedTuple
 
 from fastopt.compiling import type_keys
-from fastopt.compiling.fingerprint import (
+from fastopt.compiling.code_walk import (
     ORIGIN,
     ContentHasher,
     Unhashable,
