@@ -176,7 +176,7 @@ def small_one(lines, place, rule, dtype, how):
     empty = place.cuda.jit(signature)(nothing)
     used = [a for a, u in zip(state, rule.uses, strict=True) if u]
     addresses = tuple(a.device_ctypes_pointer.value for a in (x, g, *used))
-    words = step_on_device.bits(rule.rule, rule.c, dtype)
+    words = step_on_device.pack_coefficients(rule.rule, rule.c, dtype)
     threads = step_on_device.THREADS
     blocks = -(-(x.size * dtype.itemsize // step_on_device.LINE) // threads)
 

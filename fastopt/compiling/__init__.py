@@ -1,1 +1,1 @@
-"""Plain functions into compiled ones, named by content and kept on disk."""
+"""Compilation of plain functions; compiled code is identified by its content and kept on disk."""

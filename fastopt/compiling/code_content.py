@@ -1,7 +1,8 @@
-"""What names a piece of compiled code, in this process and, where that can be known, in all others.
+"""Digests that identify a piece of compiled code, in this process and if possible in all others.
 
-The content of a function is everything that its code does; of a linked tree of functions, all that
-linking has reached. No key is put together by hand, so that nothing can be left out of one.
+The content of a function is everything that determines what its code does. The content of a linked
+tree of functions is everything that linking has reached. No key is assembled by hand, so that
+nothing can be left out of one.
 """
 
 import enum
@@ -15,31 +16,31 @@ from typing import Any, NamedTuple
 from fastopt.compiling import type_keys
 from fastopt.compiling.fingerprint import (
     ORIGIN,
+    ContentHasher,
     Unhashable,
-    Walk,
     contents,
     is_named,
     names,
     root_of,
 )
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 
 PACKAGE = __name__.partition(".")[0]
 _memo: dict = {}
 
 
 class Content(NamedTuple):
-    """What names a piece of code."""
+    """The identity of a piece of code."""
 
     digest: str
-    cacheable: bool  # whether it does so in other processes, too
-    kept: tuple  # what the digest names by its number in this process, to be kept alive
+    cacheable: bool  # True: the digest is valid in other processes, too
+    kept: tuple  # objects whose ids are in the digest, to be kept alive
 
 
 def of(function, plain=False):
-    """Return the content of a function, remembered until something that it reads is rebound.
+    """Return the content of a function, memoized until something that it reads is rebound.
 
-    `plain` where the plain functions that it calls will be compiled, too.
+    `plain` says that the plain functions that it calls will be compiled, too.
     """
     key = id(function), plain
     known = _memo.get(key)
@@ -63,9 +64,9 @@ def _as_before(reads):
 
 @functools.cache
 def package_digest():
-    """Return a digest of the package's own files, or None where there are none to read.
+    """Return a digest of the package's own files, or None if there are none to read.
 
-    Code inside `@overload`s and intrinsics is out of the walk's sight.
+    It covers the code inside `@overload`s and intrinsics, which hashing functions does not reach.
     """
     texts = hashlib.sha256()
     try:
@@ -76,7 +77,7 @@ def package_digest():
 
 
 def _add_files(texts, folder):
-    """Add the sources, or the byte code where that is all there is, of a folder or an archive."""
+    """Add the sources and byte code of a folder or an archive to a digest; return their number."""
     count = 0
     for entry in sorted(folder.iterdir(), key=operator.attrgetter("name")):
         if entry.is_dir() and entry.name != "__pycache__":
@@ -88,8 +89,12 @@ def _add_files(texts, folder):
     return count
 
 
-class Keyed(Walk):
-    """The walk for compiled code. What has no content counts as itself, in this process alone."""
+class Keyed(ContentHasher):
+    """The walk for compiled code.
+
+    A value whose content cannot be hashed is identified by its id: the digest is then valid in this
+    process only.
+    """
 
     def __init__(self, plain=False):
         super().__init__()
@@ -105,7 +110,7 @@ class Keyed(Walk):
     def unknown(self, value, why):
         self.cacheable = False
         self.keep.append(value)
-        self.put("itself", id(value))
+        self.hash_parts("itself", id(value))
 
     def read(self, getter, name):
         try:
@@ -124,29 +129,29 @@ class Keyed(Walk):
             super().add_plain(function)
 
     def add_dispatcher(self, value):
-        if hasattr(value, "anew"):
+        if hasattr(value, "relink"):
             self.unknown(value, "")
-            self.add_apart(value.anew.args)
+            self.add_apart(value.relink.args)
         else:
             super().add_dispatcher(value)
 
     def add_extensions(self, value, templates):
-        """Add what a user has taught Numba about a value; Numba keeps that in this process."""
+        """Add the user's Numba extensions for a value. Numba caches these in this process."""
         self.unknown(value, "")
         for template in templates:
             made = getattr(template, "_overload_func", None)
             if made and id(template) not in self.seen:
                 self.seen[id(template)] = len(self.seen)
                 digest, known = self.add_apart(made), type_keys.extensions
-                # What implements an attribute Numba takes for an overload of itself.
+                # Numba treats the implementation of an attribute as an overload of itself.
                 for each in (template, *known.functions.get(id(made), (made,))[1:]):
                     known.renew(each, digest)
 
     def add_apart(self, value):
-        """Add a value with the plain functions in it; return its own digest."""
+        """Add a value including the plain functions in it; return its own digest."""
         walk = Keyed(plain=True)
         digest = walk.digest(value)
-        self.put(digest)
+        self.hash_parts(digest)
         self.reads.extend(walk.reads)
         self.keep.extend(walk.keep)
         self.volatile |= walk.volatile
@@ -154,11 +159,11 @@ class Keyed(Walk):
 
     def add_object(self, value: Any):
         if isinstance(value, enum.EnumMeta) and not is_named(value):
-            self.put("enum", value.__module__, value.__qualname__)
+            self.hash_parts("enum", value.__module__, value.__qualname__)
             members: Any = value.__members__
             self.add(tuple((name, member.value) for name, member in members.items()))
         elif isinstance(value, enum.Enum):
-            self.put("member", value.name)
+            self.hash_parts("member", value.name)
             self.add(type(value))
         else:
             super().add_object(value)
@@ -179,10 +184,12 @@ class Keyed(Walk):
 
 
 class Linked(Keyed):
-    """The walk over what `link` has rebuilt: everything that the code reaches counts."""
+    """The walk over functions that `link` has rebuilt: it adds everything that the code reaches."""
 
     def add_function(self, function):
-        self.put("linked", function.__globals__.get(MARK))  # how numbers and arrays are rewritten
+        self.hash_parts(
+            "linked", function.__globals__.get(NARROWING_MARK)
+        )  # decides about rewrites of numbers
         super().add_function(function)
 
     def add_plain(self, function):
@@ -198,16 +205,16 @@ class Linked(Keyed):
         elif (
             hasattr(value, "_defn") and root_of(type(value)) in type_keys.LIBRARIES
         ):  # an intrinsic
-            self.put("intrinsic")
+            self.hash_parts("intrinsic")
             self.add_plain(value._defn)
         else:
             super().add_object(value)
 
     def add_own(self, function):
-        """Of a function of this package, whose text is in the package's digest."""
-        self.put("own", function.__module__, function.__qualname__)
+        """Add a function of this package, whose source is in the package's digest."""
+        self.hash_parts("own", function.__module__, function.__qualname__)
         self.add(function.__defaults__)
         cells = function.__closure__ or ()
         for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
-            self.put(name)
+            self.hash_parts(name)
             self.read(functools.partial(contents, cell), name)

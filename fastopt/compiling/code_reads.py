@@ -1,4 +1,4 @@
-"""What functions read: globals, closure values, modules; and which of it is a library's."""
+"""Names that functions read: globals, closure variables, modules; and which are a library's."""
 
 import contextlib
 import dis
@@ -10,7 +10,7 @@ import types
 
 from fastopt.compiling.fingerprint import root_of
 
-# Packages whose names and versions stand for their content, wherever they are installed.
+# Packages that are identified by name and version, wherever they are installed.
 LIBRARIES = "numpy", "scipy", "numba", "llvmlite", "fastopt"
 STDLIB = sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")
 
@@ -21,7 +21,7 @@ def is_foreign(own, name):
     file = getattr(sys.modules.get(name or ""), "__file__", None) or ""
     installed = "site-packages" in file or "dist-packages" in file
     if root in sys.stdlib_module_names and root != "__main__" and not installed:
-        return not file or file.startswith(STDLIB)  # else a script's own `profile.py`, say
+        return not file or file.startswith(STDLIB)  # otherwise a script's own `profile.py`, say
     return root in LIBRARIES or (installed and root != own)
 
 
@@ -42,7 +42,7 @@ def version(value):
 
 
 def contents(cell):
-    """Return what a closure variable holds."""
+    """Return the value of a closure variable."""
     try:
         return cell.cell_contents
     except ValueError:
@@ -50,7 +50,7 @@ def contents(cell):
 
 
 def nested(code):
-    """Yield a code object and those within it."""
+    """Yield a code object and the code objects nested in it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -59,7 +59,7 @@ def nested(code):
 
 @functools.lru_cache(1024)
 def globals_of(code):
-    """Return the names of the globals that a code object reads, or one nested in it."""
+    """Return the names of the globals read by a code object and by those nested in it."""
     found = {}
     for one in nested(code):
         for i in dis.get_instructions(one):
@@ -77,11 +77,12 @@ def imports_of(function):
             if this.opname == "IMPORT_NAME":
                 name = "." * (level.argval or 0) + this.argval
                 package = function.__globals__.get("__package__")
-                # What cannot be imported the function says itself when it is called.
+                # If the import fails, the function itself reports it when it is called.
                 with contextlib.suppress(ImportError):
                     module = importlib.import_module(name, package)
                     found.append(module)
                     for part in parts.argval or ():
-                        if not hasattr(module, part):  # a module in it, which becomes an attribute
+                        # A submodule, which the import makes an attribute.
+                        if not hasattr(module, part):
                             importlib.import_module(f"{module.__name__}.{part}")
     return found

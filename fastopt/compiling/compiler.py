@@ -1,4 +1,4 @@
-"""Turn plain functions into compiled ones: link them, name them by content, keep them.
+"""Compile plain functions: link them, identify them by content, cache the result.
 
 `jit` compiles a linked function with Numba, once per content in this process and once per machine.
 """
@@ -18,54 +18,53 @@ from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc import parallel
 
 from fastopt.compiling import code_content, disk_cache, fingerprint, type_keys
-from fastopt.compiling.linker import link, unwrapped
+from fastopt.compiling.linker import link, undecorated
+from fastopt.compiling.shortcuts import shortcuts
 
-# Divisions and roots follow IEEE instead of raising, which also lets them vectorise; multiply-adds
-# may contract. Never nnan or ninf: they delete the checks for divergence.
+# Options of Numba for all code. Divisions and roots follow IEEE instead of raising, which also lets
+# them vectorise; multiply-adds may contract. Never nnan or ninf: they remove checks for divergence.
 FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
-# The loop allocates nothing and owns no array (where args are arrays and numbers). Not counting
-# references in it leaves two atomic operations out of every evaluation, and takes a fifth off the
-# time to compile it.
+# Without reference counting, for args that are arrays and numbers: the loop allocates nothing and
+# owns no array. This saves two atomic operations per evaluation and a fifth of the time to compile.
 NO_REFCOUNT: dict[str, Any] = {**FLAGS, "_nrt": False}
-REFCOUNTED: dict[str, Any] = {**FLAGS, "_nrt": True}  # said, since callees inherit it
+REFCOUNTED: dict[str, Any] = {**FLAGS, "_nrt": True}  # explicit, since callees inherit it
 SEPARATE: dict[str, Any] = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
     "forceinline": True,
 }
-# Functions that `entry` makes another one around: compiled by themselves, though without a loop.
+# Names of functions that `entry` wraps: compiled separately, although they have no loop.
 ENTERED = "evaluate", "evaluate_counted"
-# Thresholds of garbage collection while code is compiled. That makes a million objects, most of
-# which live on: with Python's own thresholds a sixth of the time went into looking through them.
+# Thresholds of garbage collection during compilation. Compilation creates a million objects, most
+# of which survive: with Python's own thresholds, a sixth of the time was spent scanning them.
 RARELY = 100_000, 20, 100
 _BACKWARD = {code for name, code in dis.opmap.items() if "JUMP_BACKWARD" in name}  # of loops
 _DERIVATIVES = __name__.partition(".")[0] + ".derivatives"
-_compiled: dict = {}  # digest -> what was compiled, and what must stay alive
-_users: dict = {}  # the content of a user's function, and how it is compiled -> the same
-_passing: collections.deque = collections.deque()
-_linked: dict = {}  # the identities of a text and its bindings -> what was compiled
-_ordering: list = []  # when each compilation under way began that wants ordered reductions
-numba_config: Any = config  # its names are made at run time
-
+_compiled: dict = {}  # digest -> compiled function, and objects that must stay alive
+_users: dict = {}  # content of a user's function, and options -> the same
+_passing: collections.deque = collections.deque()  # entries valid in this process only, by age
+_linked: dict = {}  # identities of a function and its bindings -> compiled function
+_ordering: list = []  # start times of the running compilations with ordered reductions
+numba_config: Any = config  # untyped, since its names are created at run time
 
 _lock: Any = compiler_lock.global_compiler_lock
 if hasattr(os, "register_at_fork"):
-    # A child forked while another thread compiles could never compile: fork when that is done.
+    # A child forked while another thread compiles could never compile: forking waits for the lock.
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
 
 
 def is_compiled(function):
-    """Whether `function` is an @njit function."""
+    """Return True if `function` is an @njit function."""
     return isinstance(function, Dispatcher)
 
 
 def inline(function, original, loop=NO_REFCOUNT):
-    """Decorator of linked inner functions: one with a loop is compiled by itself, others inline.
+    """Decorate a linked inner function: one with a loop is compiled separately, others inline.
 
-    Everything inline made the solve loop compile in 4.1 s (half of it in Numba's inliner, which
-    rescans the caller each time), a function each in 3.6 s, this in 2.5 s.
+    Compiling the solve loop took 4.1 s with everything inline, half of it in Numba's inliner, which
+    rescans the caller each time. Separate functions took 3.6 s, this takes 2.5 s.
     """
     if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
         return numba.njit(**SEPARATE, **REFCOUNTED)(function)
@@ -76,12 +75,12 @@ def inline(function, original, loop=NO_REFCOUNT):
 
 
 def inline_refcounted(function, original):
-    """`inline` for loops that carry lists, dicts and the like to the objective."""
+    """Decorate like `inline`, for loops that pass lists, dicts or similar to the objective."""
     return inline(function, original, REFCOUNTED)
 
 
 def require_compiler(what, instead):
-    """Raise a RuntimeError where nothing is compiled in this process."""
+    """Raise a RuntimeError if compilation is disabled in this process."""
     if numba_config.DISABLE_JIT:
         raise RuntimeError(
             f"{what} needs Numba's compiler, which NUMBA_DISABLE_JIT turns off{instead}; "
@@ -90,18 +89,18 @@ def require_compiler(what, instead):
 
 
 def content_of(function, bindings, *more):
-    """Return the content of `function` linked with `bindings`: of all that linking reaches."""
-    return code_content.Linked().content(link(function, bindings, unwrapped, suffix=""), *more)
+    """Return the content of `function` linked with `bindings`: everything that linking reaches."""
+    return code_content.Linked().content(link(function, bindings, undecorated, suffix=""), *more)
 
 
 def jit(function, bindings, refcounted=False, atomic=False):
     """Link `function` with `bindings` and compile it for the CPU, once per content.
 
-    `refcounted` where arguments are counted references; `atomic` where no other thread may run
-    Python meanwhile.
+    `refcounted` says that arguments are counted references; `atomic` says that no other thread may
+    run Python during the call.
     """
     require_compiler("this call", "")
-    # The same objects are the same content, and quicker to compare: bindings are never changed.
+    # Identical objects have the same content, since bindings never change; comparing ids is quick.
     key = function, refcounted, atomic, *bindings, *map(id, bindings.values())
     known = _linked.get(key)
     if known is None:
@@ -127,16 +126,16 @@ def _jitted(function, bindings, refcounted, atomic, content):
 
 
 def _once(content, make):
-    """Return what `make` makes of a content, made when it is first asked for."""
+    """Return what `make` returns for a content; it is called once per content."""
     known = _compiled.get(content.digest)
     if known is None:
-        known = make(), content  # alive, since its digest may name objects by their numbers
+        known = make(), content  # kept alive, since its digest may contain the ids of objects
         _store(_compiled, content.digest, known, content)
     return known[0]
 
 
 def _store(table, key, value, content):
-    """Keep a value; of those that hold in this process alone, whose objects may be large, a few."""
+    """Store a value; of those valid in this process only, keep 200, since they may be large."""
     table[key] = value
     if not content.cacheable:
         _passing.append((table, key))
@@ -146,20 +145,20 @@ def _store(table, key, value, content):
 
 
 def with_ordered_reductions(compiled):
-    """Let LLVM vectorise the loops around sums while `compiled` is compiled, and what it calls.
+    """Let LLVM vectorise loops with sums while it compiles `compiled` and its callees.
 
-    A sum over a loop, `s += r * r`, must be added up in order; by default LLVM then leaves the
-    whole loop scalar on x86. With this option it computes the terms in vectors and adds them in
-    order: the same bits, four times as fast on the fit of a decay. It is an option of the process,
-    so it is taken back; Numba's lock keeps other compilations out meanwhile.
+    A sum over a loop, `s += r * r`, must be added up in order. By default LLVM then leaves the
+    entire loop scalar on x86. With this option it computes the terms in vectors and adds them in
+    order. The bits are the same, and the fit of a decay is four times as fast. The option is one of
+    the process, so it is reset afterwards; Numba's lock keeps other compilations out until then.
     """
-    # LLVM ends the process where it does not know an option: it has had this one since 13.
+    # LLVM ends the process at an option that it does not have; it has had this one since 13.
     if not is_compiled(compiled) or not 13 <= llvm.llvm_version_info[0] <= 22:
         return
     original = compiled._compiler.compile
 
     def compile(args, return_type):
-        with compiler_lock.global_compiler_lock:
+        with compiler_lock.global_compiler_lock, shortcuts():
             llvm.set_option("", "-force-ordered-reductions=true")
             _ordering.append(time.perf_counter())
             often = gc.get_threshold()
@@ -176,13 +175,13 @@ def with_ordered_reductions(compiled):
 
 
 def seconds():
-    """Return for how long something has been compiled, or zero."""
+    """Return the seconds since the current compilation began, or zero."""
     began = _ordering[:1]
     return time.perf_counter() - began[0] if began else 0.0
 
 
 def ensure_njit(function, name):
-    """A plain function as an @njit one, and with it the plain functions that it calls."""
+    """Return a plain function as an @njit one, together with the plain functions that it calls."""
     if is_compiled(function):
         return function
     if not isinstance(function, types.FunctionType):
@@ -202,18 +201,18 @@ def ensure_njit(function, name):
 
 
 def is_plain(value):
-    """Return True for a plain function of the user's, but for those that `@overload` implements."""
+    """Return True for a plain function of the user's without an `@overload` for it."""
     plain = isinstance(value, types.FunctionType) and not fingerprint.is_named(value)
     return plain and id(value) not in type_keys.extensions.functions
 
 
 def is_linked(value):
-    """Return True for what Numba may have compiled with globals that have changed since."""
+    """Return True for a function that Numba may have compiled with globals changed since then."""
     return is_compiled(value) or (callable(value) and id(value) in type_keys.extensions.jitable)
 
 
 def called(value):
-    """Return an @njit function with today's globals, for calls from Python; others as they are."""
+    """Return an @njit function with its current globals, for calls from Python; others as given."""
     if not is_compiled(value):
         return value
     content = code_content.of(value)
@@ -234,13 +233,14 @@ def called(value):
 
 
 def user(function, replace=None, checked=False):
-    """Compile the user's @njit function anew: today's globals, our error model; and its content.
+    """Recompile the user's @njit function, and return it with its content.
 
-    `replace` is that of `link`, one of `derivatives._names.meanings`. The function keeps the
-    fast-math flags of its own decorator, plus "contract"; never "reassoc" uninvited. `checked` code
-    raises an IndexError where it indexes outside.
+    It gets its current globals and our error model. `replace` is that of `link`, from
+    `substitutions.meanings`. The function keeps its own fast-math flags, plus "contract"; "reassoc"
+    is never added. `checked` code raises an IndexError if it indexes out of bounds.
     """
-    decorate, content = _checked if checked else _again, code_content.of(function)
+    decorate = _recompile_with_boundscheck if checked else _recompile
+    content = code_content.of(function)
     how = {"top": decorate, "follow": is_linked, "replace": replace}
     key = content.digest, checked, id(replace)
     known = _users.get(key)
@@ -249,16 +249,17 @@ def user(function, replace=None, checked=False):
         whole = code_content.Linked().content(linked, name)
         suffix = f"_{whole.digest[:16]}"
         linked = _once(whole, lambda: link(function, {}, decorate, suffix=suffix, **how))
-        known = linked, whole, content, replace  # alive, like all that a key names by number
+        known = linked, whole, content, replace  # kept alive, since keys contain their ids
         _store(_users, key, known, content)
     return known[:2]
 
 
-def _checked(function, original):
-    return _again(function, original, boundscheck=True, parallel=False)  # errors pass no prange
+def _recompile_with_boundscheck(function, original):
+    # Not parallel, since an error raised inside a prange does not leave it.
+    return _recompile(function, original, boundscheck=True, parallel=False)
 
 
-def _again(function, original, **more):
+def _recompile(function, original, **more):
     given = {**getattr(original, "targetoptions", {}), **more}
     math = given.get("fastmath") or set()
     math = {"fast"} if math is True else {*math, "contract"}
@@ -269,7 +270,7 @@ def _again(function, original, **more):
 
 
 def dumps(value, name):
-    """`value` in bytes that another process understands, functions of the user's included."""
+    """Return `value` as bytes that another process can load, functions of the user's included."""
     try:
         return serialize.dumps(value)
     except Exception as error:
@@ -280,13 +281,13 @@ loads = serialize.loads
 
 
 def thread_limit():
-    """`numba.get_num_threads`, which would start Numba's thread pool where nobody has done so."""
+    """Return `numba.get_num_threads()`, without starting Numba's thread pool as that would."""
     started = getattr(parallel, "_is_initialized", True)
     return numba.get_num_threads() if started else numba_config.NUMBA_NUM_THREADS
 
 
 def processor():
-    """What Numba compiles for."""
+    """Return a description of the processor that Numba compiles for."""
     context: Any = registry.cpu_target.target_context
     _, name, features = context.codegen().magic_tuple()
     widths = {"+avx512f": "512-bit vectors", "+avx2": "256-bit vectors", "+neon": "128-bit vectors"}

@@ -1,8 +1,8 @@
 """Compiled code on disk, so that a second process does not compile again.
 
-One file for each (content, argument types, processor and Numba). Files are written whole or not at
-all, so that processes may share the directory. They are loaded as code: the directory must belong
-to the user and be writable by nobody else.
+There is one file for each combination of content, argument types, processor and Numba. Files are
+written atomically, so that processes may share the directory. They are loaded as code: the
+directory must belong to the user, and nobody else may have write access.
 """
 
 import functools
@@ -24,20 +24,20 @@ from numba.cpython import hashing  # noqa: F401  (code with dicts or strings fin
 from fastopt.compiling import type_keys
 from fastopt.compiling.private_folder import Folder, cache_home
 
-_KEEP = 3000  # files, half a GB at most; the oldest go first
+_KEEP = 3000  # number of files kept, half a GB at most; the oldest are removed
 _SUFFIX = ".nbc"
-# Begins the symbols of recursive calls, which Numba fills in after it has compiled, but not after
-# it has loaded.
+# Prefix of the symbols of recursive calls. Numba resolves them after compiling, but not after
+# loading.
 _UNRESOLVED = b".numba.unresolved$"
 
 
-# What decides about code, beside its content, its types and the processor.
+# Settings that determine the code, besides its content, its types and the processor.
 _SETTINGS: Any = config
 _NAMES = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
 
 
 def directory():
-    """Return the path of the cache directory, or None where there is none to trust."""
+    """Return the path of the cache directory, or None if none can be trusted."""
     found = folder()
     return found and pathlib.Path(found.path)
 
@@ -75,7 +75,7 @@ def _warn(what):
 
 
 class DiskCache:
-    """What a Numba dispatcher asks for compiled code (its `_cache`)."""
+    """The cache of a Numba dispatcher (its `_cache`)."""
 
     cache_path = ""
 
@@ -89,7 +89,7 @@ class DiskCache:
                 return None
             self._prepare(context)
             return self._unpacked(context, serialize.loads(blob))
-        except Exception:  # whatever a stale or damaged file raises, it is a miss
+        except Exception:  # a stale or damaged file may raise anything: a miss
             return None
 
     def save_overload(self, signature, result):
@@ -104,7 +104,7 @@ class DiskCache:
             self._write(name, data)
 
     def note(self, signature, context):
-        """Return what was kept for code that there is none of, or ""."""
+        """Return the text kept in place of code that could not be compiled, or ""."""
         try:
             blob = self._read(self._name(signature, context, "note"))
         except OSError:
@@ -112,13 +112,13 @@ class DiskCache:
         return blob.decode() if blob else ""
 
     def write_note(self, signature, context, text):
-        """Keep a text where there is no code."""
+        """Keep a text in place of code that could not be compiled."""
         name = self._name(signature, context, "note")
         if name is not None:
             self._write(name, text.encode())
 
     def _read(self, name):
-        """Return what a file holds, or None if that is damaged."""
+        """Return the content of a file, or None if it is damaged."""
         directory = folder()
         if name is None or directory is None:
             return None
@@ -132,19 +132,19 @@ class DiskCache:
         try:
             directory.write(name, hashlib.sha256(data).digest() + data)
             directory.prune(_SUFFIX, _KEEP)
-        except OSError:  # a full disk, say: the compiled code is in memory all the same
+        except OSError:  # a full disk, say: the compiled code is in memory anyway
             return
 
     def _prepare(self, context):
-        """Make what compiled code calls known.
+        """Initialise the runtime that compiled code calls.
 
-        `context.refresh()` also reads all that Numba can compile, which takes 0.1 s and which
-        Numba does itself before it compiles.
+        `context.refresh()` would also load all of Numba's registries, which takes 0.1 s. Numba does
+        that itself before it compiles.
         """
         rtsys.initialize(context)
 
     def _lasts(self, result):
-        """Whether the code holds no addresses of this process."""
+        """Return True if the code contains no addresses of this process."""
         return not (result.objectmode or result.lifted or result.library.has_dynamic_globals)
 
     def _packed(self, result):
@@ -154,7 +154,7 @@ class DiskCache:
         return CompileResult._rebuild(context, *packed)
 
     def _name(self, signature, context, *more):
-        """Return the name of the file, or None where there is to be none."""
+        """Return the name of the file, or None if nothing can be kept."""
         args = getattr(signature, "args", signature)
         if folder() is None or not all(map(type_keys.is_cacheable, args)):
             return None
@@ -171,7 +171,7 @@ class DiskCache:
 
 
 class KernelCache(DiskCache):
-    """The same for a kernel of numba-cuda; `rebuild` makes one from what it was reduced to."""
+    """The cache of a kernel of numba-cuda; `rebuild` makes a kernel from its reduced states."""
 
     def __init__(self, digest, rebuild):
         super().__init__(digest)

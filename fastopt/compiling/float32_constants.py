@@ -1,8 +1,8 @@
-"""Float constants of a function, wherever they stand, brought to a narrower element type.
+"""Conversion of a function's float constants to a narrower element type.
 
-Python's floats are float64, so that one literal, ``TAU = 2.5`` beside the function or ``math.pi``
-takes what it meets from float32 to float64. `narrowed` brings down what is a constant to a
-compiler; what is computed from integers alone is another matter, see `float32_arithmetic`.
+Python's floats are float64. So one literal, a global ``TAU = 2.5`` or ``math.pi`` promotes float32
+operands to float64. `narrowed` converts the values that are constants to a compiler. Floats
+computed from integers are converted by `float32_arithmetic`.
 """
 
 import types
@@ -11,14 +11,14 @@ import numpy as np
 
 
 def narrowed(value, real):
-    """`value` with its floats of float64 made `real`; what is neither is the same object.
+    """Return `value` with its float64 numbers converted to `real`.
 
-    Floats, tuples, dicts (of defaults) and arrays of them, and what code objects hold, those nested
-    in them included.
-    Integers stay: they may be indices.
+    This converts floats, and tuples, dicts (of defaults) and arrays of them. In code objects, also
+    nested ones, it converts the constants. Integers stay: they may be indices. A value without
+    such numbers is returned as the same object.
     """
-    if isinstance(value, float):  # of NumPy too: its float64 is one of these
-        with np.errstate(over="ignore", under="ignore"):  # 1e300 is infinite there
+    if isinstance(value, float):  # includes NumPy's float64, a subclass
+        with np.errstate(over="ignore", under="ignore"):  # 1e300 becomes infinite
             return real(value)
     if isinstance(value, tuple):
         items = [narrowed(item, real) for item in value]

@@ -1,7 +1,7 @@
 """A proof, without compiling, that a function indexes inside its arguments.
 
-Intervals of integers are followed through Numba's representation of the function, for arguments of
-known shapes. What cannot be followed is not proved; then the function is compiled with checks.
+Intervals of integers are propagated through Numba's IR of the function, for arguments of known
+shapes. If the analysis fails, nothing is proved, and the function is compiled with checks.
 """
 
 import functools
@@ -18,8 +18,8 @@ from numba.core.dispatcher import Dispatcher
 
 from fastopt.compiling import type_keys
 
-DEPTH = 8  # of calls that are followed
-LARGEST = 2**62  # beyond, compiled integers wrap around
+DEPTH = 8  # levels of calls that are analysed
+LARGEST = 2**62  # limit of intervals, since larger compiled integers wrap around
 ARRAYS = """abs all any arange array asarray ascontiguousarray clip cos cumprod cumsum diff
     dot exp full_like hypot inner isfinite isinf isnan linspace log max maximum mean min minimum
     ndim outer prod shape size sqrt std sum var vdot""".split()
@@ -31,11 +31,11 @@ METHODS = set("all any astype copy dot flatten max mean min prod ravel std sum v
 
 
 class Unproved(Exception):
-    """What a function does is not known well enough."""
+    """The analysis cannot show that a function indexes inside its arrays."""
 
 
 class Whole(NamedTuple):
-    """An integer between two others, these included."""
+    """An integer in the interval from low to high, both included."""
 
     low: int
     high: int
@@ -54,7 +54,7 @@ class Items(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A value that the code holds: a function, a module, a constant."""
+    """A value of the code: a function, a module, a constant."""
 
     value: Any
 
@@ -66,7 +66,7 @@ class Method(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What is gone through one by one."""
+    """An iterable, and its items."""
 
     each: Any
 
@@ -81,10 +81,10 @@ _BINARY = {operator.add, operator.sub, operator.mul, *_DIVIDED}
 
 
 def proved(function, x, args):
-    """Return True if `function` is known to index inside x and args, and inside its own arrays."""
+    """Return True if `function` provably indexes inside x, args and its own arrays."""
     try:
         _Text(function, [_abstract(x), *map(_abstract, args)], 0)
-    except Exception:  # Unproved, or what Numba makes of code that it cannot compile
+    except Exception:  # Unproved, or Numba's errors for code that it cannot compile
         return False
     return True
 
@@ -100,7 +100,7 @@ def _abstract(value) -> Any:
 
 
 class _Text:
-    """The code of one function, called with abstract arguments; proved when it is made."""
+    """The code of one function, called with abstract arguments; construction proves it."""
 
     def __init__(self, function: Any, args, depth):
         function = getattr(function, "py_func", function)
@@ -129,10 +129,10 @@ class _Text:
             raise Unproved
 
     def value(self, variable):
-        """Return what a variable may be, whichever of its assignments came last."""
+        """Return the possible values of a variable: the union over all its assignments."""
         name = variable.name
         if name not in self.known:
-            self.known[name] = OTHER  # while it is looked for: it depends on itself
+            self.known[name] = OTHER  # for assignments in which it depends on itself
             found = [self.assigned(v) for v in self.assignments.get(name, ())]
             self.known[name] = functools.reduce(_either, found) if found else OTHER
         return self.known[name]
@@ -181,11 +181,11 @@ class _Text:
         raise Unproved
 
     def item(self, value, index) -> Any:
-        """Return an item of a value; raise where it may not be there."""
+        """Return an item of a value; raise Unproved if the index may be out of bounds."""
         if isinstance(value, Items):  # Numba itself checks the indices of tuples
             one = isinstance(index, Whole) and index.low == index.high
             return value.values[index.low] if one and 0 <= index.low < len(value.values) else OTHER
-        if _is_part(index, (slice, str, type(None), type(...))):  # it ends with its array
+        if _is_part(index, (slice, str, type(None), type(...))):  # slices are clipped to the array
             return OTHER
         indices = index.values if isinstance(index, Items) else (index,)
         if not isinstance(value, Shaped) or len(indices) > len(value.shape):
@@ -237,7 +237,7 @@ def _attribute(value, name) -> Any:
     if isinstance(value, Known) and isinstance(value.value, types.ModuleType):
         return _abstract(getattr(value.value, name))
     if isinstance(value, Known) and name in getattr(value.value, "_fields", ()):
-        return _abstract(getattr(value.value, name))  # of a named tuple
+        return _abstract(getattr(value.value, name))  # a field of a named tuple
     if isinstance(value, Shaped) and name == "size":
         return Whole(*[math.prod(value.shape)] * 2)
     if isinstance(value, Shaped) and name == "shape":
@@ -271,7 +271,7 @@ def _range(args):
 
 
 def _result(f, args: Any, named) -> Any:
-    """Return what a library's function gives; raise for one that might index outside."""
+    """Return the result of a library function; raise Unproved if it might index out of bounds."""
     whole = all(isinstance(a, Whole) for a in args)
     first: Any = args[0] if args else OTHER
     if named or (f not in SAFE and f not in KNOWN):

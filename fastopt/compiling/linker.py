@@ -1,4 +1,4 @@
-"""`link` rebuilds a plain function over other globals: one text for all targets and problems."""
+"""`link` rebuilds a plain function over other globals: one source for all targets and problems."""
 
 import builtins
 import difflib
@@ -13,38 +13,47 @@ from fastopt.compiling import fingerprint, float32_constants
 from fastopt.solver import placeholders
 
 _PACKAGE = __name__.partition(".")[0] + "."
-MARK = "__fastopt__"  # the global of user functions linked over our names: `narrow`, or True
+# Name of a global that marks user functions linked over our names; its value: `narrow`, or True.
+NARROWING_MARK = "__fastopt__"
 _serial = itertools.count()
 
 
-def unwrapped(function, _value=None):
-    """Decorator for the interpreter and the CUDA simulator."""
+def undecorated(function, _value=None):
+    """Return the function unchanged: the decorator for the interpreter and the CUDA simulator."""
     return function
 
 
 def link(
-    function, bindings, wrap, *, top=unwrapped, narrow=None, follow=None, suffix=None, replace=None
+    function,
+    bindings,
+    wrap,
+    *,
+    top=undecorated,
+    narrow=None,
+    follow=None,
+    suffix=None,
+    replace=None,
 ):
-    """`function` over other globals, and with it the tree of functions that it calls.
+    """Rebuild `function` over other globals, and with it the tree of functions that it calls.
 
     Parameters
     ----------
     bindings : dict
-        The meaning of placeholders, in the whole tree. It is a ValueError if a name of these is
+        The meaning of placeholders, in the whole tree. It is a ValueError if one of these names is
         unknown to the package, if a function defines it itself, or if one is read and not bound.
     wrap, top : callable ``(rebuilt, original)``
         The target's decorator, for the functions below the top and for the top itself.
     narrow : callable, optional
-        The element type, np.float32: float constants are brought to it, be they literals, defaults
-        or what globals, closures and modules hold.
+        The element type, np.float32. Float constants are converted to it: literals, defaults, and
+        those in globals, closures and modules.
     follow : callable, optional
-        Which values are rebuilt as well; by default this package's plain functions.
+        Predicate: which values are rebuilt too. By default this package's plain functions are.
     suffix : str
-        Appended to names. Two functions of one name in one process must differ in it, else
-        the second one's cached code silently runs the first (symbols are shared). By default a
-        number, which is good for one process.
+        Appended to names. Two functions of one name in one process must have different suffixes:
+        their symbols are shared, so the second one's cached code would silently run the first.
+        By default a number, which is unique within one process.
     replace : dict, optional
-        ``id(value) -> another``, for what the code finds in its globals, in NumPy and in math.
+        ``id(value) -> replacement``, for values in the code's globals, in NumPy and in math.
     """
     follow, replace = follow or _is_ours, replace or {}
     suffix = f"_{next(_serial)}" if suffix is None else suffix
@@ -54,15 +63,15 @@ def link(
         f = getattr(value, "py_func", value)
         if f in built:
             return built[f]
-        if hasattr(value, "anew"):
-            built[f] = value.anew()
+        if hasattr(value, "relink"):
+            built[f] = value.relink()
             return built[f]
         code, used = small(f.__code__), fingerprint.names(f.__code__)
-        built[f] = value  # for a default that leads back here
+        built[f] = value  # for a default that refers to this function
         defaults = inner(f.__defaults__, used)
         named = {k: inner(v, used) for k, v in (f.__kwdefaults__ or {}).items()}
         scope = {"__name__": f.__module__, "__builtins__": f.__globals__["__builtins__"]}
-        scope.update({MARK: narrow or True} if replace else {})
+        scope.update({NARROWING_MARK: narrow or True} if replace else {})
         closure = f.__closure__ and tuple(types.CellType() for _ in f.__closure__)
         new = types.FunctionType(code, scope, f.__name__ + suffix, defaults, closure)
         new.__kwdefaults__, new.__qualname__ = named or None, f.__qualname__ + suffix
@@ -107,14 +116,14 @@ def link(
         return not fingerprint.is_library(value) or (bool(replace) and numerical)
 
     def module(value, used):
-        """A module with what the code takes from it, rebuilt."""
+        """Return a module with the rebuilt attributes that the code uses."""
         if value not in modules:
-            # Under another name: Numba has rewrites for calls of what it takes for numpy.array.
+            # Under another name, since Numba rewrites calls that it takes for numpy.array.
             modules[value] = types.ModuleType(_PACKAGE + value.__name__.removeprefix(_PACKAGE))
         for name in used:
             found = fingerprint.attribute(value, name)
             if found is not fingerprint.MISSING and name not in vars(modules[value]):
-                setattr(modules[value], name, None)  # a module may lead back to itself
+                setattr(modules[value], name, None)  # a module may refer to itself
                 setattr(modules[value], name, inner(found, used))
         return modules[value]
 
@@ -151,9 +160,9 @@ def _check_open(name, function, bound):
 
 @functools.cache
 def _is_known(name):
-    """Return True for a name that some text of the package leaves open, or has in its module.
+    """Return True for a placeholder, or a name in some module of the package.
 
-    Sets of bindings are shared by texts that do not need all of them.
+    Sets of bindings are shared by functions that do not need all of them.
     """
     if hasattr(placeholders, name):
         return True

@@ -1,7 +1,7 @@
 """A directory of the user's own: read and written without following links, and checked each time.
 
-Where the platform can, everything goes through a handle of the directory whose owner and mode have
-been looked at, so that nobody can put another directory or file in between.
+If the platform can, all accesses use a handle of the directory whose owner and mode were checked.
+So nobody can substitute another directory or file.
 """
 
 import contextlib
@@ -18,29 +18,29 @@ _PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(o
 
 
 class Folder:
-    """The directory at `path`, which need not be there yet.
+    """The directory at `path`, which need not exist yet.
 
     Raises
     ------
     OSError
-        From every method, where the directory is missing or not to be trusted.
+        From every method, if the directory is missing or cannot be trusted.
     """
 
     read_only = False
 
     def __init__(self, path):
-        # The place is settled once, and not again wherever the process may stand later.
+        # Resolved once: the process may change its working directory later.
         self.path = os.path.realpath(path)
 
     def make(self):
-        """Make the directory where it is missing, and see whether it can be written."""
+        """Create the directory if it is missing, and check that it can be written."""
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         try:
             self.write(f"{_own()}.test", b"", keep=False)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not self.sizes():
                 raise
-            self.read_only = True  # of a container image, say, and filled
+            self.read_only = True  # a filled directory of a container image, say
 
     def sizes(self):
         """Return the names of the files, and their sizes."""
@@ -50,7 +50,7 @@ class Folder:
         return {name: size for name, size in found.items() if size is not None}
 
     def share(self):
-        """Let other users read what is there."""
+        """Let other users read the files."""
         with self.opened() as (handle, base):
             for name in os.listdir(self.path if handle is None else handle):
                 if handle is not None:
@@ -59,7 +59,7 @@ class Folder:
 
     @contextlib.contextmanager
     def opened(self):
-        """Open the checked directory: what `dir_fd` takes, and what names are to begin with."""
+        """Open the checked directory, and yield an argument for `dir_fd` and a prefix of names."""
         if not HANDLES:
             require_own(os.lstat(self.path))
             yield None, self.path + os.sep
@@ -81,7 +81,7 @@ class Folder:
                 return file.read()
 
     def write(self, name, blob, keep=True):
-        """Write a file, whole or not at all."""
+        """Write a file atomically."""
         with self.opened() as (handle, base):
             part = f"{base}{name}.{_own()}.part"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN
@@ -95,7 +95,7 @@ class Folder:
                     os.unlink(part, dir_fd=handle)
 
     def prune(self, suffix, most):
-        """Remove the oldest files with this suffix, and with .part, but for so many."""
+        """Keep the newest `most` files with this suffix or .part, and remove the others."""
         with self.opened() as (handle, base):
             ages = []
             for name in os.listdir(self.path if handle is None else handle):
@@ -131,10 +131,10 @@ def _own():
 
 
 def require_own(status):
-    """Raise where code from a directory of this status should not be run."""
+    """Raise a PermissionError if code from a directory of this status should not be run."""
     if not hasattr(os, "getuid"):
         return
-    if status.st_uid not in (os.getuid(), 0):  # root runs what it likes anyway
+    if status.st_uid not in (os.getuid(), 0):  # root can run any code anyway
         raise PermissionError(None, "belongs to another user, whose code would be run")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         mode = f"mode {stat.S_IMODE(status.st_mode):o}"
@@ -143,12 +143,12 @@ def require_own(status):
 
 
 def cache_home():
-    """Return the user's directory for caches, or None where there is no home directory."""
+    """Return the user's directory for caches, or None if there is no home directory."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
     elif sys.platform == "darwin":
         base = "~/Library/Caches"
-    else:  # a relative one is to be ignored, by the XDG specification
+    else:  # the XDG specification says that a relative path must be ignored
         given = os.environ.get("XDG_CACHE_HOME", "")
         base = given if os.path.isabs(given) else "~/.cache"
     found = os.path.expanduser(base)

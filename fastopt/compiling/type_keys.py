@@ -1,4 +1,4 @@
-"""Numba's types as parts of keys, and what users have added to Numba."""
+"""Numba's types as parts of keys, and the extensions that users have registered with Numba."""
 
 import itertools
 
@@ -7,7 +7,7 @@ from numba.core.typing import templates
 
 _OURS = ("numba", "numba_cuda", __name__.partition(".")[0])
 LIBRARIES = {"numpy", "scipy", "llvmlite", *_OURS}
-# Types whose names leave out what they stand for: functions, and the methods of classes.
+# Types whose names do not identify their content: functions, and the methods of classes.
 _UNNAMED = (
     types.Callable,
     types.ClassType,
@@ -20,22 +20,22 @@ _UNNAMED = (
 
 
 def describe(kind):
-    """Return a type's name; for named tuples with their fields, which the name leaves out."""
+    """Return a type's name, with the fields of named tuples, which the name leaves out."""
     fields = getattr(kind, "fields", ()) if isinstance(kind, types.BaseTuple) else ()
     return str(kind), tuple(fields), tuple(map(describe, _parts(kind)))
 
 
 def _parts(kind):
-    """Return the types that name a type."""
+    """Return the types that a type is composed of."""
     inner = [getattr(kind, name, None) for name in ("dtype", "key_type", "value_type", "type")]
     found = [part for part in inner if isinstance(part, types.Type) and part != kind]
     return (*getattr(kind, "types", ()), *found)
 
 
 def is_cacheable(kind):
-    """Return True if the name of a type says in every process what code for it does.
+    """Return True if the name of a type identifies its code in every process.
 
-    Types of the user's own are defined by code that may be edited.
+    Types of the user's own are not: they are defined by code that may be edited.
     """
     seen, waiting = {}, [kind]
     while waiting:
@@ -54,18 +54,21 @@ def is_cacheable(kind):
 
 
 class Extensions:
-    """What users have taught Numba: implementations that no walk over their functions meets."""
+    """Implementations that users have registered with Numba.
+
+    Hashing the content of the users' functions does not reach them.
+    """
 
     def __init__(self):
-        self.functions = {}  # id -> [a function that has implementations of the user's, these]
+        self.functions = {}  # id -> [a function, its implementations by the user]
         self.jitable = {}  # id -> a function that is its own implementation
         self.attributes = {}  # names of attributes and methods -> their implementations
-        self.digests = {}  # implementation -> its content, when Numba last compiled it
-        self.any_attribute = False  # an attribute template that answers to any name
+        self.digests = {}  # implementation -> its content when Numba last compiled it
+        self.any_attribute = False  # True: an attribute template accepts any name
         self.counts = {}
 
     def look(self):
-        """Look at what has been registered since the last look."""
+        """Record what has been registered since the last call."""
         typing, lowering = templates.builtin_registry, imputils.builtin_registry
         for template in self._new(typing.functions):
             if _is_users(template):
@@ -92,9 +95,9 @@ class Extensions:
         self.functions.setdefault(id(value), [value]).extend(templates)
 
     def renew(self, template, digest):
-        """Let Numba compile an implementation again if its content has changed.
+        """Make Numba recompile an implementation if its content has changed.
 
-        Numba keeps what it has compiled, with the globals of that time.
+        Numba caches compiled implementations, with the globals of that time.
         """
         if self.digests.get(template) != digest:
             self.digests[template] = digest
@@ -110,7 +113,7 @@ class Extensions:
 
 
 def _is_users(template):
-    """Return True if a template was made by code of the user's."""
+    """Return True if a template was registered by code of the user's."""
     own = [getattr(template, name, None) for name in ("_overload_func", "_definition_func")]
     made_by = next(filter(None, [*own, vars(template).get("generic")]), template)
     return not _is_librarys(_module_of(made_by))
@@ -126,12 +129,13 @@ def _is_jitable(template, value):
 def _module_of(value):
     while hasattr(value, "func"):  # partials
         value = value.func
-    scope = getattr(value, "__globals__", {})  # of what was made by exec
+    scope = getattr(value, "__globals__", {})  # of a function made by exec
     return getattr(value, "__module__", None) or scope.get("__name__") or ""
 
 
 def _is_librarys(module):
-    return module.partition(".")[0] in (*LIBRARIES, "abc")  # where Numba makes classes by calls
+    # abc is the module of classes that Numba creates by calls.
+    return module.partition(".")[0] in (*LIBRARIES, "abc")
 
 
 extensions = Extensions()

@@ -1,1 +1,1 @@
-"""Gradients of the user's functions, and what to say where there is none."""
+"""Gradients of the user's functions, and messages for functions without one."""

@@ -1,7 +1,8 @@
 """Difference formulas: steps relative to x, widened until f changes by more than its rounding.
 
-`data` is ``(args, steps, z, shaped z)``. Of `steps`, the first are the relative step of each
-component; the last is the absolute step where x is zero, or 0 for one relative to the rest of x.
+`data` is ``(args, steps, z, shaped z)``. The first items of `steps` are the relative steps of the
+components. The last is the absolute step for components that are zero, or 0. With 0, their step is
+relative to the rest of x.
 """
 
 import math
@@ -10,32 +11,32 @@ from fastopt.solver.placeholders import BOUNDED, EPS, HUGE, SIZE, fun, real
 from fastopt.solver.solve_loop import largest
 
 SINGLE = 2.0**-23  # machine epsilon of float32
-VISIBLE = 4.0  # roundings of f that a change must exceed to be told from them
-GROWTH = 8.0  # factor of the first wider step; its square is that of the next
-MOST_GROWTH = 1e8
+VISIBLE = 4.0  # units of rounding of f that a change must exceed to be significant
+GROWTH = 8.0  # factor of the first wider step; each further factor is the square of the last
+MOST_GROWTH = 1e8  # largest such factor
 
 
 def number(value):
-    """A float from any real number; in compiled code anything else fails to type."""
+    """Return a float from any real number; in compiled code anything else fails to type."""
     return float(value * 1.0)
 
 
 def is_single(f):
-    """Return True if f has no more digits than float32 holds."""
+    """Return True if f has no more significant bits than float32."""
     digits = math.frexp(f)[0] * 16777216.0  # 2^24
     return math.isfinite(f) and digits == math.floor(digits)
 
 
 def rounding(f, f_1):
-    """Return how far two values may differ by rounding, those of an objective in float32 too."""
+    """Return the largest difference of two values by rounding; f may be computed in float32."""
     eps = max(EPS, SINGLE) if is_single(f) and is_single(f_1) else EPS
     return VISIBLE * eps * max(abs(f), abs(f_1))
 
 
 def stride(x, i, steps, size):
-    """Return the relative step of component i, away from zero; SciPy's where one is given.
+    """Return the step of component i, relative to it and away from zero.
 
-    `size` is the largest component of x.
+    An absolute step given in `steps` is used as in SciPy. `size` is the largest component of x.
     """
     h = steps[i] * abs(x[i])
     if x[i] + h == x[i]:
@@ -48,12 +49,12 @@ def instead(x, i, steps, size):
     absolute = steps[SIZE or x.size]
     if absolute > 0.0:
         return absolute * max(real(1.0), abs(x[i]))
-    h = steps[i] * min(real(1.0), real(size))  # it may be of the size of the other components
+    h = steps[i] * min(real(1.0), real(size))  # x[i] may be as large as the other components
     return h if h > real(1.0) / real(HUGE) else steps[i]
 
 
 def fitted(at, h, low, high):
-    """Return the step h, its reverse or a shorter one, so that it ends inside the bounds."""
+    """Return the step h, -h or a shorter step, such that it ends inside the bounds."""
     if low <= at + h <= high:
         return h
     if low <= at - h <= high:
@@ -63,10 +64,10 @@ def fitted(at, h, low, high):
 
 
 def wider(h, rise, noise, factor, widest):
-    """Return the step to take next, or 0 where h is good enough.
+    """Return the size of the next step, or 0 if h is good enough.
 
-    A change within the rounding says nothing about the slope. After a long stride a change may be
-    far larger than needed: then the step is narrowed to where it is just visible.
+    A change within the rounding is no information about the slope. After a long step, the change
+    may be far larger than needed; then the step is reduced until the change is just significant.
     """
     if not abs(rise) > noise:
         return min(abs(h) * factor, widest) if GROWTH * abs(h) <= widest else 0.0
@@ -76,16 +77,16 @@ def wider(h, rise, noise, factor, widest):
 
 
 def onward(h, rise, noise, factor, widest):
-    """Return the step to take next, to the same side, and its factor if it is to be widened."""
+    """Return the next step, to the same side, and the factor for widening it."""
     next_ = wider(h, rise, noise, factor, widest)
     factor = 2.0 * MOST_GROWTH if next_ < abs(h) else min(factor * factor, MOST_GROWTH)
     return real(next_ if h > 0.0 else -next_), factor
 
 
 def widest_step(step, rise, f, f_1, size, root):
-    """Return the largest step worth trying: the default at size 1 or the largest component's.
+    """Return the largest useful step: the default one for the largest component, or for size 1.
 
-    Where f stands still to the last bit, or has the digits of float32, it is that of float32.
+    If f does not change in any bit, or has only the bits of float32, it is that for float32.
     """
     coarse = rise == 0.0 or (is_single(f) and is_single(f_1))
     return (max(step, root) if coarse else step) * max(1.0, size)
@@ -99,7 +100,7 @@ def two_point(x, x_shaped, g, f, low, high, data):
         h = stride(x, i, steps, size)
         while h != 0.0:
             x[i] = old + (fitted(old, h, low[i], high[i]) if BOUNDED else h)
-            change = x[i] - old  # what the rounded addition has left of the step
+            change = x[i] - old  # the step after the rounded addition
             if change == 0.0:
                 break
             f_1 = number(fun(x_shaped, *args))
@@ -153,7 +154,7 @@ def three_point(x, x_shaped, g, f, low, high, data):
 
 
 def complex_step(x, x_shaped, g, f, low, high, data):
-    """Squire and Trapp (1998): no subtraction, so the step can be tiny."""
+    """Take complex steps (Squire and Trapp 1998): no subtraction, so the step can be tiny."""
     args, steps, z, shaped_z = data
     size = largest(x)
     for i in range(SIZE or x.size):

@@ -1,4 +1,4 @@
-"""What is wrong with a function that Numba could not compile into the loop, in a sentence."""
+"""Messages that say why Numba could not compile a function into the loop."""
 
 import inspect
 import re
@@ -14,7 +14,7 @@ from fastopt.derivatives.error_reasons import is_of_compiling, lacks_derivative,
 
 
 def explain(error, objective, x):
-    """A Numba error from compiling the loop, put as what is wrong with the user's functions."""
+    """Translate a Numba error from compiling the loop into an error about the user's functions."""
     args, method = objective.data[0], objective.method
     try:
         _check_schedule(objective)
@@ -32,7 +32,7 @@ def explain(error, objective, x):
 
 
 def _check_schedule(objective):
-    """Raise where the learning rate cannot be compiled, or is no number."""
+    """Raise a TypeError if the learning rate cannot be compiled, or is not a number."""
     schedule = objective.bindings.get("schedule_function")
     if schedule is not None:
         result = _compiled(schedule, "learning_rate", (types.float64,))
@@ -41,7 +41,7 @@ def _check_schedule(objective):
 
 
 def require_complex(fun, x, args):
-    """Raise where a compiled `fun` of complex x is real: Numba would take 0 for its derivative."""
+    """Raise a TypeError if a compiled `fun` is real for complex x: its derivative would be 0."""
     z = np.empty(x.shape, np.result_type(x.dtype, np.complex64))
     try:
         kind = _compiled(fun, "fun", _signature(z, args))
@@ -57,7 +57,7 @@ def _signature(x, args):
 
 
 def kind_of(name, value):
-    """The Numba type of an argument."""
+    """Return the Numba type of an argument."""
     try:
         return numba.typeof(value)
     except (ValueError, NumbaError):
@@ -69,7 +69,7 @@ def kind_of(name, value):
 
 
 def _compiled(function, name, signature):
-    """The type that `function` returns."""
+    """Return the type that `function` returns; raise a TypeError if it cannot be compiled."""
     wrong = _called_wrongly(function, name, len(signature))
     if wrong:
         raise wrong
@@ -82,7 +82,7 @@ def _compiled(function, name, signature):
 
 
 def _called_wrongly(function, name, count):
-    """The error that says that it does not take so many arguments; else None."""
+    """Return an error if the function cannot be called with `count` arguments, or None."""
     signature = inspect.signature(function.py_func)
     for parameter in signature.parameters.values():
         required = parameter.default is parameter.empty
@@ -105,14 +105,14 @@ def _called_wrongly(function, name, count):
 
 
 def _result(function, signature) -> Any:
-    """The type that `function` returns, compiled for these types and its default arguments."""
+    """Return the result type of `function` for these argument types and its defaults."""
     kind: Any = numba.typeof(function)
     return kind.get_call_type(function.typingctx, signature, {}).return_type
 
 
 def _wrong(name, result: Any, method, ndim):
     if name == "jac":
-        dtype = getattr(result, "dtype", None)  # of an array, or of a tuple of one type
+        dtype = getattr(result, "dtype", None)  # of an array, or a tuple with items of one type
         real = isinstance(dtype, types.Number) and not isinstance(dtype, types.Complex)
         if real and getattr(result, "ndim", 1) in (1, ndim):
             return None
@@ -136,7 +136,7 @@ def _wrong(name, result: Any, method, ndim):
 
 
 def _shown(kind: Any):
-    """What a value of this type is, in words."""
+    """Return a description of the values of this type."""
     if isinstance(kind, types.BaseTuple):
         return f"a tuple of {len(kind)}" + (
             " (if it returns its gradient too, say jac=True)" if len(kind) == 2 else ""
@@ -157,7 +157,10 @@ def _shown(kind: Any):
 
 
 def why_not_differentiable(error, objective, x):
-    """What in `fun` has no exact derivative, and where, for an error of compiling it for duals."""
+    """Return an error that says where `fun` has no exact derivative, and why.
+
+    `error` is the exception raised while compiling it for duals.
+    """
     fun, dual = objective.bindings["fun"], objective.bindings["DUAL"]
     try:
         kinds = _signature(x, objective.data[0])[1:]
@@ -170,7 +173,7 @@ def why_not_differentiable(error, objective, x):
 
 
 def undifferentiable(fun, dual, ndim, kinds):
-    """The error that says why `fun` has no derivative for arguments of these types; else None."""
+    """Return an error that says why `fun` has no derivative for these types, or None."""
     wrong = _called_wrongly(fun, "fun", 1 + len(kinds))
     if wrong:
         return wrong
@@ -191,7 +194,10 @@ def undifferentiable(fun, dual, ndim, kinds):
 
 
 def _why(error, fun, dual, ndim, kinds):
-    """Where `fun` has no derivative, why, and what to do: it may not compile at all."""
+    """Return the part of a message with the place, the reason and the remedy.
+
+    The reason may be that `fun` does not compile, even without derivatives.
+    """
     try:
         _result(fun, (types.Array(dual.real, ndim, "C"), *kinds))
     except Exception as own:
@@ -204,12 +210,12 @@ def _why(error, fun, dual, ndim, kinds):
 
 
 def _uncompiled(error, fun):
-    """Where and why Numba cannot compile a function, and what to do."""
+    """Return the part of a message that says where and why Numba cannot compile a function."""
     found = reason(error, fun)
     found += "" if found.endswith("?") else "."
     if "in args" in found:
         return found
     return (
-        f"{found} Compiled code is written in terms of what Numba knows of Python, math and "
-        "NumPy; fastopt.minimize runs functions without @njit in Python."
+        f"{found} Compiled code can use those parts of Python, math and NumPy that Numba "
+        "supports; fastopt.minimize runs functions without @njit in Python."
     )

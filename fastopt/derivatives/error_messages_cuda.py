@@ -1,7 +1,7 @@
-"""What is wrong with a function that could not be compiled for a GPU, in a sentence.
+"""Messages that say why a function could not be compiled for a GPU.
 
-numba-cuda says where in its message, or in the state of the pass that failed, and what in many
-ways; some of its passes stop with a bare KeyError. The source has the rest.
+The place is in numba-cuda's message, or in the state of the pass that failed. The reason is given
+in many ways; some passes stop with a bare KeyError. The user's source supplies the rest.
 """
 
 import ast
@@ -14,7 +14,7 @@ import types
 
 _MEMORY = "{} makes a new array or object, and code on a GPU cannot allocate memory"
 _NONE = "{} is not available on a GPU"
-# What in the source is the reason, whatever was said of its line: node -> (name, sentence).
+# Syntax that is the reason, whatever the message about its line: node -> (name, sentence).
 _CONSTRUCTS: dict = {
     ast.Try: ("try", "try and except are not possible on a GPU"),
     ast.With: ("with", "with is not possible on a GPU"),
@@ -35,9 +35,10 @@ _MAKERS = {*_MAKERS.split(), *(f"{name}_like" for name in ("zeros", "ones", "emp
 
 
 def explain_device(error, fun):
-    """Why the user's plain `fun` cannot run on a GPU, as a TypeError; `error` came of compiling it.
+    """Return a TypeError that says why the user's plain `fun` cannot run on a GPU.
 
-    What is not about `fun`, or a function that it calls, is returned as it is.
+    `error` is the exception raised while compiling it. Errors unrelated to `fun` and the functions
+    that it calls are returned unchanged.
     """
     fun = getattr(fun, "py_func", fun)
     text = str(error)
@@ -61,7 +62,7 @@ def explain_device(error, fun):
 
 
 def _result(text):
-    """What is wrong with the result, which only our own code complains of."""
+    """Return what is wrong with the result of `fun`, or None: our own code raises such errors."""
     found = re.search(r">>> (?:write_partials|value_of)\((\w+)", text)
     if re.search(
         r"Only accept returning of array[^(]*type\(CUDADispatcher\(<function on_frozen", text
@@ -75,7 +76,7 @@ def _result(text):
 
 
 def _codes(fun):
-    """The code of a function and of the functions that it calls or has inside."""
+    """Return the code of a function, of the functions that it calls, and of nested ones."""
     found, waiting = {}, [fun]
     while waiting:
         value = waiting.pop()
@@ -101,7 +102,7 @@ def _lines(code):
 
 
 def _find(file, line, codes):
-    """The innermost of these that has this line; files go by their last name, as in messages."""
+    """Return the innermost code with this line, or None; files are compared by base name."""
     names = [c for c in codes if os.path.basename(c.co_filename) == os.path.basename(file)]
     return next(((c, line) for c in reversed(names) if line in _lines(c)), None)
 
@@ -113,10 +114,10 @@ def _said_places(text, codes):
 
 
 def _place(error, fun, text):
-    """The code and the line that the error is about; None where it is about no line of `fun`."""
+    """Return the code and the line that the error is about, or None if no line of `fun` is."""
     codes = _codes(fun)
     places, trace = [], error.__traceback__
-    while trace:  # passes keep the instruction that they are at in a local variable
+    while trace:  # compiler passes have their current instruction in a local variable
         for name in ("inst", "instr", "loc"):
             value = trace.tb_frame.f_locals.get(name)
             at = getattr(value, "loc", value)
@@ -126,7 +127,7 @@ def _place(error, fun, text):
     places = [*_said_places(text, codes), *filter(None, reversed(places))]
     name = re.search(r"name '(\w+)' is not defined", text)
     tried = re.search("set_try_status|exception_match", text)
-    for code in codes:  # what the source shows, where nothing was said
+    for code in codes:  # a search in the source, if the message names no place
         for node in ast.walk(_tree(code)):
             missing = name and isinstance(node, ast.Name) and node.id == name[1]
             missing = missing or (tried and isinstance(node, ast.Try))
@@ -136,7 +137,7 @@ def _place(error, fun, text):
 
 
 def _tree(code):
-    """The syntax of a function with its line numbers; empty where there is no source."""
+    """Return the syntax tree of a function with its line numbers; empty if there is no source."""
     try:
         lines, first = inspect.getsourcelines(code)
         tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -163,8 +164,8 @@ def _what(error, text, code, line):
     match = [c for c in called if c.rpartition(".")[2] in said]
     if match and match[0].rpartition(".")[2] in _MAKERS:
         return _MEMORY.format(match[0])
-    # KeyErrors are of a table of implementations; where CPU code has been compiled as well, Numba
-    # goes round in circles for some functions of NumPy, until Python's stack is full.
+    # A KeyError comes from a table of implementations. If CPU code has been compiled as well, Numba
+    # recurses without end for some functions of NumPy.
     if match or (called and isinstance(error, KeyError | RecursionError)):
         return _NONE.format((match or called)[0])
     arrays = [n for n in nodes if isinstance(n, ast.BinOp | ast.UnaryOp | ast.Compare)]
@@ -179,7 +180,7 @@ _OPERATORS = {"add", "sub", "mul", "truediv", "pow", "neg", "matmul", "iadd", "i
 
 
 def _named(error, text):
-    """The functions and attributes that a message says are not known."""
+    """Return the functions and attributes that Numba does not support, by its message."""
     kinds = "(?:built-in |intrinsic |class |function |ufunc )*"
     said = re.findall(rf"No implementation of function Function\(<{kinds}'?([\w.]+)", text)
     said += re.findall(r"Unknown attribute '(\w+)'|<ufunc '(\w+)'>", text)

@@ -1,4 +1,4 @@
-"""Where in the user's code an error of Numba's arose, and what is wrong there, in plain words."""
+"""Place and reason, in the user's code, of an error that Numba raised."""
 
 import difflib
 import dis
@@ -50,9 +50,9 @@ def is_of_compiling(error):
 
 
 def reason(error, fun, derivative=False):
-    """Return ``": line 3 of f.py, 'source': what is wrong there"``, for an error of Numba's.
+    """Return ``": line 3 of f.py, 'source': the reason"`` for an error of Numba's.
 
-    `derivative` says that `fun` compiles, and that what fails are derivatives alone.
+    `derivative` says that `fun` compiles, and only its derivatives fail.
     """
     text, functions = str(error), _reached(fun.py_func, [])
     what, name = _what(text, functions, derivative)
@@ -65,7 +65,7 @@ def reason(error, fun, derivative=False):
 
 
 def _reached(function, found):
-    """The user's functions that a function calls, itself first."""
+    """Return the user's functions that a function calls, itself first."""
     if function in found or function.__module__.partition(".")[0] in ("numba", "fastopt"):
         return found
     found.append(function)
@@ -78,7 +78,7 @@ def _reached(function, found):
 
 
 def _held(function):
-    """The names of a function's globals and captured variables that its code uses, with values."""
+    """Return the globals and closure variables that a function's code uses: names and values."""
     code = function.__code__
     names = {i.argval for i in _instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     held = [(name, function.__globals__[name]) for name in names if name in function.__globals__]
@@ -88,7 +88,7 @@ def _held(function):
 
 
 def _instructions(code):
-    """The instructions of a code object, and of those that stand in it."""
+    """Yield the instructions of a code object and of the code objects nested in it."""
     yield from dis.get_instructions(code)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -96,7 +96,7 @@ def _instructions(code):
 
 
 def _place(text, functions):
-    """The file and line of the user's that an error is about: the innermost that it names."""
+    """Return the user's file and line that an error is about: the innermost that it names."""
     files = {os.path.basename(f.__code__.co_filename): f.__code__.co_filename for f in functions}
     pattern = r" (?:at|from) (\S[^\n]*?) \((\d+)\)|File \"([^\"]+)\", line (\d+)"
     for groups in re.findall(pattern, text):
@@ -107,7 +107,7 @@ def _place(text, functions):
 
 
 def _line_of(name, functions):
-    """The first line that uses a name."""
+    """Return the first line that uses a name."""
     for function in functions if name else ():
         line = function.__code__.co_firstlineno
         for instruction in _instructions(function.__code__):
@@ -119,7 +119,7 @@ def _line_of(name, functions):
 
 
 def _what(text, functions, derivative):
-    """What is wrong, and the name that it is about, where there is one."""
+    """Return the reason, and the name that it is about, or None."""
     said = re.search(
         r"(a number that depends on x [^\n]*|an array of plain numbers [^\n]*"
         r"|[a-z][\w ]* known[\w ]* only)",
@@ -145,7 +145,7 @@ def _what(text, functions, derivative):
 
 
 def _unreadable(functions, wanted, of_none):
-    """A sentence on a global or captured object that compiled code cannot read, and its name."""
+    """Return a message on a global or closure variable that compiled code cannot read; its name."""
     for function in functions:
         for name, value in _held(function):
             none = value is None and of_none
@@ -163,7 +163,7 @@ def _unreadable(functions, wanted, of_none):
 
 
 def _is_readable(value):
-    """Return True for what compiled code may hold as a constant."""
+    """Return True for a value that can be a constant of compiled code."""
     if isinstance(value, tuple):
         return all(map(_is_readable, value))
     if type(value) is np.ndarray:
@@ -174,13 +174,13 @@ def _is_readable(value):
 
 
 def lacks_derivative(text):
-    """Return True where an error is about a function that Numba knows, and derivatives do not."""
+    """Return True if an error is about a function that Numba supports without a derivative."""
     missing = re.search(MISSING, text)
     return bool(missing) and _is_known(missing[1] or missing[4], missing[2] or missing[3])
 
 
 def _is_known(module, name):
-    """Return True if Numba knows a function of a module."""
+    """Return True if Numba supports a function of a module."""
     theirs = sys.modules.get((module or "").removeprefix("fastopt."))
     if theirs is None or not hasattr(theirs, name):
         return False
@@ -190,7 +190,7 @@ def _is_known(module, name):
 
 
 def _missing(module, name, derivative):
-    """What is wrong with an attribute that is not known."""
+    """Return the reason for an unsupported attribute, and its name."""
     if module is None:
         whose = "arrays and numbers that depend on x" if derivative else "arrays and numbers"
         return f"{whose} have no {name!r} in compiled code", name
@@ -199,21 +199,21 @@ def _missing(module, name, derivative):
     if _is_known(module, name):
         return f"the derivative of {module}.{name} is not known", name
     if hasattr(theirs, name):
-        return f"Numba does not know {module}.{name}", name
+        return f"Numba does not support {module}.{name}", name
     close = difflib.get_close_matches(name, dir(theirs), 1)
     guess = f"; did you mean {close[0]!r}?" if close else ""
     return f"{module} has no {name!r}{guess}", name
 
 
 def _call(text, derivative):
-    """What is wrong with a call that Numba does not know for its types; None for other errors."""
+    """Return the reason if a call is not supported for its types, or None for other errors."""
     kinds = "(?:built-in |intrinsic |class |function |ufunc )*"
     called = re.search(rf"No implementation of function Function\((?:<{kinds}'?)?([\w.<>]+)", text)
     if not called:
         return None
     name = called[1].rstrip(">").rpartition(".")[2]
     if name == "exception_match":
-        return "compiled code knows 'except:' and 'except Exception:' alone"
+        return "compiled code supports only 'except:' and 'except Exception:'"
     given = re.search(rf">>> {re.escape(name)}[^(\n]*?(?: \(vectorized\))?\((.*)\)\s*$", text, re.M)
     plain = given and not re.search("rray|Tuple|list|Expression|set|dict", given[1])
     if name in _OF_ARRAYS and plain:
@@ -230,14 +230,14 @@ def _call(text, derivative):
                 "np.zeros, np.full or np.empty, whose arrays can"
             )
     if not derivative:
-        return f"Numba does not know {shown}{_of(given)}"
+        return f"Numba does not support {shown}{_of(given)}"
     if given and "complex" in given[1]:
         return f"the derivative of {shown} with complex numbers is not known"
     return f"the derivative of {shown} is not known"
 
 
 def _of(given):
-    """For which types."""
+    """Return the part of a message that names the types of a call."""
     if not given:
         return ""
     kinds = re.sub(r"Literal\[\w+\]\((.*?)\)", r"\1", given[1])
@@ -245,7 +245,7 @@ def _of(given):
 
 
 def _construct(text):
-    """What Numba does not support, in its own words where ours are missing."""
+    """Return the reason for an unsupported construct, in Numba's words if there are no others."""
     opcode = re.search(r"unsupported opcode \((\w+)\)", text)
     if opcode:
         return f"Numba does not support {_OPCODES.get(opcode[1], f'the operation {opcode[1]}')}"

@@ -1,8 +1,7 @@
-"""Value and gradient of the user's function, for the loop: one text for compiled and plain ones.
+"""Value and gradient of the user's function for the loop: one source for compiled and plain ones.
 
-`data` is what the objective needs: ``(args, steps, z, shaped z)``, where `steps` are relative
-difference steps (see `differences`) and z is complex scratch for the complex step (each empty
-where not used).
+`data` is the objective's data, ``(args, steps, z, shaped z)``. `steps` are relative difference
+steps (see `differences`). z is a complex buffer for the complex step. Unused arrays are empty.
 """
 
 import numpy as np
@@ -23,7 +22,7 @@ from fastopt.solver.placeholders import (
 
 
 def on_frozen(x, *args):
-    """`fun` of arrays that it does not change, so that array expressions need no arrays."""
+    """Call `fun` with frozen arrays, which it does not change: array expressions need no arrays."""
     return fun(frozen(x), *frozen(args))
 
 
@@ -47,21 +46,21 @@ def given(x, x_shaped, g, f, low, high, data):
 
 
 def dual_value(x_shaped, g, data):
-    """The value, and the first CHUNK components of the gradient."""
+    """Return the value, and write the first CHUNK components of the gradient."""
     f = fun(seeded(DUAL, x_shaped, data[1], 0, SIZE), *data[0])
     write_partials(f, g, 0, SIZE)
     return float(value_of(f))
 
 
 def dual_gradient(x, x_shaped, g, f, low, high, data):
-    """The others, which take a pass for every CHUNK of them."""
+    """Write the other components of the gradient, in a pass for every CHUNK of them."""
     for first in range(CHUNK, x.size, CHUNK):
         write_partials(fun(seeded(DUAL, x_shaped, data[1], first, SIZE), *data[0]), g, first, SIZE)
     return 0.0
 
 
 def write_flat(d, g):
-    """A gradient that is a vector, or a tuple of numbers (which costs no allocation)."""
+    """Copy a gradient to g: a vector, or a tuple of numbers, which needs no allocation."""
     if len(d) != g.size:
         raise ValueError("the gradient must have as many components as x0")
     for i in range(SIZE or g.size):
@@ -72,7 +71,7 @@ def write_shaped(d, g):
     write_flat(np.ravel(d), g)
 
 
-# jac -> (value, gradient, power of machine epsilon that is the relative step)
+# jac -> (value, gradient, exponent). The relative step is machine epsilon to that exponent.
 METHODS = {
     "fun": (value_with_gradient, already, None),
     "callable": (value_alone, given, None),
@@ -81,4 +80,4 @@ METHODS = {
     "autodiff": (dual_value, dual_gradient, None),
     "cs": (value_alone, complex_step, 4 / 3),
 }
-DIFFERENCES = "2-point", "3-point"  # methods whose gradients are no better than f's digits allow
+DIFFERENCES = "2-point", "3-point"  # methods whose accuracy is limited by the digits of f

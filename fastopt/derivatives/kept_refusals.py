@@ -1,14 +1,14 @@
-"""Why functions have no derivative, kept on disk: a later process does not try them again."""
+"""Reasons why functions have no derivative, kept on disk so that later processes do not retry."""
 
 import hashlib
 import itertools
 import linecache
 
-BEGIN = "fun "  # of sentences about the objective, rather than about a learning rate
+BEGIN = "fun "  # prefix of messages about the objective, as opposed to a learning rate
 
 
 class Refusal(TypeError):
-    """What another process has found wrong with a function."""
+    """The error that another process found when it compiled a function."""
 
 
 def require_none(evaluate, kinds, fun):
@@ -30,10 +30,9 @@ def _lasts(evaluate):
 
 
 def _place(fun):
-    """Return a digest of where a function and those that it calls stand: errors name lines."""
-    from fastopt.derivatives.error_reasons import (
-        _reached,  # late: it is needed before compiling alone
-    )
+    """Return a digest of the places of a function and its callees, since errors name lines."""
+    # Imported late, since it is needed only before compiling.
+    from fastopt.derivatives.error_reasons import _reached
 
     found = hashlib.sha256()
     for function in _reached(fun.py_func, []):

@@ -1,9 +1,11 @@
 """Mean value and gradient of a mini-batch: row by row, or of all rows at once.
 
-Every way is ``(x, shaped, g, own, part, first, last, data) -> f``: `part` holds the rows and the
-order that they are taken in, from place `first` to `last`; g gets the gradient; `own` is room for
-that of one row. `data` is ``(before, args, ...)``: `fun` gets x, what comes before the row, the row
-and args; the rest is as everywhere in this package.
+Every variant is a function ``(x, x_shaped, g, own, part, first, last, data) -> f``. `part` holds
+the rows and their order, of which the places from `first` to `last` are used. The gradient is
+written to g; `own` is a buffer for the gradient of one row.
+
+`data` is ``(before, args, ...)``. The arguments of `fun` are x, the values `before`, the row and
+args. The other items are as in `gradient_methods`.
 """
 
 from fastopt.solver.minibatch import AHEAD
@@ -26,7 +28,7 @@ from fastopt.solver.placeholders import (
 
 
 def written(x, x_shaped, g, own, part, first, last, data):
-    """Of gradients that are written for each row: given ones, and differences."""
+    """Sum gradients that are written for each row: user-given ones, and differences."""
     f = 0.0
     clear(g)
     for k in range(first, last):
@@ -42,7 +44,7 @@ def written(x, x_shaped, g, own, part, first, last, data):
 
 
 def added(x, x_shaped, g, own, part, first, last, data):
-    """Of a `fun` that adds its gradient to g, which comes before the row."""
+    """Call a `fun` that adds its gradient to g, an argument before the row."""
     clear(g)
     f = sum_of_rows(x_shaped, own, part, first, last, data)
     divide(g, last - first)
@@ -50,7 +52,7 @@ def added(x, x_shaped, g, own, part, first, last, data):
 
 
 def derived(x, x_shaped, g, own, part, first, last, data):
-    """Of duals: every chunk of parameters is seeded once, and goes through all rows."""
+    """Differentiate with duals: every chunk of parameters is seeded once for all rows."""
     f = 0.0
     for chunk in range(0, SIZE or x.size, CHUNK):
         point, dual = seeded(DUAL, x_shaped, data[2], chunk, SIZE), 0.0
@@ -66,8 +68,8 @@ def derived(x, x_shaped, g, own, part, first, last, data):
 
 
 def together(x, x_shaped, g, own, part, first, last, data):
-    """Of a `fun` of all rows of the mini-batch."""
-    clear(g)  # for one that adds to it
+    """Call a `fun` of all rows of the mini-batch."""
+    clear(g)  # in case fun adds to it
     batch = (data[0] + side_by_side(part, first, last) + data[1], *data[2:])
     f = value(x_shaped, g, batch)
     gradient(x, x_shaped, g, f, x, x, batch)
@@ -75,7 +77,7 @@ def together(x, x_shaped, g, own, part, first, last, data):
 
 
 def sum_of_rows(x_shaped, own, part, first, last, data):
-    """The sum of `fun` over rows."""
+    """Return the sum of `fun` over rows."""
     f = 0.0
     for k in range(first, last):
         prefetch(part.fields, later(part, k, AHEAD))
@@ -85,18 +87,18 @@ def sum_of_rows(x_shaped, own, part, first, last, data):
 
 
 def sum_together(x_shaped, own, part, first, last, data):
-    """The same of a `fun` of all rows."""
+    """Return the sum over rows, for a `fun` of all rows."""
     batch = data[0] + side_by_side(part, first, last) + data[1]
     return value(x_shaped, own, (batch,)) * (last - first)
 
 
 def later(part, k, ahead):
-    """The row that is asked for while that at place k is at work."""
+    """Return the row to prefetch while the row at place k is processed."""
     return part.order[min(k + ahead, part.order.size - 1)]
 
 
 def side_by_side(part, first, last):
-    """The rows of a mini-batch, copied together."""
+    """Copy the rows of a mini-batch to contiguous buffers, and return these."""
     for k in range(first, last):
         prefetch(part.fields, later(part, k, last - first))
         put(part.row_buffers, k - first, part.fields, part.order[k])

@@ -1,23 +1,32 @@
-"""What names of math, NumPy and Python mean in the user's code, once it is compiled by fastopt."""
+"""Substitutes for functions of math, NumPy and Python in user code that fastopt compiles."""
 
 import functools
 
 import numpy as np
 
 from fastopt.derivatives.duals import numpy_only_rules
-from fastopt.derivatives.numpy_support import (
+
+# Several of these modules only register types and rewrites with Numba when they are imported.
+from fastopt.derivatives.numpy_support import (  # noqa: F401
     array_constructors,
     array_diagonals,
     array_functions,
     array_joining,
+    array_methods,
     elementwise_functions,
+    lazy_methods,
     linear_algebra,
+    lists_as_tuples,
     norms,
     sample_statistics,
 )
-from fastopt.derivatives.operators import float32_arithmetic
+from fastopt.derivatives.operators import (  # noqa: F401
+    float32_arithmetic,
+    ieee_division,
+    inplace_operators,
+)
 
-# NumPy's functions of arrays -> ours.
+# Functions of NumPy for arrays -> our functions.
 ARRAYS = {
     **array_functions.STAND_INS,
     **norms.STAND_INS,
@@ -28,21 +37,21 @@ ARRAYS |= sample_statistics.STAND_INS
 
 
 def _forbidden(*args):
-    """Unknown to Numba, so an error."""
+    """Cause an error: Numba cannot type this function."""
 
 
-# They look at bytes, which partials are too, or at what kind of thing a number is.
+# Functions that reinterpret memory or test types: they would return wrong results for duals.
 _TRICKS = np.lib.stride_tricks
 _FORBIDDEN = (np.frombuffer, _TRICKS.as_strided, _TRICKS.sliding_window_view, np.isscalar)
 
 
 @functools.cache
 def meanings(dual, fast, device=None):
-    """``id(function) -> function``; `dual` is the type of dual that x holds, or None.
+    """Return ``id(function) -> function``; `dual` is the type of dual in x, or None.
 
-    Keyed by identity: what a user's code holds need not be hashable. `device` is the element
-    type on a device: Numba has less there, arrays are frozen (`expressions`), so that functions of
-    numbers have meanings of their own, too, and numbers beside float32 stay in it.
+    The key is the identity, since values in the user's code need not be hashable. `device` is the
+    element type on a device. There Numba supports less and arrays are frozen (`expressions`), so
+    that functions of numbers are replaced, too. Operations with float32 numbers stay in float32.
     """
     table = elementwise_functions.FAST if fast else elementwise_functions.EXACT
     if dual is None and not device:
@@ -60,7 +69,8 @@ def meanings(dual, fast, device=None):
     if device is np.float32:
         known = [*elementwise_functions.FAST, np.where, max, min, pow, float]
         table |= {
-            function: float32_arithmetic.single(table.get(function, function)) for function in known
+            function: float32_arithmetic.keep_float32(table.get(function, function))
+            for function in known
         }
     found = Meanings((id(original), ours) for original, ours in table.items())
     found.name = str(dual), fast, str(device)
@@ -68,6 +78,6 @@ def meanings(dual, fast, device=None):
 
 
 class Meanings(dict):
-    """A table of meanings, and what its stand-ins were made for: their own text does not say."""
+    """A table of substitutes, with a name for its types, which the substitutes' code omits."""
 
     name: tuple

@@ -1,4 +1,4 @@
-"""The value and the gradient of a function as one compiled function, to be called anywhere."""
+"""Value and gradient of a function as one compiled function, which can be called anywhere."""
 
 import functools
 from typing import Any
@@ -21,8 +21,8 @@ _HIDDEN: Any = {**compiler.REFCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wra
 
 
 def derived(fun, size, fast):
-    """See `fastopt.value_and_grad`."""
-    anew = functools.partial(derived, fun, size, fast)
+    """Return the function that `fastopt.value_and_grad` documents."""
+    relink = functools.partial(derived, fun, size, fast)
     fun, said = compiler.ensure_njit(fun, "fun"), []
 
     def both(x, args):
@@ -52,14 +52,14 @@ def derived(fun, size, fast):
     compiler.with_ordered_reductions(value_and_grad)
     checked: Any = value_and_grad
     checked.__class__, checked.how, checked.made = Checked, (fun, size, fast), {}
-    checked.anew = anew  # for compiled code around it: today's globals
+    checked.relink = relink  # called when code around it is compiled, to use its current globals
     return checked
 
 
 class Checked(CPUDispatcher):
-    """A compiled function; where Python calls it, its arguments are checked.
+    """A compiled function that checks its arguments when Python calls it.
 
-    Those calls have code of their own, which is kept on disk.
+    Calls from Python have code of their own, which is kept on disk.
     """
 
     how: tuple  # fun, size, fast
@@ -84,7 +84,7 @@ class Checked(CPUDispatcher):
             raise self.explained(error, x, args) from None
 
     def prepare(self, x) -> Any:
-        """Return x as compiled code takes it, that code being made."""
+        """Return x in the form that compiled code accepts; compile that code if necessary."""
         if isinstance(x, tuple | list) or (isinstance(x, np.ndarray) and x.dtype.kind in "iu"):
             x = np.asarray(x) * 1.0
         if not isinstance(x, np.ndarray) or x.dtype not in (np.float64, np.float32):
@@ -116,7 +116,7 @@ def _is_integer(x):
 
 
 def _dual(real, size, fast):
-    # Fits have few parameters; without knowing how many, four at a time.
+    # Four partials at a time if the size is unknown: fits have few parameters.
     return dual_choice.of(real, size or 4, fast)
 
 
@@ -125,7 +125,7 @@ def _bindings(user, dual):
 
 
 def evaluate(x, args):
-    """Value and gradient at x in new arrays."""
+    """Return value and gradient at x in new arrays."""
     x = np.ascontiguousarray(x)
     g, scratch = np.empty(x.shape, x.dtype), np.empty((CHUNK + 1) * x.size, x.dtype)
     return fill(x, g, scratch, args), g

@@ -1,9 +1,10 @@
-"""Elementary functions that vectorise in compiled loops, as calls of the C library do not.
+"""Elementary functions that vectorise in compiled loops; calls of the C library do not.
 
-They have no branches and no tables, are right to two units in the last place in float64 and
-float32 (most to one), and keep infinities, nan, signed zeros and gradual underflow. `FLOAT64` and
-`FLOAT32` hold, by name, @njit functions of exactly that type; each is compiled where it is first
-used, and inlined there.
+They have no branches and no tables. Their error is at most two units in the last place in float64
+and float32, for most of them one. They keep infinities, nan, signed zeros and gradual underflow.
+
+`FLOAT64` and `FLOAT32` hold, by name, @njit functions of exactly that type. Each function is
+compiled on its first use, and inlined into its caller.
 """
 
 import functools
@@ -29,8 +30,8 @@ TEXTS = (
     trigonometric.cos,
     trigonometric.sin,
 )
-# All said, since what is left unsaid a function takes from its caller: under a caller's fastmath
-# the error-free steps would vanish, and inf with them.
+# Every flag is set, since Numba lets a function inherit unset flags from its caller. The caller's
+# fastmath would remove the error-free transformations and the handling of inf.
 FLAGS: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": False,
@@ -63,7 +64,7 @@ FLOAT32: dict[str, Any]
 
 @functools.cache
 def __getattr__(name):
-    """The tables, made when they are first asked for."""
+    """Return one of the two tables, which is built on its first use."""
     if name == "FLOAT64":
         return _functions({}, None, "_float64")
     if name == "FLOAT32":

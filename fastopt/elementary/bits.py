@@ -1,7 +1,7 @@
 """Single instructions that Python has no operator for, and floats seen as their bits.
 
-An intrinsic costs the compiler far less than a function and a select less than a branch; each
-takes floats of one width only, so that a stray float64 in a float32 text fails to compile.
+An intrinsic costs the compiler far less than a function, and a select less than a branch. Each
+intrinsic accepts floats of one width only: a stray float64 in a float32 function fails to compile.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def same_floats(*kinds):
 
 
 def _call(name, kind, count):
-    """Signature and code of the LLVM intrinsic `name` of `count` arguments."""
+    """Return signature and code generator of the LLVM intrinsic `name` of `count` arguments."""
 
     def codegen(context, builder, signature, args):
         real = args[0].type
@@ -36,7 +36,7 @@ def _call(name, kind, count):
 
 @intrinsic
 def fma(context, a, b, c):
-    """Compute a·b + c with one rounding, whatever the machine: the error-free steps need it."""
+    """Compute a·b + c with one rounding on every machine: error-free transformations need it."""
     return _call("fma", a, 3) if same_floats(a, b, c) else None
 
 
@@ -68,7 +68,10 @@ def where(context, condition, x, y):
 
 @intrinsic
 def polynomial(context, x, coefficients):
-    """Horner's rule, lowest coefficient first; a multiply and an add where fma is not native."""
+    """Evaluate a polynomial by Horner's rule, lowest coefficient first.
+
+    On machines without a native fma, each step is a multiplication and an addition.
+    """
     if not (isinstance(coefficients, types.UniTuple) and same_floats(x, coefficients.dtype)):
         return None
 
@@ -86,7 +89,7 @@ def polynomial(context, x, coefficients):
 
 
 class _Word:
-    """Builds integer arithmetic on the bits of floats of one width."""
+    """Builder of integer arithmetic on the bits of floats of one width."""
 
     def __init__(self, builder, real, width):
         self.builder, self.real, self.integer = builder, real, ir.IntType(width)
@@ -100,11 +103,14 @@ class _Word:
         return self.builder.bitcast(bits, self.real)
 
     def aligned(self, n, plus=0):
-        """Bits that end in those of n + plus, for integral n: adding 1.5·2^fraction aligns them."""
+        """Return bits that end in those of n + plus, for integral n.
+
+        Adding 1.5·2^fraction aligns them.
+        """
         return self.bits(self.builder.fadd(n, self.real(1.5 * 2.0**self.fraction + plus)))
 
     def stepped(self, x):
-        """The bits of x > 0, moved such that the exponent steps at sqrt(1/2)·2^k."""
+        """Return the bits of x > 0, shifted such that the exponent changes at sqrt(1/2)·2^k."""
         moved = (self.bias << self.fraction) - self.sqrt_half
         return self.builder.add(self.bits(x), self.integer(moved))
 
@@ -136,7 +142,8 @@ def power_of_two(word, builder, n):
 def exponent(word, builder, x):
     """Find the integral k for which sqrt(1/2) <= x/2^k < sqrt(2), of a normal x > 0."""
     biased = builder.lshr(word.stepped(x), word.integer(word.fraction))
-    # k's bits at the end of 2^fraction's are the float 2^fraction + k: no slow conversion.
+    # The bits of 2^fraction, ending in those of k, are the float 2^fraction + k. This avoids a slow
+    # conversion.
     unit = 2.0**word.fraction
     whole = builder.or_(biased, word.bits(word.real(unit)))
     return builder.fsub(word.float(whole), word.real(unit + word.bias))
@@ -151,7 +158,7 @@ def significand(word, builder, x):
 
 @intrinsic
 def has_bit(context, n, mask):
-    """Whether n & mask is not 0, for an integral n and a small mask."""
+    """Return True if n & mask is not 0, for an integral n and a small mask."""
     if not (same_floats(n) and isinstance(mask, types.Integer)):
         return None
 

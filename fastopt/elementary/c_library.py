@@ -1,4 +1,4 @@
-"""Calls of the C library that leave loops vectorised, for arguments that are rare."""
+"""Calls of the C library for rare arguments, which leave loops vectorised."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from fastopt.elementary.bits import intrinsic, same_floats
 
 
 def _library(name, context, x):
-    """The C library's function `name`, called where a branch leads to it only in rare cases.
+    """Return a call of the C library's function `name`, for a branch that is rarely executed.
 
-    A call stops a loop from vectorising, unless the function is said to have a variant for masked
-    vectors: then the loop vectorises, tests each element, and calls the plain function for those
-    that took the branch. The variant named is of a width that no machine has, and never called.
-    Should a later LLVM not follow, loops are slow and still right.
+    A call stops a loop from vectorising, unless the function declares a variant for masked vectors.
+    Then the loop vectorises, tests each element, and calls the scalar function for the elements
+    in the branch. The declared variant has a width that no machine has, and is never called.
+    If a later LLVM ignores the declaration, loops are slow but still right.
     """
     if not same_floats(x):
         return None
@@ -47,11 +47,11 @@ def _library(name, context, x):
 
 @intrinsic
 def library_sin(context, x):
-    """Compute the C library's sine."""
+    """Compute the sine with the C library."""
     return _library("sin", context, x)
 
 
 @intrinsic
 def library_cos(context, x):
-    """Compute the C library's cosine."""
+    """Compute the cosine with the C library."""
     return _library("cos", context, x)

@@ -1,10 +1,10 @@
-"""Numbers for float32, under the names of `constants_float64`, where they are explained."""
+"""Constants for float32, under the names of `constants_float64`, where they are explained."""
 
 import math
 
 INF, NAN = math.inf, math.nan
 SMALLEST_NORMAL = 2.0**-126
-LIFT, LIFTED = 2.0**25, 25.0
+SUBNORMAL_SCALE, SUBNORMAL_EXPONENT = 2.0**25, 25.0
 EPSILON = 2.0**-25
 EXP_MOST, EXP_LEAST = 89.0, -104.0
 EXP2_MOST, EXP2_LEAST = 129.0, -151.0

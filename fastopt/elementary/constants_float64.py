@@ -1,28 +1,31 @@
-"""Numbers for float64.
+"""Constants for float64.
 
 The polynomials are minimax fits by Remez exchange in 60 digits, weighted by the relative error of
-the function they serve. Each coefficient was rounded in turn and the later ones fitted again; those
-of EXP all at once. Splits are unevaluated sums, each part the value rounded, then what remains.
+the function that uses them. Each coefficient was rounded in turn and the later ones fitted again;
+those of EXP all at once. Splits are unevaluated sums: the rounded value, then the remainder.
 """
 
 import math
 
 INF, NAN = math.inf, math.nan
 SMALLEST_NORMAL = 2.0**-1022
-LIFT, LIFTED = 2.0**54, 54.0  # brings subnormal numbers among the normal ones
-EPSILON = 2.0**-54  # below it x + x^2 rounds to x
-EXP_MOST, EXP_LEAST = 710.0, -746.0  # exp is inf from there, 0 from there
+SUBNORMAL_SCALE, SUBNORMAL_EXPONENT = (
+    2.0**54,
+    54.0,
+)  # a factor that makes subnormal numbers normal, and its exponent
+EPSILON = 2.0**-54  # size of x below which x + x^2 rounds to x
+EXP_MOST, EXP_LEAST = 710.0, -746.0  # arguments beyond which exp is inf, and 0
 EXP2_MOST, EXP2_LEAST = 1025.0, -1076.0
-EXPM1_LEAST = -45.0  # expm1 is -1 from there
-TANH_MOST = 22.0  # tanh is 1 from there
-POWER_MOST = 2.0**70  # times the least |log|, 2^-53, it still over- and underflows
+EXPM1_LEAST = -45.0  # argument below which expm1 is -1
+TANH_MOST = 22.0  # argument above which tanh is 1
+POWER_MOST = 2.0**70  # largest exponent used: times the least |log|, 2^-53, it still overflows
 TRIG_MOST = 2.0**40
 
 LOG2E = 1.4426950408889634
 LN2, LN2_REST = 0.6931471805599453, 2.3190468138462996e-17
 INV_LN2, INV_LN2_REST = 1.4426950408889634, 2.0355273740931033e-17
 INV_LN10, INV_LN10_REST = 0.4342944819032518, 1.098319650216765e-17
-# 42 bits, so that their products with exponents are exact.
+# Splits with 42 bits in the first part, so that its products with exponents are exact.
 LN2_SHORT, LN2_SHORT_REST = 0.6931471805598903, 5.497923018708371e-14
 LOG10_2_SHORT, LOG10_2_SHORT_REST = 0.30102999566395283, 2.8363394551044964e-14
 TWO_THIRDS, TWO_THIRDS_REST = 0.6666666666666666, 3.700743415417188e-17
@@ -44,7 +47,7 @@ EXP = (
     2.51091947099313e-08,
     2.087541503344918e-09,
 )
-# (2 atanh(s) - 2 s) / s^3 in z = s^2, for s up to (sqrt(2) - 1) / (sqrt(2) + 1); error 2^-58 of z.
+# (2 atanh(s) - 2 s) / s^3 in z = s^2, error 2^-58 of z. s is at most (sqrt(2) - 1) / (sqrt(2) + 1).
 LOG = (
     0.6666666666666735,
     0.3999999999940943,
@@ -54,7 +57,7 @@ LOG = (
     0.1531383954220125,
     0.14798177071525662,
 )
-# The same series times 3/2, less 1, over z.
+# (3/2 LOG - 1) / z.
 LOG_TAIL = (
     0.600000000000034,
     0.4285714285514392,
@@ -64,7 +67,7 @@ LOG_TAIL = (
     0.19885126143195733,
     0.19795445522100574,
 )
-# (sin(r) - r) / r^3 in z = r^2, for |r| <= 0.8 (pi/4 and what rounding the quotient adds).
+# (sin(r) - r) / r^3 in z = r^2, for |r| <= 0.8: pi/4, and the rounding of the quotient.
 SIN = (
     -0.16666666666666624,
     0.008333333333320323,
@@ -73,7 +76,7 @@ SIN = (
     -2.5050658138506762e-08,
     1.589088869951396e-10,
 )
-# (cos(r) - 1 + z/2) / z^2 there.
+# (cos(r) - 1 + z/2) / z^2, for the same r.
 COS = (
     0.04166666666666658,
     -0.0013888888888870827,

@@ -1,7 +1,7 @@
 """Exponentials: x = n ln2 + r, a polynomial in |r| <= ln(2)/2, and n added to the exponent.
 
-What rounding takes from r is kept in a second word, `low`, so that the polynomial's sum is the
-only rounding of size: the results are wrong by little more than half a unit in the last place.
+The rounding error of r is kept in a second word, `low`. So only the rounding of the polynomial's
+sum matters, and the results err by little more than half a unit in the last place.
 """
 
 from fastopt.elementary.bits import (
@@ -29,12 +29,12 @@ from fastopt.elementary.constants_float64 import (
 
 
 def clamped(x, least, most):
-    """Bring x into the range, where results are still 0 and inf, or the limits; nan stays."""
+    """Return x clipped to a range at whose ends the results are their limits; nan stays."""
     return where(x < least, least, where(x > most, most, x))
 
 
 def scaled(y, n):
-    """Compute y·2^n in two steps, as 2^n itself may not be a number: the second one rounds."""
+    """Compute y·2^n in two steps, as 2^n itself may overflow: only the second step rounds."""
     half = nearest(n * 0.5)
     return y * power_of_two(half) * power_of_two(n - half)
 
@@ -68,9 +68,9 @@ def exp2(x):
 
 
 def half_expm1(x):
-    """Compute (exp(x) - 1) / 2 as an unevaluated sum; of half the size it does not overflow.
+    """Compute (exp(x) - 1) / 2 as an unevaluated sum; half the value does not overflow.
 
-    With s = 2^n / 2 it is (s - 1/2) + s·r + s·(r^2 q(r) + low), where the first sum may cancel.
+    With s = 2^n / 2 it is (s - 1/2) + s·r + s·(r^2 q(r) + low); the first sum may cancel.
     """
     n, r, low = reduced(x)
     s = power_of_two(n - 1.0)
@@ -91,7 +91,7 @@ def expm1(x):
 
 
 def ratio(high, low, total, rest):
-    """Divide high + low by total + rest: a quotient and the correction by its remainder."""
+    """Divide high + low by total + rest: a quotient, corrected by its remainder."""
     inverse = 1.0 / total
     quotient = high * inverse
     remainder = fma(-quotient, total, high) + fma(-quotient, rest, low)
@@ -108,7 +108,7 @@ def tanh(x):
 
 
 def sigmoid(x):
-    """Compute the logistic function 1 / (1 + exp(-x)), from the exponential that is at most 1."""
+    """Compute the logistic function 1 / (1 + exp(-x)) from exp(-|x|), which does not overflow."""
     tail = exp(-magnitude(x))
     total = 1.0 + tail
     return ratio(where(x < 0.0, tail, 1.0), 0.0, total, tail - (total - 1.0))

@@ -1,6 +1,7 @@
-"""Logarithms: x = 2^k m with sqrt(1/2) <= m < sqrt(2), and a series in s = f / (2 + f), f = m - 1.
+"""Logarithms: x = 2^k m with sqrt(1/2) <= m < sqrt(2), and a series in s.
 
-log(1 + f) = 2 atanh(s) is written f - (f^2/2 - s (f^2/2 + s^2 L(s^2))): the leading term is exact.
+Here f = m - 1 and s = f / (2 + f). log(1 + f) = 2 atanh(s) is computed as
+f - (f^2/2 - s (f^2/2 + s^2 L(s^2))): the leading term is exact.
 """
 
 from fastopt.elementary.bits import exponent, fma, magnitude, polynomial, significand, where
@@ -11,8 +12,6 @@ from fastopt.elementary.constants_float64 import (
     INV_LN2_REST,
     INV_LN10,
     INV_LN10_REST,
-    LIFT,
-    LIFTED,
     LN2_SHORT,
     LN2_SHORT_REST,
     LOG,
@@ -20,18 +19,20 @@ from fastopt.elementary.constants_float64 import (
     LOG10_2_SHORT_REST,
     NAN,
     SMALLEST_NORMAL,
+    SUBNORMAL_EXPONENT,
+    SUBNORMAL_SCALE,
 )
 
 
 def parts(x):
     """Split x > 0 into k and f, x = 2^k (1 + f)."""
     tiny = x < SMALLEST_NORMAL
-    normal = where(tiny, x * LIFT, x)
-    return exponent(normal) - where(tiny, LIFTED, 0.0), significand(normal) - 1.0
+    normal = where(tiny, x * SUBNORMAL_SCALE, x)
+    return exponent(normal) - where(tiny, SUBNORMAL_EXPONENT, 0.0), significand(normal) - 1.0
 
 
 def beyond(f):
-    """Compute f - log(1 + f), as f^2/2 and what to subtract from it."""
+    """Compute f - log(1 + f), as f^2/2 and the number to subtract from it."""
     s = f / (2.0 + f)
     z = s * s
     square = 0.5 * f * f
@@ -39,7 +40,7 @@ def beyond(f):
 
 
 def with_limits(x, result):
-    """Put in what the logarithm is of 0, inf, nan and the negative numbers."""
+    """Replace the result by the logarithm of 0, inf, nan or a negative number if x is one."""
     return where(x > 0.0, where(x < INF, result, x), where(x == 0.0, -INF, NAN))
 
 
@@ -52,7 +53,7 @@ def log(x):
 
 
 def log1p(x):
-    """Compute log(1 + x), adding what the sum's rounding took from it."""
+    """Compute log(1 + x), corrected for the rounding of 1 + x."""
     u = 1.0 + x
     kept = u - 1.0
     lost = (1.0 - (u - kept)) + (x - kept)

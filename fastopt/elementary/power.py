@@ -1,7 +1,7 @@
-"""Powers: exp(y log|x|), where the logarithm and the product are unevaluated sums of two floats.
+"""Powers: exp(y log|x|), with logarithm and product as unevaluated sums of two floats.
 
-The product reaches 745, so that an error of the logarithm of 2^-64 times its size (2^-34 for
-float32) is about what the result's rounding hides.
+The product reaches 745. So a relative error of the logarithm of 2^-64 (2^-34 for float32) is about
+as large as the rounding of the result.
 """
 
 from fastopt.elementary.bits import fma, magnitude, nearest, polynomial, where, with_sign

@@ -3,13 +3,14 @@
 A rule is ordinary Python on scalars, compiled unchanged for every target:
 
 - a NamedTuple of options with their defaults (its class name is the rule's public name);
-- ``C`` and ``S``, named tuples of coefficients (fixed within an iteration) and of state slots;
-  a slot called ``v`` starts at the initial accumulator, every other at zero;
+- ``C``, a named tuple of coefficients, which are fixed within an iteration;
+- ``S``, a named tuple of state slots. A slot called ``v`` starts at the initial accumulator, every
+  other slot at zero;
 - ``NEEDS`` (optional): slot -> the option without which that slot is neither kept nor read;
-- ``coefficients(o, rate, t, carry) -> (C, carry)``, once per iteration t = 1, 2, ...; ``carry`` is
-  one scalar that lives from iteration to iteration, 1 at the start;
-- ``update(g, s, c) -> (step, d, s)``: the caller subtracts the step; d is the diagonal that divides
-  the gradient, in which ``learning_rate="auto"`` measures lengths.
+- ``coefficients(o, rate, t, carry) -> (C, carry)``, called once per iteration t = 1, 2, ....
+  ``carry`` is one scalar passed from iteration to iteration, 1 at the start;
+- ``update(g, s, c) -> (step, d, s)``: the caller subtracts the step. d is the diagonal that divides
+  the gradient; ``learning_rate="auto"`` measures lengths with it.
 """
 
 import functools
@@ -19,7 +20,7 @@ import pkgutil
 
 @functools.cache
 def methods():
-    """Names of the update rules that `minimize` accepts.
+    """Return the names of the update rules that `minimize` accepts.
 
     Examples
     --------
@@ -32,12 +33,12 @@ def methods():
 
 @functools.cache
 def get(method):
-    """The module of a rule."""
+    """Return the module of a rule."""
     return importlib.import_module(f"{__name__}.{method}")
 
 
 def options_class(rule):
-    """The NamedTuple class of a rule's options: the one it defines beside C and S."""
+    """Return the NamedTuple class of a rule's options: the one it defines besides C and S."""
     return next(
         v for v in vars(rule).values() if hasattr(v, "_fields") and v not in (rule.C, rule.S)
     )
@@ -45,6 +46,6 @@ def options_class(rule):
 
 @functools.lru_cache(256)
 def uses(rule, options):
-    """Which state slots these options need, as the rule's S of booleans."""
+    """Return which state slots these options need, as the rule's S of booleans."""
     needs = getattr(rule, "NEEDS", {})
     return rule.S(*(bool(getattr(options, needs.get(s, ""), True)) for s in rule.S._fields))

@@ -1,13 +1,14 @@
-"""What stands around every rule: scaling and clipping of the gradient, weight decay.
+"""Scaling and clipping of the gradient, and weight decay, added to a rule.
 
-`with_clipping_and_decay` makes another rule of a rule, with four more coefficients. The sweep
-applies them:
+`with_clipping_and_decay` makes a rule with four more coefficients. The elementwise step applies
+them:
 
     g <- min(max(scale g, -limit), limit) + decay x;   x <- x - step(g) - shrink x
 
-`decay` is coupled weight decay (an L2 penalty, seen by the rule's averages), `shrink` the decoupled
-one (Loshchilov and Hutter 2019, arXiv:1711.05101), which comes times the learning rate. `scale` is
-the factor that clips the norm, negative where the function is to be maximised.
+`decay` is coupled weight decay: an L2 penalty, which enters the rule's averages. `shrink` is
+decoupled weight decay, multiplied by the learning rate (Loshchilov and Hutter 2019,
+arXiv:1711.05101). `scale` is the factor that clips the norm. It is negative if the function is to
+be maximised.
 """
 
 import functools
@@ -20,7 +21,7 @@ FIELDS = ("scale", "limit", "decay", "shrink")
 
 @functools.cache
 def with_clipping_and_decay(rule):
-    """The rule with `FIELDS` as the last of its options and the first of its coefficients."""
+    """Return the rule with `FIELDS` as its last options and its first coefficients."""
     kind, own = rules.options_class(rule), rule.coefficients
     C = namedtuple("C", (*FIELDS, *rule.C._fields))
 
@@ -36,5 +37,5 @@ def with_clipping_and_decay(rule):
 
 
 def has_clipping_and_decay(rule):
-    """Whether a rule has been through `with_clipping_and_decay`."""
+    """Return True if `with_clipping_and_decay` made this rule."""
     return rule.C._fields[: len(FIELDS)] == FIELDS

@@ -1,6 +1,6 @@
-"""State slots between arrays and the rule's S. A slot that is not used reads as zero.
+"""Transfer of state slots between arrays and the rule's S. A slot that is not used reads as zero.
 
-`state` has an array for each slot; that of an unused slot may be any array and is not touched.
+`state` has an array for each slot. The array of an unused slot may be any array and is not touched.
 """
 
 from fastopt import rules
@@ -66,7 +66,7 @@ def no_accumulator(o):
 
 
 def bindings(rule, uses):
-    """What a rule with these used slots binds of the open names, before any narrowing."""
+    """Return the placeholders that a rule with these used slots binds, before any narrowing."""
     k = len(uses)
     given = "initial_accumulator" in rules.options_class(rule)._fields
     return {

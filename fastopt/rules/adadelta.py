@@ -3,7 +3,7 @@
     v <- rho v + (1 - rho) g²;   u = sqrt(w + eps) / sqrt(v + eps) g
     w <- rho w + (1 - rho) u²;   step = learning_rate u
 
-Zeiler (2012), arXiv:1212.5701, Algorithm 1. Epsilon stands inside both roots; v and w start at 0.
+Zeiler (2012), arXiv:1212.5701, Algorithm 1. Epsilon is inside both roots; v and w start at 0.
 """
 
 import math

@@ -2,7 +2,7 @@
 
     v <- v + g²;   step = learning_rate g / sqrt(v + eps)
 
-Duchi, Hazan and Singer (2011), JMLR 12, 2121-2159. Epsilon stands inside the root
+Duchi, Hazan and Singer (2011), JMLR 12, 2121-2159. Epsilon is inside the root
 (`eps_inside=False`: outside); v starts at `initial_accumulator`.
 """
 

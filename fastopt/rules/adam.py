@@ -1,10 +1,10 @@
-"""Adam: RMSProp joined with momentum, both corrected for their start at zero.
+"""Adam: RMSProp combined with momentum, both corrected for their start at zero.
 
     m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g²
     step = learning_rate m̂ / (sqrt(v̂ + eps_root) + eps),   m̂ = m / (1 - beta1^t),  v̂ likewise
 
 Kingma and Ba (2015), arXiv:1412.6980, Algorithm 1; `eps_hat`: section 2's form (Keras). `amsgrad`
-divides by the largest v so far (Reddi et al. 2018), with `max_corrected` the largest v̂ (optax).
+divides by the largest v so far (Reddi et al. 2018); `max_corrected`: by the largest v̂ (optax).
 """
 
 from collections import namedtuple

@@ -3,8 +3,8 @@
     m <- beta1 m + (1 - beta1) g;   u <- max(beta2 u, |g| + eps)
     step = learning_rate / (1 - beta1^t) m / u
 
-Kingma and Ba (2015), arXiv:1412.6980, Algorithm 2 (there eps = 0). Epsilon stands inside the
-maximum (torch, optax; `eps_inside=False`: added to u, as Keras does); m and u start at 0.
+Kingma and Ba (2015), arXiv:1412.6980, Algorithm 2 (there eps = 0). Epsilon is inside the maximum,
+as in torch and optax (`eps_inside=False`: added to u, as in Keras). m and u start at 0.
 """
 
 from collections import namedtuple

@@ -1,11 +1,11 @@
-"""Nadam: Adam with Nesterov's look ahead in the first moment.
+"""Nadam: Adam with Nesterov's lookahead in the first moment.
 
     mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2);   P_t = mu_1 ... mu_t;   m, v as in Adam
     step = learning_rate [(1 - mu_t) g / (1 - P_t) + mu_t+1 m / (1 - P_t+1)]
            / (sqrt(v̂ + eps_root) + eps)
 
 Dozat (2016), ICLR workshop. momentum_decay is 0.004 in torch, 1 in Keras; at 0, mu is beta1
-throughout (optax). Epsilon stands outside the root, eps_root inside; m and v start at 0.
+throughout (optax). Epsilon is outside the root, eps_root inside; m and v start at 0.
 """
 
 from collections import namedtuple

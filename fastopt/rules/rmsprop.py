@@ -1,9 +1,9 @@
-"""RMSProp: AdaGrad with the sum replaced by a moving average, so that the rate does not die.
+"""RMSProp: AdaGrad with the sum replaced by a moving average, so that the rate does not vanish.
 
     v <- rho v + (1 - rho) g²;   step = learning_rate g / sqrt(v + eps)
 
-Hinton (2012), lecture 6e; `centered` takes the squared mean from v (Graves 2013, eq. 40). Epsilon
-stands inside the root (`eps_inside=False`: outside); v starts at `initial_accumulator`.
+Hinton (2012), lecture 6e; `centered` subtracts the squared mean from v (Graves 2013, eq. 40).
+Epsilon is inside the root (`eps_inside=False`: outside); v starts at `initial_accumulator`.
 """
 
 from collections import namedtuple

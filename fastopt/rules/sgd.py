@@ -3,8 +3,8 @@
     b <- momentum b + (1 - dampening) g;   step = learning_rate b
 
 Polyak (1964); `nesterov`: step = learning_rate (g + momentum b), Sutskever et al. (2013).
-The first step copies g into b, as torch does. `rate_inside` applies the rate before the buffer
-(Keras), not after it. No epsilon; b starts at 0.
+The first step copies g into b, as torch does. `rate_inside` applies the rate before the buffer, as
+in Keras, not after it. There is no epsilon; b starts at 0.
 """
 
 from collections import namedtuple

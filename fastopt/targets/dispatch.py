@@ -1,9 +1,9 @@
-"""Which target works: from `device=`, from where the arrays live, from the size of the work.
+"""Choice of the target, by `device=`, by the memory of the arrays and by the size of the work.
 
 Environment
 -----------
 FASTOPT_DEVICE
-    What ``device="auto"`` means for batches of host arrays: auto, cpu or cuda.
+    The device that ``device="auto"`` selects for batches of host arrays: auto, cpu or cuda.
 """
 
 import os
@@ -14,16 +14,20 @@ import numpy as np
 from fastopt.arrays.arguments import is_elsewhere
 
 DEVICES = ("auto", "cpu", "cuda")
-# A batch of host arrays goes to a GPU by itself from so many problems, and so many numbers among
-# their data, on: a GPU is slow to begin with (its context 0.3 s, its kernel compiled anew) and wins
-# by numbers. Chosen with care, not measured: no GPU was at hand.
+# Minimum of problems, and of numbers in their data, for which a batch of host arrays runs on a GPU
+# automatically. Starting costs 0.3 s for the context, and the compilation of a kernel, so that a
+# GPU pays off for large batches. Estimated, not measured: no GPU was available.
 PROBLEMS, NUMBERS = 100_000, 20_000_000
-# GPUs whose float64 is at least half as fast as float32; on others a batch of float64 stays here.
+# GPUs whose float64 is at least half as fast as float32. For others a float64 batch stays on the
+# CPU.
 FULL_RATE = {(6, 0), (7, 0), (8, 0), (9, 0), (10, 0)}
 
 
 def requested(device, variable=False):
-    """The device asked for, checked; by the environment where that counts and nothing is said."""
+    """Return the requested device, checked.
+
+    `variable` says that the environment variable replaces "auto".
+    """
     if not isinstance(device, str) or device not in DEVICES:
         raise ValueError(f"device = {device!r}; it must be 'auto', 'cpu' or 'cuda'")
     if device == "auto" and variable:
@@ -37,14 +41,16 @@ def requested(device, variable=False):
 
 
 def target(device, *arrays, asked=None):
-    """The module of the target for these arrays; errors say how the device was `asked` for.
+    """Return the module of the target for these arrays.
+
+    Error messages begin with `asked`: how the user requested the device.
 
     Raises
     ------
     ValueError
-        For a device that does not exist.
+        If the device does not exist.
     RuntimeError
-        Where CUDA is asked for and cannot be used; the sentence says what is missing.
+        If CUDA is requested and cannot be used; the message says what is missing.
     """
     requested(device)
     asked = asked or f"device={device if device != 'auto' else 'cuda'!r}"
@@ -64,7 +70,7 @@ def target(device, *arrays, asked=None):
 
 
 def gpu_for(problems, numbers, itemsize):
-    """The CUDA target, where a batch of host arrays is worth its while and it can be used."""
+    """Return the CUDA target if it is available and worthwhile for a batch, or None."""
     if problems < PROBLEMS or numbers < NUMBERS or why_not_cuda():
         return None
     from fastopt.targets.cuda import target as cuda
@@ -73,14 +79,14 @@ def gpu_for(problems, numbers, itemsize):
 
 
 def why_not_cuda():
-    """What keeps CUDA from being used here, in a sentence; None where nothing does."""
+    """Return a sentence that says why CUDA cannot be used here, or None if it can."""
     try:
         from fastopt.targets.cuda import target as cuda
 
         return cuda.missing()
     except ModuleNotFoundError as error:
         return f"{error}. Install it with: pip install 'fastopt[cuda]'."
-    except Exception as error:  # numba-cuda fails in its own ways beside a NumPy it does not know
+    except Exception as error:  # numba-cuda may raise anything with a NumPy it does not support
         return (
             f"numba-cuda cannot be used with Python {platform.python_version()} and NumPy "
             f"{np.__version__} ({type(error).__name__}: {error}). "
@@ -89,7 +95,7 @@ def why_not_cuda():
 
 
 def cuda_description():
-    """The GPU that would be used, or why none is."""
+    """Return a description of the GPU that would be used, or why none is."""
     problem = why_not_cuda()
     if problem:
         return problem

@@ -86,7 +86,7 @@ def test_every_binding_that_is_reached_is_in_the_key(text):
     before = compiler.content_of(text, bound)
     assert before == compiler.content_of(text, dict(bound))
     reached, seen = set(), set()
-    linked = [compiler.link(text, bound, compiler.unwrapped)]
+    linked = [compiler.link(text, bound, compiler.undecorated)]
     while linked:
         f = linked.pop()
         if id(f) in seen:

@@ -94,7 +94,7 @@ def host(monkeypatch):
     monkeypatch.setattr(cuda, "Kernel", Emulated)
     monkeypatch.setattr(dispatch, "why_not_cuda", lambda: None)
     monkeypatch.setattr(kernel_builder, "_kernels", KERNELS)
-    monkeypatch.setattr(batch_scheduler, "CHUNK", 3000.0)
+    monkeypatch.setattr(batch_scheduler, "CHUNK_BYTES", 3000.0)
     return host
 
 
@@ -202,7 +202,7 @@ def test_a_window_that_moves_on(slots, monkeypatch):
     options = {"learning_rate": 1e-3, "maxiter": np.where(np.arange(157) % 13 == 0, 500, 5)}
     given = {"options": options, "device": "cuda"}
     at_once = fastopt.minimize_batch(loop, np.ones(3), decays(157), (T,), **given)
-    monkeypatch.setattr(batch_scheduler, "ring", lambda *_: (20, slots))
+    monkeypatch.setattr(batch_scheduler, "chunking", lambda *_: (20, slots))
     counts = []
     parts = fastopt.minimize_batch(
         loop, np.ones(3), decays(157), (T,), callback=lambda *c: counts.append(c), **given
@@ -228,9 +228,9 @@ def test_a_launch_ends_anywhere(monkeypatch):
     """However many evaluations a launch has, the bits are the same."""
     results = []
     for rounds in (1, 3, 1000):
-        monkeypatch.setattr(batch_scheduler, "ROUNDS", rounds)
+        monkeypatch.setattr(batch_scheduler, "FIRST_ROUNDS", rounds)
         monkeypatch.setattr(batch_scheduler, "LAUNCH", 1e-9)
-        monkeypatch.setattr(batch_scheduler, "BRIEF", 1e-9)
+        monkeypatch.setattr(batch_scheduler, "SHORT_LAUNCH", 1e-9)
         results.append(fastopt.minimize_batch(loop, np.ones(3), decays(40), (T,), device="cuda"))
     for other in results[1:]:
         np.testing.assert_array_equal(other.x, results[0].x)

@@ -134,8 +134,8 @@ def test_a_window_that_moves_on(rows, monkeypatch):
     y = np.concatenate([Y + 0.1 * k for k in range(3)])[:11]
     whole = fastopt.minimize_batch(line, X0, y, (T,), device="cuda", tol=1e-3)
     device = cuda.device()
-    monkeypatch.setattr(batch_scheduler, "CHUNK", 1.0)
-    monkeypatch.setattr(batch_scheduler, "ring", lambda *_: (rows, 2))
+    monkeypatch.setattr(batch_scheduler, "CHUNK_BYTES", 1.0)
+    monkeypatch.setattr(batch_scheduler, "chunking", lambda *_: (rows, 2))
     device.copied.update({"to": 0})
     res = fastopt.minimize_batch(line, X0, y, (T,), device="cuda", tol=1e-3)
     for name in ("x", "fun", "nfev", "status"):
@@ -168,7 +168,7 @@ def test_the_callback_stops_it(monkeypatch):
     def stop(done, total):
         raise StopIteration
 
-    monkeypatch.setattr(batch_scheduler, "ROUNDS", 2)
+    monkeypatch.setattr(batch_scheduler, "FIRST_ROUNDS", 2)
     res = fastopt.minimize_batch(line, X0, Y, (T,), device="cuda", callback=stop)
     assert set(res.status) <= {99, 0, 2}
     assert "Stopped by the callback." in res.message
@@ -181,7 +181,7 @@ def test_an_interrupt_keeps_the_best_points(monkeypatch):
     def interrupt(done, total):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batch_scheduler, "ROUNDS", 3)
+    monkeypatch.setattr(batch_scheduler, "FIRST_ROUNDS", 3)
     options = {"learning_rate": 1e-9, "maxiter": 10**9}
     res = fastopt.minimize_batch(
         line, X0, Y, (T,), device="cuda", options=options, callback=interrupt
@@ -194,7 +194,7 @@ def test_an_interrupt_keeps_the_best_points(monkeypatch):
 
 def test_progress(monkeypatch):
     counts = []
-    monkeypatch.setattr(batch_scheduler, "ROUNDS", 3)
+    monkeypatch.setattr(batch_scheduler, "FIRST_ROUNDS", 3)
     fastopt.minimize_batch(
         line, X0, Y, (T,), device="cuda", tol=1e-3, callback=lambda *c: counts.append(c)
     )
@@ -204,7 +204,7 @@ def test_progress(monkeypatch):
 
 
 def test_too_little_memory_is_said():
-    sentence = r"takes 1,000\.0 GB on the GPU, and .* GB are free; solve it in parts"
+    sentence = r"needs 1,000\.0 GB on the GPU, but .* GB are free; solve it in parts"
     allocating = cuda.device().allocating(10**12, "the batch", "solve it in parts")
     with pytest.raises(MemoryError, match=sentence), allocating:
         raise RuntimeError("[CUDA_ERROR_OUT_OF_MEMORY] Call to cuMemAlloc results in ...")

@@ -5,7 +5,7 @@ import pytest
 from derivative_cases import CASES
 from numba import cuda as numba_cuda
 
-from fastopt.compiling.compiler import link, unwrapped
+from fastopt.compiling.compiler import link, undecorated
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 cuda = pytest.importorskip("fastopt.targets.cuda.target")
@@ -26,7 +26,7 @@ def test_gradients(case):
     x = np.array([point for point in case.points if point.size == case.points[0].size])
     f, g = np.empty(len(x)), np.empty_like(x)
     function = cuda.gradient_function(case.fun, x.dtype, x.shape[1])
-    kernel = numba_cuda.jit(link(each, {"gradient": function}, unwrapped))
+    kernel = numba_cuda.jit(link(each, {"gradient": function}, undecorated))
     kernel[1, len(x) + 1](x, f, g, case.args)
     for point, ours in zip(x, g, strict=True):
         wanted = case.oracle(case.fun, point, case.args)

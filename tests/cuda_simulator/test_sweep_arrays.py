@@ -213,13 +213,16 @@ def locked():
 
 
 ERRORS = {
-    r"g has the shape \(3,\), x \(4,\)": (ValueError, bad(g=np.zeros(3))),
-    "g has elements of float32, x of float64": (TypeError, bad(g=np.zeros(4, "f4"))),
+    r"g has the shape \(3,\), but x has the shape \(4,\)": (ValueError, bad(g=np.zeros(3))),
+    "g has elements of float32, but x has elements of float64": (
+        TypeError,
+        bad(g=np.zeros(4, "f4")),
+    ),
     r"x has elements of <i8; arrays of float32 or float64": (TypeError, bad(x=np.zeros(4, int))),
     "x has elements of <c16": (TypeError, bad(x=np.zeros(4, complex))),
     "x is read-only": (ValueError, bad(x=locked())),
     "the state's v is read-only": (ValueError, bad(state=3 * (locked(),))),
-    "x has elements that share one place": (
+    "x has elements that share memory": (
         ValueError,
         bad(x=np.lib.stride_tricks.as_strided(np.zeros(1), (4,), (0,))),
     ),

@@ -134,7 +134,7 @@ def test_too_little_memory(there):
     with contextlib.suppress(Exception):  # little enough for certain
         hold.append(cuda.device_array(left - 2_000_000, np.int8))
     w = np.ones(2)
-    with pytest.raises(MemoryError, match=r"GB on the GPU, and .* GB are free; solve it in parts"):
+    with pytest.raises(MemoryError, match=r"GB on the GPU, but .* GB are free; solve it in parts"):
         fastopt.minimize_batch(cases.bowl, np.zeros(2), y, (w,))
     hold.clear()
     cuda.current_context().deallocations.clear()

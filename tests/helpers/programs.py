@@ -360,10 +360,10 @@ def door(compiled, dual):
     def helper(new, original):
         made = derived_helper(original, dual)
         if not made:
-            made.append(compiler._again(new, original))
+            made.append(compiler._recompile(new, original))
         return made[0]
 
-    how = {"top": compiler._again, "follow": compiler.is_compiled}
+    how = {"top": compiler._recompile, "follow": compiler.is_compiled}
     user = link(compiled, {}, helper, replace=substitutions.meanings(dual, dual.fast), **how)
     bindings = {**dual_choice.SEEDS, "fun": user, "DUAL": dual, "CHUNK": dual.size, "SIZE": 0}
     top = numba.njit(**compiler.REFCOUNTED, no_cfunc_wrapper=True)

@@ -344,7 +344,7 @@ def test_the_stream_is_the_callers_then_the_arrays_then_torchs(target, torch):
 
 
 def test_arrays_of_one_set_share_a_device(target, torch):
-    with pytest.raises(ValueError, match="g is on device 1, others on device 0"):
+    with pytest.raises(ValueError, match="g is on device 1, but others are on device 0"):
         step(target, [(item(torch.Tensor)[0], *item(torch.Tensor, device=1)[1:])])
 
 

@@ -45,7 +45,7 @@ def check(given, run):
     x, g, v, buffer = expected
     cpu.sweep(RULE, USES, x, g, np.array(COEFFICIENTS, x.dtype), (v, x, buffer))
     addresses = tuple(a.ctypes.data for a in given)
-    run(x.size, addresses, step_on_device.bits(RULE, COEFFICIENTS, x.dtype))
+    run(x.size, addresses, step_on_device.pack_coefficients(RULE, COEFFICIENTS, x.dtype))
     for ours, theirs, before in zip(given, expected, whole, strict=True):
         bound = 4 * np.finfo(x.dtype).eps  # the CPU's own sweep contracts multiply-adds
         np.testing.assert_allclose(ours, theirs, rtol=bound, atol=bound)
@@ -109,7 +109,7 @@ def test_first_boundary():
 def test_signatures_are_those_of_the_arguments(method, dtype):
     rule = rules.get(method)
     uses = rules.uses(rule, rules.options_class(rule)())
-    bits = step_on_device.bits(rule, range(len(rule.C._fields)), np.dtype(dtype))
+    bits = step_on_device.pack_coefficients(rule, range(len(rule.C._fields)), np.dtype(dtype))
     arrays = 2 + sum(uses)
     expected = {"together": 1 + arrays, "strided": 1 + 2 * arrays, "several": 2}
     for kind, count in expected.items():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastopt import rules
-from fastopt.compiling.compiler import unwrapped
+from fastopt.compiling.compiler import undecorated
 from fastopt.targets.cuda import sweep_launcher
 
 RULE = rules.get("sgd")
@@ -64,7 +64,7 @@ def driver(newer=True):
         Stream=types.SimpleNamespace(from_handle=lambda number: f"queue {number}"),
         launch=lambda *args: log.append(args),
     )
-    return sweep_launcher.Launches(cuda, core, unwrapped), log
+    return sweep_launcher.Launches(cuda, core, undecorated), log
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The dual number: its type, the rules of derivatives, and their machine code."""
+"""The dual number: its type, the rules of derivatives, and the machine code for them."""

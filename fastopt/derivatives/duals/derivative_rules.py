@@ -1,9 +1,9 @@
-"""Values and derivatives of what can be differentiated, written once.
+"""Values and derivatives of elementary functions, written once.
 
-A rule takes `m`, the functions to compute with, and its arguments; it returns the value and the
-derivative by each argument. The same text runs on Python floats (`python_dual`) and on LLVM values
-while code is made (`llvm_emitter`), in either element type. So rules have no branches but
-``m.where``.
+The arguments of a rule are `m`, a namespace of functions to compute with, and its numbers. A rule
+returns the value and the derivative by each argument. The same code runs on Python floats
+(`python_dual`) and on LLVM values (`llvm_emitter`), in either element type. So rules have no
+branches but ``m.where``.
 """
 
 import math
@@ -35,7 +35,7 @@ def truediv(m, a, b):
 
 
 def mod(m, a, b):
-    """Python's, with the sign of b."""
+    """Apply Python's remainder, with the sign of b."""
     rest = m.mod(a, b)
     return rest, 1.0, settling(-m.floor((a - rest) / b + 0.5))
 
@@ -49,7 +49,7 @@ def pos(m, a):
 
 
 def pow(m, a, b):
-    """A negative base has no derivative by its exponent, which need not move."""
+    """Apply the power; a negative base has no derivative by its exponent, which may be constant."""
     v = m.pow(a, b)
     by_a, by_b = b * m.pow(a, b - 1.0), m.where(v == 0.0, 0.0, v * m.log(a))
     by_b = m.where((a == 0.0) & (b == 0.0), 0.0, by_b)
@@ -57,7 +57,7 @@ def pow(m, a, b):
     return v, ZeroIfInactive(by_a, still), ZeroIfInactive(by_b, by_b == 0.0)
 
 
-# Choices. At a tie the first argument is taken, as Python does.
+# Choices. At a tie the first argument is chosen, as Python does.
 
 
 def absolute(m, a):
@@ -74,7 +74,7 @@ def _choose(m, first, a, b):
 
 
 def larger(m, a, b):
-    """Python's max: where NaN stands decides."""
+    """Apply Python's max, whose result depends on the position of a NaN."""
     return _choose(m, ~(b > a), a, b)
 
 
@@ -83,7 +83,7 @@ def smaller(m, a, b):
 
 
 def maximum(m, a, b):
-    """NumPy's: NaN wins; in fmax it loses."""
+    """Apply NumPy's maximum: the result is NaN if one argument is, unlike in fmax."""
     return _choose(m, (a >= b) | (a != a), a, b)
 
 
@@ -100,7 +100,7 @@ def fmin(m, a, b):
 
 
 def clip(m, x, low, high):
-    """NumPy's: the upper bound wins where the bounds cross; NaN passes."""
+    """Apply NumPy's clip: NaN stays, and if the bounds cross, the result is the upper one."""
     below, above = x < low, m.where(x < low, low, x) > high
     v = m.where(above, high, m.where(below, low, x))
     return v, Chosen(~(above | below)), Chosen(below & ~above), Chosen(above)
@@ -149,7 +149,10 @@ def logaddexp(m, a, b):
 
 
 def sqrt(m, x):
-    """At 0 infinite, but 0 where x does not move: the middle of sqrt(x²), exact for sqrt(x⁴)."""
+    """Apply the square root; at 0 its derivative is infinite, but 0 times that counts as 0.
+
+    So the derivative at 0 of sqrt(x²) is the middle of its slopes, that of sqrt(x⁴) is exact.
+    """
     v = m.sqrt(x)
     return v, settling(0.5 / v)
 
@@ -170,7 +173,7 @@ def reciprocal(m, x):
 
 def hypot(m, a, b):
     v = m.hypot(a, b)
-    by = m.where(v == 0.0, 1.0, v)  # at the tip of the cone the derivative is taken as 0
+    by = m.where(v == 0.0, 1.0, v)  # the derivative at the tip of the cone is defined as 0
     return v, ZeroIfInactive(a / by), ZeroIfInactive(b / by)
 
 
@@ -219,7 +222,7 @@ def cosh(m, x):
 
 
 def tanh(m, x):
-    v, e = m.tanh(x), m.exp(-2.0 * abs(x))  # 1 - v v would lose its digits where v is near 1
+    v, e = m.tanh(x), m.exp(-2.0 * abs(x))  # 1 - v v would lose its digits for v near 1
     return v, settling(4.0 * e / ((1.0 + e) * (1.0 + e)))
 
 
@@ -264,7 +267,7 @@ def lgamma(m, x):
 
 
 def fmod(m, a, b):
-    """C's remainder, with the sign of a."""
+    """Apply C's remainder, with the sign of a."""
     rest = m.fmod(a, b)
     return rest, 1.0, settling(-m.floor((a - rest) / b + 0.5))
 
@@ -274,13 +277,13 @@ _OF_MATH = (copysign, exp, exp2, expm1, log, log2, log10, log1p, sqrt, cbrt, hyp
 _OF_MATH += (asin, acos, atan, atan2, sinh, cosh, tanh, asinh, acosh, atanh, radians, degrees)
 _OF_MATH += (erf, erfc, gamma, lgamma, fmod, pow)
 MATH = {f.__name__: f for f in _OF_MATH} | {"fabs": absolute}
-NUMPY = MATH.copy()  # of which NumPy has most
+NUMPY = MATH.copy()  # most of these names exist in NumPy
 NUMPY |= {f"arc{name[1:]}": MATH[name] for name in "asin acos atan atan2 asinh acosh atanh".split()}
 _OF_NUMPY = (maximum, minimum, fmax, fmin, absolute, logaddexp, square, reciprocal, clip)
 NUMPY |= {f.__name__: f for f in _OF_NUMPY}
 NUMPY |= {"fabs": absolute, "abs": absolute, "power": pow, "float_power": pow, "negative": neg}
 NUMPY |= {"positive": pos, "deg2rad": radians, "rad2deg": degrees, "mod": mod, "remainder": mod}
 NUMPY |= {"add": add, "subtract": sub, "multiply": mul, "divide": truediv, "true_divide": truediv}
-# Steps: piecewise constant, so that their result is a plain number.
+# Step functions: piecewise constant, so that their result is a plain number.
 MATH_STEPS = dict.fromkeys(("floor", "ceil", "trunc", "isnan", "isinf", "isfinite"))
 STEPS = MATH_STEPS | dict.fromkeys(("rint", "sign", "floor_divide"))

@@ -1,4 +1,4 @@
-"""The logarithmic derivative of gamma, which neither Python nor NumPy has."""
+"""The digamma function, which neither Python nor NumPy has."""
 
 import functools
 import math
@@ -9,13 +9,13 @@ from fastopt.compiling import compiler
 
 
 def digamma(x):
-    """The logarithmic derivative of gamma: reflection, recurrence, asymptotic series."""
+    """Compute the logarithmic derivative of gamma: reflection, recurrence, asymptotic series."""
     shift = 0.0
     if x <= 0.0:
-        part = x % 1.0  # tan has period 1 in x: reduced while exact
+        part = x % 1.0  # exact reduction, since the term has period 1 in x
         if part == 0.0:
-            return 1e999 - 1e999  # nan, again as literals
-        pi = 3.141592653589793  # a literal, which can be narrowed
+            return 1e999 - 1e999  # nan, from literals for the same reason as pi
+        pi = 3.141592653589793  # a literal, which `link` can narrow
         shift = -pi / math.tan(pi * part)
         x = 1.0 - x
     while x < 10.0:
@@ -30,5 +30,5 @@ def digamma(x):
 
 @functools.cache
 def narrowed():
-    """The same without a number of float64."""
-    return compiler.link(digamma, {}, compiler.unwrapped, narrow=np.float32)
+    """Return `digamma` for float32, without float64 constants."""
+    return compiler.link(digamma, {}, compiler.undecorated, narrow=np.float32)

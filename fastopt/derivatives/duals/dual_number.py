@@ -1,8 +1,8 @@
 """The dual number as a Numba type: a value and K partial derivatives, for both targets.
 
 A dual is K + 1 numbers of one real type. In registers they are separate scalars, so that a loop
-over data vectorises over the data, or (`wide`) a value and one LLVM vector, which keeps code for
-many partials short. In memory both are K + 1 numbers side by side.
+over data vectorises over the data. With `wide`, they are a value and one LLVM vector, which keeps
+code for many partials short. In memory both are K + 1 adjacent numbers.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -17,7 +17,7 @@ from numba.core.typeconv import Conversion
 from numba.extending import box, lower_cast, models, register_model
 from numba.np import arrayobj
 
-# How functions of duals that are written in Python are compiled.
+# Options of Numba for functions of duals that are written in Python.
 JIT: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": {"contract"},
@@ -35,20 +35,20 @@ class Dual(types.Type):
         super().__init__(name=f"Dual({real}, {size}, wide={wide}, fast={fast})")
 
     def unify(self, typingctx, other):
-        """``s = 0.0; s += dual`` makes s a dual from the start."""
+        """Return this type for numbers, too: ``s = 0.0; s += dual`` makes s a dual at once."""
         if isinstance(other, types.Number | types.Boolean) and not _is_complex(other):
             return self
         return None
 
     def can_convert_from(self, typingctx, other):
-        """Real numbers are duals with no derivative; a dual is never a mere number."""
+        """Allow real numbers, as duals without derivative; a dual never becomes a number."""
         if isinstance(other, types.Number | types.Boolean) and not _is_complex(other):
             return Conversion.safe
         return None
 
 
 class DualArray(types.Array):
-    """An array of duals: Numba's array in all but arithmetic and methods."""
+    """An array of duals: like Numba's array, except for arithmetic and methods."""
 
     def __init__(self, dtype, ndim, layout, readonly=False, aligned=True):
         name = f"DualArray({dtype}, {ndim}, {layout}, {readonly}, {aligned})"
@@ -82,13 +82,13 @@ def _is_complex(kind):
 
 @box(Dual)
 def _never_python_s(kind, value, c):
-    """Python code, in objmode or print, would lose the partials: an error, when it is compiled."""
+    """Raise an error at compile time: Python code (objmode, print) would lose the partials."""
     raise TypingError("a number that depends on x cannot be given to Python code")
 
 
 @register_model(Dual)
 class DualModel(models.PrimitiveModel):
-    """The same in registers and in memory: K + 1 numbers, or a number and a vector."""
+    """Representation in registers and in memory: K + 1 numbers, or a number and a vector."""
 
     def __init__(self, manager, kind):
         real = manager.lookup(kind.real).get_value_type()
@@ -100,20 +100,20 @@ class DualModel(models.PrimitiveModel):
 
 
 def unpack(builder, kind, value):
-    """The value and the lanes (numbers, or one vector) of a dual."""
+    """Return the value and the lanes (numbers, or one vector) of a dual."""
     v, *lanes = (builder.extract_value(value, i) for i in range(2 if kind.wide else kind.size + 1))
     return v, lanes
 
 
-def separate(builder, kind, lanes):
-    """The partials, one by one."""
+def partials_from_lanes(builder, kind, lanes):
+    """Return the partials as separate numbers."""
     if not kind.wide:
         return lanes
     return [builder.extract_element(lanes[0], ir.IntType(32)(j)) for j in range(kind.size)]
 
 
-def joined(builder, kind, partials):
-    """The lanes of a dual with these partials."""
+def lanes_from_partials(builder, kind, partials):
+    """Return the lanes of a dual with these partials."""
     if not kind.wide:
         return partials
     lane = ir.Constant(ir.VectorType(partials[0].type, kind.size), None)
@@ -122,18 +122,18 @@ def joined(builder, kind, partials):
     return [lane]
 
 
-def pack(context, builder, kind, v, lanes):
-    """A dual from its value and its lanes; no lanes stand for zeros."""
+def make_dual(context, builder, kind, v, lanes):
+    """Build a dual from its value and its lanes; if there are no lanes, the partials are zero."""
     dual = ir.Constant(context.get_value_type(kind), None)
     for i, item in enumerate([v, *lanes]):
         dual = builder.insert_value(dual, item, i)
     return dual
 
 
-def split(context, builder, kind, source, value):
-    """The same of a dual or of a number, which has no lanes, its value in `kind`'s real type.
+def value_and_lanes(context, builder, kind, source, value):
+    """Return the value, in `kind`'s real type, and the lanes of a dual or a number.
 
-    An array without axes counts as its element.
+    A number has no lanes. An array without axes is treated as its element.
     """
     if isinstance(source, types.Array):
         proxy: Any = arrayobj.make_array(source)
@@ -147,13 +147,15 @@ def split(context, builder, kind, source, value):
 @lower_cast(types.Number, Dual)
 @lower_cast(types.Boolean, Dual)
 def from_number(context, builder, source, kind, value):
-    """A constant: all partials are zero."""
-    return pack(context, builder, kind, *split(context, builder, kind, source, value))
+    """Build a constant, whose partials are all zero."""
+    return make_dual(
+        context, builder, kind, *value_and_lanes(context, builder, kind, source, value)
+    )
 
 
 @lower_cast(types.Array, DualArray)
 def from_array(context, builder, source, kind, value):
-    """An array of duals of another layout; one of numbers would have to be copied."""
+    """Return an array of duals in another layout; reject one of numbers, which needs a copy."""
     if not isinstance(source, DualArray):
         raise TypingError(
             "a number that depends on x is in an array in one place, in another the same name is "
@@ -163,6 +165,6 @@ def from_array(context, builder, source, kind, value):
 
 
 def new_array(context, builder, kind, shape):
-    """An array of type `kind`, not filled."""
-    plain = types.Array(kind.dtype, kind.ndim, kind.layout)  # what Numba's allocator knows
+    """Allocate an array of type `kind`, uninitialised."""
+    plain = types.Array(kind.dtype, kind.ndim, kind.layout)  # Numba's allocator needs this type
     return arrayobj._empty_nd_impl(context, builder, plain, shape)

@@ -1,14 +1,14 @@
-"""Derivatives of rules that are more than a factor: they may be infinite, or a choice."""
+"""Derivatives in rules that are not only factors: they may be infinite, or a choice."""
 
 from typing import Any, NamedTuple
 
 
 class ZeroIfInactive(NamedTuple):
-    """A derivative that may be infinite or undefined, and counts only where something moves.
+    """A derivative that may be infinite or undefined; its product with a zero partial is zero.
 
-    A partial that is zero stays zero. `dead` says where the function stands still, however steep
-    its argument is: 1 / (1 + exp(-x)) where exp overflows. `told` is a number that is infinite or
-    undefined wherever the derivative is: one for several derivatives takes one look.
+    `dead` is true if the function is constant, however large the partials of its argument:
+    1 / (1 + exp(-x)) if exp overflows. `told` is a number that is infinite or undefined whenever
+    the derivative is. Several derivatives can share it, and then need only one test.
     """
 
     derivative: Any
@@ -17,17 +17,17 @@ class ZeroIfInactive(NamedTuple):
 
 
 class Vector(NamedTuple):
-    """A derivative that is in every place of a vector already."""
+    """A derivative that is a vector already, with the same number in every lane."""
 
     value: Any
 
 
 class Chosen(NamedTuple):
-    """A derivative that is 1 where `condition` holds, and 0 elsewhere."""
+    """A derivative that is 1 if `condition` holds, and 0 otherwise."""
 
     condition: Any
 
 
 def settling(d):
-    """The derivative d of a function that has nowhere slope zero but where it has settled."""
+    """Wrap the derivative d of a function whose slope is zero only where it is constant."""
     return ZeroIfInactive(d, d == 0.0)

@@ -1,4 +1,4 @@
-"""Rules turned into LLVM instructions, for duals of either layout on either target."""
+"""Translation of rules into LLVM instructions, for duals of either layout on either target."""
 
 import math
 import operator
@@ -15,7 +15,7 @@ from fastopt.derivatives.duals import digamma_function, dual_number, partials
 
 
 class Symbol:
-    """A real number of the code that is being made: arithmetic on it adds instructions."""
+    """A real number of the generated code: arithmetic on it emits instructions."""
 
     def __init__(self, emitter, value):
         self.emitter, self.value = emitter, value
@@ -28,7 +28,7 @@ class Symbol:
 
 
 class Truth:
-    """A truth value of the code that is being made."""
+    """A truth value of the generated code."""
 
     def __init__(self, builder, value):
         self.builder, self.value = builder, value
@@ -80,7 +80,7 @@ class Emitter:
         self.real = context.get_value_type(kind.real)
 
     def constant(self, number):
-        """A symbol from a Python number; symbols as they are."""
+        """Return a symbol for a Python number; return symbols unchanged."""
         if isinstance(number, Symbol):
             return number
         return Symbol(self, ir.Constant(self.real, float(number)))
@@ -102,7 +102,7 @@ class Emitter:
         return Symbol(self, self.context.compile_internal(self.builder, text, signature, [x.value]))
 
     def floor(self, x):
-        """As a float; math.floor of compiled code is an integer."""
+        """Return the floor as a float; math.floor of compiled code is an integer."""
         function = self.builder.module.declare_intrinsic("llvm.floor", [self.real])
         return Symbol(self, self.builder.call(function, [x.value]))
 
@@ -111,12 +111,12 @@ class Emitter:
         return Symbol(self, self.builder.call(function, [x.value]))
 
     def __getattr__(self, name):
-        """The function called `name`: fast where there is one and it is wanted."""
+        """Return the function called `name`: the fast one if it exists and is requested."""
         own = fast(self.context, name, self.kind.real) if self.kind.fast else None
         return lambda *args: self.call(own or self.known(name), *args)
 
     def known(self, name):
-        """What Numba has of that name, in math or in NumPy."""
+        """Return the function of that name that Numba supports, in math or in NumPy."""
         for module in (math, np):
             try:
                 function = getattr(module, name)
@@ -133,7 +133,7 @@ class Emitter:
 
 
 def fast(context, name, real) -> Any:
-    """Our vectorisable function of that name for numbers of type `real`, on the CPU."""
+    """Return our vectorisable function of that name for type `real`, on the CPU, or None."""
     if not isinstance(context, CPUContext) or not isinstance(real, types.Float):
         return None
     table = elementary.FLOAT64 if real == types.float64 else elementary.FLOAT32
@@ -141,7 +141,7 @@ def fast(context, name, real) -> Any:
 
 
 def call(context, builder, function, kinds, values):
-    """Call what Numba knows under `function`: the type and the value of its result."""
+    """Call Numba's implementation of `function`; return type and value of its result."""
     typing = context.typing_context
     kind = typing.resolve_value_type(function)
     sig = kind.get_call_type(typing, kinds, {})
@@ -158,7 +158,7 @@ def call(context, builder, function, kinds, values):
 
 
 def floats_of(context, kinds):
-    """The type of a function of numbers that a target does not know but by its rule."""
+    """Return the result type of a function of numbers that a GPU supports only by its rule."""
     if isinstance(context, CPUTyping) or any(isinstance(k, types.Array) for k in kinds):
         return None
     kind = context.unify_types(*kinds)
@@ -166,7 +166,7 @@ def floats_of(context, kinds):
 
 
 def of_numbers(context, builder, function, rule, real, kinds, values):
-    """Code for a function of numbers alone; NumPy's by its rule where it is not known otherwise."""
+    """Emit a function of plain numbers: on a GPU by its rule, if there is one."""
     if isinstance(context, CPUContext) or rule is None or not isinstance(real, types.Float):
         return call(context, builder, function, kinds, values)
     m = Emitter(context, builder, dual_number.Dual(real, 0))
@@ -179,11 +179,11 @@ def of_numbers(context, builder, function, rule, real, kinds, values):
 
 
 def apply(context, builder, rule, kind, sources, values):
-    """The dual that a rule gives for arguments of types `sources`, some of them duals."""
+    """Emit a rule for arguments of types `sources`, some of them duals; return the dual."""
     m = Emitter(context, builder, kind)
     pairs = zip(sources, values, strict=True)
-    parts = [dual_number.split(context, builder, kind, s, v) for s, v in pairs]
+    parts = [dual_number.value_and_lanes(context, builder, kind, s, v) for s, v in pairs]
     v, *derivatives = rule(m, *(Symbol(m, v) for v, _ in parts))
     moving = [(moves, d) for (_, moves), d in zip(parts, derivatives, strict=True) if moves]
     lanes = partials.combined(m, moving)
-    return dual_number.pack(context, builder, kind, m.constant(v).value, lanes)
+    return dual_number.make_dual(context, builder, kind, m.constant(v).value, lanes)

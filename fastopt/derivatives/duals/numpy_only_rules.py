@@ -1,4 +1,4 @@
-"""Rules of functions that only NumPy has, or SciPy under another name: see `derivative_rules`."""
+"""Rules of functions that only NumPy has, or that SciPy has under another name."""
 
 import math
 import sys
@@ -7,7 +7,7 @@ from fastopt.derivatives.duals import derivative_rules
 
 
 def sinc(m, x):
-    """Sin(pi x) / (pi x); near 0 the derivative is a series, free of cancellation."""
+    """Apply sin(pi x) / (pi x); near 0 the derivative is a series, free of cancellation."""
     y = m.where(x == 0.0, 1.0, x * math.pi)
     v = m.where(x == 0.0, 1.0, m.sin(y) / y)
     z = x * math.pi
@@ -17,11 +17,11 @@ def sinc(m, x):
 
 
 NUMPY = {**derivative_rules.NUMPY, "sinc": sinc}
-# What SciPy calls them. The functions take numbers and arrays, as those of NumPy do.
+# SciPy's names of functions of math. SciPy's accept numbers and arrays, as those of NumPy do.
 SPECIAL = {"gammaln": math.lgamma, "gamma": math.gamma, "erf": math.erf, "erfc": math.erfc}
 
 
 def special():
-    """Return SciPy's functions -> those of math; without SciPy no code can hold one."""
+    """Return SciPy's functions -> those of math; empty if SciPy has not been imported."""
     module = sys.modules.get("scipy.special")
     return {getattr(module, name): known for name, known in SPECIAL.items()} if module else {}

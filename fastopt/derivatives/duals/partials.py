@@ -1,4 +1,4 @@
-"""Partials of a result: the lanes of what moves, times derivatives, added up."""
+"""Partials of a result: sums of the arguments' lanes times derivatives."""
 
 import math
 
@@ -8,7 +8,7 @@ from fastopt.derivatives.duals import infinite_slopes
 
 
 def combined(m, moving):
-    """The sum of lanes times derivatives."""
+    """Return the sum of lanes times derivatives."""
     rare = _may_be_lost(m, moving) if m.kind.wide else None
     if rare is None:
         return _summed(m, moving, careful=True)
@@ -16,18 +16,18 @@ def combined(m, moving):
 
 
 def _settled(m, moving, rare):
-    """Long lanes and factors that can be multiplied: zero both where the lane stands still.
+    """Return wide lanes and factors whose products are right: both are zero if the lane is zero.
 
-    A comparison of long vectors costs more than a branch that is never taken. The branch is over
-    the factors, so that product and sum are still computed by one instruction. (Separate lanes are
-    compared: a branch would keep loops over data from running in vectors.)
+    A comparison of long vectors costs more than a branch that is never executed. The branch is
+    around the factors, so that product and sum are still one instruction. Separate lanes are
+    compared instead: a branch would prevent loops over data from vectorising.
     """
     builder, pairs = m.builder, []
     for moves, d in moving:
         guarded = isinstance(d, infinite_slopes.ZeroIfInactive) and not _is_known(m, d)
         if guarded:
             lane = moves[0].type
-            d = d._replace(derivative=_spread(builder, m.constant(d.derivative).value, lane))
+            d = d._replace(derivative=_splat(builder, m.constant(d.derivative).value, lane))
         pairs.append((moves, d, guarded))
     before, chosen = builder.block, []
     with builder.if_then(rare, likely=False):
@@ -64,15 +64,15 @@ def _is_known(m, derivative):
 
 
 def _stands(builder, lane, guard):
-    """Where a lane does not move, or the function does not."""
+    """Return a mask that is true if a lane is zero, or the function is constant."""
     still = builder.fcmp_ordered("==", lane, ir.Constant(lane.type, None))
     if guard.dead is None:
         return still
-    return builder.or_(still, _spread(builder, guard.dead.value, lane.type))
+    return builder.or_(still, _splat(builder, guard.dead.value, lane.type))
 
 
 def _may_be_lost(m, moving):
-    """Whether any factor is infinite or undefined, or dead, in the code; None where none can be."""
+    """Emit a test whether any factor is infinite, undefined or dead; None if none can be."""
     found, seen = None, None
     for _, derivative in moving:
         if not isinstance(derivative, infinite_slopes.ZeroIfInactive):
@@ -102,11 +102,11 @@ def _summed(m, moving, careful):
 
 
 def _added(m, total, lane, derivative, careful):
-    """`total`, or nothing yet, and a lane (a partial, or their vector) times a derivative."""
+    """Return `total`, if not None, plus a lane (a partial, or their vector) times a derivative."""
     builder, zero = m.builder, ir.Constant(lane.type, None)
     guard = None
     if isinstance(derivative, infinite_slopes.Chosen):
-        term = builder.select(_spread(builder, derivative.condition.value, lane.type), lane, zero)
+        term = builder.select(_splat(builder, derivative.condition.value, lane.type), lane, zero)
     elif isinstance(derivative, infinite_slopes.Vector):
         term = builder.fmul(lane, derivative.value)
     else:
@@ -117,27 +117,27 @@ def _added(m, total, lane, derivative, careful):
     added = builder.fadd(total, term) if total else term
     if guard is None:
         return added
-    # Zero times infinity would be NaN. The choice is around the sum: one instruction computes
-    # product and sum.
+    # Zero times infinity would be NaN. The selection is after the sum, so that product and sum are
+    # one instruction.
     return builder.select(_stands(builder, lane, guard), total or zero, added)
 
 
 def is_finite(value):
-    """Return True for a number that is known while code is made, and finite."""
+    """Return True for a number that is a finite constant of the generated code."""
     known = isinstance(value, ir.Constant) and isinstance(value.constant, float)
     return known and math.isfinite(value.constant)
 
 
 def _scaled(m, lane, derivative):
-    """A lane times a derivative."""
+    """Return a lane times a derivative."""
     zero = ir.Constant(lane.type, None)
     if isinstance(derivative, float) and derivative in (1.0, -1.0, 0.0):
         return lane if derivative == 1.0 else negative(m.builder, lane) if derivative else zero
-    return m.builder.fmul(lane, _spread(m.builder, m.constant(derivative).value, lane.type))
+    return m.builder.fmul(lane, _splat(m.builder, m.constant(derivative).value, lane.type))
 
 
-def _spread(builder, value, lane):
-    """`value` in every place of a vector as long as a lane; itself for a number."""
+def _splat(builder, value, lane):
+    """Splat `value` to a vector as long as a lane; return it unchanged if the lane is a number."""
     if not isinstance(lane, ir.VectorType):
         return value
     vector = ir.VectorType(value.type, lane.count)
@@ -148,6 +148,6 @@ def _spread(builder, value, lane):
 
 
 def negative(builder, value):
-    """-value; CUDA's compiler has no instruction fneg."""
+    """Return -value, by a subtraction, since CUDA's compiler has no instruction fneg."""
     minus = [-0.0] * value.type.count if isinstance(value.type, ir.VectorType) else -0.0
     return builder.fsub(ir.Constant(value.type, minus), value)

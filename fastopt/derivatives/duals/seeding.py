@@ -1,4 +1,4 @@
-"""Parameters seeded as duals, and what is read off the result."""
+"""Seeding of parameters as duals; value and partials of the result."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
@@ -21,10 +21,10 @@ def _array(context, builder, kind, value=None):
 
 @intrinsic(prefer_literal=True)
 def seeded(context, kind, x, scratch, first, size):
-    """The array x as duals; partial j is that by component first + j of x.
+    """Return the array x as duals; partial j is the derivative by component first + j of x.
 
-    They lie in `scratch`, or, where `size` says how many there are, in local memory, from which
-    the compiler takes them into registers.
+    They are stored in `scratch`. If `size`, their number, is not 0, they are in local memory, which
+    the compiler promotes to registers.
     """
     dual, known = kind.instance_type, size.literal_value
     result = DualArray(dual, x.ndim, "C")
@@ -62,16 +62,18 @@ def seeded(context, kind, x, scratch, first, size):
 
 
 def _seed(context, builder, dual, v, place):
-    """A dual of value v whose partial at `place` is 1."""
+    """Return a dual of value v whose partial at `place` is 1."""
     one, zero = ir.Constant(v.type, 1.0), ir.Constant(v.type, None)
     here = [builder.icmp_signed("==", place, place.type(j)) for j in range(dual.size)]
     lanes = [builder.select(condition, one, zero) for condition in here]
-    return dual_number.pack(context, builder, dual, v, dual_number.joined(builder, dual, lanes))
+    return dual_number.make_dual(
+        context, builder, dual, v, dual_number.lanes_from_partials(builder, dual, lanes)
+    )
 
 
 @intrinsic
 def value_of(context, dual):
-    """The value of a dual."""
+    """Return the value of a dual."""
     if not isinstance(dual, Dual):
         return None
 
@@ -83,14 +85,16 @@ def value_of(context, dual):
 
 @intrinsic(prefer_literal=True)
 def write_partials(context, dual, g, first, size):
-    """The partials into the array g, from `first` on as many as there is room for."""
+    """Write the partials to the array g, from `first` on, as many as fit."""
     if not isinstance(dual, Dual):
         return None
     known = size.literal_value
 
     def codegen(context, builder, sig, args):
         array = _array(context, builder, sig.args[1], args[1])
-        lanes = dual_number.separate(builder, dual, dual_number.unpack(builder, dual, args[0])[1])
+        lanes = dual_number.partials_from_lanes(
+            builder, dual, dual_number.unpack(builder, dual, args[0])[1]
+        )
         for j, lane in enumerate(lanes):
             index = builder.add(args[2], args[2].type(j))
             pointer = place_of(context, builder, sig.args[1], array, index)
@@ -106,7 +110,7 @@ def write_partials(context, dual, g, first, size):
 
 
 def place_of(context, builder, kind, array, i):
-    """A pointer to element i of a vector; on a device those of a thread lie apart."""
+    """Return a pointer to element i of a vector; on a device a thread's vectors are strided."""
     if kind.layout == "C":
         return builder.gep(array.data, [i])
     shape, strides = (cgutils.unpack_tuple(builder, t) for t in (array.shape, array.strides))

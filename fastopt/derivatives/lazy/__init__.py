@@ -1,1 +1,1 @@
-"""Array expressions that need no arrays, for CUDA and for what no code changes."""
+"""Array expressions that need no arrays, for CUDA and for arrays that no code changes."""

@@ -1,9 +1,10 @@
-"""Array expressions that are computed element by element where a result is taken: no arrays.
+"""Deferred array expressions, computed element by element when a result is needed.
 
-Code on a GPU cannot allocate arrays. There the arrays of an objective are `Frozen` (nothing writes
-into them), and an operation on them makes a `Lazy`: a value that holds the operands, and in its
-type what is to be done with them. Sums and the like (`reductions`) are loops around the elements.
-A `Lazy` may be named, used as often as one likes, and given to functions.
+Code on a GPU cannot allocate arrays. There the arrays of an objective are `Frozen`: no code writes
+to them. An operation on them makes a `Lazy`, a value that contains the operands. Its type contains
+the operation. Reductions (`reductions`), such as sums, are loops over the elements.
+
+A `Lazy` can be assigned to variables, used several times, and passed to functions.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -23,7 +24,7 @@ _ITEMS = (Dual, types.Integer, types.Float, types.Boolean)
 
 
 class Frozen(types.Array):
-    """An array that nothing writes into, so that operations on it can wait."""
+    """An array that no code writes to, so that operations on it can be deferred."""
 
     def __init__(self, dtype, ndim, layout, readonly=True, aligned=True):
         name = f"{type(self).__name__}({dtype}, {ndim}, {layout}, {aligned})"
@@ -41,7 +42,7 @@ class Frozen(types.Array):
         return None
 
     def __array_ufunc__(self, ufunc, method, *args, **kws):
-        """Numba's own functions of arrays, which would allocate, are not for these."""
+        """Reject Numba's own functions of arrays, which would allocate."""
         return NotImplemented
 
 
@@ -50,9 +51,9 @@ class FrozenDuals(Frozen, DualArray):
 
 
 class Lazy(types.Type):
-    """What `function` gives for `operands`: an array of `ndim` axes of which nothing is stored.
+    """The result of `function` for `operands`: an array with `ndim` axes that is not stored.
 
-    `function` is elementwise, or one of those that say themselves what their elements are.
+    `function` is elementwise, or `reductions.PRODUCT`.
     """
 
     def __init__(self, function, operands, dtype, ndim):
@@ -67,17 +68,17 @@ class Lazy(types.Type):
         return self.function, self.operands
 
     @property
-    def held(self):
-        """The operands that are values: literals are part of the type."""
+    def operand_types(self):
+        """Return the operands that are values; literals are part of the type."""
         return [o for o in self.operands if not isinstance(o, types.Literal)]
 
 
 @register_model(Lazy)
 class LazyModel(models.StructModel):
-    """The operands, side by side."""
+    """Representation: a struct of the operands."""
 
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, [(f"o{i}", o) for i, o in enumerate(kind.held)])
+        super().__init__(manager, kind, [(f"o{i}", o) for i, o in enumerate(kind.operand_types)])
 
 
 register_model(Frozen)(models.ArrayModel)
@@ -85,7 +86,10 @@ register_model(FrozenDuals)(models.ArrayModel)
 
 
 def is_deferred(kinds, context=None):
-    """Whether an operation on these is one that waits; on a GPU also one on a constant array."""
+    """Return True if an operation on these types is deferred.
+
+    On a GPU that includes operations on constant arrays.
+    """
     device = context is not None and not isinstance(context, CPUTyping)
     return any(
         isinstance(k, Frozen | Lazy) or (device and isinstance(k, types.Array) and not k.mutable)
@@ -94,25 +98,25 @@ def is_deferred(kinds, context=None):
 
 
 def element(kind):
-    """The type of the elements of an array or expression; of a scalar, the scalar's."""
+    """Return the element type of an array or expression; for a scalar, its type."""
     return kind.dtype if isinstance(kind, types.Array | Lazy) else kind
 
 
-def settled(kinds):
-    """Whether all are numbers, or arrays of numbers that nothing writes into."""
+def all_immutable(kinds):
+    """Return True if all are numbers, or arrays of numbers that no code writes to."""
     fixed = all(not isinstance(k, types.Array) or not k.mutable for k in kinds)
     return fixed and all(isinstance(element(k), _ITEMS) for k in kinds)
 
 
 def elementwise(context, function, kinds):
-    """The signature of a function of elements for these operands, some of which wait."""
-    if not settled(kinds):
+    """Return the signature of an elementwise function for these operands, some deferred."""
+    if not all_immutable(kinds):
         return None
     items = [element(k) for k in kinds]
     found = context.resolve_value_type(function).get_call_type(context, items, {})
     if found is None or not isinstance(found.return_type, _ITEMS):
         return None
-    # What stays a literal here is part of the operation: x**2 is x * x.
+    # A literal that is kept is part of the operation: x**2 is x * x.
     kept = [
         t if isinstance(t, types.Literal) else k for t, k in zip(found.args, kinds, strict=True)
     ]
@@ -121,8 +125,8 @@ def elementwise(context, function, kinds):
     return signature(Lazy(function, kept, types.unliteral(found.return_type), ndim), *kept)
 
 
-def make(context, builder, sig, args):
-    """Lowering of all that waits: hold the operands."""
+def defer(context, builder, sig, args):
+    """Lower a deferred operation: store the operands."""
     kind = sig.return_type
     if not isinstance(kind, Lazy):
         raise NotImplementedError("an operation that needs an array")
@@ -137,18 +141,18 @@ def make(context, builder, sig, args):
 
 
 def operands(builder, kind, value):
-    """The operands of an expression, None for those that are literals.
+    """Return the operands of an expression, with None for literals.
 
-    Where the expression was made in the code at hand they are the very values it was made of, so
-    that what is used twice is known to be the same.
+    If the expression was created in the current function, return its original LLVM values. So a
+    shared operand is recognised, and computed once.
     """
     made = getattr(value, "fastopt_operands", None)
-    held = iter(made or [builder.extract_value(value, i) for i in range(len(kind.held))])
+    held = iter(made or [builder.extract_value(value, i) for i in range(len(kind.operand_types))])
     return [None if isinstance(o, types.Literal) else next(held) for o in kind.operands]
 
 
 def _frozen(kind):
-    """The type of what an argument becomes."""
+    """Return the type of a frozen argument."""
     if isinstance(kind, types.BaseTuple):
         named = getattr(kind, "instance_class", None)
         kinds = [_frozen(k) for k in kind.types]
@@ -171,7 +175,7 @@ def _convert(context, builder, kind, value):
 
 @intrinsic
 def frozen(context, value):
-    """`value`, with frozen arrays in the place of arrays."""
+    """Return `value` with its arrays replaced by frozen arrays."""
 
     def codegen(context, builder, sig, args):
         if context.enable_nrt:

@@ -1,7 +1,7 @@
-"""What makes numbers of `Lazy` expressions: loops around their elements, and single elements.
+"""Numbers from `Lazy` expressions: loops over their elements, and single elements.
 
-Arrays of other shapes are broadcast as NumPy does. Where that cannot be, which is known only when
-the code runs, the result is NaN: code on a GPU cannot raise errors.
+Arrays are broadcast as in NumPy. If that is impossible, which is decided only at run time, the
+result is NaN: code on a GPU cannot raise errors.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -23,25 +23,28 @@ from fastopt.derivatives.duals.dual_number import Dual
 from fastopt.derivatives.lazy import expressions
 from fastopt.derivatives.lazy.expressions import Lazy
 
-PRODUCT = "product"  # the `function` of a Lazy: matrix @ vector and the like
-FOLDS: dict = {}  # stand-in for a NumPy function -> (function of two, start, whether of the mean)
+PRODUCT = "product"  # the `function` of a Lazy that is a matrix product
+# Stand-in for a NumPy function -> (function of two numbers, start, whether it is a mean).
+FOLDS: dict = {}
 
 
-class Walk:
-    """The elements of expressions, inside of one piece of code."""
+class ExpressionEvaluator:
+    """The evaluation of expressions' elements in one piece of code."""
 
     def __init__(self, context, builder):
         self.context, self.builder = context, builder
-        self.known = ChainMap()  # elements that have been computed, in this loop or around it
+        self.computed_elements = (
+            ChainMap()
+        )  # elements computed so far, in this loop or one around it
         self.views: dict = {}
         self.parts: dict = {}
-        self.fits = cgutils.true_bit
+        self.shapes_match = cgutils.true_bit
 
     def number(self, value):
         return self.context.get_constant(types.intp, value)
 
     def view(self, kind, value):
-        """Of an array: the array, its sizes, and its strides with 0 for sizes of 1."""
+        """Return an array, its sizes, and its strides with 0 for sizes of 1."""
         if id(value) not in self.views:
             builder, proxy = self.builder, arrayobj.make_array(kind)
             array: Any = proxy(self.context, builder, value)
@@ -59,7 +62,7 @@ class Walk:
         return self.parts[id(value)][0]
 
     def shape(self, kind, value):
-        """Sizes of an array or expression, and whether arrays fit into `fits`."""
+        """Return the sizes of an array or expression; record in `shapes_match` if they match."""
         if isinstance(kind, types.Array):
             return self.view(kind, value)[1]
         if not isinstance(kind, Lazy):
@@ -73,7 +76,9 @@ class Walk:
         return self.broadcast(shapes)
 
     def same(self, a, b):
-        self.fits = self.builder.and_(self.fits, self.builder.icmp_signed("==", a, b))
+        self.shapes_match = self.builder.and_(
+            self.shapes_match, self.builder.icmp_signed("==", a, b)
+        )
 
     def broadcast(self, shapes):
         builder, one = self.builder, self.number(1)
@@ -87,12 +92,12 @@ class Walk:
                 single = builder.icmp_signed("==", known, one)
                 good = builder.or_(single, builder.icmp_signed("==", size, one))
                 good = builder.or_(good, builder.icmp_signed("==", size, known))
-                self.fits = builder.and_(self.fits, good)
+                self.shapes_match = builder.and_(self.shapes_match, good)
                 shape[d] = builder.select(single, size, known)
         return shape
 
     def element(self, kind, value, index):
-        """Type and value of an element; a scalar is the same everywhere."""
+        """Return type and value of an element; a scalar has the same value at every index."""
         if isinstance(kind, types.IntegerLiteral):
             plain = types.unliteral(kind)
             return kind, self.context.get_constant(plain, kind.literal_value)
@@ -100,11 +105,11 @@ class Walk:
             return kind, value
         index = index[len(index) - kind.ndim :]
         key = (id(value), *map(id, index))
-        if key not in self.known:
+        if key not in self.computed_elements:
             found = self.loaded if isinstance(kind, types.Array) else self.computed
-            # The objects are kept, so that their numbers stay theirs.
-            self.known[key] = kind.dtype, found(kind, value, index), value, index
-        return self.known[key][:2]
+            # References are kept, so that no `id` is reused.
+            self.computed_elements[key] = kind.dtype, found(kind, value, index), value, index
+        return self.computed_elements[key][:2]
 
     def loaded(self, kind, value, index):
         builder = self.builder
@@ -120,14 +125,14 @@ class Walk:
         values = self.operands(kind, value)
         if kind.function == PRODUCT:
             return self.product(kind, values, index)
-        # A broadcast operand of one element has it at index 0, which steps of 0 see to.
+        # An operand with one element is broadcast by strides of 0.
         pairs = zip(kind.operands, values, strict=True)
         kinds, values = zip(*(self.element(*pair, index) for pair in pairs), strict=True)
         found, value = llvm_emitter.call(self.context, self.builder, kind.function, kinds, values)
         return self.context.cast(self.builder, value, found, kind.dtype)
 
     def product(self, kind, values, index):
-        """The sum over the last axis of the left and the first of the right."""
+        """Return the sum over the last axis of the left operand and the first of the right."""
         (left, right), (a, b) = kind.operands, values
         rows, columns = index[: left.ndim - 1], index[left.ndim - 1 :]
 
@@ -137,13 +142,13 @@ class Walk:
                 self.context, self.builder, operator.mul, *zip(*pairs, strict=True)
             )
 
-        fits = self.fits  # as it is known in front of all loops
+        fits = self.shapes_match  # restored below: the value computed before all loops
         shape = self.shape(left, a)
-        self.fits = fits
+        self.shapes_match = fits
         return self.total(kind.dtype, operator.add, 0, shape[-1:], term)
 
     def total(self, kind, function, start, shape, term):
-        """``function(..., term(index))`` over all places of a shape, one after the other."""
+        """Apply ``total = function(total, term(index))`` for all indices of a shape, in order."""
         context, builder = self.context, self.builder
         total = cgutils.alloca_once(builder, context.get_value_type(kind))
         builder.store(start_of(context, builder, kind, start), total)
@@ -157,13 +162,13 @@ class Walk:
 
     @contextlib.contextmanager
     def loops(self, shape):
-        """A loop for every axis; what is computed inside is not known outside."""
-        self.known = self.known.new_child()
+        """Open a loop for every axis; elements computed inside are forgotten outside."""
+        self.computed_elements = self.computed_elements.new_child()
         with contextlib.ExitStack() as stack:
-            # Nothing is read where arrays do not fit.
-            counts = [self.builder.select(self.fits, n, self.number(0)) for n in shape]
+            # No iterations if shapes do not match, so that nothing is read out of bounds.
+            counts = [self.builder.select(self.shapes_match, n, self.number(0)) for n in shape]
             yield [stack.enter_context(cgutils.for_range(self.builder, n)).index for n in counts]
-        self.known = self.known.parents
+        self.computed_elements = self.computed_elements.parents
 
 
 def start_of(context, builder, kind, start):
@@ -172,15 +177,17 @@ def start_of(context, builder, kind, start):
     return context.cast(builder, value, real, kind)
 
 
-def checked(walk, kind, value, good):
-    """`value` where the arrays fit, NaN elsewhere."""
+def checked(evaluator, kind, value, good):
+    """Return `value` if the shapes match, else NaN."""
     if not isinstance(kind, Dual | types.Float):
         return value
-    return walk.builder.select(good, value, start_of(walk.context, walk.builder, kind, math.nan))
+    return evaluator.builder.select(
+        good, value, start_of(evaluator.context, evaluator.builder, kind, math.nan)
+    )
 
 
 def signature_of(context, how, args):
-    """The signature of a reduction of one array or expression; None where there is none."""
+    """Return the signature of a reduction of one array or expression, or None."""
     function, start, mean = how
     item = expressions.element(args[0])
     if isinstance(item, types.Integer | types.Boolean) and (mean or abs(start) == math.inf):
@@ -190,60 +197,69 @@ def signature_of(context, how, args):
 
 
 def lower(how, context, builder, sig, args):
-    """Code for it."""
+    """Emit code for a reduction of one array or expression."""
     function, start, mean = how
-    walk, (source,), kind = Walk(context, builder), sig.args, sig.return_type
-    shape = walk.shape(source, args[0])
+    evaluator, (source,), kind = ExpressionEvaluator(context, builder), sig.args, sig.return_type
+    shape = evaluator.shape(source, args[0])
 
     def term(index):
-        return walk.element(source, args[0], index)
+        return evaluator.element(source, args[0], index)
 
-    value = walk.total(kind, function, start, shape, term)
-    count, good = functools.reduce(builder.mul, shape, walk.number(1)), walk.fits
+    value = evaluator.total(kind, function, start, shape, term)
+    count, good = functools.reduce(builder.mul, shape, evaluator.number(1)), evaluator.shapes_match
     if mean:
         real = kind.real if isinstance(kind, Dual) else kind
         pair = [value, context.cast(builder, count, types.intp, real)]
         value = llvm_emitter.call(context, builder, operator.truediv, [kind, real], pair)[1]
-    elif abs(start) == math.inf:  # of nothing there is no largest
-        good = builder.and_(good, builder.icmp_signed(">", count, walk.number(0)))
-    return checked(walk, kind, value, good)
+    elif abs(start) == math.inf:  # an empty array has no largest element
+        good = builder.and_(good, builder.icmp_signed(">", count, evaluator.number(0)))
+    return checked(evaluator, kind, value, good)
 
 
 def product_of(context, kinds):
-    """The signature of a product of vectors (a number), of vectors and matrices, of matrices."""
+    """Return the signature of a product of vectors and matrices; for two vectors, a number."""
     items = [expressions.element(k) for k in kinds]
     if any(getattr(k, "ndim", 0) not in (1, 2) for k in kinds):
         return None
     call = context.resolve_value_type(operator.mul).get_call_type(context, items, {})
     ndim = sum(k.ndim for k in kinds) - 2
-    lazy = call and expressions.settled(kinds) and Lazy(PRODUCT, kinds, call.return_type, ndim)
+    lazy = (
+        call and expressions.all_immutable(kinds) and Lazy(PRODUCT, kinds, call.return_type, ndim)
+    )
     return lazy and signature(lazy if ndim else call.return_type, *kinds)
 
 
 def dot(context, builder, sig, args):
-    """Lowering of the product of two vectors."""
-    walk, kind = Walk(context, builder), sig.return_type
-    sizes = [walk.shape(k, v)[0] for k, v in zip(sig.args, args, strict=True)]
-    walk.same(*sizes)
+    """Lower the product of two vectors."""
+    evaluator, kind = ExpressionEvaluator(context, builder), sig.return_type
+    sizes = [evaluator.shape(k, v)[0] for k, v in zip(sig.args, args, strict=True)]
+    evaluator.same(*sizes)
 
     def term(index):
-        pairs = [walk.element(k, v, index) for k, v in zip(sig.args, args, strict=True)]
+        pairs = [evaluator.element(k, v, index) for k, v in zip(sig.args, args, strict=True)]
         return llvm_emitter.call(context, builder, operator.mul, *zip(*pairs, strict=True))
 
-    return checked(walk, kind, walk.total(kind, operator.add, 0, sizes[:1], term), walk.fits)
+    return checked(
+        evaluator,
+        kind,
+        evaluator.total(kind, operator.add, 0, sizes[:1], term),
+        evaluator.shapes_match,
+    )
 
 
 def item(context, builder, sig, args):
-    """Lowering of ``a[i]`` of a vector."""
-    walk, (kind, place), value = Walk(context, builder), sig.args, args[0]
-    (size,) = walk.shape(kind, value)
+    """Lower ``a[i]`` for a vector."""
+    evaluator, (kind, place), value = ExpressionEvaluator(context, builder), sig.args, args[0]
+    (size,) = evaluator.shape(kind, value)
     i = context.cast(builder, args[1], place, types.intp)
-    negative = builder.icmp_signed("<", i, walk.number(0))
+    negative = builder.icmp_signed("<", i, evaluator.number(0))
     i = builder.select(negative, builder.add(i, size), i)
-    i = builder.select(walk.fits, i, walk.number(0))
-    return checked(walk, kind.dtype, walk.element(kind, value, [i])[1], walk.fits)
+    i = builder.select(evaluator.shapes_match, i, evaluator.number(0))
+    return checked(
+        evaluator, kind.dtype, evaluator.element(kind, value, [i])[1], evaluator.shapes_match
+    )
 
 
 def sizes(context, builder, kind, value):
-    """The shape of an expression."""
-    return Walk(context, builder).shape(kind, value)
+    """Return the shape of an expression."""
+    return ExpressionEvaluator(context, builder).shape(kind, value)

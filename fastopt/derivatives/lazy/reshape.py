@@ -1,6 +1,6 @@
-"""``reshape`` and ``ravel`` of contiguous frozen arrays: the same memory, seen otherwise.
+"""``reshape`` and ``ravel`` of contiguous frozen arrays, as views.
 
-numba-cuda has a function in C for this, to be linked to the kernel.
+numba-cuda uses a function in C for this, which would have to be linked to the kernel.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -39,7 +39,7 @@ class Ravel(AbstractTemplate):
 
 
 def _seen(context, builder, source, result, value, wanted):
-    """The array with these sizes, of which one may be -1."""
+    """Return a view of the array with these sizes, of which one may be -1."""
     proxy, made = arrayobj.make_array(source), arrayobj.make_array(result)
     array: Any = proxy(context, builder, value)
     view: Any = made(context, builder)

@@ -1,1 +1,1 @@
-"""NumPy's functions, methods and attributes for what depends on x."""
+"""NumPy's functions, methods and attributes for numbers and arrays that depend on x."""

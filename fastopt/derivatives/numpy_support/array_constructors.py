@@ -1,4 +1,4 @@
-"""``np.zeros`` and its like, in code where what they make may have to hold duals."""
+"""``np.zeros`` and similar functions, in code whose arrays may have to hold duals."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
@@ -10,13 +10,13 @@ import numpy as np
 from numba.core import types
 
 from fastopt.derivatives.duals.dual_number import JIT, Dual
-from fastopt.derivatives.operators.stand_ins import choice, is_none, new
+from fastopt.derivatives.operators.stand_ins import is_none, new, stand_in_for
 
 
 def floats_wanted(kinds, dual):
-    """Return whether an array of these arguments is to hold floats that may have to be duals.
+    """Return True if an array with these arguments holds floats that may have to be duals.
 
-    An array in float32 among numbers in float64 would round them: it is left to Numba.
+    An array of float32 would round float64 numbers, so it is left to Numba.
     """
     for kind in kinds:
         if isinstance(kind, types.DType | types.NumberClass | types.TypeRef):
@@ -47,7 +47,7 @@ def _filled_with_floats(kinds, dual):
 
 @functools.cache
 def scratch(dual):
-    """What stands for ``np.zeros`` and its like where their arrays may have to hold duals."""
+    """Return the stand-ins for ``np.zeros`` and similar functions, which may hold duals."""
 
     def empty(shape, dtype=None):
         return new(dual, shape)
@@ -80,7 +80,7 @@ def scratch(dual):
     table |= dict.fromkeys((empty_like, zeros_like, ones_like), _like_floats)
     table |= {full: _filled_with_floats, full_like: _full_like_floats}
     return {
-        getattr(np, f.__name__): choice(
+        getattr(np, f.__name__): stand_in_for(
             getattr(np, f.__name__),
             getattr(f, "py_func", f),
             functools.partial(wanted, dual=dual),

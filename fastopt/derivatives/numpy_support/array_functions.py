@@ -1,7 +1,7 @@
-"""NumPy's functions of whole arrays, for arrays of duals.
+"""NumPy's functions of arrays, for arrays of duals.
 
 Elementwise operations, and ``sum``, ``mean`` and ``dot`` of vectors, are loops of `loop_fusion`.
-The others are written here in Python, and compiled where a dual is among the arguments.
+The others are written here in Python, and compiled if a dual is among the arguments.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -23,9 +23,9 @@ from fastopt.derivatives.duals.dual_number import JIT, DualArray
 from fastopt.derivatives.lazy import expressions, reductions
 from fastopt.derivatives.numpy_support.elementwise_functions import FAST
 from fastopt.derivatives.operators import loop_fusion
-from fastopt.derivatives.operators.stand_ins import choice, dual_of, new, some_dual
+from fastopt.derivatives.operators.stand_ins import dual_of, new, some_dual, stand_in_for
 
-# What the functions do with duals. `a` and the like are arrays of duals, or of numbers beside them.
+# Implementations for duals. Arguments are arrays of duals, or of numbers if others are of duals.
 
 
 def _along(a, axis):
@@ -148,7 +148,7 @@ def _copy(a):
 
 
 def _contiguous(a):
-    """The array itself, where its type says that it is contiguous."""
+    """Return the array itself if its type is contiguous, else a copy."""
 
 
 @overload(_contiguous, jit_options=JIT)
@@ -182,7 +182,7 @@ def _matrix_matrix(a, b):
 
 
 class _Product(AbstractTemplate):
-    """Products of vectors (sums, which are fused), of vectors and matrices, of matrices."""
+    """The type of a product of vectors and matrices; that of two vectors is a fused sum."""
 
     original: Any = None
 
@@ -204,7 +204,7 @@ class _Product(AbstractTemplate):
 def lower_product(context, builder, sig, args, original=None):
     if expressions.is_deferred(sig.args):
         later = isinstance(sig.return_type, expressions.Lazy)
-        return (expressions.make if later else reductions.dot)(context, builder, sig, args)
+        return (expressions.defer if later else reductions.dot)(context, builder, sig, args)
     ours = _PRODUCTS[tuple(a.ndim for a in sig.args)] if some_dual(sig.args) else original
     kind, value = llvm_emitter.call(context, builder, ours, sig.args, args)
     return context.cast(builder, value, kind, sig.return_type)
@@ -230,12 +230,12 @@ _FUNCTIONS = {
     "ascontiguousarray": _ascontiguousarray,
 }
 STAND_INS = {
-    getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
+    getattr(np, name): stand_in_for(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
 }
 for _original in (np.dot, np.vdot):
     _template = type(_original.__name__, (_Product,), {"original": staticmethod(_original)})
     _lower = functools.partial(lower_product, original=_original)
-    STAND_INS[_original] = choice(_original, None, template=_template, lower=_lower)
+    STAND_INS[_original] = stand_in_for(_original, None, template=_template, lower=_lower)
 SUM, MEAN, DOT = (STAND_INS[f] for f in (np.sum, np.mean, np.dot))
 MAX, ARGMAX = STAND_INS[np.max], STAND_INS[np.argmax]
 MAXIMUM, MINIMUM, SQRT, ABSOLUTE = (FAST[f] for f in (np.maximum, np.minimum, np.sqrt, np.absolute))

@@ -1,4 +1,4 @@
-"""NumPy's functions that put arrays together or lay them out, for arrays of duals."""
+"""NumPy's functions that build, join and repeat arrays, for arrays of duals."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
@@ -21,11 +21,11 @@ from fastopt.derivatives.numpy_support.tuples_as_arrays import (
     need,
     rows,
 )
-from fastopt.derivatives.operators.stand_ins import choice, dual_of, is_none, new
+from fastopt.derivatives.operators.stand_ins import dual_of, is_none, new, stand_in_for
 
 
 def by_types(typed):
-    """Return a function that is `typed` when it is compiled: by the types of its arguments."""
+    """Return a function for compiled code, implemented by `typed` for the types of arguments."""
 
     def stand_in(*args):
         raise TypeError("this function is for compiled code")
@@ -246,5 +246,5 @@ _FUNCTIONS = {
     "repeat": _repeat,
 }
 STAND_INS = {
-    getattr(np, name): choice(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
+    getattr(np, name): stand_in_for(getattr(np, name), ours) for name, ours in _FUNCTIONS.items()
 }

@@ -71,13 +71,13 @@ _KEPT += ["astype", "repeat"]
 
 @overload_classmethod(DualArray, "_allocate")
 def _allocate(cls, allocsize, align):
-    """As Numba allocates its own arrays: for what masks and lists of indices take."""
+    """Allocate like Numba's own arrays, for indexing with masks and lists of indices."""
     return lambda cls, allocsize, align: arrayobj.intrin_alloc(allocsize, align)
 
 
 @infer_getattr
 class _Attributes(AttributeTemplate):
-    """Of an array's other attributes some, as `view`, would take partials for values."""
+    """A filter of attributes: some others, such as `view`, would treat partials as values."""
 
     key = DualArray
 

@@ -1,8 +1,8 @@
 """Elementary functions of user code: our own, for numbers, duals and arrays of either.
 
-`substitutions` puts ``FAST[np.exp]`` (or ``EXACT[np.exp]``) where the user wrote ``np.exp``. It is
-a ufunc made here, of which Numba knows only what this module says. Being a ufunc, it is fused with
-the operators around it, as Numba does with NumPy's own.
+`substitutions` replaces ``np.exp`` in user code by ``FAST[np.exp]`` or ``EXACT[np.exp]``. These are
+ufuncs made here; this module registers their types and lowering with Numba. Numba fuses ufuncs with
+the operators around them, as it does with NumPy's own.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -32,7 +32,7 @@ def _trunc(m, x):
     return m.where(x < 0.0, -m.floor(-x), m.floor(x))
 
 
-# NumPy's steps, by what every target has.
+# NumPy's step functions, in terms of functions that every target has.
 STEPS: dict[str, Any] = {
     "floor": lambda m, x: m.floor(x),
     "ceil": lambda m, x: -m.floor(-x),
@@ -46,7 +46,7 @@ STEPS: dict[str, Any] = {
 
 
 class _Elementwise(AbstractTemplate):
-    """The type of a function of numbers, and of arrays element by element."""
+    """The type of an elementwise function of numbers and arrays."""
 
     element: Any  # types of the elements -> type of the result
 
@@ -61,18 +61,18 @@ class _Elementwise(AbstractTemplate):
 
 
 def _ufunc(name, arity, element, lower):
-    """A ufunc that compiled code knows by this typing and this lowering."""
+    """Return a ufunc registered for compiled code with this typing and this lowering."""
 
     def stand_in(*args):
         raise TypeError(f"fastopt's {name} is for compiled code")
 
-    stand_in.__name__ = name  # as messages show it
+    stand_in.__name__ = name  # for messages
     ufunc: Any = np.frompyfunc(stand_in, arity, 1)
     template = type(name, (_Elementwise,), {"key": ufunc, "element": element})
     infer_global(ufunc, types.Function(template))
 
     def now_or_later(context, builder, sig, args):
-        make = expressions.make if isinstance(sig.return_type, expressions.Lazy) else lower
+        make = expressions.defer if isinstance(sig.return_type, expressions.Lazy) else lower
         return make(context, builder, sig, args)
 
     lower_builtin(ufunc, types.VarArg(types.Any))(now_or_later)
@@ -81,7 +81,7 @@ def _ufunc(name, arity, element, lower):
 
 
 def _original(template, function, kinds):
-    """What a function of Python or NumPy gives for these types."""
+    """Return the result type of a function of Python or NumPy for these types."""
     context = template.context
     found = context.resolve_value_type(function).get_call_type(context, kinds, {})
     return found and found.return_type
@@ -94,17 +94,17 @@ def _clipped(x, low, high):
 
 
 def _make(original, rule, fast):
-    """Our ufunc for a function of math or NumPy; without a rule it is a step."""
+    """Return our ufunc for a function of math or NumPy; without a rule it is a step function."""
     arity = rule.__code__.co_argcount - 1 if rule else getattr(original, "nin", 1)
     name = rule.__name__ if rule else original.__name__
-    # On a GPU few of NumPy's functions of numbers are known.
+    # Used on a GPU, which supports few of NumPy's functions of numbers.
     text = (rule or STEPS.get(name)) if isinstance(original, np.ufunc) or rule else None
     chosen = lower_rule(rule) if rule else lower_step(original, text)
 
     def element(self, kinds):
         dual = dual_in(kinds)
         if dual is None:
-            if original is np.clip:  # Numba has it of arrays only
+            if original is np.clip:  # Numba supports it for arrays only
                 return self.context.unify_types(*kinds)
             return _original(self, original, kinds)
         if not accepts(kinds):
@@ -117,7 +117,7 @@ def _make(original, rule, fast):
         if original is np.clip:
             return context.compile_internal(builder, _clipped, sig, args)
         own, kinds = fast and llvm_emitter.fast(context, name, sig.return_type), sig.args
-        if own:  # it is for floats: whole numbers and truth values become such
+        if own:  # a function of floats: integers and booleans are converted
             pairs = zip(args, kinds, strict=True)
             args = [context.cast(builder, v, kind, sig.return_type) for v, kind in pairs]
             kinds = [sig.return_type] * len(args)
@@ -131,7 +131,7 @@ def _make(original, rule, fast):
 
 
 def _table(fast):
-    """Of every original, our function."""
+    """Return original function -> our function."""
     math_rules, numpy_rules = (
         {**derivative_rules.MATH, **derivative_rules.MATH_STEPS},
         {**numpy_only_rules.NUMPY, **derivative_rules.STEPS},
@@ -173,12 +173,12 @@ class _Extreme(AbstractTemplate):
 
 
 def _extreme(original, rule):
-    """Python's max or min of several numbers or of one tuple, some of them duals."""
+    """Return Python's max or min for several numbers or one tuple, some of them duals."""
 
     def stand_in(*args):
         raise TypeError(f"fastopt's {original.__name__} is for compiled code")
 
-    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # as messages show it
+    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # for messages
     members = {"key": staticmethod(stand_in), "original": staticmethod(original)}
     infer_global(stand_in, types.Function(type(original.__name__, (_Extreme,), members)))
 

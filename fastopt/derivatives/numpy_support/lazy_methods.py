@@ -1,4 +1,4 @@
-"""What code may ask of a `Lazy` expression beside arithmetic: elements, sizes, methods."""
+"""Elements, sizes and methods of `Lazy` expressions."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
@@ -61,7 +61,7 @@ class _Length(AbstractTemplate):
 
 
 class _Method(AbstractTemplate):
-    """``a.sum()`` is ``np.sum(a)``, and so on."""
+    """The type of a method: ``a.sum()`` is ``np.sum(a)``, and so on."""
 
     this: Any
 
@@ -101,7 +101,7 @@ class _Arrays(_Methods):
         return super().generic_resolve(kind, attr)
 
 
-# numba-cuda tries what is said to be for CUDA first; arrays have methods of that kind.
+# Registered for CUDA, too: numba-cuda tries templates for CUDA first, and has some for arrays.
 for _target in ("generic", "cuda"):
     infer_getattr(type("_OfFrozen", (_Arrays,), {"key": Frozen, "metadata": {"target": _target}}))
 

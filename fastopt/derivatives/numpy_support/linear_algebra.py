@@ -1,8 +1,8 @@
-"""Linear algebra that gives NaN where Numba raises: for what is not finite, singular or indefinite.
+"""Linear algebra that returns NaN for nonfinite, singular or indefinite matrices.
 
-In an objective that is numerical trouble, and a search steps back from NaN. Numba raises there, and
-does not free what it has allocated. Arrays whose shapes do not fit are still errors. Other values
-are Numba's.
+In an objective that is numerical trouble, and a search steps back from NaN. Numba raises an error
+instead, and does not free its memory. Shapes that do not match are still errors. Other results are
+Numba's.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -17,7 +17,7 @@ from numba.np import linalg
 from numba.np.numpy_support import as_dtype
 
 from fastopt.derivatives.duals.dual_number import JIT
-from fastopt.derivatives.operators.stand_ins import choice, some_dual
+from fastopt.derivatives.operators.stand_ins import some_dual, stand_in_for
 
 
 @register_jitable
@@ -30,7 +30,7 @@ def finite(a):
 
 
 def _harmless(a):
-    """Return an array of the same shape and layout with which nothing goes wrong."""
+    """Return an array of the same shape and layout for which no error occurs."""
 
 
 @overload(_harmless, jit_options=JIT)
@@ -51,7 +51,7 @@ def _typed_harmless(a):
 
 
 def _kept(value, good) -> Any:
-    """Return `value` where that is good; else NaN in its place."""
+    """Return `value` if it is good, else NaN of the same type."""
 
 
 @overload(_kept, jit_options=JIT)
@@ -73,7 +73,7 @@ def _typed_kept(value, good):
 
 
 def _of_one(original):
-    """Return what stands for a function of one array."""
+    """Return the stand-in for a function of one array."""
 
     def ours(a):
         good = finite(a)
@@ -116,14 +116,14 @@ def _cond(x, p=None):
 
 
 def _matrix_power(a, n):
-    """Numba's, of the inverse for n < 0."""
+    """Compute Numba's matrix_power; for n < 0, of the inverse."""
     if n >= 0:
         return np.linalg.matrix_power(a, n)
     return np.linalg.matrix_power(_inv_of(a), -n)
 
 
 def _inv_of(a):
-    """Stand for np.linalg.inv."""
+    """Compute np.linalg.inv."""
 
 
 @overload(_inv_of, jit_options=JIT)
@@ -149,7 +149,7 @@ def _typed_inv(a):
 
 
 def _solution(a, b):
-    """Stand for np.linalg.solve."""
+    """Compute np.linalg.solve."""
 
 
 @overload(_solution, jit_options=JIT)
@@ -180,7 +180,7 @@ def _typed_solution(a, b):
 
 
 def _root_of(a):
-    """Stand for np.linalg.cholesky."""
+    """Compute np.linalg.cholesky."""
 
 
 @overload(_root_of, jit_options=JIT)
@@ -222,4 +222,4 @@ _L = np.linalg
 _ONE = (_L.det, _L.slogdet, _L.eig, _L.eigh, _L.eigvals, _L.eigvalsh, _L.qr, np.roots)
 _MORE = (_svd, _pinv, _lstsq, _cond, _matrix_rank, _matrix_power, _inv, _solve, _cholesky, _norm)
 _OURS = {f: _of_one(f) for f in _ONE} | {getattr(_L, f.__name__[1:]): f for f in _MORE}
-STAND_INS = {f: choice(f, ours, _of_numbers) for f, ours in _OURS.items()}
+STAND_INS = {f: stand_in_for(f, ours, _of_numbers) for f, ours in _OURS.items()}

@@ -1,8 +1,9 @@
-"""Lists that only serve to be given to ``np.array`` and its like become tuples.
+"""Conversion to tuples of lists that are only passed to ``np.array`` or similar functions.
 
-A list has one type of item: in ``np.array([[c, -s], [0.0, 1.0]])`` one row depends on x and the
-other does not, and the two are lists of different types. And ``np.float64(v)`` is ours, which
-keeps the partials.
+All items of a list have one type. In ``np.array([[c, -s], [0.0, 1.0]])`` one row depends on x and
+the other does not, so the two are lists of different types.
+
+Here ``np.float64(v)`` is also replaced by our function, which keeps the partials.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -18,7 +19,7 @@ from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals.dual_number import Dual
 from fastopt.derivatives.numpy_support.array_joining import STAND_INS
 from fastopt.derivatives.operators.evaluation_order import uses_of
@@ -29,13 +30,13 @@ TAKERS = [STAND_INS[getattr(np, name)] for name in _NAMES]
 
 @register_rewrite("before-inference")
 class Lists(Rewrite):
-    """Find calls of these functions, and the lists that are made for them."""
+    """A rewrite of calls of these functions, and of the lists that are made for them."""
 
     def __init__(self, state=None):
         self.uses = None
 
     def match(self, func_ir, block, typemap, calltypes):
-        if MARK not in getattr(func_ir.func_id.func, "__globals__", ()):
+        if NARROWING_MARK not in getattr(func_ir.func_id.func, "__globals__", ()):
             return False
         self.block, self.found = block, {}
         lists, calls = {}, []
@@ -55,7 +56,7 @@ class Lists(Rewrite):
         return bool(self.found)
 
     def unpack(self, var, lists):
-        """Remember a list that is used here only, and the lists in it."""
+        """Record a list that is used only here, and the lists in it."""
         statement = lists.get(var.name)
         if statement is not None and self.uses[var.name] == 2 and statement.value.items:
             self.found[statement] = None
@@ -63,7 +64,7 @@ class Lists(Rewrite):
                 self.unpack(item, lists)
 
     def apply(self):
-        """The block with tuples, and with our functions for casts."""
+        """Return the block with tuples, and with our functions for casts."""
         block = self.block.copy()
         block.clear()
         for statement in self.block.body:
@@ -82,10 +83,10 @@ class Lists(Rewrite):
 
 
 def _constant(func_ir, var):
-    """What a name stands for; None if that is not known before types are."""
+    """Return the function that a name refers to, or None if it is no constant in the IR."""
     try:
         value = func_ir.infer_constant(var)
-    except Exception:  # Numba's, of several kinds: it is no constant
+    except Exception:  # Numba raises errors of several classes if it is no constant
         return None
     return value if callable(value) else None
 

@@ -1,4 +1,4 @@
-"""``np.linalg.norm`` of arrays of duals, scaled where squares would overflow or vanish."""
+"""``np.linalg.norm`` of arrays of duals, scaled if squares would overflow or underflow."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
@@ -11,14 +11,14 @@ from fastopt.derivatives.duals.dual_number import JIT
 from fastopt.derivatives.duals.seeding import value_of
 from fastopt.derivatives.lazy.expressions import is_deferred
 from fastopt.derivatives.numpy_support.array_functions import ABSOLUTE, MAX, SQRT, SUM
-from fastopt.derivatives.operators.stand_ins import choice, dual_of, is_none
+from fastopt.derivatives.operators.stand_ins import dual_of, is_none, stand_in_for
 
-# A sum of squares within these, in float32 and float64, has neither overflowed nor underflowed.
+# Limits within which a sum of squares, in float32 or float64, has not over- or underflowed.
 SMALL, LARGE = 1e-24, 1e30
 
 
 def _length(a):
-    """Root of the sum of squares."""
+    """Compute the root of the sum of squares."""
 
 
 @overload(_length, jit_options=JIT)
@@ -41,7 +41,7 @@ def _typed_length(a):
 
 
 def _norm_of(a, ord):
-    """Norm of a vector or, without `ord`, of a matrix."""
+    """Compute the norm of a vector or, without `ord`, of a matrix."""
 
 
 @overload(_norm_of, jit_options=JIT)
@@ -67,4 +67,4 @@ def _norm(a, ord=None):
     return _norm_of(a, ord)
 
 
-STAND_INS = {np.linalg.norm: choice(np.linalg.norm, _norm)}
+STAND_INS = {np.linalg.norm: stand_in_for(np.linalg.norm, _norm)}

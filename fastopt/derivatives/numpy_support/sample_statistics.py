@@ -11,14 +11,14 @@ from numba.core.errors import TypingError
 from fastopt.derivatives.duals.dual_number import JIT
 from fastopt.derivatives.numpy_support.array_functions import STAND_INS as WHOLE
 from fastopt.derivatives.numpy_support.array_joining import by_types
-from fastopt.derivatives.operators.stand_ins import choice, is_none, new
+from fastopt.derivatives.operators.stand_ins import is_none, new, stand_in_for
 
 SUM = WHOLE[np.sum]
 
 
 @numba.njit(**JIT)
 def _between(x, xp, fp):
-    """The value at x of the line through the points (xp, fp), as NumPy computes it."""
+    """Return the value at x of the polyline through (xp, fp), as NumPy computes it."""
     last = xp.size - 1
     if last == 0 or x < xp[0]:
         return fp[0] + 0.0 * x
@@ -73,7 +73,7 @@ def _interp(x, xp, fp):
 
 @numba.njit(**JIT)
 def _before(a, v, right):
-    """Return how many elements of a sorted vector stand before v; `right` for those equal, too."""
+    """Count the elements of a sorted vector that precede v; `right` includes those equal to v."""
     low, high = 0, a.size
     while low < high:
         middle = (low + high) // 2
@@ -240,9 +240,9 @@ _FUNCTIONS = {
     "convolve": _convolve,
 }
 STAND_INS = {
-    getattr(np, name): choice(getattr(np, name), ours)
+    getattr(np, name): stand_in_for(getattr(np, name), ours)
     for name, ours in _FUNCTIONS.items()
     if hasattr(np, name)
 }
-# Numba has none of its own, so that it is ours for numbers that do not depend on x, too.
-STAND_INS[np.polyval] = choice(np.polyval, _polyval, wanted=lambda kinds: True)
+# Numba has no polyval, so ours is also used for numbers that do not depend on x.
+STAND_INS[np.polyval] = stand_in_for(np.polyval, _polyval, needs_stand_in=lambda kinds: True)

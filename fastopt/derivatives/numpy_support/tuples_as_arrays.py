@@ -1,7 +1,7 @@
-"""Arrays of duals made of tuples and lists: of numbers, of rows, of arrays to be joined.
+"""Arrays of duals from tuples and lists: of numbers, of rows, of arrays to be joined.
 
-Items may differ in type: some depend on x, others do not. So the tuples are unpacked while code is
-made, and every item is brought to the one type of dual that is among them.
+Items may differ in type: some depend on x, others do not. So the tuples are unpacked at compile
+time, and every item is converted to the type of dual among them.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -20,7 +20,7 @@ _NUMBERS = (Dual, types.Integer, types.Float, types.Boolean)
 
 
 def _shape(kind):
-    """Sizes of a tuple of numbers, of equal tuples of numbers, and so on; None for others."""
+    """Return the sizes of a tuple of numbers, of equal tuples of numbers, and so on, or None."""
     if isinstance(kind, _NUMBERS):
         return ()
     if not isinstance(kind, types.BaseTuple):
@@ -37,7 +37,7 @@ def is_full(kind):
 
 @intrinsic
 def filled(context, items):
-    """A new array of the numbers in nested tuples."""
+    """Return a new array of the numbers in nested tuples."""
     dual, shape = dual_of(items), _shape(items)
     if dual is None or not shape:
         return None
@@ -56,7 +56,7 @@ def filled(context, items):
 
 
 def _leaves(builder, kind, value):
-    """Types and values of the numbers in nested tuples, in order."""
+    """Return types and values of the numbers in nested tuples, in order."""
     if not isinstance(kind, types.BaseTuple):
         return [(kind, value)]
     values = cgutils.unpack_tuple(builder, value, len(kind))
@@ -64,7 +64,7 @@ def _leaves(builder, kind, value):
     return [leaf for pair in pairs for leaf in _leaves(builder, *pair)]
 
 
-# One item as a matrix of duals; `like` holds the dual.
+# Conversions of an item to a matrix of duals; `like` contains the dual.
 
 
 def _one(a, like):
@@ -100,7 +100,7 @@ def _ndim(kind):
 
 
 def _each(*forms):
-    """Return an intrinsic that brings each item of a tuple to the form for its number of axes."""
+    """Return an intrinsic that converts each item of a tuple by the form for its number of axes."""
 
     @intrinsic
     def each(context, items):
@@ -153,7 +153,7 @@ rows, columns = _parts((_one, _row, _matrix)), _parts((_one, _column, _matrix))
 
 @numba.njit(**JIT)
 def joined(parts, axis):
-    """Matrices side by side (`axis` 1) or one above the other (0)."""
+    """Join matrices horizontally (`axis` 1) or vertically (0)."""
     first = parts[0]
     size, other = 0, first.shape[1 - axis]
     for a in parts:
@@ -183,6 +183,6 @@ def ndims(arrays):
 
 
 def need(arrays, allowed, name, what):
-    """Raise unless the items have these numbers of axes."""
+    """Raise a TypingError unless the items have these numbers of axes."""
     if not ndims(arrays) <= allowed:
         raise TypingError(f"{name} is known for {what} only")

@@ -1,1 +1,1 @@
-"""Operators on duals and on arrays of them: arithmetic, array expressions as loops."""
+"""Operators on duals and on arrays of them: arithmetic, and array expressions as loops."""

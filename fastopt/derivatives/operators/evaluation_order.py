@@ -1,9 +1,9 @@
-"""Keep array expressions where they stand if what they read may change before they are used.
+"""Keep array expressions in place if their operands may change before they are used.
 
 Numba moves an operator of an array expression to the statement that uses it; so does `loop_fusion`.
 Between the two there may be a call or a store that writes to an operand, as ``bump(a)`` does in
-``np.dot(a * 2.0, bump(a))``. Here such operators are found and given a name, before anything moves:
-only temporaries without a name are moved.
+``np.dot(a * 2.0, bump(a))``. Here the results of such operators get a name before anything is
+moved, since only temporaries without a name are moved.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -19,18 +19,18 @@ import numpy as np
 from numba.core import ir, ir_utils, types
 from numba.core.rewrites.registry import Rewrite, rewrite_registry
 
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.lazy.expressions import Frozen, Lazy
 
-# Stand-ins for functions of NumPy that write to nothing.
+# Stand-ins for functions of NumPy that do not write to memory.
 PURE: set = set()
 _WRITERS = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask", "shuffle"}
 _PURE_METHODS = (
     "all any argmax argmin argsort astype conj copy cumprod cumsum diagonal dot flatten item "
     "max mean min nonzero prod ravel reshape std sum take transpose var"
 ).split()
-# Operations of Numba's code that write to nothing if they work on arrays and numbers.
+# Operations of Numba's IR that do not write to memory if their operands are arrays and numbers.
 _READING = (
     "arrayexpr binop build_list build_map build_set build_slice build_tuple cast exhaust_iter "
     "fastopt getattr getitem getiter iternext null pair_first pair_second phi static_getitem "
@@ -42,12 +42,12 @@ ANY = frozenset((DUALS, NUMBERS))
 
 
 class Order(Rewrite):
-    """Name the temporaries that must not move."""
+    """A rewrite that names the temporaries that must not be moved."""
 
     def __init__(self, state):
-        self.marked = MARK in getattr(state.func_ir.func_id.func, "__globals__", ())
+        self.marked = NARROWING_MARK in getattr(state.func_ir.func_id.func, "__globals__", ())
         self.duals = any(isinstance(kind, DualArray) for kind in state.typemap.values())
-        # `apply` adds names, but leaves the counts of the temporaries as they are.
+        # Counted once: `apply` adds names, but does not change the counts of the temporaries.
         self.uses = functools.cache(lambda: uses_of(state.func_ir))
 
     def match(self, func_ir, block, typemap, calltypes):
@@ -58,8 +58,8 @@ class Order(Rewrite):
         return bool(self.fixed)
 
     def found(self):
-        """The names of temporaries that are used after a write to what they read."""
-        reads, fixed = {}, set()  # of each temporary that may move: what its operands are
+        """Return the names of temporaries that are used after a write to their operands."""
+        reads, fixed = {}, set()  # name of a movable temporary -> (memory it reads, stale)
         for statement in self.block.body:
             if isinstance(statement, ir.Del):
                 continue
@@ -77,16 +77,17 @@ class Order(Rewrite):
                 reads[name] = memory, stale or bool(memory & writes)
             if own is not None and self.may_move(statement):
                 reads[own] = inside, False
-                if self.uses()[own] != 2:  # made, used: where it is used twice Numba would drop it
+                # 2 is one definition and one use. Numba would drop a temporary with more uses.
+                if self.uses()[own] != 2:
                     fixed.add(own)
         return fixed
 
     def read_through(self, name, reads):
-        """What memory an operand of an expression stands for."""
+        """Return the kinds of memory that an operand of an expression reads."""
         return reads[name][0] if name in reads else memory_of(self.typemap.get(name))
 
     def may_move(self, statement):
-        """Return True if this makes a temporary array by an operator or a function."""
+        """Return True if a statement computes a temporary array by an operator or a function."""
         value, target = statement.value, statement.target
         return (
             isinstance(value, ir.Expr)
@@ -96,7 +97,7 @@ class Order(Rewrite):
         )
 
     def writes(self, statement):
-        """The kinds of memory that a statement may write to."""
+        """Return the kinds of memory that a statement may write to."""
         if isinstance(statement, ir.SetItem | ir.StaticSetItem):
             kind = self.typemap.get(statement.target.name)
             return memory_of(kind) if isinstance(kind, types.Array) else ANY
@@ -130,7 +131,7 @@ class Order(Rewrite):
         return writable(kinds) if known else ANY
 
     def apply(self):
-        """The block with names for what must not move."""
+        """Return the block with names for the temporaries that must not be moved."""
         block = self.block.copy()
         block.clear()
         for statement in self.block.body:
@@ -146,12 +147,12 @@ class Order(Rewrite):
         return block
 
 
-# The first of its kind, in front of Numba's own.
+# Inserted first, so that it runs before Numba's own rewrites.
 rewrite_registry.rewrites["after-inference"].insert(0, Order)
 
 
 def uses_of(func_ir):
-    """How often each variable stands in the code."""
+    """Count the occurrences of each variable in the code."""
     return Counter(
         var.name
         for block in func_ir.blocks.values()
@@ -164,7 +165,7 @@ def uses_of(func_ir):
 def is_pure(key: Any, arguments):
     """Return True if a function writes to none of its arguments."""
     if isinstance(key, np.ufunc):
-        return arguments <= key.nin  # one more is where the result goes
+        return arguments <= key.nin  # one more argument is the array for the result
     if key in PURE or getattr(math, getattr(key, "__name__", ""), None) is key:
         return True
     module = getattr(key, "__module__", "") or ""
@@ -177,7 +178,7 @@ def is_pure(key: Any, arguments):
 
 
 def memory_of(kind):
-    """The kinds of memory that a value of this type leads to."""
+    """Return the kinds of memory that a value of this type refers to."""
     if isinstance(kind, Frozen) or harmless(kind):
         return frozenset()
     if isinstance(kind, types.Array):
@@ -188,13 +189,13 @@ def memory_of(kind):
 
 
 def writable(kinds):
-    """The same of what a function can write to that gets these arguments."""
+    """Return the kinds of memory that a function with these arguments can write to."""
     changing = [k for k in kinds if not (isinstance(k, types.Array) and not k.mutable)]
     return frozenset().union(*map(memory_of, changing))
 
 
 def harmless(kind):
-    """Return True for what leads to no memory that anything could write to."""
+    """Return True for types that refer to no writable memory."""
     if isinstance(kind, types.BaseTuple):
         return all(map(harmless, kind.types))
     plain = (types.Number, types.Boolean, Dual, types.Literal, types.NoneType, types.Omitted)

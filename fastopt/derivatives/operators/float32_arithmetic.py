@@ -1,12 +1,12 @@
-"""Arithmetic of user code that stays in float32, where a device is slow in float64.
+"""Arithmetic of user code that stays in float32, for devices that are slow in float64.
 
-To Numba an int64 beside a float32 makes a float64, and so does a quotient or a root of integers.
-On a device we take float32 instead, as duals and NumPy do. No integer changes by it: what is done
-to integers alone, and gives one, stays as it was.
+In Numba, an operation on an int64 and a float32 returns a float64, and so does a quotient or a root
+of integers. On a device the result is float32 instead, as with duals and NumPy. Operations on
+integers with an integer result do not change.
 
-`single` makes the function that does so. `rewrite` puts it in the place of operators, before types
-are inferred, in functions that `link` has marked as narrow. It works on Numba's IR, where an
-integer is one whatever bytecode it came from: a literal, a loop variable, a length, an item.
+`keep_float32` makes functions for this. `rewrite` replaces operators by them, before types are
+inferred, in functions that `link` has marked as narrow. It works on Numba's IR, where integers are
+the same whatever their origin: literals, loop variables, lengths, items.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -21,19 +21,19 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals import llvm_emitter
 
 _ARITHMETIC = "add sub mul truediv floordiv mod pow".split()
 _NAMES = [*_ARITHMETIC, *(f"i{name}" for name in _ARITHMETIC), *"lt le gt ge eq ne".split()]
 _POWERS = (operator.pow, operator.ipow, pow)
-SMALL = range(-(2**15) + 1, 2**15)  # int16 without the number that has no opposite
+SMALL = range(-(2**15) + 1, 2**15)  # int16 without the number that cannot be negated
 
 
 class _Single(AbstractTemplate):
-    """What the original gives; where only its own promotion makes that float64, float32."""
+    """The original's result type; float32 instead of float64 if only promotion made it float64."""
 
-    prefer_literal = True  # the original sees literals, and chooses itself
+    prefer_literal = True  # the original gets literals, and decides itself
     original: Any
 
     def generic(self, args, kws):
@@ -43,9 +43,9 @@ class _Single(AbstractTemplate):
             return found
         by_loop = False
         if self.original in _POWERS and args[0] == types.float32:
-            if isinstance(args[1], types.IntegerLiteral):  # multiplications, if it stays literal
+            if isinstance(args[1], types.IntegerLiteral):  # becomes multiplications
                 return signature(found.return_type, *args)
-            by_loop = isinstance(args[1], types.Integer)  # a loop in float64
+            by_loop = isinstance(args[1], types.Integer)  # would be a loop in float64
         if by_loop or types.float64 in (found.return_type, *found.args):
             args = [_as_float(kind) for kind in args]
             return known.get_call_type(self.context, args, kws) or found
@@ -57,13 +57,14 @@ def _as_float(kind):
 
 
 @functools.cache
-def single(original):
-    """What stands in narrow code for a function or operator."""
+def keep_float32(original):
+    """Return the replacement for a function or operator in narrow code."""
 
     def stand_in(*args):
         raise TypeError("this function is for compiled code")
 
-    name = stand_in.__name__ = stand_in.__qualname__ = original.__name__  # as messages show it
+    # The original's name, which appears in messages.
+    name = stand_in.__name__ = stand_in.__qualname__ = original.__name__
     members = {"key": staticmethod(stand_in), "original": staticmethod(original)}
     infer_global(stand_in, types.Function(type(f"single_{name}", (_Single,), members)))
 
@@ -75,16 +76,16 @@ def single(original):
     return stand_in
 
 
-OPERATORS = {key: single(key) for key in (getattr(operator, name) for name in _NAMES)}
+OPERATORS = {key: keep_float32(key) for key in (getattr(operator, name) for name in _NAMES)}
 
 
 def rewrite(base):
-    """A rewrite "before inference"; `base` is the class of rewrites of the target's Numba."""
+    """Return a rewrite "before inference"; `base` is the rewrite class of the target's Numba."""
 
     class Single(base):
         def match(self, func_ir, block, typemap, calltypes):
             scope = getattr(func_ir.func_id.func, "__globals__", {})
-            if scope.get(MARK) is not np.float32:
+            if scope.get(NARROWING_MARK) is not np.float32:
                 return False
             self.block = block
             operations = (e for op in ("binop", "inplace_binop") for e in block.find_exprs(op=op))
@@ -103,21 +104,21 @@ def rewrite(base):
 
 
 def _is(item, name):
-    """Whether a part of IR is of that class, which each target's Numba has of its own."""
+    """Return True if a part of IR has this class name; each target's Numba has its own classes."""
     return type(item).__name__ == name
 
 
 def starting_values(func_ir):
-    """Integer constants of variables that something else is assigned as well, and of results.
+    """Return integer constants of results, and of variables with other assignments.
 
-    ``s = 0; s += x[i]``, ``0 if t < 1 else t`` and ``return 0``: Numba gives int64 and float32 the
-    common type float64, but int16 and float32 have float32. Of int16 and int64 it makes int64, so
-    that ``n = 0; n += 1`` remains what it was.
+    Examples are ``s = 0; s += x[i]``, ``0 if t < 1 else t`` and ``return 0``. Numba unifies int64
+    and float32 to float64, but int16 and float32 to float32. It unifies int16 and int64 to int64,
+    so that ``n = 0; n += 1`` is unchanged.
     """
     known = func_ir._definitions
 
     def origin(value):
-        """What a variable is a copy of."""
+        """Follow copies of a variable to the original value."""
         while True:
             value = value.value if getattr(value, "op", None) == "cast" else value
             if not _is(value, "Var") or len(known.get(value.name, ())) != 1:

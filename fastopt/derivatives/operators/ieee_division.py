@@ -1,8 +1,8 @@
-"""Division and powers that follow IEEE where Numba raises, in code of NumPy's error model.
+"""Division and powers by IEEE, in code with NumPy's error model, for cases in which Numba raises.
 
 Numba compiles the bodies of these operators under Python's error model, whatever their caller has:
-``1 / 0j``, ``0.0 ** -1`` and ``1e-200 ** -2`` raise a ZeroDivisionError there. With
-``error_model="numpy"`` they give infinities and NaN here, as in NumPy. Other values are the same.
+``1 / 0j``, ``0.0 ** -1`` and ``1e-200 ** -2`` raise a ZeroDivisionError. Here they return
+infinities and NaN with ``error_model="numpy"``, as in NumPy. Other values are the same.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -17,11 +17,11 @@ from numba.core import types
 from numba.cpython import numbers
 from numba.extending import lower_builtin
 
-_LARGEST = 0x10000  # as in Numba: beyond it, math.pow
+_LARGEST = 0x10000  # exponent beyond which math.pow is called, as in Numba
 
 
 def _lower(original, ieee):
-    """Return a lowering that is `ieee` under NumPy's error model."""
+    """Return a lowering: `ieee` under NumPy's error model, else `original`."""
 
     def lower(context, builder, sig, args):
         raises = context.error_model.raise_on_fp_zero_division
@@ -31,7 +31,7 @@ def _lower(original, ieee):
 
 
 def _divide(context, builder, sig, args):
-    """Divide by another number where the divisor is zero, and replace the quotient."""
+    """Divide; if the divisor is zero, divide by another number and replace the quotient."""
     a, b = (context.make_complex(builder, sig.return_type, value=v) for v in args)
     zero = ir.Constant(b.real.type, 0.0)
     here = builder.and_(*(builder.fcmp_ordered("==", part, zero) for part in (b.real, b.imag)))
@@ -46,7 +46,7 @@ def _divide(context, builder, sig, args):
 
 
 def _power(context, builder, sig, args):
-    """Return a number to a whole power, by repeated squaring."""
+    """Raise a number to an integer power, by repeated squaring."""
     kind = sig.return_type
     whole = isinstance(kind, types.Integer)
     least = -1 << (kind.bitwidth - 1) if whole else 0
@@ -73,7 +73,7 @@ def _power(context, builder, sig, args):
 
 
 def _literal_power(context, builder, sig, args):
-    """Return a float to a power that is known, by the same multiplications."""
+    """Raise a float to a literal integer power, by the same multiplications."""
     power, kind = sig.args[1].literal_value, sig.return_type
     if power >= 0 or abs(power) > _LARGEST or not isinstance(kind, types.Float):
         return numbers.static_power_impl(context, builder, sig, args)

@@ -1,8 +1,8 @@
-"""``a += b`` in code where a may be an array of duals.
+"""``a += b`` in code in which a may be an array of duals.
 
-Numba's typing of operators in place fails on arrays that it has no loop for, instead of passing on
-to others (npydecl.py, NumpyRulesInplaceArrayOperator). So they become calls of functions of our
-own, in functions that are marked, before types are inferred.
+Numba's typing of in-place operators fails on arrays for which it has no loop, instead of trying
+other templates (npydecl.py, NumpyRulesInplaceArrayOperator). So in marked functions they are
+replaced by calls of our own functions, before types are inferred.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -18,20 +18,20 @@ from numba.core.rewrites.registry import Rewrite, register_rewrite
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 
-from fastopt.compiling.linker import MARK
+from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals.dual_number import JIT, DualArray
 from fastopt.derivatives.operators.scalar_operators import dual_in
 
-FUNCTIONS: dict = {}  # operator in place -> our function
+FUNCTIONS: dict = {}  # in-place operator -> our function
 
 
 @register_rewrite("before-inference")
 class InPlace(Rewrite):
-    """Put our functions for operators in place."""
+    """A rewrite that replaces in-place operators by our functions."""
 
     def __init__(self, state=None):
-        # A sum in a prange must stay what it is: Numba knows it by its operator.
-        # (Where Numba inlines a function the state has no flags.)
+        # A sum in a prange must not change: Numba recognises it by its operator. The state has no
+        # flags while Numba inlines a function.
         flags = getattr(state, "flags", None)
         self.parallel = flags is not None and flags.auto_parallel.enabled
 
@@ -39,7 +39,7 @@ class InPlace(Rewrite):
         self.block = block
         if self.parallel:
             return False
-        marked = MARK in getattr(func_ir.func_id.func, "__globals__", ())
+        marked = NARROWING_MARK in getattr(func_ir.func_id.func, "__globals__", ())
         return marked and any(map(_is_in_place, block.find_insts(ir.Assign)))
 
     def apply(self):
@@ -64,7 +64,7 @@ def _is_in_place(statement):
 
 
 class _InPlace(AbstractTemplate):
-    """Writing into an array of duals, or what Numba has."""
+    """The type of an in-place operation: ours for arrays of duals, else Numba's."""
 
     plain: Any
     in_place: Any
@@ -91,7 +91,7 @@ class _InPlace(AbstractTemplate):
 
 def _register(plain, in_place):
     def write(a, b):
-        made = plain(a, b)  # before anything is written: b may be a view of a
+        made = plain(a, b)  # computed before anything is written, since b may be a view of a
         if made.shape != a.shape:
             raise ValueError("an array cannot be written into one of another shape")
         for i in range(a.size):

@@ -1,8 +1,8 @@
-"""Array expressions with duals in them become one loop each, and sums of them need no array.
+"""Fusion of array expressions with duals into one loop each; sums of them need no array.
 
-Numba fuses the operators of an array expression; it knows nothing of duals. Here the same is done
-for expressions that hold some, as a rewrite of Numba's typed code: `match` collects the operators
-of an expression into a tree, `lower` emits the loop that computes it element by element.
+Numba fuses the operators of array expressions, but not those with duals. This rewrite of Numba's
+typed code fuses them. `match` collects the operators of an expression into a tree. `lower` emits
+the loop that computes it element by element.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -23,14 +23,15 @@ from fastopt.derivatives.operators import evaluation_order
 from fastopt.derivatives.operators.scalar_operators import COMPARISONS, RULES, dual_in
 
 OPERATORS = {*RULES, *COMPARISONS, operator.floordiv}
-UFUNCS: set = set()  # our own
+UFUNCS: set = set()  # our own ufuncs
 REDUCTIONS: dict = {}  # stand-in for a NumPy function -> "sum", "mean" or "dot"
-REORDERED = ("reassoc", "contract", "nsz")  # NumPy itself sums in another order than from the left
+# Flags that allow sums in any order: NumPy itself does not sum from the left.
+REORDERED = ("reassoc", "contract", "nsz")
 
 
 @register_rewrite("after-inference")
 class Fusion(Rewrite):
-    """Find array expressions with duals, and reductions of them."""
+    """A rewrite that fuses array expressions with duals, and reductions of them."""
 
     def __init__(self, state):
         state.targetctx.special_ops.setdefault("fastopt", lower)
@@ -43,7 +44,7 @@ class Fusion(Rewrite):
         self.block, self.typemap = block, typemap
         # Count only if needed: counting for every block was a fifth of all compile time.
         self.uses = functools.cache(lambda: evaluation_order.uses_of(func_ir))
-        # Nothing is taken out before it is known who reads it: what Numba is left to compute
+        # Nothing is removed before all candidates are collected: an operation that stays with Numba
         # reads its operands as variables.
         self.constants, self.trees, self.found, candidates = {}, {}, {}, []
         for statement in block.find_insts(ir.Assign):
@@ -59,10 +60,10 @@ class Fusion(Rewrite):
         return bool(self.found)
 
     def look_at(self, statement, expr):
-        """Remember the tree of an array expression; return it if duals are in it."""
+        """Record the tree of an array expression; return it as a candidate if it has duals."""
         kind = self.typemap.get(statement.target.name)
         key, args = self.operation(expr)
-        if expr.op == "arrayexpr":  # Numba's own: of ufuncs, and of operators without duals
+        if expr.op == "arrayexpr":  # fused by Numba: ufuncs, and operators without duals
             tree = expr.expr
         elif key in REDUCTIONS and isinstance(kind, Dual):
             return [(statement, (REDUCTIONS[key], args), REDUCTIONS[key])]
@@ -77,7 +78,7 @@ class Fusion(Rewrite):
         return [(statement, tree, "array")] if ours else []
 
     def operation(self, expr):
-        """The operator or function of an expression with a dual, or None; and its arguments."""
+        """Return the operator or function of an expression with a dual, or None; its arguments."""
         if expr.op in ("binop", "unary"):
             key, args = expr.fn, expr.list_vars()
         elif expr.op == "call" and not expr.kws and not expr.vararg:
@@ -88,16 +89,17 @@ class Fusion(Rewrite):
         return (key if dual_in(kinds) and not is_deferred(kinds) else None), args
 
     def grown(self, tree):
-        """The tree with those of its temporaries in their places."""
+        """Return the tree with its temporaries replaced by their trees."""
         if isinstance(tree, tuple):
             return tree[0], [self.grown(branch) for branch in tree[1]]
         return self.operand(tree) if isinstance(tree, ir.Var) else tree
 
     def operand(self, var):
-        """A constant, the tree of a temporary that is used here only, or the variable."""
+        """Return a constant, the tree of a temporary that is used only here, or the variable."""
         if var.name in self.constants:
             return self.constants[var.name]
-        if var.name in self.trees and var.is_temp and self.uses()[var.name] == 2:  # made, used
+        # 2 is one definition and one use.
+        if var.name in self.trees and var.is_temp and self.uses()[var.name] == 2:
             statement, tree = self.trees[var.name]
             self.found[statement] = None
             return self.grown(tree)
@@ -109,7 +111,7 @@ class Fusion(Rewrite):
         self.found[statement] = ir.Assign(expr, statement.target, statement.loc)
 
     def apply(self):
-        """The block with the expressions found in place of their operators."""
+        """Return the block with the fused expressions in place of their operators."""
         gone = {s.target.name for s, new in self.found.items() if new is None}
         block = self.block.copy()
         block.clear()
@@ -135,21 +137,21 @@ def broadcast_copy(a, out):
 
 
 def lower(lowerer, expr):
-    """Code for an expression that `Fusion` found."""
+    """Emit code for an expression that `Fusion` found."""
     return _Loop(lowerer, expr.kind).run(expr.tree, expr.form)
 
 
 class _Loop:
-    """One loop over contiguous arrays of one shape; arrays of others are copied into it first."""
+    """A loop over contiguous arrays of one shape; other arrays are broadcast to copies first."""
 
     def __init__(self, lowerer, kind):
         self.lowerer, self.context, self.builder = lowerer, lowerer.context, lowerer.builder
-        self.kind = kind  # of the result: an array, or one dual
+        self.kind = kind  # type of the result: an array, or one dual
         self.scalars, self.arrays = {}, {}  # name -> (type, value)
 
     def run(self, tree, form):
         builder, context = self.builder, self.context
-        if form != "array":  # of the arguments of a reduction: their product, or the only one
+        if form != "array":  # a reduction: the product of its arguments, or its only argument
             tree = (operator.mul, tree[1]) if form == "dot" else tree[1][0]
         self.load(tree)
         shape = self.shape(strict=form == "dot")
@@ -180,7 +182,7 @@ class _Loop:
         return value
 
     def load(self, tree):
-        """The operands of the tree, loaded once."""
+        """Load the operands of the tree, each once."""
         if isinstance(tree, tuple):
             for branch in tree[1]:
                 self.load(branch)
@@ -193,7 +195,7 @@ class _Loop:
         return cgutils.unpack_tuple(self.builder, _proxy(self, kind, value).shape)
 
     def shape(self, strict):
-        """The common shape of the arrays; in compiled code an error where there is none."""
+        """Return the common shape of the arrays; compiled code raises an error if there is none."""
         builder, one = self.builder, self.context.get_constant(types.intp, 1)
         ndim = max(kind.ndim for kind, _ in self.arrays.values())
         shape, fits = [None] * ndim, cgutils.true_bit
@@ -215,7 +217,7 @@ class _Loop:
         return shape
 
     def aligned(self, shape):
-        """Pointers to elements in the order of the loop, and the copies that this took."""
+        """Return pointers to elements in the order of the loop, and the copies made for this."""
         context, builder, pointers, copies = self.context, self.builder, {}, []
         for name, (kind, value) in self.arrays.items():
             full = kind.copy(ndim=len(shape), layout="C", readonly=False)
@@ -237,7 +239,7 @@ class _Loop:
         return pointers, copies
 
     def element(self, tree, pointers, index):
-        """Type and value of the tree at one place."""
+        """Return type and value of the tree at one index."""
         context, builder = self.context, self.builder
         if isinstance(tree, ir.Const):
             kind = context.typing_context.resolve_value_type(tree.value)
@@ -254,12 +256,12 @@ class _Loop:
         return kind, context.unpack_value(builder, kind, builder.gep(pointer, [index]))
 
     def sum(self, a, b):
-        """A + b, in any order."""
+        """Add b to a; the order of such additions may change."""
         builder = self.builder
         (x, first), (y, second) = (dual_number.unpack(builder, self.kind, dual) for dual in (a, b))
         pairs = zip([x, *first], [y, *second], strict=True)
         v, *lanes = (builder.fadd(*pair, flags=REORDERED) for pair in pairs)
-        return dual_number.pack(self.context, builder, self.kind, v, lanes)
+        return dual_number.make_dual(self.context, builder, self.kind, v, lanes)
 
 
 def _proxy(loop, kind, value):

@@ -1,8 +1,8 @@
 """Operators and builtins on duals, for Numba's typing and lowering on both targets.
 
-An operation takes duals of one kind and real numbers of any; all is computed in the kind's own
-element type, as NumPy does with Python's numbers. What is piecewise constant (``//``, ``round``,
-``int``) gives a plain number.
+The operands are duals of one type and real numbers of any type. All is computed in the element type
+of the duals, as NumPy does with Python's numbers. Piecewise constant operations (``//``, ``round``,
+``int``) return a plain number.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -33,20 +33,20 @@ _REAL = (types.Integer, types.Float, types.Boolean)
 
 
 def dual_in(kinds) -> Any:
-    """The type of dual among these types and the elements of these arrays; None without one."""
+    """Return the type of dual among these types and elements of array types, or None."""
     found = {k.dtype if isinstance(k, DualArray | Lazy) else k for k in kinds}
     found = {k for k in found if isinstance(k, Dual)}
     return found.pop() if len(found) == 1 else None
 
 
 def accepts(kinds):
-    """Whether all are duals and real numbers, or arrays of these."""
+    """Return True if all are duals and real numbers, or arrays of these."""
     items = [k.dtype if isinstance(k, types.Array) else k for k in kinds]
     return all(isinstance(item, (Dual, *_REAL)) for item in items)
 
 
 def array_like(dtype, kinds):
-    """The type of the array that an elementwise operation on these gives; None for scalars."""
+    """Return the array type of an elementwise operation's result, or None for scalars."""
     ndim = max(k.ndim if isinstance(k, types.Array) else 0 for k in kinds)
     kind = DualArray if isinstance(dtype, Dual) else types.Array
     return kind(dtype, ndim, "C") if ndim else None
@@ -55,8 +55,8 @@ def array_like(dtype, kinds):
 class Operator(AbstractTemplate):
     """The type of an operation with a dual."""
 
-    arrays = True  # whether it takes arrays
-    is_deferred = True  # whether it takes frozen ones
+    arrays = True  # whether it accepts arrays
+    is_deferred = True  # whether it accepts frozen arrays
 
     def generic(self, args, kws):
         if self.is_deferred and not kws and expressions.is_deferred(args, self.context):
@@ -76,7 +76,7 @@ class Operator(AbstractTemplate):
 
 
 class _Power(Operator):
-    """Literal powers are kept: they are multiplications."""
+    """The type of a power; literal exponents are kept, since they become multiplications."""
 
     prefer_literal = True
 
@@ -96,7 +96,7 @@ class _Step(Operator):
 
 
 def lower_rule(rule):
-    """Lowering by a rule of `derivative_rules`."""
+    """Return the lowering by a rule of `derivative_rules`."""
 
     def lower(context, builder, sig, args):
         return llvm_emitter.apply(context, builder, rule, dual_in(sig.args), sig.args, args)
@@ -105,7 +105,7 @@ def lower_rule(rule):
 
 
 def lower_step(function, rule=None):
-    """Lowering of a piecewise constant function: what it gives for the values."""
+    """Return the lowering of a piecewise constant function, which is applied to the values."""
 
     def lower(context, builder, sig, args):
         real, values = _values(context, builder, sig, args)
@@ -125,14 +125,16 @@ def _lower_comparison(sign):
 
 
 def _values(context, builder, sig, args):
-    """The element type, and the values of the arguments in it."""
+    """Return the element type, and the values of the arguments in it."""
     kind = dual_in(sig.args)
     pairs = zip(sig.args, args, strict=True)
-    return kind.real, [dual_number.split(context, builder, kind, s, v)[0] for s, v in pairs]
+    return kind.real, [
+        dual_number.value_and_lanes(context, builder, kind, s, v)[0] for s, v in pairs
+    ]
 
 
 def _waiting(arity):
-    """What the arguments of an operation that waits can be."""
+    """Return the possible argument types of a deferred operation."""
     if arity == 1:
         return [(Frozen,), (Lazy,)]
     others = (Frozen, Lazy, types.Array, Dual, *_REAL)
@@ -141,11 +143,14 @@ def _waiting(arity):
 
 
 def _now_or_later(lower):
-    """Lowering that waits; arrays without axes are numbers, and what they give is one."""
+    """Return a lowering that defers the operation, unless the result is a number.
+
+    Operations on arrays without axes return numbers.
+    """
 
     def chosen(context, builder, sig, args):
         number = isinstance(sig.return_type, Dual | types.Number | types.Boolean)
-        make = lower if number else expressions.make
+        make = lower if number else expressions.defer
         return make(context, builder, sig, args)
 
     return chosen
@@ -166,7 +171,7 @@ def _register(key, template, lower, arity, **members):
 
 
 def _register_operator(key, template, lower, arity=2):
-    """An operator and its form in place; for arrays see `inplace_operators`."""
+    """Register an operator and its in-place form; for arrays see `inplace_operators`."""
     _register(key, template, lower, arity)
     in_place = getattr(operator, f"i{key.__name__}", None)
     if in_place:
@@ -203,7 +208,7 @@ def _literal_power(context, builder, sig, args):
 
 
 def _product(m, x, power):
-    """X to a power >= 0 by repeated squaring."""
+    """Raise x to a power >= 0 by repeated squaring."""
     result = m.constant(1.0)
     while power:
         if power & 1:
@@ -213,7 +218,7 @@ def _product(m, x, power):
 
 
 class _Conversion(AbstractTemplate):
-    """float() keeps the partials; bool(), int() and round() are steps."""
+    """The type of a conversion: float() keeps the partials; bool(), int(), round() are steps."""
 
     def generic(self, args, kws):
         if kws or not args or not isinstance(args[0], Dual):

@@ -1,4 +1,4 @@
-"""Functions that stand in user code for those of NumPy: ours for duals, the original elsewhere."""
+"""Stand-ins for NumPy's functions in user code: ours for duals, else the original."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
@@ -18,7 +18,7 @@ from fastopt.derivatives.operators import evaluation_order, loop_fusion
 
 
 def dual_of(kind):
-    """The type of the duals that a type is or holds; None without any."""
+    """Return the type of the duals that a type is or contains, or None."""
     if isinstance(kind, Dual):
         return kind
     inner = [getattr(kind, "dtype", None), getattr(kind, "instance_type", None)]
@@ -28,7 +28,7 @@ def dual_of(kind):
 
 @intrinsic
 def new(context, like, shape):
-    """A new array of the duals that `like` is, or holds; not filled."""
+    """Allocate an uninitialised array of the duals that `like` is or contains."""
     sizes = list(shape) if isinstance(shape, types.BaseTuple) else [shape]
     if not all(isinstance(size, types.Integer) for size in sizes) or dual_of(like) is None:
         return None
@@ -50,11 +50,11 @@ def new(context, like, shape):
 
 
 class StandIn(AbstractTemplate):
-    """Our function where it is wanted, the original elsewhere."""
+    """The type of a call: of our function if `needs_stand_in(types)`, else of the original."""
 
     original: Any
     ours: Any
-    wanted: Any
+    needs_stand_in: Any
 
     def generic(self, args, kws):
         kinds = [*args, *kws.values()]
@@ -63,24 +63,29 @@ class StandIn(AbstractTemplate):
         alone = len(kinds) == 1 and isinstance(kinds[0], DualArray)
         if alone and self.key in loop_fusion.REDUCTIONS:
             return signature(kinds[0].dtype, *args)
-        function = self.ours if self.wanted(kinds) else self.original
+        function = self.ours if self.needs_stand_in(kinds) else self.original
         return self.context.resolve_value_type(function).get_call_type(self.context, args, kws)
 
 
 def some_dual(kinds):
-    """Whether the functions here are needed: for duals, and for what NumPy would allocate."""
+    """Return True if our functions are needed: for duals, and for deferred expressions."""
     return any(map(dual_of, kinds)) or is_deferred(kinds)
 
 
-def choice(original, ours, wanted=some_dual, template=StandIn, lower=None):
-    """What stands in user code for a function of NumPy."""
+def stand_in_for(original, ours, needs_stand_in=some_dual, template=StandIn, lower=None):
+    """Return the stand-in for a function of NumPy in user code."""
 
     def stand_in(*args, **kws):
         raise TypeError(f"fastopt's {original.__name__} is for compiled code")
 
-    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # as messages show it
+    stand_in.__name__ = stand_in.__qualname__ = original.__name__  # for messages
     ours = ours and numba.njit(**JIT)(ours)
-    members = {"key": stand_in, "original": original, "ours": ours, "wanted": wanted}
+    members = {
+        "key": stand_in,
+        "original": original,
+        "ours": ours,
+        "needs_stand_in": needs_stand_in,
+    }
     members = {name: staticmethod(value) for name, value in members.items()}
     chosen = type(original.__name__, (template,), members)
     infer_global(stand_in, types.Function(chosen))
@@ -88,7 +93,7 @@ def choice(original, ours, wanted=some_dual, template=StandIn, lower=None):
     def forward(context, builder, sig, args):
         if len(args) == 1 and is_deferred(sig.args) and stand_in in reductions.FOLDS:
             return reductions.lower(reductions.FOLDS[stand_in], context, builder, sig, args)
-        function = ours if wanted(sig.args) else original
+        function = ours if needs_stand_in(sig.args) else original
         kind = context.typing_context.resolve_value_type(function)
         ready = context.get_function(kind, sig)
         context.add_linking_libs(getattr(ready, "libs", ()))

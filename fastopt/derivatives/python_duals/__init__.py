@@ -1,1 +1,1 @@
-"""Dual numbers of plain Python, for code that no compiler sees."""
+"""Dual numbers of plain Python, for code that is not compiled."""

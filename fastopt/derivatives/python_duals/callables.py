@@ -1,4 +1,4 @@
-"""Methods, partials and objects with state, rebuilt so that their code runs on plain duals."""
+"""Rebuilding of methods, partials and objects with state, so that they run on plain duals."""
 
 import functools
 import types
@@ -10,7 +10,7 @@ from fastopt.compiling import compiler
 def rebuilt(fun, link):
     """Return `fun` with every plain function of the user's in it passed through `link`.
 
-    An object is shared, not copied: its attributes are read and written where they are.
+    An object is not copied: the result reads and writes the attributes of the original.
     """
     if isinstance(fun, types.FunctionType):
         return link(fun)
@@ -32,7 +32,7 @@ def _argument(value, link):
 
 
 def _instance(owner, link):
-    """Return an object of a class with linked methods and the same attributes, where it can be."""
+    """Return an object with linked methods and the same attributes, or `owner` if impossible."""
     kind: Any = type(owner)
     members = {}
     for base in reversed(kind.__mro__):
@@ -42,13 +42,13 @@ def _instance(owner, link):
     try:
         twin = object.__new__(type(kind)(kind.__name__, (kind,), {**members, "__slots__": ()}))
         object.__setattr__(twin, "__dict__", owner.__dict__)
-    except TypeError:  # a class of C's, or one that cannot be subclassed
+    except TypeError:  # a class written in C, or one that cannot be subclassed
         return owner
     return twin
 
 
 def _member(value, link):
-    """Return a member of a class with its functions linked; None for all others."""
+    """Return a member of a class with its functions linked, or None for all other members."""
     if compiler.is_plain(value):
         return link(value)
     if isinstance(value, staticmethod | classmethod) and compiler.is_plain(value.__func__):

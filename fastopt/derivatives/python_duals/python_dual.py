@@ -1,7 +1,7 @@
-"""Dual numbers of plain Python, for code that no compiler sees.
+"""Dual numbers of plain Python, for code that is not compiled.
 
-They follow the same rules (`derivative_rules`). Functions of the same names as the compiled ones
-(`seeding`) seed and read them, so that the texts around them are the same. Arrays hold objects.
+They use the same rules (`derivative_rules`). Functions of the same names as the compiled ones
+(`seeding`) seed and read them, so that the code around them is the same. Arrays hold objects.
 """
 
 import functools
@@ -27,7 +27,7 @@ from fastopt.derivatives.python_duals import (
 
 
 class Numbers:
-    """The `m` of rules: functions of floats, with IEEE's infinities and NaN instead of errors."""
+    """The `m` of rules: functions of floats, with infinities and NaN by IEEE instead of errors."""
 
     digamma = staticmethod(digamma_function.digamma)
     where = staticmethod(lambda condition, a, b: a if condition else b)
@@ -83,7 +83,7 @@ class Dual:
 
 
 def apply(rule, *args):
-    """A rule on numbers, some of them duals."""
+    """Apply a rule to numbers, some of them duals."""
     kind = next(type(a.value) for a in args if isinstance(a, Dual))
     values = [kind(a.value if isinstance(a, Dual) else a) for a in args]
     with np.errstate(all="ignore"):
@@ -107,7 +107,7 @@ def _value(a):
 
 
 def _plain_value(a):
-    """As Python's own number: NumPy's float32 knows no math.trunc."""
+    """Return the value as a Python float, since NumPy's float32 does not support math.trunc."""
     return float(_value(a))
 
 
@@ -136,11 +136,11 @@ def _operators():
 _operators()
 
 
-# What stands for functions of math and NumPy.
+# Replacements for functions of math and NumPy.
 
 
 def has_dual(a):
-    """Whether something is a dual, or an array or list of objects, which are taken for duals."""
+    """Return True for a dual, and for an array or list of objects, which count as duals."""
     if isinstance(a, list | tuple):
         return any(map(has_dual, a))
     return isinstance(a, Dual) or (isinstance(a, np.ndarray) and a.dtype == object)
@@ -183,7 +183,7 @@ def _std(a, ddof=0):
 
 
 def _scratch(original):
-    """np.zeros and its like, of objects where floats are asked for."""
+    """Wrap np.zeros or a similar function, to return arrays of objects instead of floats."""
 
     def make(*args, dtype=None, **kws):
         made = original(*args, dtype=dtype, **kws)
@@ -193,7 +193,7 @@ def _scratch(original):
 
 
 class _FloatType(type):
-    """The type of what stands for a float type: it keeps duals, and is a dtype for NumPy."""
+    """The metaclass of replacements for float types: they keep duals, and are dtypes for NumPy."""
 
     original: Any
 
@@ -214,7 +214,7 @@ def _float_type(original):
 
 @functools.cache
 def meanings():
-    """``id(function) -> function``, for code that is linked to run on duals of this kind."""
+    """Return ``id(function) -> function`` for code linked to run on duals of this kind."""
     tables = (
         (math, {**derivative_rules.MATH, **derivative_rules.MATH_STEPS}),
         (np, {**numpy_only_rules.NUMPY, **derivative_rules.STEPS}),
@@ -242,7 +242,7 @@ def meanings():
 
 
 def seeded(size, x, scratch, first, _known):
-    """The array x as duals with `size` partials; j is that by component first + j."""
+    """Return the array x as duals with `size` partials; j is the derivative by first + j."""
     duals = np.empty(x.shape, object)
     eye = np.eye(x.size, dtype=x.dtype)[:, first : first + size]
     for i, v in enumerate(x.reshape(-1)):
@@ -251,12 +251,12 @@ def seeded(size, x, scratch, first, _known):
 
 
 def value_of(result):
-    """The value of a dual, or of a number, which is constant."""
+    """Return the value of a dual, or of a number, which is constant."""
     return _value(_scalar(result))
 
 
 def write_partials(result, g, first, _known):
-    """The partials into the array g, from `first` on."""
+    """Write the partials to the array g, from `first` on."""
     dual = _scalar(result)
     partials = dual.partials if isinstance(dual, Dual) else np.zeros(g.size - first, g.dtype)
     g[first : first + partials.size] = partials
@@ -272,10 +272,10 @@ SEEDS = {"seeded": seeded, "value_of": value_of, "write_partials": write_partial
 
 
 def function(fun, follow=compiler.is_plain):
-    """`fun` over functions that know duals, and with it the functions it calls: the plain ones."""
+    """Link `fun`, and the plain functions that it calls, over functions that support duals."""
     replace = meanings()
 
     def linked(plain):
-        return compiler.link(plain, {}, compiler.unwrapped, follow=follow, replace=replace)
+        return compiler.link(plain, {}, compiler.undecorated, follow=follow, replace=replace)
 
     return python_errors.explained(fun, callables.rebuilt(fun, linked))

@@ -1,4 +1,4 @@
-"""Errors of plain objectives that cannot be run on plain duals, put in a sentence."""
+"""Messages for plain objectives that cannot run on plain duals."""
 
 import os
 import pathlib
@@ -11,21 +11,21 @@ _LIBRARIES = os.path.dirname(os.path.dirname(np.__file__))  # site-packages
 
 
 def explained(fun, on_duals):
-    """`on_duals`, which is `fun` on duals, with its errors put as what has no derivative in it."""
+    """Wrap `on_duals`, `fun` on duals, so that its errors say what has no derivative."""
 
     def call(x, *args):
         try:
             return on_duals(x, *args)
         except (TypeError, AttributeError, ValueError) as error:
             values = np.array([v.value for v in x.reshape(-1)]).reshape(x.shape)
-            fun(values, *args)  # what is wrong without derivatives, too, passes through
+            fun(values, *args)  # raises the errors that also occur without derivatives
             raise TypeError(_sentence(error, fun)) from error
 
     return call
 
 
 def _sentence(error, fun):
-    """Where Python could not go on with duals, why, and what to do."""
+    """Return a message with the place of the error, the reason and the remedy."""
     where = f", in {getattr(fun, '__name__', type(fun).__name__)}"
     for frame in traceback.extract_tb(error.__traceback__):
         if not frame.filename.startswith((_OURS, _LIBRARIES)):

@@ -1,4 +1,4 @@
-"""A plain Python objective made safe for the loop: it sees copies, and gives real numbers."""
+"""Wrappers of a plain Python objective for the loop: it gets copies and returns real numbers."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from fastopt.arrays import arguments
 
 
 def scalar(value):
-    """What `fun` returned, as a float."""
+    """Return the result of `fun` as a float."""
     if isinstance(value, float | int):
         return float(value)
     if isinstance(value, tuple | list):
@@ -20,7 +20,7 @@ def scalar(value):
 
 
 def rate(schedule):
-    """A user's function of t, its learning rate checked."""
+    """Wrap a user's function of t, to check the learning rate that it returns."""
 
     def call(t):
         value = schedule(t)
@@ -35,7 +35,7 @@ def rate(schedule):
 
 
 def describe(value):
-    """A short name for a wrong value."""
+    """Return a short description of a wrong value."""
     if value is None:
         return "None"
     if isinstance(value, tuple | list) and len({np.shape(item) for item in value}) > 1:
@@ -47,12 +47,12 @@ def describe(value):
 
 
 def function(fun):
-    """`fun` on a copy of x, returning a float."""
+    """Wrap `fun` to get a copy of x and return a float."""
     return lambda x, *args: scalar(fun(x.copy(), *args))
 
 
 def function_with_gradient(fun):
-    """`fun` that returns (value, gradient), as ``jac=True`` promises."""
+    """Wrap a `fun` that returns (value, gradient), for ``jac=True``."""
 
     def both(x, *args):
         value, gradient = pair(fun(x.copy(), *args))
@@ -62,7 +62,7 @@ def function_with_gradient(fun):
 
 
 def pair(result):
-    """The value and the gradient that `fun` returned."""
+    """Return the value and the gradient that `fun` returned, checked."""
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise TypeError(
             f"with jac=True fun must return (value, gradient), not {describe_pair(result)}"
@@ -77,7 +77,7 @@ def describe_pair(result):
 
 
 def gradient(jac):
-    """`jac` on a copy of x, returning a real array of x's size."""
+    """Wrap `jac` to get a copy of x and return a real array of x's size."""
     return lambda x, *args: checked(jac(x.copy(), *args), x)
 
 
@@ -94,12 +94,12 @@ def checked(d, x):
 
 
 def write(d, g):
-    """A gradient that `checked` has passed, into the loop's array."""
+    """Copy a gradient that `checked` has accepted to the loop's array."""
     np.copyto(g, d)
 
 
 def complex_function(fun):
-    """`fun` for the complex step: a real result means that the derivative was lost on the way."""
+    """Wrap `fun` for the complex step; raise a TypeError if a real result lost the derivative."""
 
     def call(z, *args):
         value = arguments.plain("what fun returns", fun(z.copy(), *args))

@@ -1,4 +1,4 @@
-"""NumPy's functions of samples, for arrays of plain duals, where NumPy's own know no objects."""
+"""NumPy's functions of samples for arrays of plain duals; NumPy's own do not support objects."""
 
 import functools
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def along(function):
-    """Decorator of a function of all items of an array, that takes an axis, too."""
+    """Decorate a function of all items of an array, so that it accepts an axis, too."""
 
     @functools.wraps(function)
     def call(a, axis=None, **kws):

@@ -1,1 +1,1 @@
-"""What both targets need below the level of Python."""
+"""Low-level parts that both targets share: intrinsics, rows of arrays, steps, constants."""

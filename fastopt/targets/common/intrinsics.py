@@ -1,4 +1,4 @@
-"""What the CPU target needs below the level of Python: tuples by type, arrays in registers."""
+"""Intrinsics: named tuples by type, and arrays in registers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from fastopt.derivatives.duals.seeding import place_of
 
 @intrinsic
 def cast(context, cls, real: Any, values):
-    """The named tuple `cls` with elements of type `real`, from a tuple or an array."""
+    """Build the named tuple `cls` with elements of type `real` from a tuple or an array."""
     kind, element = cls.instance_class, real.dtype
     fields = len(kind._fields)
     result = types.NamedUniTuple(element, fields, kind)
@@ -35,11 +35,11 @@ def cast(context, cls, real: Any, values):
 
 
 def _fetcher(in_memory):
-    """Return an intrinsic; `in_memory` keeps the compiler from taking the copies to registers."""
+    """Return an intrinsic; `in_memory` keeps the compiler from moving the copies to registers."""
 
     @intrinsic(prefer_literal=True)
     def fetch(context, arrays, size):
-        """Return local copies of the arrays, with room for `size` elements, as where they are."""
+        """Return local copies of the arrays, each with memory for `size` elements."""
         n = size.literal_value
         kinds = [types.Array(a.dtype, 1, "C") for a in arrays]
         result = types.Tuple(kinds) if arrays else arrays
@@ -66,7 +66,7 @@ def _fetcher(in_memory):
 
 
 def _show(builder, pointer):
-    """Give the pointer to code that the compiler cannot see, so that it points to memory."""
+    """Pass the pointer to opaque code, so that the compiler must keep it pointing to memory."""
     kind = ir.FunctionType(ir.VoidType(), [pointer.type])
     builder.asm(kind, "", "r,~{memory}", [pointer], True)
 

@@ -1,10 +1,10 @@
-"""Bindings of the loop wherever it is compiled: its share of the work, constants of a dtype."""
+"""Bindings of the loop on every target: its share of the work, constants of an element type."""
 
 import functools
 
 import numpy as np
 
-# A compiled loop is alone with its problem: the share of one worker is everything.
+# Bindings for a problem with a single worker: its share is everything.
 SINGLE_WORKER = {"each": range, "total": float, "most": float, "anyone": bool}
 
 
@@ -17,8 +17,8 @@ def numbers(dtype):
 
 
 def narrow_to(dtype):
-    """Return np.float32 for float32: its rules must not meet float64 literals.
+    """Return np.float32 for float32, in which rules must not contain float64 literals, or None.
 
-    Integer literals are harmless beside floats.
+    Integer literals are harmless in float arithmetic.
     """
     return np.float32 if dtype == np.float32 else None

@@ -1,5 +1,7 @@
-"""What a thread of a batch needs below Python: rows of arrays without counting references to them,
-named tuples from tables, and a shared counter.
+"""Intrinsics for the threads of a batch.
+
+They return rows of arrays, as views without reference counts, and named tuples from tables. They
+increase a shared counter.
 """
 
 import functools
@@ -7,19 +9,19 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import (
-    intrinsic,
-)
+from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from fastopt.targets.common.intrinsics import _array
 
-LINE, MOST_ASKED = 64, 1024  # bytes of a row that `prefetch` asks for; the processor sees the rest
+# Bytes of a cache line, and the most bytes of a row that `prefetch` requests: the processor's own
+# prefetcher loads the rest.
+LINE, MOST_ASKED = 64, 1024
 
 
 @intrinsic
 def add(context, array, place, amount):
-    """array[place] += amount for all threads at once; the value before."""
+    """Add `amount` to array[place] atomically; return the previous value."""
 
     def codegen(context, builder, signature, values):
         data = _array(context, builder, array, values[0]).data
@@ -35,7 +37,7 @@ def add(context, array, place, amount):
 
 @intrinsic
 def named(context, template, table, row):
-    """The named tuple in a row of a table of floats, in the types of the template's fields."""
+    """Return the named tuple in a row of a table of floats, with the types of the template."""
     kinds = parts(template)
 
     def codegen(context, builder, signature, values):
@@ -52,10 +54,10 @@ def named(context, template, table, row):
 
 @intrinsic
 def rows(context, fields, row_buffers, b):
-    """Problem b's row of each field: a number, or an array that lies together.
+    """Return problem b's row of each field: a number, or a contiguous array.
 
-    Rows that do not are copied into `row_buffers`, if there are any. A field ``(flat, starts,
-    lengths)`` is ragged.
+    Rows that are not contiguous are copied into `row_buffers`, if there are any. A field
+    ``(flat, starts, lengths)`` is ragged.
     """
     kinds = tuple(map(row_type, fields))
 
@@ -72,12 +74,12 @@ def rows(context, fields, row_buffers, b):
 
 
 def parts(kind: Any):
-    """The types in a type of tuples."""
+    """Return the types of the items of a tuple type."""
     return tuple(kind)
 
 
 def row_type(field):
-    """The type of a row of a field."""
+    """Return the type of a row of a field."""
     if isinstance(field, types.BaseTuple):
         flat, _, lengths = parts(field)
         return types.Array(flat.dtype, len(lengths), "C", readonly=not flat.mutable)
@@ -88,7 +90,7 @@ def row_type(field):
 
 
 def _view(context, builder, kind, data, lengths):
-    """An array without an owner: what it shows outlives it."""
+    """Return an array that does not own its memory, which must outlive it."""
     width = context.get_constant(
         types.intp, context.get_abi_sizeof(context.get_data_type(kind.dtype))
     )
@@ -119,7 +121,7 @@ def _row(context, builder, field, kind, value, room, b):
 
 
 def _copy_row(context, builder, array, shape, strides, b, to):
-    """Row b of an array of any strides, its elements side by side from `to` on."""
+    """Copy row b of an array of any strides to contiguous memory at `to`."""
     done = cgutils.alloca_once_value(builder, b.type(0))
     with cgutils.loop_nest(builder, shape[1:], b.type) as at:
         place = cgutils.get_item_pointer2(
@@ -171,7 +173,7 @@ def put(context, row_buffers, k, fields, b):
 
 @intrinsic
 def first_rows(context, row_buffers, count):
-    """Views of so many leading rows of the arrays."""
+    """Return views of the first `count` rows of the arrays."""
     kinds = [types.Array(room.dtype, room.ndim, "C") for room in parts(row_buffers)]
 
     def codegen(context, builder, signature, values):
@@ -187,7 +189,7 @@ def first_rows(context, row_buffers, count):
 
 @intrinsic
 def prefetch(context, fields, b):
-    """Ask memory for row b of each field, so that it is there when its turn comes."""
+    """Prefetch row b of each field, so that it is in the cache when it is needed."""
 
     def codegen(context, builder, signature, values):
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)

@@ -1,5 +1,5 @@
 """Steps of a rule for users' compiled code; the types of the state say which slots are used."""
-# Numba makes its intrinsics in ways that pyright cannot follow:
+# Pyright does not understand how Numba makes its intrinsics:
 # pyright: reportCallIssue=false
 
 import functools
@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 from fastopt import rules
 from fastopt.arrays import arguments
-from fastopt.compiling.compiler import link, unwrapped
+from fastopt.compiling.compiler import link, undecorated
 from fastopt.rules import _clipping_and_decay, _state_slots
 from fastopt.solver import solve_loop
 
@@ -19,7 +19,7 @@ DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 
 @intrinsic
 def are_alike(context, x, g, state, coefficients, count):
-    """Return True if all arrays have x's length, and the coefficients are as many as `count`."""
+    """Return True if all arrays have x's length, and there are len(count) coefficients."""
 
     def length(context, builder, kind, value):
         return builder.extract_value(context.make_helper(builder, kind, value=value).shape, 0)
@@ -47,7 +47,7 @@ def are_alike(context, x, g, state, coefficients, count):
 
 @intrinsic
 def completed(context, state, x, slots):
-    """The state with x in the place of what is None or missing."""
+    """Return the state with x in place of slots that are None or missing."""
     count = len(slots)
     given = [state[k] if k < len(state) and is_array(state[k]) else None for k in range(count)]
     result = types.Tuple([kind or x for kind in given])
@@ -70,7 +70,7 @@ def is_array(kind):
 
 
 def _require_vectors(g, *stepped):
-    """Raise for arrays that compiled code would misread, or could not write to."""
+    """Raise an error for arrays that compiled code would misread, or could not write to."""
     for array in (g, *stepped):
         dtype = getattr(array, "dtype", None)
         if type(array) is not np.ndarray or dtype not in DTYPES or array.ndim != 1:
@@ -79,14 +79,14 @@ def _require_vectors(g, *stepped):
                 f"vectors of float32 or float64 are accepted, not {type(array).__name__}{kind}"
             )
         if dtype != g.dtype:
-            raise TypeError(f"an array has dtype {dtype}, and the gradient {g.dtype}")
+            raise TypeError(f"an array has dtype {dtype}, but the gradient has dtype {g.dtype}")
         if not array.flags.aligned or (array is not g and not array.flags.writeable):
-            raise ValueError("an array is read-only, or not aligned")
+            raise ValueError("an array is read-only or not aligned; copy it first")
 
 
 @functools.cache
 def made(method, compiled_sweep, register, plain, checked=True):
-    """The function ``(x, g, state, coefficients)`` of a method.
+    """Return the function ``(x, g, state, coefficients)`` of a method.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def made(method, compiled_sweep, register, plain, checked=True):
     register : callable
         Numba's `overload` for the target.
     plain : callable
-        The same as `compiled_sweep` for calls from Python.
+        The same as `compiled_sweep`, for calls from Python.
     checked : bool
-        Whether calls from Python are given NumPy's arrays, as all but the simulator's are.
+        False for CUDA's simulator, whose calls from Python pass arrays that are not NumPy's.
     """
     rule = _clipping_and_decay.with_clipping_and_decay(rules.get(method))
     slots, count = rule.S._fields, (0,) * len(rule.S._fields)
@@ -143,7 +143,7 @@ def made(method, compiled_sweep, register, plain, checked=True):
 
     step.__name__ = step.__qualname__ = method
     fields = ", ".join(rule.C._fields)
-    step.__doc__ = f"""One step of {method} on vectors, in place, for compiled code.
+    step.__doc__ = f"""Take a step of {method} on vectors, in place, in compiled code.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def made(method, compiled_sweep, register, plain, checked=True):
         Parameters and gradient, of one dtype, float32 or float64.
     state : tuple
         An array like x for each of {", ".join(slots)}; None for one that the options do not need.
-        What is missing at the end counts as None.
+        Trailing ones may be left out.
     coefficients : tuple or array of float
         A row of ``fastopt.{rules.options_class(rule).__name__}(...).coefficients(steps)``:
         {fields}.
@@ -160,14 +160,14 @@ def made(method, compiled_sweep, register, plain, checked=True):
     ------
     ValueError
         If lengths differ. In a `cuda.jit` kernel the thread ends there without a step; CUDA
-        reports the exception where the kernel was compiled with ``debug=True``.
+        reports the exception if the kernel was compiled with ``debug=True``.
     """
     register(step)(typed)
     return step
 
 
 def bindings(rule, uses, dtype):
-    """Of a sweep in the interpreter, and of a device's but for `cast`."""
+    """Return the bindings of a sweep in the interpreter; on a device, all but `cast`."""
     return {
         **_state_slots.bindings(rule, uses),
         "each": range,
@@ -178,9 +178,9 @@ def bindings(rule, uses, dtype):
 
 
 def plain_sweep(rule, uses, dtype):
-    """For the interpreter, CUDA's simulator included."""
+    """Return the sweep for the interpreter, including CUDA's simulator."""
 
     def cast(cls, real, values):
         return cls(*(real(v) for v in values))
 
-    return link(solve_loop.sweep, {**bindings(rule, uses, dtype), "cast": cast}, unwrapped)
+    return link(solve_loop.sweep, {**bindings(rule, uses, dtype), "cast": cast}, undecorated)

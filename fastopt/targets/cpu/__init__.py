@@ -1,1 +1,1 @@
-"""The CPU: loops in threads, steps over arrays, objectives called by their addresses."""
+"""The CPU target: loops in threads, steps over arrays, objectives called by address."""

@@ -1,4 +1,4 @@
-"""Arrays of the host by their addresses, in compiled code."""
+"""Access to host arrays by their addresses, in compiled code."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _WORD = ir.IntType(64)
 
 @intrinsic
 def word(context, address):
-    """The whole number of 8 bytes that lies at an address."""
+    """Return the 8-byte integer at an address."""
 
     def codegen(context, builder, signature, args):
         return builder.load(builder.inttoptr(args[0], ir.PointerType(_WORD)))
@@ -22,9 +22,10 @@ def word(context, address):
 
 @intrinsic
 def arrays_at(context, table, place, offset, n, real: Any, columns):
-    """Vectors of n elements of type `real`, by the addresses that lie from `place` of a table on.
+    """Return vectors of n elements of type `real`, one for each item of `columns`.
 
-    One for each item of `columns`, so many bytes after the address.
+    Their addresses are in a table from `place` on; each vector begins `offset` bytes after its
+    address.
     """
     kind: Any = types.Array(real.dtype, 1, "C")
     result = types.UniTuple(kind, len(columns))

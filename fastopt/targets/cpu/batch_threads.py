@@ -1,4 +1,4 @@
-"""Threads for batches of problems, each taking the next problem when it is done with one."""
+"""Threads for batches of problems; each thread claims the next problem when it finishes one."""
 
 import math
 
@@ -23,19 +23,19 @@ class ThreadScheduler:
     Parameters
     ----------
     problems : list of Problem
-        One a thread, compiled; their arrays are the threads' own.
+        One per thread, compiled; their arrays belong to the threads.
     bounded : bool
     given, results
         See `fastopt.solver.batch_worker`.
     begun : list of (int, dict)
-        Problems to go on with, by number, and how far they are (`Problem.snapshot`): as many as
-        there are threads; others begin anew.
+        Interrupted problems to resume, by number, with their state (`Problem.snapshot`). At most
+        one per thread is resumed; others start again.
     """
 
     def __init__(self, problems, bounded, given, results, begun=()):
         self.control, self.failure = np.zeros(batch_worker.CONTROL, np.int64), None
         self.problems, self.results, self.shift = problems, results, None
-        self.errors, self.before = {}, 0  # what fun has raised, by the number of the problem
+        self.errors, self.before = {}, 0  # exceptions of fun, by the number of the problem
         self.work, self.calls = [], []
         bindings = {**OWN, **held_values.OWN}
         self.worker_loop = jit(batch_worker.worker_loop, {**bindings, "BOUNDED": bounded})
@@ -70,7 +70,7 @@ class ThreadScheduler:
                 work.still[0][:], work.still[1][:] = given.low[at], given.high[at]
 
     def start(self):
-        """Set the threads to work, on what they have begun and on all that has not run."""
+        """Start the threads, on the problems to resume and on all that have not run."""
         todo = np.flatnonzero(self.results.status == NOT_RUN)
         begun = sum(work.at[0] >= 0 for work in self.work)
         self.before = self.results.status.size - todo.size - begun
@@ -81,7 +81,7 @@ class ThreadScheduler:
         self.shift.start()
 
     def work_on(self, todo, work, call):
-        """Solve problems in a thread of its own; one for which fun raises is put aside."""
+        """Solve problems in a thread of its own; record those for which fun raises."""
         own, _, code, block, slot, source = call
         block.fill((todo, *own))
         while True:
@@ -90,7 +90,7 @@ class ThreadScheduler:
                 return
             except Exception as error:
                 b = int(work.at[0])
-                if b < 0:  # not fun's
+                if b < 0:  # not raised by fun
                     self.failure = error
                     return
                 batch_worker.put(b, RAISED, work, self.results)
@@ -100,11 +100,11 @@ class ThreadScheduler:
                 work.at[0] = -1
 
     def tick(self):
-        """Advance the clock of the threads, which the main thread does not stop in a callback."""
+        """Advance the clock of the threads; it ticks also while the main thread runs a callback."""
         self.control[batch_worker.TICK] += 1
 
     def pause(self):
-        """Stop; the problems under way and how far they are, as `begun` above."""
+        """Stop, and return the unfinished problems with their state, like `begun` above."""
         self.stop(INTERRUPTED)
         begun = []
         for problem, work in zip(self.problems, self.work, strict=True):
@@ -114,10 +114,10 @@ class ThreadScheduler:
         return begun
 
     def wait(self, seconds):
-        """Whether all is done, after so many seconds at most."""
+        """Wait for at most `seconds`, and return True if all problems are done."""
         if self.shift is None or not self.shift.wait(seconds):
             return False
-        # A thread takes several problems at once: where one of them raised, the rest was left.
+        # A thread claims several problems at once: if one of them raised, the others were left.
         left = bool(self.errors) and self.failure is None and not self.control[batch_worker.STOP]
         if left and (self.results.status == NOT_RUN).any():
             self.start()
@@ -126,18 +126,18 @@ class ThreadScheduler:
 
     @property
     def done(self):
-        """Number of problems solved."""
+        """Return the number of problems solved."""
         return self.before + int(self.control[batch_worker.DONE])
 
     def stop(self, status):
-        """End it: problems under way get this status. Returns when all threads have stopped."""
+        """Stop all threads, and wait for them; running problems get this status."""
         self.control[batch_worker.STOP] = int(status)
         if self.shift is not None:
             self.shift.close()
 
 
 def room(field):
-    """Room for a row whose elements do not lie together."""
+    """Return a buffer for a row of a field if its rows are not contiguous, else ()."""
     if isinstance(field, np.ndarray) and field.ndim > 1 and not field.flags.c_contiguous:
         return np.empty(field.shape[1:], field.dtype)
     return ()

@@ -1,7 +1,7 @@
-"""Values in memory, and compiled code called by its address: how one loop serves all objectives.
+"""Values in memory, and compiled code called by its address, so that one loop fits all objectives.
 
-A loop is compiled for arguments that lie behind a pointer, and so is the evaluation of an
-objective. Neither has to know the other's types.
+A loop is compiled for arguments behind a pointer, and so is the evaluation of an objective.
+Neither depends on the other's types.
 """
 
 import functools
@@ -29,7 +29,7 @@ class Held(types.Type):
 
     def __init__(self, kind):
         self.kind = kind
-        self.types = (kind,)  # what names this type on disk looks there
+        self.types = (kind,)  # `type_keys.describe` reads this attribute
         super().__init__(f"Held({kind})")
 
 
@@ -37,22 +37,22 @@ register_model(Held)(models.OpaqueModel)
 
 
 class Block:
-    """Memory that holds a value for compiled code, which must be alive as long as it is read."""
+    """Memory that holds a value for compiled code; it must be alive as long as it is read."""
 
     def __init__(self, kind, size):
         self.kind = kind
-        self.room = np.zeros(size + 128, np.uint8)  # threads share no cache line
+        self.room = np.zeros(size + 128, np.uint8)  # padded, so that threads share no cache line
         self.address = -(-place_of(self.room) // 64) * 64
 
     @classmethod
     def of(cls, value):
-        """Make a block that holds the value."""
+        """Return a block that holds the value."""
         block = cls(*kind_and_size(value))
         block.fill(value)
         return block
 
     def fill(self, value):
-        """Hold another value of the same type."""
+        """Replace the value by another one of the same type."""
         self.value = value
         _packer()(self.address, value)
 
@@ -62,12 +62,12 @@ def place_of(array):
     return array.__array_interface__["data"][0]
 
 
-_known: dict = {}  # what tells types apart -> the type held, and its size
-_addresses: dict = {}  # compiled functions and types -> where their code is
+_known: dict = {}  # fingerprint of a value's type -> the type held, and its size
+_addresses: dict = {}  # compiled functions and types -> address of their code
 
 
 def kind_and_size(value):
-    """Return the type of a block that holds the value, and the bytes it takes."""
+    """Return the type of a block that holds the value, and its size in bytes."""
     try:
         told = compute_fingerprint(value)
     except NotImplementedError:
@@ -82,16 +82,16 @@ def _kind_and_size(value):
     context: Any = cpu_target.target_context
     try:
         kind = typeof(value)
-    except ValueError as error:  # as a dispatcher says it
+    except ValueError as error:  # as a dispatcher reports it
         raise TypingError(str(error)) from None
     return Held(kind), context.get_abi_sizeof(context.get_value_type(kind))
 
 
 def address(compiled, *kinds, first=None, beside=""):
-    """Return the address of a dispatcher's code for these types, compiled now or loaded.
+    """Return the address of a dispatcher's code for these types, compiled or loaded if necessary.
 
-    Or of the function that stands `beside` it under a longer name. `first` is called before
-    anything is compiled or loaded.
+    With `beside`, a suffix of the name, return the address of another function of that code.
+    `first` is called before anything is compiled or loaded.
     """
     key = compiled, beside, *map(id, kinds)
     known = _addresses.get(key)
@@ -101,7 +101,7 @@ def address(compiled, *kinds, first=None, beside=""):
         compiled.compile(kinds)
         code = compiled.overloads[kinds]
         place = code.library.get_pointer_to_function(code.fndesc.llvm_func_name + beside)
-        known = _addresses[key] = place, kinds  # alive: their numbers are the key
+        known = _addresses[key] = place, kinds  # kept alive, since the key contains their ids
         while len(_addresses) > 1000:
             _addresses.pop(next(iter(_addresses)), None)
     return known[0]
@@ -109,7 +109,7 @@ def address(compiled, *kinds, first=None, beside=""):
 
 @intrinsic
 def opened(context, held):
-    """The value that is held."""
+    """Return the value that is held."""
 
     def codegen(context, builder, signature, values):
         kind = context.get_value_type(held.kind)
@@ -123,7 +123,7 @@ def opened(context, held):
 
 @intrinsic
 def hold(context, held, value):
-    """Hold another value, which somebody else must keep alive."""
+    """Replace the value held by another one, which the caller must keep alive."""
     if held.kind != value:
         raise TypingError(f"{value} does not fit into {held}")
 
@@ -136,7 +136,7 @@ def hold(context, held, value):
 
 @intrinsic
 def call(context, code, held):
-    """Call the code at an address with what is held at another."""
+    """Call the code at an address with the value held at another address."""
 
     def codegen(context, builder, signature, values):
         held = builder.inttoptr(values[1], cgutils.voidptr_t)
@@ -148,7 +148,7 @@ def call(context, code, held):
 
 @intrinsic
 def hold_at(context, address, value):
-    """Hold a value at an address."""
+    """Store a value at an address."""
 
     def codegen(context, builder, signature, values):
         builder.store(values[1], builder.inttoptr(values[0], values[1].type.as_pointer()))
@@ -159,9 +159,9 @@ def hold_at(context, address, value):
 
 @intrinsic
 def call_with(context, code, held, slot, value):
-    """Call the code at an address with what is held.
+    """Call the code at an address with the value held.
 
-    At the address `slot` it finds where the value lies meanwhile.
+    During the call, `slot` contains the address of `value`.
     """
 
     def codegen(context, builder, signature, values):
@@ -177,7 +177,7 @@ def call_with(context, code, held, slot, value):
 
 @intrinsic
 def at(context, pointer, like):
-    """The array at a pointer, in the shape of another."""
+    """Return the array at a pointer, in the shape of another."""
     kind = types.Array(pointer.dtype, like.ndim, "C")
 
     def codegen(context, builder, signature, values):
@@ -189,7 +189,7 @@ def at(context, pointer, like):
 
 @intrinsic
 def fetch_row(context, calls, b):
-    """Have the arguments of problem b put where `ask` finds them."""
+    """Store the arguments of problem b in the memory that `ask` reads."""
     kinds = (types.intp, types.voidptr, types.voidptr)
 
     def codegen(context, builder, signature, values):
@@ -208,7 +208,7 @@ def words(context, builder, kind, array, *places):
 
 
 def call_code(context, builder, result, kinds, code, *values):
-    """Call the function at an address; what it raises passes through."""
+    """Call the function at an address; exceptions propagate."""
     convention = context.call_conv
     kind = convention.get_function_type(result, kinds)
     function = builder.inttoptr(code, kind.as_pointer())
@@ -219,12 +219,12 @@ def call_code(context, builder, result, kinds, code, *values):
 
 
 def pack(address, value):
-    """Hold a value of Python's."""
+    """Store a Python value at an address."""
     hold_at(address, value)  # pyright: ignore[reportCallIssue]
 
 
 def run_code(code, held, slot, value):
-    """Run compiled code with a value of Python's."""
+    """Run compiled code with a Python value."""
     call_with(code, held, slot, value)  # pyright: ignore[reportCallIssue]
 
 
@@ -239,5 +239,5 @@ def driver():
     return jit(run_code, {}, refcounted=True)
 
 
-# What texts leave open.
+# Bindings of placeholders.
 OWN = {f.__name__: f for f in (at, call, fetch_row, hold, hold_at, opened)}

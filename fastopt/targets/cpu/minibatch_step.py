@@ -1,4 +1,4 @@
-"""The compiled loop of `minimize_stochastic`, and what is compiled for an objective."""
+"""The compiled loop of `minimize_stochastic`, and the code compiled for its objective."""
 
 import functools
 from typing import Any
@@ -23,7 +23,7 @@ _OWN = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows"
 
 @intrinsic
 def asked(context, calls, place, given):
-    """The number that code makes of a tuple; the address of it and its data stand in `calls`."""
+    """Call code with a tuple, and return its number; its address and its data's are in `calls`."""
     kinds = *given.types, types.voidptr
 
     def codegen(context, builder, signature, values):
@@ -52,7 +52,7 @@ def call_on(context, code, value):
 
 
 def run_code(code, value):
-    """Run compiled code with a value of Python's."""
+    """Run compiled code with a Python value."""
     call_on(code, value)  # pyright: ignore[reportCallIssue]
 
 
@@ -62,14 +62,15 @@ class Stepper:
     Parameters
     ----------
     through, turn, rate
-        Compiled: for this objective, for any, and for the schedule, if the rate is not constant.
+        Compiled functions: for this objective, for any objective, and for the schedule. `rate` is
+        None if the rate is constant.
     own, data : tuple
-        What `turn` and `through` read, but for what is added here.
+        The arguments of `turn` and `through`, except those that are added here.
     schedule : tuple
     counted : bool
     """
 
-    given: Any = ()  # what the compiled code is called with, once there is any
+    given: Any = ()  # arguments of the compiled code, once it is compiled
 
     def __init__(self, through, turn, rate, own, data, schedule, refcounted):
         words = apart(WORDS + len(EpochSettings._fields), np.int64)
@@ -82,7 +83,7 @@ class Stepper:
         )
 
     def compile(self):
-        """Compile what is not compiled yet, or load it."""
+        """Compile or load the code, if that has not been done."""
         code = address(self.through, kind_and_size(self.data)[0])
         if self.rate is not None:
             self.calls[RATE] = address(self.rate, types.float64, self.schedule.kind)
@@ -92,7 +93,7 @@ class Stepper:
         self.given = code, self.data
 
     def __call__(self, steps):
-        """Take so many steps, or those that are left of the epoch."""
+        """Take `steps` steps, or fewer if the epoch ends."""
         self.plan[-1] = self.record[NIT] + steps
         self.run_code(*self.given)
 
@@ -100,7 +101,7 @@ class Stepper:
 def stepper(rule, uses, dtype, objective, way, own, data, schedule):
     """Return the loop around the objective."""
     n = own[1][0].size
-    small = n if n <= cpu.UNROLL else 0
+    small = n if n <= cpu.MAX_REGISTER_SIZE else 0
     one: dict = {
         "mean_and_gradient": minibatch_gradients.together
         if way.together
@@ -127,7 +128,7 @@ def _turn(rule, uses, dtype):
 
 
 def meter(dtype, objective, way):
-    """`minibatch.measure` around the objective."""
+    """Return `minibatch.measure` around the objective."""
     summed = minibatch_gradients.sum_together if way.together else minibatch_gradients.sum_of_rows
     own = {**cpu.numbers(dtype), "real": dtype.type, "SIZE": 0, "sum_of_values": summed}
     bindings = {**own, **_OWN, **objective.bindings}

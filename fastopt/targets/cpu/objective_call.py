@@ -1,6 +1,6 @@
-"""The way from the loop to the objective: one evaluation, called by its address.
+"""Calls of the objective from the loop: one evaluation, called by its address.
 
-Of a few parameters x and g go through registers. On their way through memory they would lengthen
+For a few parameters, x and g are passed in registers. Passing them through memory would lengthen
 the longest chain of an iteration by a sixth.
 """
 
@@ -13,19 +13,19 @@ from fastopt.targets.common.intrinsics import _array
 from fastopt.targets.cpu.held_values import OWN as HELD
 from fastopt.targets.cpu.held_values import WORD, call_code, words
 
-NEAR = ".near"  # ends the name of a function that `entry` makes
+NEAR = ".near"  # suffix of the name of a function that `entry` makes
 
 
 class Near:
-    """The type of an evaluation that takes x, and returns its status, f and g, in registers.
+    """The type of an evaluation with x as arguments that returns status, f and g in registers.
 
-    Vectors come back in four registers where single numbers would in two, on x86. More go through
-    memory by themselves.
+    On x86, vectors are returned in up to four registers, single numbers in up to two. LLVM passes
+    more than that through memory.
     """
 
     def __init__(self, context, real, n):
         self.real, self.n = context.get_value_type(real), n
-        self.lanes = 1 if n <= 3 else 2  # numbers in a vector of two
+        self.lanes = 1 if n <= 3 else 2  # numbers stored in each vector of two
         vectors = [ir.VectorType(self.real, 2)] * -(-n // self.lanes)
         number = ir.DoubleType()
         self.result = ir.LiteralStructType([callconv.int32_t, ir.VectorType(number, 2), *vectors])
@@ -37,7 +37,7 @@ class Near:
         return [builder.load(builder.gep(pointer, [WORD(k)])) for k in range(self.n)]
 
     def packed(self, builder, status, f, d):
-        """Return what the function returns."""
+        """Build the function's return value."""
         result = ir.Constant(self.result, ir.Undefined)
         result = builder.insert_value(result, status, 0)
         for k, kind in enumerate(self.result.elements[1:]):
@@ -60,7 +60,7 @@ class Near:
 
 @intrinsic(prefer_literal=True)
 def entry(context, evaluate, real, room, held):
-    """Make a function beside this one, which `ask` calls: `evaluate`, x and g in registers."""
+    """Add a function next to this one for `ask` to call: `evaluate` with x and g in registers."""
     n, number = room.literal_value, real.dtype
     kinds = types.intp, types.CPointer(number), types.CPointer(number), types.float64, held
     context.resolve_function_type(evaluate, kinds, {})
@@ -87,9 +87,9 @@ def entry(context, evaluate, real, room, held):
 
 @intrinsic(prefer_literal=True)
 def ask(context, what, x, g, f, calls, size):
-    """Evaluate the objective whose code and arguments stand in `calls`.
+    """Evaluate the objective whose code and arguments have their addresses in `calls`.
 
-    If `size` is not zero, the code is what `entry` made for so many parameters.
+    If `size` is not zero, the code is the function that `entry` made for `size` parameters.
     """
     n, pointer = size.literal_value, types.CPointer(x.dtype)
     kinds = (types.intp, pointer, pointer, types.float64, types.voidptr)
@@ -116,12 +116,12 @@ def ask(context, what, x, g, f, calls, size):
 
 
 def _propagate(context, builder, code, error):
-    """Return from here too if the code of a call says that something was raised."""
+    """Return the error to the caller if the status of a call says that something was raised."""
     convention = context.call_conv
     status = convention._get_return_status(builder, code, builder.load(error))
     with cgutils.if_unlikely(builder, status.is_error):
         convention.return_status_propagate(builder, status)
 
 
-# What texts leave open.
+# Bindings of placeholders.
 OWN = {**HELD, "ask": ask, "entry": entry}

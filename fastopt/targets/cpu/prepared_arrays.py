@@ -1,4 +1,4 @@
-"""Steps over many arrays of the host, again and again: what is looked up once, and the calls."""
+"""Repeated steps over many host arrays: a table prepared once, and the calls that use it."""
 
 import functools
 import itertools
@@ -14,10 +14,10 @@ from fastopt.concurrency.turns import T
 from fastopt.targets.cpu import step_by_address
 from fastopt.targets.cpu.thread_pool import shared
 
-REDUCTION_BLOCK = (
-    1 << 20
-)  # elements whose squares are added up by themselves: no sum depends on the threads
-# Bytes that a step may move while no other thread runs Python: some ten microseconds of work.
+# Elements per block of a sum of squares. Blocks are fixed, so that the result does not depend on
+# the number of threads.
+REDUCTION_BLOCK = 1 << 20
+# Bytes that a step may move while no other thread runs Python: about ten microseconds of work.
 BRIEF = 300_000
 # Sums of squares may be added up in any order, so that they vectorise.
 _ANY_ORDER: dict[str, Any] = {**NO_REFCOUNT, **SEPARATE, "fastmath": {"contract", "reassoc"}}
@@ -30,7 +30,7 @@ class Group(NamedTuple):
     uses: Any
     dtype: np.dtype
     numbers: np.ndarray  # the rule's options, t and carry
-    members: list  # which arrays
+    members: list  # numbers of the arrays
 
 
 @functools.cache
@@ -41,14 +41,14 @@ def finiteness_bindings(dtype):
     decorate = numba.njit(**_ANY_ORDER)
     sums = {
         text.__name__: decorate(link(text, {}, inline, suffix=f"_{dtype.name}"))
-        for text in (step_by_address.energy, step_by_address.gaps)
+        for text in (step_by_address.vector_sum_of_squares, step_by_address.gaps)
     }
     return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, **sums}
 
 
 @functools.cache
 def compiled(text, rule, uses, dtype, bindings, atomic=False):
-    """A step of `step_by_address` for a rule; `bindings` are the target's `rule_bindings`."""
+    """Compile a step of `step_by_address` for a rule, with the target's `rule_bindings`."""
     bound = {**finiteness_bindings(dtype), **bindings(rule, uses, dtype)}
     bound["coefficients"] = inline(
         link(rule.coefficients, {"USES": uses}, inline), rule.coefficients
@@ -73,13 +73,13 @@ class Prepared:
 
     def __init__(self, xs, gs, states, groups, cpu):
         step_by_address.check_layout()
-        self.xs = list(xs)  # alive: no other array lies there
+        self.xs = list(xs)  # kept alive, so that no other array gets their addresses
         count, axes = len(xs), max(a.ndim for a in (*xs, *gs))
         columns = step_by_address.STATE + len(groups[0].rule.S._fields)
         self.table = np.zeros((count, columns), np.int64)
         self.expected = np.zeros((2 * count, step_by_address.AXES + 2 * axes), np.int64)
         self.objects = np.array([*map(id, (*xs, *gs))], np.int64)
-        self.dtypes = [a.dtype for a in (*xs, *gs)]  # alive: they are compared by address
+        self.dtypes = [a.dtype for a in (*xs, *gs)]  # kept alive, since compared by address
         self.find = jit(step_by_address.find, {})
         self.batches, row = [], 0
         for group in groups:
@@ -90,7 +90,7 @@ class Prepared:
                     places = [a.ctypes.data for a in arrays]
                     self.table[row] = total, xs[k].size, xs[k].nbytes, places[0], *places
                     total += xs[k].size
-                else:  # its row counts nothing
+                else:  # a row with COUNT and BYTES zero
                     self.table[row, [step_by_address.X, step_by_address.G]] = [
                         a.ctypes.data for a in arrays[:2]
                     ]
@@ -102,7 +102,7 @@ class Prepared:
         self.non_contiguous = any(batch.non_contiguous for batch in self.batches)
         full = np.flatnonzero(self.table[:, step_by_address.BYTES])
         self.order = full[np.argsort(self.table[full, step_by_address.X], kind="stable")]
-        if self.non_contiguous:  # whatever moves is prepared anew
+        if self.non_contiguous:  # any change of address requires a new `Prepared`
             self.order = np.array([step_by_address.UNKNOWN])
         self.one: Any = self.alone()
 
@@ -112,7 +112,7 @@ class Prepared:
         self.expected[k, : len(row)] = row
 
     def alone(self):
-        """Return `step_by_address.whole` and its arguments for a single small array; else None.
+        """Return `step_by_address.whole` and its arguments for a single small array, or None.
 
         A step of few elements takes less time than a dozen lines of Python.
         """
@@ -124,12 +124,12 @@ class Prepared:
         return compiled(step_by_address.whole, *batch.how, atomic=True), rest
 
     def take(self, x, g, look, turns):
-        """Call `step_by_address.whole` for two arrays by their `id`, for whose turn it is."""
+        """Call `step_by_address.whole` for two arrays by their `id`; the caller has the turn."""
         run, rest = self.one
         return run(x, g, step_by_address.MINE, 0.0, id(self.xs[0]), *rest, look, turns)
 
     def look(self, arrays):
-        """Whether these are arrays as those it was prepared for; they may lie elsewhere.
+        """Return True if these arrays match those it was prepared for; addresses may differ.
 
         They are parameters, then gradients, of the class ndarray, and alive until the step is done.
         """
@@ -146,22 +146,22 @@ class Prepared:
             more = batch.distances()
             moved, norm, least = moved + more[0], norm + more[1], least + more[2]
         if step_by_address.is_far(moved, norm, least):
-            self.table[0, step_by_address.X] = 0  # they are others the next time too
+            self.table[0, step_by_address.X] = 0  # so that the next call finds them changed, too
             return False
         with Held():
             self.xs[:], self.table[:, step_by_address.OLD] = xs, self.table[:, step_by_address.X]
         return True
 
     def finite(self):
-        """Whether all gradients are."""
+        """Return True if all gradients are finite."""
         return all(batch.finite() for batch in self.batches)
 
     def squares(self):
-        """The sum of the squares of all gradients."""
+        """Return the sum of the squares of all gradients."""
         return sum(batch.squares() for batch in self.batches)
 
     def step(self, turns):
-        """Take a step, and count it in the table of `Turns`: both or neither, if Ctrl-C comes."""
+        """Take a step and count it in the table of `Turns`; Ctrl-C cannot separate the two."""
         if self.one:
             x, g = self.objects.tolist()
             found = self.take(x, g, False, turns)
@@ -179,7 +179,7 @@ class Prepared:
 
 
 def are_far(before, now):
-    """Return True if the values of parameters have gone so far that they are others'."""
+    """Return True if parameters differ so much that they belong to another problem."""
     moved = norm = least = 0.0
     for old, new in zip(before, now, strict=True):
         step = max(1, old.size // step_by_address.SAMPLE)
@@ -194,14 +194,12 @@ def _used(state, uses, x):
 
 
 class Batch:
-    """The arrays of a group: what is done with them, in threads where they are large."""
+    """The arrays of a group, and operations on them, in threads if they are large."""
 
     def __init__(self, group, table, total, non_contiguous, cpu):
         self.group, self.table, self.total = group, table, total
         self.non_contiguous, self.cpu = non_contiguous, cpu
-        self.bytes_per_element = group.dtype.itemsize * (
-            2 + sum(group.uses)
-        )  # bytes for each element
+        self.bytes_per_element = group.dtype.itemsize * (2 + sum(group.uses))
         self.how = group.rule, group.uses, group.dtype, cpu.rule_bindings
         bound = finiteness_bindings(group.dtype)
         self.examine, self.add = (
@@ -218,12 +216,12 @@ class Batch:
         return jit(step_by_address.distances, finiteness_bindings(self.group.dtype))
 
     def threads(self, bytes_per_element):
-        """How many are worth their while, for so many bytes an element."""
+        """Return the number of threads that are worthwhile for so much memory traffic."""
         threads = self.total * bytes_per_element // self.cpu.BYTES_PER_THREAD
         return min(threads, thread_limit()) if threads > 1 else 1
 
     def shared(self, kernel, bytes_per_element, *rest):
-        """What a kernel returns for the parts of the elements, one a thread."""
+        """Return the results of a kernel for parts of the elements, one part per thread."""
         threads = self.threads(bytes_per_element)
         if threads == 1:
             return [kernel(self.table, 0, self.total, *rest)]
@@ -231,7 +229,7 @@ class Batch:
         return shared(kernel, [(self.table, *ends, *rest) for ends in itertools.pairwise(cuts)])
 
     def distances(self):
-        """How far the parameters are from those before them."""
+        """Return `step_by_address.distances` of the arrays."""
         return self.measure(self.table)
 
     def finite(self):
@@ -266,7 +264,7 @@ def _squares(g):
 
 
 def same_memory_order(*arrays):
-    """Whether the elements of all these arrays lie together, in one order."""
+    """Return True if all these arrays are contiguous in memory, in the same order of axes."""
     first, *others = ([s for s, n in zip(a.strides, a.shape, strict=True) if n > 1] for a in arrays)
     size, lengths = arrays[0].itemsize, [n for n in arrays[0].shape if n > 1]
     for stride, n in sorted(zip(first, lengths, strict=True)):

@@ -20,12 +20,12 @@ class Solver:
     Parameters
     ----------
     loop, evaluate
-        Compiled, for no objective in particular and for this one.
+        Compiled functions: the loop for any objective, the evaluation for this one.
     problem : Problem
     """
 
-    kind: Any = None  # the type of what the evaluation gets, once it is known
-    given: Any = ()  # what the compiled code is called with, once there is any
+    kind: Any = None  # type of the evaluation's data, once it is compiled
+    given: Any = ()  # arguments of the compiled code, once it is compiled
 
     def __init__(self, loop, evaluate, problem):
         words = apart(WORDS + 2, np.int64)
@@ -42,13 +42,13 @@ class Solver:
         self.loop, self.evaluate, self.run_code = loop, evaluate, driver()
 
     def hold(self, data):
-        """Have this data for the objective, of the same types as before."""
+        """Set the data for the objective; their types must not change."""
         self.data = data, *self.points
         if self.given:
             self.given = *self.given[:-1], self.data
 
     def compile(self):
-        """Compile what is not compiled yet, or load it."""
+        """Compile or load the code, if that has not been done."""
         kinds, beside = self.kinds(), NEAR if self.near else ""
         self.calls[CODE] = address(self.evaluate, *kinds, first=self.first, beside=beside)
         self.code = address(self.loop, self.block.kind)
@@ -64,20 +64,20 @@ class Solver:
         return types.intp, pointer, pointer, types.float64, self.kind
 
     def first(self, evaluate, kinds):
-        """Raise what another process has found wrong with the objective."""
+        """Raise the kept error if another process could not compile the objective."""
         bindings = self.bindings
         if bindings.get("DUAL") is not None:
             kept_refusals.require_none(evaluate, kinds, bindings["fun"])
 
     def __call__(self, until):
-        """Go on until so many iterations or evaluations are done."""
+        """Run until the numbers of iterations and evaluations in `until` are reached."""
         if not self.given:
             self.compile()
         self.until[:] = until
         self.run_code(*self.given)
 
     def expect(self, limits, options, schedule):
-        """Make sure that others of these types can stand where the first ones do."""
+        """Check that the loop was compiled for these types; raise a TypeError if not."""
         kind, _ = kind_and_size((*self.own, limits, options, schedule, self.calls, self.until))
         if kind != self.block.kind:
             raise TypeError(f"the loop was compiled for {self.block.kind}, not for {kind}")

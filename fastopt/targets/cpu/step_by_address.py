@@ -1,15 +1,15 @@
 """One step over many arrays of the host in one call, by a table of their addresses.
 
-A row of the table has the columns `FIRST` (elements in the rows before), `COUNT`, `BYTES`, `OLD`
-(where x was in the step before), `X`, `G` and from `STATE` on one for each slot of the rule; an
-unused slot has x's address.
+A row of the table has the columns `FIRST` (elements in previous rows), `COUNT`, `BYTES`, `OLD`
+(address of x in the previous step), `X` and `G`. From `STATE` on it has a column for each slot of
+the rule. An unused slot has x's address.
 
-`find` reads addresses, shapes and strides from the arrays' own headers. This is the layout behind
-the macros of NumPy's C API (`PyArray_DATA` and its like), so that every extension module depends on
-it; a call from Python for each of 400 arrays would take as long as the step itself ten times over.
+`find` reads addresses, shapes and strides from the arrays' own headers. Every extension module
+depends on this layout, which is behind the macros of NumPy's C API, such as `PyArray_DATA`. A call
+from Python for each of 400 arrays would take ten times as long as the step itself.
 """
 
-# Numba makes its intrinsics in ways that pyright cannot follow:
+# Pyright does not understand how Numba makes its intrinsics:
 # pyright: reportCallIssue=false
 
 import ctypes
@@ -24,27 +24,26 @@ from fastopt.solver.solve_loop import sweep
 from fastopt.targets.cpu.address_intrinsics import arrays_at, word
 
 FIRST, COUNT, BYTES, OLD, X, G, STATE = range(7)
-# Of an array that `find` expects: the row and the column of the table that its address goes to, its
-# flags, and then what must be as before: the dtype object, the number of axes, and each axis's
-# length and stride.
+# Columns of the array `expected` of `find`. ROW and COLUMN are the place of an array's address in
+# the table. Its flags, dtype object, number of axes, lengths and strides must be as expected.
 ROW, COLUMN, FLAGS, DTYPE, NDIM, AXES = range(6)
-READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and NPY_ARRAY_WRITEABLE with it
-HEAD = object.__basicsize__  # of an object, before what NumPy adds
+READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and with NPY_ARRAY_WRITEABLE added
+HEAD = object.__basicsize__  # bytes of an object before NumPy's fields
 FOUND, SHARED, NONFINITE, OTHER, LATE = -1, -2, -3, -4, -5
 UNKNOWN, MINE = -1, -2
 
-MANY = 1 << 62  # all elements
-# Parameters at a distance of more than this part of the larger norm are those of another problem;
-# rounded, clipped or averaged ones are near. Of large arrays so many elements are looked at.
+MANY = 1 << 62  # a number of elements that includes all
+# Largest distance of parameters of the same problem, as a fraction of the larger norm: rounded,
+# clipped or averaged ones are nearer. SAMPLE elements of a large array are compared.
 FAR, SAMPLE = 0.5, 1000
-COLUMNS = ()  # bound below: one for each of x, g and the slots
-bits: Any = None  # whole numbers of an element's size
-EXPONENT = 0  # which of their bits are
+COLUMNS = ()  # placeholder: one item for each of x, g and the slots
+bits: Any = None  # placeholder: the integer type of an element's size
+EXPONENT = 0  # placeholder: the mask of the exponent in its bits
 
 
 @functools.cache
 def check_layout():
-    """Look whether arrays are laid out as `find` takes them to be, in memory of an array's own."""
+    """Check, with an array of its own, that NumPy's headers are laid out as `find` expects."""
     array = np.zeros((2, 3), np.float32)[:, ::2]
     words = -(-(np.ndarray.__basicsize__ - HEAD) // 8)
     found = (ctypes.c_int64 * words).from_address(id(array) + HEAD)
@@ -56,13 +55,13 @@ def check_layout():
 
 
 def find(objects, expected, table, order):
-    """Write where the arrays lie into the table, by their `id`.
+    """Write the addresses of the arrays, given by their `id`, into the table.
 
     Returns
     -------
     int
-        FOUND; the number of the first array that is not as expected; SHARED if some lie elsewhere
-        than before and a parameter shares memory; or OTHER if a parameter lies elsewhere.
+        FOUND; the number of the first array that is not as expected; SHARED if addresses have
+        changed and a parameter shares memory; or OTHER if the address of a parameter has changed.
     """
     moved = other = False
     for k in range(len(objects)):
@@ -86,17 +85,17 @@ def find(objects, expected, table, order):
         if table[row, column] != address:
             table[row, column], moved = address, True
             other = other or column == X
-    if moved and not apart(table, order):
-        table[0, G] = 0  # to be moved again the next time
+    if moved and not no_overlap(table, order):
+        table[0, G] = 0  # invalidated, so that the next call checks again
         return SHARED
     return OTHER if other else FOUND
 
 
-def apart(table, order):
-    """Whether no parameter shares memory with another or with a gradient.
+def no_overlap(table, order):
+    """Return True if no parameter shares memory with another or with a gradient.
 
-    `order` are the rows that are not empty, by their parameters' addresses. Where it does not sort
-    them, or begins with UNKNOWN, the answer is False.
+    `order` are the rows that are not empty, sorted by their parameters' addresses. If it does not
+    sort them, or begins with UNKNOWN, the result is False.
     """
     last = 0
     for r in order:
@@ -105,7 +104,7 @@ def apart(table, order):
         last = table[r, X] + table[r, BYTES]
     for r in range(len(table)):
         end, low, high = table[r, G] + table[r, BYTES], 0, order.size
-        while low < high:  # how many parameters start before the gradient's end
+        while low < high:  # binary search: how many parameters start before the gradient's end
             middle = (low + high) // 2
             if table[order[middle], X] < end:
                 low = middle + 1
@@ -119,20 +118,20 @@ def apart(table, order):
 
 
 def all_of(table, numbers, turns):
-    """One step on all elements, which is counted in the same call: Ctrl-C cannot part them."""
+    """Take a step on all elements and count it, in one call, which Ctrl-C cannot interrupt."""
     numbers[-1] = step(table, 0, MANY, numbers)
     turns[T] += 1
 
 
 def step(table, first, last, numbers):
-    """One step on the elements from `first` to `last`, counted through all rows.
+    """Take a step on the elements from `first` to `last`, numbered through all rows.
 
-    `numbers` are the rule's options, and then t and carry; returns the new carry.
+    `numbers` are the rule's options, and then t and carry. Returns the new carry.
     """
     o = cast(OPTIONS, np.float64, numbers)
     c, carry = coefficients(o, o.learning_rate, numbers[-2], numbers[-1])
     for r in range(len(table)):
-        start, n = share(table, r, first, last)
+        start, n = row_range(table, r, first, last)
         if n > 0:
             near = arrays(table, r, X, start, n, real, COLUMNS)
             sweep(near[0], near[1], c, near[2:], near[0], near[0], False)
@@ -140,17 +139,17 @@ def step(table, first, last, numbers):
 
 
 def whole(x, g, before, rate, old, expected, table, order, numbers, look, turns):
-    """All of a step over one small array, in one call; FOUND where it is done.
+    """Check and take a step over one small array, in one call; return FOUND if it is done.
 
     Parameters
     ----------
     x, g : int
         The `id` of the parameter and of the gradient.
     old : int
-        The `id` of the parameter of the step before. If it is 0, x must lie where that did.
+        The `id` of the parameter of the previous step. If it is 0, x must have the same address.
     before : int
-        The steps after which `rate` is the learning rate; UNKNOWN where it is fixed; MINE where
-        the caller has the turn, and has set the rate.
+        The number of steps after which `rate` is the learning rate. UNKNOWN if the rate is fixed;
+        MINE if the caller has the turn, and has set the rate.
     look : bool
         Whether the gradients must be finite.
     turns : array
@@ -178,23 +177,23 @@ def whole(x, g, before, rate, old, expected, table, order, numbers, look, turns)
 
 
 def goes_on(table):
-    """Return True if the parameters belong to the problem of the step before."""
+    """Return True if the parameters belong to the problem of the previous step."""
     moved, norm, least = distances(table)
     if is_far(moved, norm, least):
-        table[0, X] = 0  # they are others the next time too
+        table[0, X] = 0  # invalidated, so that the next call finds them changed, too
         return False
     return True
 
 
 def is_far(moved, norm, least):
-    return not moved <= FAR * FAR * max(norm, least)  # NaN is near nothing
+    return not moved <= FAR * FAR * max(norm, least)  # true if one is NaN
 
 
 def distances(table):
-    """How far parameters are from those of the step before.
+    """Compare the parameters with those of the previous step.
 
-    Returns the sums of squares of the differences, of the old ones and of the new ones. Of large
-    arrays some elements are looked at.
+    Returns the sums of squares of the differences, of the old ones and of the new ones. For large
+    arrays, only some elements are included.
     """
     moved = norm = least = 0.0
     for r in range(len(table)):
@@ -207,27 +206,27 @@ def distances(table):
 
 
 def finite(table, first, last):
-    """Whether these elements of the gradients are."""
+    """Return True if these elements of the gradients are finite."""
     good = True
     for r in range(len(table)):
-        start, n = share(table, r, first, last)
+        start, n = row_range(table, r, first, last)
         if n > 0:
             good = good and all_finite(arrays(table, r, G, start, n, bits, (0,))[0])
     return good
 
 
 def squares(table, first, last):
-    """The sum of the squares of these elements of the gradients."""
+    """Return the sum of the squares of these elements of the gradients."""
     total = 0.0
     for r in range(len(table)):
-        start, n = share(table, r, first, last)
+        start, n = row_range(table, r, first, last)
         if n > 0:
-            total += energy(arrays(table, r, G, start, n, real, (0,))[0])
+            total += vector_sum_of_squares(arrays(table, r, G, start, n, real, (0,))[0])
     return total
 
 
-def share(table, r, first, last):
-    """What of row r is to be done: from which of its elements on, and how many."""
+def row_range(table, r, first, last):
+    """Return the part of row r between `first` and `last`: its first element, and how many."""
     start = max(first - table[r, FIRST], 0)
     return start, min(last - table[r, FIRST], table[r, COUNT]) - start
 
@@ -238,7 +237,7 @@ def arrays(table, r, column, start, n, kind, columns):
 
 
 def all_finite(words):
-    """Whether numbers are finite, from their bits: whole numbers are compared in vectors."""
+    """Return True if numbers are finite, from their bits, since integer comparisons vectorise."""
     found = 0
     for i in range(words.size):
         found |= (words[i] & EXPONENT) == EXPONENT
@@ -248,7 +247,7 @@ def all_finite(words):
 def gaps(old, new):
     """Return `distances` of one array."""
     sums, every = (0.0, 0.0, 0.0), new.size // SAMPLE
-    if every < 2:  # a loop of its own, which runs in vectors
+    if every < 2:  # a separate loop, which vectorises
         for i in range(new.size):
             sums = with_gap(sums, old[i], new[i])
     else:
@@ -262,8 +261,8 @@ def with_gap(sums, old, new):
     return sums[0] + (b - a) * (b - a), sums[1] + a * a, sums[2] + b * b
 
 
-def energy(g):
-    """The sum of squares, in float64."""
+def vector_sum_of_squares(g):
+    """Return the sum of squares, in float64."""
     total = 0.0
     for i in range(g.size):
         value = np.float64(g[i])

@@ -1,4 +1,4 @@
-"""The CPU: sweeps over arrays in threads, and the fused solve loop around a compiled objective."""
+"""The CPU target: sweeps over arrays in threads, and the solve loop around a compiled objective."""
 
 import functools
 import sys
@@ -15,7 +15,7 @@ from fastopt.compiling.compiler import (
     link,
     numba_config,
     thread_limit,
-    unwrapped,
+    undecorated,
 )
 from fastopt.rules import _state_slots
 from fastopt.solver import direction, fixed_rate, objective_evaluation, solve_loop
@@ -41,17 +41,17 @@ __all__ = [
     "sweep",
 ]
 
-# Bytes of all arrays of a sweep that are worth a thread of its own: 2 threads from 830,000 float32
-# elements of RMSProp on. Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 they lose
-# (138 against 126 us), at 1,000,000 they win (248 against 310).
+# Bytes of a sweep's arrays per thread: 2 threads from 830,000 float32 elements of RMSProp on.
+# Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 two threads lose (138 against 126 us),
+# at 1,000,000 they win (248 against 310).
 BYTES_PER_THREAD = 5_000_000
-# Up to this many parameters the loop over mini-batches is compiled for their number.
-UNROLL = 8
+# Largest number of parameters for which the loop over mini-batches is compiled for that number.
+MAX_REGISTER_SIZE = 8
 
 
 @functools.cache
 def rule_bindings(rule, uses, dtype, bounded=False):
-    """The open names of a rule, its arithmetic in the element type, for compiled code."""
+    """Return a rule's bindings for compiled code, with its arithmetic in the element type."""
     bound = _state_slots.bindings(rule, uses)
     slots = {name: bound[name] for name in ("C", "S", "USES")}
     narrow = narrow_to(dtype)
@@ -71,15 +71,15 @@ def rule_bindings(rule, uses, dtype, bounded=False):
 
 @functools.cache
 def kernel(rule, uses, dtype, bounded=False):
-    """The compiled sweep ``(x, g, c, state, low, high, track)`` over one-dimensional arrays."""
+    """Return the compiled sweep ``(x, g, c, state, low, high, track)`` over vectors."""
     bindings = rule_bindings(rule, uses, dtype, bounded)
     if numba_config.DISABLE_JIT:
-        return link(solve_loop.sweep, {**bindings, "cast": _plain_cast}, unwrapped)
+        return link(solve_loop.sweep, {**bindings, "cast": _plain_cast}, undecorated)
     return jit(solve_loop.sweep, bindings)
 
 
 def sweep(rule, uses, x, g, c, state, threads=None):
-    """One step of a rule on whole arrays, in place.
+    """Take a step of a rule on arrays, in place.
 
     Parameters
     ----------
@@ -90,9 +90,9 @@ def sweep(rule, uses, x, g, c, state, threads=None):
     c : ndarray
         The rule's coefficients, in the element type.
     state : tuple of ndarray
-        An array like x for each slot; one that is not used may be anything, x itself say.
+        An array like x for each slot. An unused one may be any array, for example x itself.
     threads : int, optional
-        By default what `numba.set_num_threads` allows, and one for small arrays.
+        By default one for small arrays, and at most the number set by `numba.set_num_threads`.
         The bits do not depend on it.
     """
     run = kernel(rule, uses, x.dtype)
@@ -118,7 +118,7 @@ def sweep(rule, uses, x, g, c, state, threads=None):
 
 
 def _flat(*arrays):
-    """The arrays as one axis where their memory order allows it; no copies."""
+    """Flatten the arrays if their memory order allows it without copies."""
     if all(a.flags.f_contiguous for a in arrays):
         arrays = tuple(a.T for a in arrays)
     if all(a.flags.c_contiguous for a in arrays):
@@ -127,11 +127,11 @@ def _flat(*arrays):
 
 
 def solve(record, moving, still, x_shaped, state, limits, options, schedule, data, until):
-    """Run the loop from the scalars in `record`, and leave them there.
+    """Run the loop from the scalars in `record`, and write them back.
 
-    In place, since Python may drop a returned value when Ctrl-C arrives at that moment. `moving`
-    are the arrays that change at every evaluation, the last one being where fun is evaluated;
-    `x_shaped` is that one in x0's shape.
+    They are updated in place, since Python may drop a returned value if Ctrl-C arrives at that
+    moment. `moving` are the arrays that change at every evaluation. The last one is the point at
+    which fun is evaluated; `x_shaped` is that point in x0's shape.
     """
     run = cast(Run, np.float64, record)
     run = loop(run, moving, still, x_shaped, state, limits, options, schedule, data, until)
@@ -140,7 +140,7 @@ def solve(record, moving, still, x_shaped, state, limits, options, schedule, dat
 
 
 def solve_held(held):
-    """`solve` for an objective that is called by its address; everything lies behind a pointer."""
+    """Run `solve` for an objective called by its address, with all arguments behind a pointer."""
     record, moving, still, state, limits, options, schedule, calls, until = opened(held)
     run = cast(Run, np.float64, record)
     run = loop(run, moving, still, moving[-1], state, limits, options, schedule, calls, until)
@@ -149,21 +149,21 @@ def solve_held(held):
 
 
 def solve_in_registers(held):
-    """`solve_held` for a few parameters: the arrays go to registers and back."""
+    """Run `solve_held` for a few parameters, with the arrays copied to registers and back."""
     record, moving, still, state, limits, options, schedule, calls, until = opened(held)
     run = cast(Run, np.float64, record)
     near, near_state = fetch(moving, SIZE), fetch(state, SIZE)
     run = loop(run, near, still, near[-1], near_state, limits, options, schedule, calls, until)
-    bring_back(near_state, state, SIZE)  # an unused slot stands for x, which comes last
+    bring_back(near_state, state, SIZE)  # before x, since an unused slot is x
     bring_back(near, moving, SIZE)
     for i in range(len(run)):
         record[i] = run[i]
 
 
-# What a loop needs of an objective.
+# Bindings of an objective that the loop needs.
 _LOOP = "propose", "judge", "rate", "schedule_function", "EXACT"
 _ASKED = {"value": objective_evaluation.ask_value, "gradient": objective_evaluation.ask_gradient}
-_EVALUATE = {  # by whether parameters are few, and args counted
+_EVALUATE = {  # keys: whether parameters are few, and whether args are refcounted
     (False, False): objective_evaluation.evaluate,
     (False, True): objective_evaluation.evaluate_counted,
     (True, False): objective_evaluation.evaluate_near,
@@ -189,7 +189,7 @@ _HELPERS = (
 
 
 def compiled_solver(rule, uses, dtype, bounded, problem):
-    """The compiled loop around a compiled objective, for the arrays of a problem."""
+    """Return the compiled loop around a compiled objective, for the arrays of a problem."""
     objective, n = problem.objective, problem.x.size
     few = problem.arrays.shape[1] if n <= FEW[-1] else 0
     own = tuple(objective.bindings.get(name) for name in _LOOP)
@@ -202,20 +202,20 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
 
 @functools.lru_cache(1000)
 def _loop(rule, uses, dtype, bounded, few, own):
-    """The compiled loop, for any objective."""
+    """Return the compiled loop, for any objective."""
     own = dict(zip(_LOOP, own, strict=True))
     bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **objective_call.OWN}
     bindings.update(SIZE=few, PADDED=few > 0)
     if own["propose"] is fixed_rate.propose:
         bindings["Run"] = Brief
-    else:  # six arrays in registers leave none: a fit of three parameters takes 3 % longer
+    else:  # six arrays would use up all registers: a fit of three parameters takes 3 % longer
         bindings["fetch"] = intrinsics.fetch_to_memory
     return jit(solve_in_registers if few else solve_held, bindings)
 
 
 @functools.cache
 def evaluation(dtype, bounded):
-    """Return the bindings of what is compiled for an objective."""
+    """Return the bindings of the code that is compiled for an objective."""
     return {
         **numbers(dtype),
         "real": dtype.type,
@@ -226,14 +226,14 @@ def evaluation(dtype, bounded):
 
 
 def plain_solver(rule, uses, dtype, bounded, objective):
-    """`solve` in the interpreter around a Python objective, its array helpers compiled."""
+    """Return `solve` for the interpreter around a Python objective, with compiled array helpers."""
     helpers = _helpers(rule, uses, dtype, bounded)
-    return link(solve, {**helpers, **objective.bindings}, unwrapped)
+    return link(solve, {**helpers, **objective.bindings}, undecorated)
 
 
 @functools.cache
 def _helpers(rule, uses, dtype, bounded):
-    """The bindings of a loop in the interpreter: what goes over arrays is compiled."""
+    """Return the bindings of a loop in the interpreter: functions over arrays are compiled."""
     bindings = rule_bindings(rule, uses, dtype, bounded)
     if numba_config.DISABLE_JIT:
         return {**bindings, "cast": _plain_cast}
@@ -246,7 +246,10 @@ def _plain_cast(cls, real, values):
 
 
 def _plain_tuple(*values):
-    """Named tuples are slow to pass to compiled functions: the helpers name them anew."""
+    """Return a plain tuple: named tuples are slow to pass to compiled functions.
+
+    The helpers convert it back.
+    """
     return values
 
 
@@ -255,16 +258,16 @@ def adopt(name, array):
 
 
 def prepared(xs, gs, states, groups):
-    """Steps over many arrays, again and again: see `prepared_arrays.Prepared`."""
+    """Return an object for repeated steps over many arrays: see `prepared_arrays.Prepared`."""
     return prepared_arrays.Prepared(xs, gs, states, groups, sys.modules[__name__])
 
 
 @functools.cache
 def step_function(method):
-    """A method's step for users' @njit functions."""
+    """Return a method's step for users' @njit functions."""
     step = step_functions.made(method, _inner_sweep, overload, kernel)
     context: Any = cpu_target.target_context
-    context.refresh()  # whoever asks may be a function that is being compiled
+    context.refresh()  # the caller may be a function that is being compiled
     return step
 
 

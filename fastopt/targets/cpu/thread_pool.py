@@ -1,9 +1,9 @@
 """Plain threads over kernels that release the GIL, which no signal can leave locked.
 
 Python runs signal handlers in the main thread, between any two instructions. The locks of
-`threading` and `concurrent.futures` are taken by Python code, so that a KeyboardInterrupt there
-leaves them locked for the rest of the process. Here threads are begun by `_thread`, and meet in
-locks and queues written in C.
+`threading` and `concurrent.futures` are acquired by Python code. A KeyboardInterrupt there leaves
+them locked for the rest of the process. Here `_thread` starts the threads, which communicate
+through locks and queues written in C.
 """
 
 import _thread
@@ -14,7 +14,7 @@ import time
 
 from fastopt.concurrency.interrupts import Held
 
-LOOK = 0.05  # seconds between two looks of a thread that waits
+LOOK = 0.05  # seconds between the checks of a waiting thread
 
 
 class _Task:
@@ -27,7 +27,7 @@ class _Task:
         self.ended, self.result, self.error = False, None, None
 
     def run(self):
-        if not self.taken.acquire(blocking=False):  # it was put a second time
+        if not self.taken.acquire(blocking=False):  # it was queued a second time
             return
         try:
             self.result = self.function(*self.arguments)
@@ -42,7 +42,7 @@ class _Task:
 
 
 class _Pool:
-    """Threads that wait for tasks, as many as there are processors at most."""
+    """Threads that wait for tasks: at most one per processor."""
 
     def __init__(self):
         self.tasks: queue.SimpleQueue = queue.SimpleQueue()
@@ -72,9 +72,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def shared(function, calls):
-    """Return ``function(*call)`` of each call: the first in this thread, the others beside it.
+    """Return ``function(*call)`` of each call: the first in this thread, the others in the pool.
 
-    They work on memory of the caller's: all have ended when this returns or raises. Ctrl-C waits
+    They work on memory of the caller's, so all have ended when this returns or raises. Ctrl-C waits
     until then.
     """
     with Held():
@@ -102,7 +102,7 @@ def _shared(function, calls):
 
 
 def _finish(pool, tasks):
-    """Wait for tasks of which the last may not have been put yet, whatever signals come."""
+    """Wait for all tasks, regardless of signals; the last ones may not have been queued yet."""
     while True:
         try:
             for task in tasks:
@@ -116,12 +116,12 @@ def _finish(pool, tasks):
 
 
 class Shift:
-    """Threads at work together until each has ended, and a clock that ticks meanwhile.
+    """Threads that work until each has ended, and a clock that ticks during that time.
 
     Parameters
     ----------
     calls : list of (function, arguments)
-        One a thread. What a function raises is lost: it says itself what went wrong.
+        One per thread. Exceptions of a function are lost: it must record its errors itself.
     tick : callable
         Called every `beat` seconds.
     """
@@ -158,17 +158,17 @@ class Shift:
             self.tick()
 
     def ended(self):
-        """Return True if no thread is at work and none is still to come."""
+        """Return True if no thread is running and none will still start."""
         return self.running == 0 and (self.closed or self.begun == len(self.calls))
 
     def wait(self, seconds):
-        """Return whether all have ended, after so many seconds at most."""
+        """Wait for at most `seconds`, and return True if all have ended."""
         if not self.ended():
             self.news.acquire(timeout=max(0.0, min(seconds, _thread.TIMEOUT_MAX)))
         return self.ended()
 
     def close(self):
-        """Let no thread begin that has not yet, and wait for the others."""
+        """Prevent threads that have not started from starting, and wait for the others."""
         with self.gate:
             self.closed = True
         try:
@@ -180,5 +180,5 @@ class Shift:
 
 
 def _open(lock):
-    with contextlib.suppress(RuntimeError):  # it is open
+    with contextlib.suppress(RuntimeError):  # it is not locked
         lock.release()

@@ -1,1 +1,1 @@
-"""CUDA: kernels, memory, launches. Empty, since the target is imported late."""
+"""The CUDA target: kernels, memory, launches. Empty, since the target is imported late."""

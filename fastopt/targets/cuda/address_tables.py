@@ -1,16 +1,16 @@
-"""Tables of addresses on a device, for a launch over several arrays; uploaded when they change."""
+"""Tables of addresses on a device, for launches over several arrays; uploaded if they change."""
 
 import collections
 import threading
 
 import numpy as np
 
-LARGEST, SMALLEST = 1 << 16, 1 << 11  # elements a row
-KEPT = 8  # tables a stream: as many groups of arrays may take turns without an upload
+LARGEST, SMALLEST = 1 << 16, 1 << 11  # elements per row
+KEPT = 8  # tables per stream: as many groups of arrays may alternate without an upload
 
 
 def chunk(total, blocks):
-    """Elements a row: as many rows as give each block four, between the limits."""
+    """Return the number of elements per row: within the limits, four rows per block."""
     size = SMALLEST
     while size < LARGEST and size * blocks * 4 < total:
         size *= 2
@@ -18,12 +18,12 @@ def chunk(total, blocks):
 
 
 def rows(sets, size, itemsize):
-    """The table: ``n, x, g, used slots`` a row, each of at most `size` elements.
+    """Return the table: a row ``n, x, g, used slots`` for each part of at most `size` elements.
 
     Parameters
     ----------
     sets : sequence of tuple
-        The same for whole arrays.
+        The same for entire arrays.
     """
     whole = np.array(sets, np.int64)
     counts = -(-whole[:, 0] // size)
@@ -38,16 +38,16 @@ def rows(sets, size, itemsize):
 class Tables:
     """Tables on the device and the page-locked host memory that they are copied from.
 
-    An upload is asynchronous, in the stream of the launch that follows. A table's memory is used
-    again only in its own stream, hence after the launches that read it; host memory only when its
-    copy is done. Nobody waits.
+    An upload is asynchronous, in the stream of the launch that follows. A table's memory is reused
+    only in its own stream, after the launches that read it. Host memory is reused only when its
+    copy is done. Nothing here waits.
 
     Parameters
     ----------
     memory
-        ``pinned(count)`` and ``device(count)`` give arrays of int64, ``address(device array)`` a
-        number, ``upload(device array, pinned array, count, stream)`` an event with ``query()``, or
-        None where the copy is done already.
+        ``pinned(count)`` and ``device(count)`` return arrays of int64, ``address(device array)`` a
+        number. ``upload(device array, pinned array, count, stream)`` returns an event with
+        ``query()``, or None if the copy is done already.
     """
 
     def __init__(self, memory):
@@ -56,9 +56,9 @@ class Tables:
         self.buffers = collections.defaultdict(list)  # by device
 
     def use(self, device, stream, sets, size, itemsize, launch):
-        """Call ``launch(rows, address)`` for the table of these sets, uploaded if it is not there.
+        """Call ``launch(rows, address)`` for the table of these sets, uploaded if necessary.
 
-        Under a lock: until it is launched, nobody else may write another table over this one.
+        Until the launch, a lock prevents other threads from overwriting the table.
         """
         key = size, itemsize, *sets
         with self.lock:
@@ -86,5 +86,5 @@ class Tables:
 
 
 def _roomy(count):
-    """The next power of two, so that memory can be used again for somewhat more."""
+    """Return the next power of two, so that memory can be reused for somewhat larger tables."""
     return 1 << max(count - 1, 511).bit_length()

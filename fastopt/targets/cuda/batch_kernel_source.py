@@ -1,10 +1,11 @@
-"""Many problems on a device, one thread each: the text of the kernel, for CUDA and its simulator.
+"""Kernel for many problems on a device, one thread each, for CUDA and its simulator.
 
-The grid stays, as large as the chip: a thread whose problem has ended takes the next one from a
-counter, so that long problems keep no others waiting. Each time round the loop is one evaluation
-for every thread, in whatever state its problem is: a warp meets where the objective is computed.
-After so many rounds the problems under way go to memory, Python looks at the clock, and the next
-launch goes on from there with the same bits.
+The grid is persistent and as large as the chip. A thread whose problem has ended claims the next
+one from a counter, so that long problems do not delay others.
+
+Every pass of the loop evaluates the objective exactly once per thread. So the threads of a warp
+reconverge there, whatever state their problems are in. After `rounds` passes, the running problems
+are saved to memory, and Python checks the clock. The next launch continues with the same bits.
 """
 
 import math
@@ -35,19 +36,23 @@ from fastopt.solver.status_codes import NONFINITE, RUNNING
 cuda: Any = None  # bound by the target
 # Places in `control`.
 NEXT, READY, STOP, ENDED, DONE = 0, 1, 2, 3, 4
-UNFIT = (NONFINITE, *FRESH[1:4], math.nan, *FRESH[5:])  # fun is not asked at such a start
+NONFINITE_RUN = (
+    NONFINITE,
+    *FRESH[1:4],
+    math.nan,
+    *FRESH[5:],
+)  # fun is not evaluated at such a start
 
 
 def solve_many(control, under_way, room, given, results, steps, chunk, slots, rounds):
-    """Go on with the problems under way, and with others, for so many evaluations each.
+    """Continue the running problems, and start others, for `rounds` evaluations per thread.
 
-    Problem b has row b modulo (`chunk` `slots`) of what `given` and `results` have a row a problem
-    for; `under_way` has the row of each thread, -1 for none; `room` is a block as in
-    `thread_layout`.
+    Problem b has row b modulo (`chunk` `slots`) in `given` and `results`. `under_way` has the row
+    of each thread, or -1 for none. `room` is a block as in `thread_layout`.
     """
     t = cuda.grid(1)
     at, point = under_way[t], local(real, steps)
-    record, saved, x, fresh, moving, still, state = arrays(room, point, t)
+    record, saved, x, arrays_to_clear, moving, still, state = arrays(room, point, t)
     for i in range(LENGTH):
         point[i] = saved[i]
     x_shaped, more = shaped_as(point), scratch(real, steps)
@@ -57,7 +62,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
             if b >= control[READY]:
                 break
             at = b % (chunk * slots)
-            prepare(at, record, x, fresh, still, given)
+            prepare(at, record, x, arrays_to_clear, still, given)
         if record[0] == RUNNING:
             options = named(OPTIONS, given.options, row_of(given.options, at))
             schedule = named(SCHEDULE, given.schedule, row_of(given.schedule, at))
@@ -78,13 +83,13 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     under_way[t] = at
     for i in range(LENGTH):
         saved[i] = point[i]
-    cuda.atomic.add(control, ENDED, 1)  # a thread in which something is wrong does not come here
+    cuda.atomic.add(control, ENDED, 1)  # not reached by a thread in which an error occurs
 
 
 def recall(record):
-    """The scalars of the problem under way, from memory.
+    """Return the scalars of the running problem, from memory.
 
-    Kept in registers, they and what an evaluation needs would be two thirds more.
+    Keeping them in registers during an evaluation would need two thirds more registers.
     """
     return cast(Run, real, record)
 
@@ -94,11 +99,14 @@ def keep(run, record):
         record[i] = run[i]
 
 
-def prepare(b, record, x, fresh, still, given):
-    """The start of the problem in row b into the thread's arrays."""
+def prepare(b, record, x, arrays_to_clear, still, given):
+    """Copy the start of the problem in row b to the thread's arrays."""
     at, finite = row_of(given.x0, b), True
     for i in range(LENGTH):
-        fresh[0][i], fresh[1][i] = real(1.0), real(0.0)  # inf or NaN times zero would not be zero
+        arrays_to_clear[0][i], arrays_to_clear[1][i] = (
+            real(1.0),
+            real(0.0),
+        )  # inf or NaN times zero would not be zero
         x[i] = still[2][i] = given.x0[at, i]
         still[3][i] = real(math.nan)
         finite = finite and math.isfinite(x[i])
@@ -107,11 +115,11 @@ def prepare(b, record, x, fresh, still, given):
         at = row_of(given.low, b)
         for i in range(LENGTH):
             still[0][i], still[1][i] = given.low[at, i], given.high[at, i]
-    keep(cast(Run, real, FRESH if finite else UNFIT), record)
+    keep(cast(Run, real, FRESH if finite else NONFINITE_RUN), record)
 
 
 def put(b, status, run, x, still, results):
-    """What came of the problem in row b."""
+    """Write the results of the problem in row b."""
     for i in range(LENGTH):
         results.x[b, i], results.jac[b, i] = still[2][i], still[3][i]
         results.x_last[b, i] = x[i]

@@ -1,8 +1,8 @@
-"""A batch on a device: its memory, the launches, and the copies beside them.
+"""A batch on a device: its memory, the launches, and the copies that overlap with them.
 
-Problems lie in a ring of rows on the device: all of them where there is room, else a window that
-moves on as they are done. What comes from the host is copied chunk by chunk, while the kernel works
-on what is there already; results go back as chunks are done.
+Problems are stored in a ring buffer of rows on the device. It holds all of them if there is room,
+else a window that advances as they are done. Host data are copied chunk by chunk, while the kernel
+works on chunks copied earlier. The results of a chunk are copied back when it is done.
 """
 
 import functools
@@ -15,18 +15,20 @@ from fastopt.arrays import data_rows
 from fastopt.solver.batch_worker import ProblemData, Results
 from fastopt.solver.status_codes import NOT_RUN
 from fastopt.targets.cuda.batch_kernel_source import DONE, ENDED, NEXT, READY, STOP
-from fastopt.targets.cuda.kernel_builder import PARTIALS, UNROLL
+from fastopt.targets.cuda.kernel_builder import MAX_UNROLLED_SIZE, PARTIALS
 from fastopt.targets.cuda.thread_layout import WARP
 
-CHUNK = 32e6  # bytes copied at a time: some milliseconds
-SHARE = 0.8  # of the free memory that a batch may take
-LAUNCH = 0.05  # seconds that a launch may take: as long as nobody looks at the clock
-BRIEF = 0.005  # the same while problems are still coming: it does not see those that came meanwhile
-ROUNDS = 32  # of the first launch, whose speed is not known
+CHUNK_BYTES = 32e6  # bytes copied at a time: some milliseconds
+MEMORY_FRACTION = 0.8  # fraction of the free memory that a batch may use
+LAUNCH = 0.05  # seconds that a launch may last: Python checks the clock only between launches
+# Seconds of a launch while data are still being copied to the device. Short, since a running kernel
+# cannot see problems that arrive after its start.
+SHORT_LAUNCH = 0.005
+FIRST_ROUNDS = 32  # evaluations per thread in the first launch, whose speed is unknown
 
 
 class CudaScheduler:
-    """The threads of a device at work on a batch; `local_batch.run_until_done` waits for them.
+    """A batch that the threads of a device solve; `local_batch.run_until_done` waits for them.
 
     Parameters
     ----------
@@ -37,27 +39,27 @@ class CudaScheduler:
         ``kernel.registers(*arguments)``.
     layout : `thread_layout.Layout`
     given, results
-        See `fastopt.solver.batch_worker`. Arrays of `given` may live on the host or on the device.
+        See `fastopt.solver.batch_worker`. Arrays of `given` may be on the host or on the device.
     steps : ndarray
-        Relative difference steps, or any array where none are taken.
+        Relative difference steps; any array if derivatives are not difference quotients.
     """
 
     def __init__(self, device, kernel, layout, given, results, steps):
         self.device, self.kernel, self.results = device, kernel, results
         self.total, dtype, self.moving = results.status.size, given.x0.dtype, []
         n = results.x.shape[1]
-        per_row, fixed, whole = self.weigh(given)
+        per_row, fixed, whole = self.memory_needed(given)
         per_row += (3 * n + 2) * dtype.itemsize + 16
         most = device.threads(1, self.total)
         fixed += most * (layout.rows * dtype.itemsize + 8)
-        if n > UNROLL:  # x as duals does not stay in registers
+        if n > MAX_UNROLLED_SIZE:  # x as duals does not stay in registers
             fixed += device.reserved((PARTIALS + 2) * n * dtype.itemsize)
-        free = device.free() * SHARE - fixed
-        self.chunk, self.slots = ring(self.total, per_row, free, whole)
+        free = device.free() * MEMORY_FRACTION - fixed
+        self.chunk, self.slots = chunking(self.total, per_row, free, whole)
         size = self.chunk * self.slots
         advice = "solve it in parts, give host arrays, which are copied as they are needed"
         with device.allocating(fixed + per_row * size, "the batch", advice):
-            there = mapped(given, functools.partial(self.place, size))
+            there = map_arrays(given, functools.partial(self.place, size))
             out = results_on(device, size, n, dtype)
             self.control = np.zeros(DONE + self.slots, np.int64)
             control, steps = device.upload(self.control), device.upload(steps)
@@ -68,18 +70,18 @@ class CudaScheduler:
         self.blank = np.full(self.chunk, int(NOT_RUN), np.int32)
         self.sent = self.ended = self.fetched = 0  # chunks
         self.done = 0  # problems
-        self.rounds, self.launch_in_flight, self.failure = ROUNDS, False, None
+        self.rounds, self.launch_in_flight, self.failure = FIRST_ROUNDS, False, None
 
     def room(self, threads, layout, dtype):
-        """State of the problems under way, and which they are: none."""
+        """Return memory for the state of running problems, and their numbers: none yet."""
         room = self.device.empty((-(-threads // WARP), layout.rows, WARP), dtype)
         return room, self.device.upload(np.full(threads, -1))
 
-    def weigh(self, given):
-        """Bytes a problem, bytes once, and whether all problems must be on the device."""
+    def memory_needed(self, given):
+        """Return bytes per problem, other bytes, and whether all problems must be on the device."""
         sizes = {"row": 0, "once": 0, "there": 0}
 
-        def weigh(array, once=False):
+        def count(array, once=False):
             rows = len(array) == self.total
             if data_rows.is_elsewhere(array):
                 sizes["there"] += rows
@@ -88,11 +90,11 @@ class CudaScheduler:
             else:
                 sizes["once"] += array.nbytes
 
-        mapped(given, weigh)
+        map_arrays(given, count)
         return sizes["row"], sizes["once"], sizes["there"] > 0
 
     def place(self, size, array, once=False):
-        """Where an array is found on the device: there already, there now, or in `size` rows."""
+        """Return an array on the device: the array itself, a copy, or `size` rows for chunks."""
         if data_rows.is_elsewhere(array):
             return array
         if once or len(array) != self.total or self.total == 1:
@@ -106,7 +108,7 @@ class CudaScheduler:
         return math.ceil(self.total / self.chunk)
 
     def send(self):
-        """Copy the next chunk to the device, where there is room; whether there was."""
+        """Copy the next chunk to the device; return False if there is no chunk or no room."""
         if self.sent == self.chunks:
             return False
         if self.sent - self.fetched == self.slots and not self.fetch():
@@ -122,7 +124,7 @@ class CudaScheduler:
         return True
 
     def wait(self, seconds):
-        """One launch, where there are seconds for it; whether all is done."""
+        """Launch the kernel once if `seconds` is positive; return True if all is done."""
         if seconds > 0.0 and self.done < self.total:
             if self.sent == self.ended:
                 self.send()
@@ -130,10 +132,10 @@ class CudaScheduler:
             self.launch(self.rounds)
             while self.device.busy() and (self.fetch() or self.send()):
                 pass
-            self.look()
+            self.wait_for_launch()
             more_to_send = self.sent < self.chunks
             speed = self.rounds / max(time.perf_counter() - began, 1e-6)
-            wanted = speed * min(seconds, BRIEF if more_to_send else LAUNCH)
+            wanted = speed * min(seconds, SHORT_LAUNCH if more_to_send else LAUNCH)
             self.rounds = max(1, min(int(wanted), 8 * self.rounds))
             if more_to_send:
                 self.send()
@@ -144,7 +146,7 @@ class CudaScheduler:
 
     def launch(self, rounds):
         control = self.control
-        control[NEXT] = min(control[NEXT], control[READY])  # threads that found none count on
+        control[NEXT] = min(control[NEXT], control[READY])  # idle threads increase NEXT, too
         control[READY] = min(self.sent * self.chunk, self.total)
         control[ENDED] = 0
         self.device.copy_to(self.arguments[0], control)
@@ -152,8 +154,8 @@ class CudaScheduler:
         self.launch_in_flight = True
         self.device.launch(self.kernel, self.threads, *self.arguments, rounds)
 
-    def look(self):
-        """Wait for the launch, and see which chunks are done."""
+    def wait_for_launch(self):
+        """Wait for the launch, and count the chunks that are done."""
         if not self.launch_in_flight:
             return
         self.device.copy_from(self.arguments[0], self.control)
@@ -165,18 +167,18 @@ class CudaScheduler:
             self.ended += 1
         if self.control[ENDED] < self.threads:
             self.failure = RuntimeError(
-                "fun has failed on the GPU for one of the problems, by shapes that do not fit, "
-                "say; device='cpu' tells more"
+                "fun has failed on the GPU for one of the problems, for example because shapes do "
+                "not match; use device='cpu' to see the error"
             )
         self.launch_in_flight, left = False, self.control[DONE:].sum()
         self.done = min(self.ended * self.chunk, self.total) + int(left)
 
     def cut(self, k):
-        """The problems of chunk k."""
+        """Return the range of problems of chunk k."""
         return k * self.chunk, min((k + 1) * self.chunk, self.total)
 
     def fetch(self):
-        """Take the results of the next chunk that is done; whether there was one."""
+        """Copy the results of the next finished chunk; return False if there is none."""
         if self.fetched == self.ended:
             return False
         self.take(self.fetched)
@@ -184,7 +186,7 @@ class CudaScheduler:
         return True
 
     def take(self, k):
-        """Results of chunk k, as far as they are there."""
+        """Copy the available results of chunk k."""
         first, last = self.cut(k)
         at, there = k % self.slots * self.chunk, None
         for name in ("status", *Results._fields[:-1]):
@@ -200,18 +202,18 @@ class CudaScheduler:
         """Do nothing: `wait` launches."""
 
     def stop(self, status):
-        """End it: problems under way get this status, with the best point so far."""
-        self.look()  # what was under way when Ctrl-C came
+        """Stop the batch: running problems get this status, with the best point so far."""
+        self.wait_for_launch()  # for a launch that was running when Ctrl-C came
         self.control[STOP] = int(status)
         self.launch(0)
-        self.look()
+        self.wait_for_launch()
         for k in range(self.fetched, self.sent):
             self.take(k)
 
 
-def ring(total, per_row, room, whole):
-    """(problems in a chunk, chunks on the device)."""
-    chunk, fit = max(1, min(total, int(CHUNK // per_row))), room / per_row
+def chunking(total, per_row, room, whole):
+    """Return (problems per chunk, chunks in the ring buffer)."""
+    chunk, fit = max(1, min(total, int(CHUNK_BYTES // per_row))), room / per_row
     if whole or fit >= total:
         return chunk, math.ceil(total / chunk)
     chunk = max(1, min(chunk, int(fit // 4)))
@@ -219,7 +221,7 @@ def ring(total, per_row, room, whole):
 
 
 def results_on(device, size, n, dtype):
-    """`Results` with rows on the device."""
+    """Allocate `Results` with rows on the device."""
 
     def make(name):
         if name in ("nit", "nfev", "njev", "status"):
@@ -229,8 +231,8 @@ def results_on(device, size, n, dtype):
     return Results(*map(make, Results._fields))
 
 
-def mapped(given, f):
-    """`given` with ``f(array, once)`` of each array; what has no row a problem goes once."""
+def map_arrays(given, f):
+    """Return `given` with ``f(array, once)`` for each array; `once`: not one row per problem."""
 
     def field(value):
         if isinstance(value, data_rows.Ragged):

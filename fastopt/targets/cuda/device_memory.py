@@ -1,4 +1,4 @@
-"""One device: its memory, its copies, which are counted, and its launches."""
+"""A device: its memory, its copies, which are counted, and its launches."""
 
 import contextlib
 import sys
@@ -11,17 +11,17 @@ from fastopt.arrays import device_views
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.targets.cuda.thread_layout import WARP
 
-BLOCK = 128  # threads that start and end together
-REGISTERS = 65_536  # of a multiprocessor
-RESIDENT = 2_048  # threads of a multiprocessor, at most
+BLOCK = 128  # threads per block, which start and end together
+REGISTERS = 65_536  # registers of a multiprocessor
+RESIDENT = 2_048  # largest number of threads on a multiprocessor
 
 
 class CudaInterfaceAdapter:
-    """An array that describes itself by DLPack alone, for those who read the other interface."""
+    """A DLPack array with the other interface, for readers of `__cuda_array_interface__`."""
 
     def __init__(self, view, owner):
         strides = view.strides and tuple(s * view.dtype.itemsize for s in view.strides)
-        self.owner = owner  # alive as long as what is made of this
+        self.owner = owner  # kept alive as long as arrays made of this
         self.__cuda_array_interface__ = {
             "version": 3,
             "data": (view.address, view.readonly),
@@ -34,8 +34,8 @@ class CudaInterfaceAdapter:
 class Device:
     """The current device of `cuda`, the module of numba-cuda or of its simulator.
 
-    Kernels run in one stream, copies in another, so that they overlap. `copied` counts bytes to the
-    device and from it.
+    Kernels run in one stream and copies in another, so that they overlap. `copied` counts bytes to
+    the device and from it.
     """
 
     def __init__(self, cuda, simulated):
@@ -52,7 +52,7 @@ class Device:
         self.copied["copies"] += 1
 
     def upload(self, host, stream=None):
-        """A copy on the device."""
+        """Return a copy on the device."""
         host = np.asarray(host, order="C")
         there = self.empty(host.shape, host.dtype)
         self.copy_to(there, host, stream)
@@ -64,7 +64,7 @@ class Device:
             there.copy_to_device(host, stream=self.copies if stream is None else stream)
 
     def copy_from(self, there, host, stream=None):
-        """Bring an array to the host, after what a stream has to do before; and wait for it."""
+        """Copy an array to the host, after the pending work of a stream; wait for it."""
         self.count("from", host)
         stream = self.compute if stream is None else stream
         there.copy_to_host(host, stream=stream)
@@ -75,18 +75,18 @@ class Device:
         self.copies.synchronize()
 
     def launch(self, kernel, threads, *arguments):
-        """Begin it, with as many threads as `threads` says."""
+        """Launch the kernel with `threads` threads."""
         block = self.block(threads)
         assert threads % block == 0
         kernel[threads // block, block, self.compute](*arguments)
         self.ended.record(self.compute)
 
     def capability(self):
-        """The device's compute capability."""
+        """Return the device's compute capability."""
         return tuple(self.cuda.get_current_device().compute_capability)
 
     def description(self):
-        """Which device this is."""
+        """Return a description of the device: name, memory, compute capability."""
         if self.simulated:
             return "Numba's simulator"
         name = self.cuda.get_current_device().name
@@ -99,34 +99,34 @@ class Device:
         return getattr(self.cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
 
     def busy(self):
-        """Whether a launch is under way."""
-        query: Any = getattr(self.ended, "query", None)  # the simulator has none, and never is
+        """Return True while a launch is running."""
+        query: Any = getattr(self.ended, "query", None)  # none in the simulator, never busy
         return query is not None and not query()
 
     def threads(self, registers, problems):
-        """How many threads fit on the device at a time, or are enough: whole warps."""
+        """Return the number of threads for these problems: at most those that fit on the device."""
         each = min(RESIDENT, REGISTERS // (-(-registers // 8) * 8)) // BLOCK * BLOCK
         fit = self.multiprocessors() * max(BLOCK, each)
         block = self.block(problems)
         return min(fit, -(-problems // block) * block)
 
     def block(self, threads):
-        """Threads of a block: few go in small ones, so that all multiprocessors have some."""
+        """Return the threads per block: smaller blocks for few threads, to use all processors."""
         return WARP if threads < BLOCK * self.multiprocessors() else BLOCK
 
     def reserved(self, each):
-        """Bytes that the driver sets aside where a thread has so many in memory of its own."""
+        """Return the bytes that the driver reserves if each thread has `each` of local memory."""
         return self.multiprocessors() * RESIDENT * each
 
     def free(self):
-        """Bytes of free memory."""
+        """Return the bytes of free memory."""
         return self.cuda.current_context().get_memory_info()[0]
 
     def adopt(self, name, array, wait):
-        """An array of anyone's on the device, as Numba's; one of the host's is copied there.
+        """Return any library's device array as Numba's; a host array is copied to the device.
 
-        Where it is not used in the stream of its owner, we `wait` for all that is under way;
-        else for the stream that it names, if it does.
+        With `wait`, wait for all pending work of the device: the array may be used in another
+        stream than its owner's. Else wait for the stream that the array names, if any.
         """
         if not is_elsewhere(array):
             array = self.upload(np.asarray(array))
@@ -138,23 +138,23 @@ class Device:
                 array = CudaInterfaceAdapter(device_views.view(array, name), array)
             try:
                 array = self.cuda.as_cuda_array(array)
-            except RuntimeError as error:  # of a tensor that is part of a graph
+            except RuntimeError as error:  # raised by a tensor that is part of a graph
                 raise TypeError(
                     f"{name} refuses to be read: {error}; pass {name}.detach()"
                 ) from error
         if not array.is_c_contiguous():
-            raise ValueError(f"{name} does not lie together in C order; copy it first")
+            raise ValueError(f"{name} is not contiguous in C order; copy it first")
         return array
 
     def stream_of(self, array):
-        """The stream in which an array's owner works on it."""
+        """Return the stream in which an array's owner works on it."""
         number = 0
         if not self.simulated and is_elsewhere(array):
             number = device_views.stream_of([device_views.view(array, "x0")])
         return self.cuda.external_stream(number) if number else self.cuda.default_stream()
 
     def like(self, array, shape):
-        """A function that shows Numba's arrays in a shape, as arrays of this one's library."""
+        """Return a function that converts Numba's arrays to this shape and this array's library."""
         name = type(array).__module__.partition(".")[0]
 
         def show(ours):
@@ -169,7 +169,7 @@ class Device:
 
     @contextlib.contextmanager
     def allocating(self, wanted, what, advice):
-        """A clear error where the memory does not suffice; what was allocated is freed."""
+        """Raise a clear MemoryError if the memory does not suffice."""
         try:
             if wanted > self.free():
                 raise MemoryError
@@ -178,6 +178,6 @@ class Device:
             if "OUT_OF_MEMORY" not in str(error) and not isinstance(error, MemoryError):
                 raise
             raise MemoryError(
-                f"{what} takes {wanted / 1e9:,.1f} GB on the GPU, and {self.free() / 1e9:,.1f} GB "
+                f"{what} needs {wanted / 1e9:,.1f} GB on the GPU, but {self.free() / 1e9:,.1f} GB "
                 f"are free; {advice}, or use device='cpu'"
             ) from None

@@ -1,9 +1,9 @@
-"""One problem on the whole device: the loop's vectors shared out among all threads.
+"""Kernel for one problem on the entire device: its vectors are distributed over all threads.
 
-Every thread runs the same text (`nonmonotone_search`, `fixed_rate`) on its share of the elements,
-`each`, and comes to the same scalars: `total`, `most` and `anyone` bring together what all have
-found, always in the same order. The device never waits for Python between two evaluations but for
-one reading of the problem's scalars.
+Every thread runs the same code (`nonmonotone_search`, `fixed_rate`) on its share of the elements,
+`each`. All threads compute the same scalars: `total`, `most` and `anyone` combine their results,
+always in the same order. Between two evaluations, the device waits for Python only while that reads
+the problem's scalars.
 """
 
 from typing import Any
@@ -16,24 +16,26 @@ from fastopt.solver.run_state import Run
 from fastopt.targets.common.intrinsics import _array
 from fastopt.targets.cuda.thread_layout import _made
 
-# Bound by the target.
+# Placeholders, bound by the target.
 cuda: Any = None
-combine: Any = None  # two threads' findings into one
-note: Any = None  # (partials, arrived, words): where they lie, to be found again by `reduce`
+combine: Any = None  # combines the results of two threads
+note: Any = None  # (partials, arrived, words): stores the addresses of the first two, for `reduce`
 found: Any = None  # (words) -> (partials, arrived)
 double: Any = None
 most: Any = None
 
-WORDS = 4  # of a block's shared memory before the threads' cells: two addresses, and a count
-BLOCK = 256  # threads; a power of two
+# Words at the start of a block's shared memory, before the threads' cells: two addresses, a count.
+WORDS = 4
+BLOCK = 256  # threads per block; a power of two
 
 
-def go_on(record, left, moving, still, state, rules, f, d, partials, arrived):
-    """Propose a point; or, where there is a gradient d, judge it by that and the value f.
+def go_on(record, record_out, moving, still, state, rules, f, d, partials, barrier_counter):
+    """Propose a point, or, if there is a gradient d, judge the point by that and the value f.
 
-    The scalars are read from `record` and `left` in another array, since a block may begin late.
+    The scalars are read from `record` and written to `record_out`, another array, since a block may
+    begin late.
     """
-    begin(partials, arrived)
+    begin(partials, barrier_counter)
     run, (limits, options, schedule) = cast(Run, double, record), rules
     if d.size > 0:
         g = moving[-2]
@@ -44,18 +46,18 @@ def go_on(record, left, moving, still, state, rules, f, d, partials, arrived):
         run = propose(run, moving, still, state, limits, options, schedule)
     if cuda.grid(1) == 0:
         for i in range(len(run)):
-            left[i] = run[i]
+            record_out[i] = run[i]
 
 
 def share(n):
-    """The elements that are this thread's."""
+    """Return the indices of this thread's elements."""
     return range(cuda.grid(1), n, cuda.gridsize(1))
 
 
-def begin(partials, arrived):
+def begin(partials, barrier_counter):
     words = cuda.shared.array(0, types.int64)
     if cuda.threadIdx.x == 0:
-        note(partials, arrived, words)
+        note(partials, barrier_counter, words)
         words[2] = 0
 
 
@@ -72,16 +74,16 @@ def anyone(flag):
 
 
 def reduce(v):
-    """What all threads have found, combined; for threads without a share v is zero."""
+    """Return the results v of all threads, combined; v is zero for threads without a share."""
     v = in_block(double(v))
     if cuda.gridDim.x > 1:
         words = cuda.shared.array(0, types.int64)
-        partials, arrived = found(words)
-        # Each reduction of a launch has cache lines of its own: none is read from a stale one.
+        partials, barrier_counter = found(words)
+        # Each reduction of a launch has cache lines of its own, so that no stale one is read.
         first = words[2] * ((cuda.gridDim.x + 15) // 16 * 16)
         if cuda.threadIdx.x == 0:
             partials[first + cuda.blockIdx.x] = v
-        meet(arrived)
+        grid_barrier(barrier_counter)
         v = double(0.0)
         k = cuda.threadIdx.x
         while k < cuda.gridDim.x:
@@ -95,7 +97,7 @@ def reduce(v):
 
 
 def in_block(v):
-    """Combined over the threads of a block, as a tree."""
+    """Return v combined over the threads of a block, by a tree reduction."""
     cells, t = cuda.shared.array(0, types.float64), cuda.threadIdx.x
     cuda.syncthreads()
     cells[WORDS + t] = v
@@ -109,23 +111,23 @@ def in_block(v):
     return cells[WORDS]
 
 
-def meet(arrived):
-    """Wait for the other blocks, which are all on the device: no more than it has processors."""
+def grid_barrier(barrier_counter):
+    """Wait for the other blocks, which all run at once: there is at most one per processor."""
     cuda.syncthreads()
     if cuda.threadIdx.x == 0:
         cuda.threadfence()
         blocks = cuda.gridDim.x
-        ticket = cuda.atomic.add(arrived, 0, 1)
+        ticket = cuda.atomic.add(barrier_counter, 0, 1)
         until = (ticket // blocks + 1) * blocks
-        while cuda.atomic.add(arrived, 0, 0) < until:
+        while cuda.atomic.add(barrier_counter, 0, 0) < until:
             pass
         cuda.threadfence()
     cuda.syncthreads()
 
 
 @intrinsic
-def note_addresses(context, partials, arrived, words):
-    """Leave the arrays' addresses in shared memory, where functions that get none find them."""
+def note_addresses(context, partials, barrier_counter, words):
+    """Store the arrays' addresses in shared memory, for functions that do not get the arrays."""
 
     def codegen(context, builder, signature, args):
         data = _array(context, builder, words, args[2]).data
@@ -135,12 +137,12 @@ def note_addresses(context, partials, arrived, words):
             builder.store(address, builder.gep(data, [address.type(k)]))
         return context.get_dummy_value()
 
-    return types.void(partials, arrived, words), codegen
+    return types.void(partials, barrier_counter, words), codegen
 
 
 @intrinsic
 def found_by_address(context, words):
-    """The arrays that `note_addresses` has noted; nobody asks for their lengths."""
+    """Return the arrays whose addresses `note_addresses` has stored; their lengths are not used."""
     kinds = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C")
 
     def codegen(context, builder, signature, args):
@@ -155,4 +157,4 @@ def found_by_address(context, words):
 
 
 def nothing(*args):
-    """In the simulator there is one block, which asks for no addresses."""
+    """Do nothing: the simulator has one block, which needs no addresses."""

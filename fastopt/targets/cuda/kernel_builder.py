@@ -1,6 +1,6 @@
-"""The loop that solves one problem, bound for a device: rule, objective and number of parameters.
+"""Kernels of the solve loop, linked for a rule, an objective and a number of parameters.
 
-Nothing here imports CUDA: the target gives `wrap`, which makes device functions of plain ones.
+Nothing here imports CUDA: the target passes `wrap`, which makes device functions of plain ones.
 """
 
 import math
@@ -27,15 +27,16 @@ from fastopt.targets.cuda import (
     thread_layout,
 )
 
-# Partial derivatives that one evaluation carries; more parameters take several evaluations. All of
-# them in registers, 20 at once spill in a fit of three peaks, 8 do not.
+# Partial derivatives per evaluation; more parameters need several evaluations. They are in
+# registers: in a fit of three peaks, 20 at once spill, 8 do not.
 PARTIALS = 8
-# Up to so many parameters everything is unrolled; beyond, x as duals lies in the thread's memory.
-UNROLL = 64
+# Largest number of parameters for which everything is unrolled. With more, x as duals is in the
+# thread's local memory.
+MAX_UNROLLED_SIZE = 64
 
 
 class Objective(NamedTuple):
-    """What a device needs to know of a problem, beside its numbers."""
+    """The description of a problem for a device, without its numbers."""
 
     fun: Any  # plain or @njit functions of the user
     jac: Any
@@ -44,12 +45,12 @@ class Objective(NamedTuple):
     schedule: Any
 
 
-require_length: Any = None  # bound with the rest: (tuple, length), an error where they differ
-_kernels: dict = {}  # all that a kernel is made from -> it, its layout, and what stays alive
+require_length: Any = None  # placeholder: (tuple, length) -> an error if they differ
+_kernels: dict = {}  # inputs of a kernel -> the kernel, its layout, and objects to keep alive
 
 
 def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
-    """The kernel for a batch, and where its threads' state lies: once for each content."""
+    """Return the kernel for a batch and the layout of its threads' state, once per content."""
     chosen, dtype = batch.chosen, np.dtype(batch.given.x0.dtype)
     uses, bounded = rules.uses(rule, chosen.rule), batch.example.box is not None
     templates = (typed(t, dtype) for t in (chosen.limits, chosen.rule, chosen.schedule))
@@ -69,7 +70,7 @@ def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
 
 
 def prepared(given, device):
-    """The tables and arguments of a batch as the kernel gets them."""
+    """Return the tables and arguments of a batch in the form that the kernel expects."""
     dtype = given.x0.dtype
 
     def argument(value):
@@ -80,18 +81,18 @@ def prepared(given, device):
             return device.adopt("args", value, wait=True)
         if isinstance(value, np.ndarray):
             return device.upload(value) if value.ndim else value[()]
-        return dtype.type(value) if type(value) is float else value  # Python's are of any type
+        return dtype.type(value) if type(value) is float else value  # Python's floats have no dtype
 
     names = ("limits", "options", "schedule")
     tables = {name: getattr(given, name)[1].astype(dtype) for name in names}
-    if dtype == np.float32:  # which counts one by one no further
+    if dtype == np.float32:  # whose integers are exact up to 2^24 only
         counts = [Limits._fields.index(name) for name in ("maxiter", "maxfev")]
         tables["limits"][:, counts] = np.minimum(tables["limits"][:, counts], 2.0**24)
     return given._replace(args=tuple(map(argument, given.args)), **tables)
 
 
 def typed(template, dtype):
-    """A named tuple with fields of the element type; its values do not count."""
+    """Return a named tuple with fields of the element type; its values do not matter."""
     if not hasattr(template, "_fields"):
         return ()
     kinds = (False if isinstance(v, bool) else dtype.type(0.0) for v in template)
@@ -99,9 +100,9 @@ def typed(template, dtype):
 
 
 def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
-    """`batch_kernel_source.solve_many` for these problems, undecorated; and where their state lies.
+    """Return `batch_kernel_source.solve_many` for these problems, undecorated, and its layout.
 
-    `target` links: see `fastopt.targets.cuda.Linker`.
+    `target` is a `fastopt.targets.cuda.target.Linker`.
     """
     n, auto = math.prod(shape), chosen.schedule is None
     layout = thread_layout.Layout(auto, bounded, uses, n, 2 * chosen.maxcor if auto else 0)
@@ -112,7 +113,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         **numbers(dtype),
         "real": dtype.type,
         "BOUNDED": bounded,
-        "SIZE": n if n <= UNROLL else 0,
+        "SIZE": n if n <= MAX_UNROLLED_SIZE else 0,
         "LENGTH": n,
         "LIMITS": typed(chosen.limits, dtype),
         "OPTIONS": typed(chosen.rule, dtype),
@@ -136,7 +137,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         bound.update(target.seeds, DUAL=dual, CHUNK=partials)
         if partials == n:
             bound["gradient"] = gradient_methods.already
-        if n > UNROLL and not target.simulated:
+        if n > MAX_UNROLLED_SIZE and not target.simulated:
             bound["scratch"] = thread_layout.local_array(((partials + 1) * n,))
     bound["fun"] = target.user(objective.fun, dtype, dual)
     if objective.method == "callable":
@@ -146,7 +147,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
 
 
 def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
-    """`grid_kernel_source.go_on` for a rule and its options: once for each content."""
+    """Return `grid_kernel_source.go_on` for a rule and its options, once per content."""
     kind = kind_of(chosen.schedule)
     key = "team", rule, tuple(uses), dtype.str, bounded, id(kind)
     if key not in _kernels:
@@ -158,7 +159,7 @@ def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
 
 
 def plain_team(rule, kind, uses, dtype, bounded, target):
-    """The same, undecorated; `kind` is that of the schedule."""
+    """Return the undecorated kernel; `kind` is that of the schedule."""
     loop = fixed_rate if kind is not None else nonmonotone_search
     bound = {
         **_state_slots.bindings(rule, uses),
@@ -189,7 +190,7 @@ def plain_team(rule, kind, uses, dtype, bounded, target):
 
 
 def compiled_bindings(layout, shape):
-    """What needs Numba's compiler."""
+    """Return the bindings that need Numba's compiler."""
     bound = {
         "arrays": layout.compiled(),
         "local": thread_layout.local_array((math.prod(shape),)),
@@ -202,7 +203,7 @@ def compiled_bindings(layout, shape):
 
 
 def kind_of(schedule):
-    """What of a schedule is compiled: its class, or a user's function itself."""
+    """Return the part of a schedule that is compiled: its class, or a user's function itself."""
     return schedule if schedule is None or type(schedule) not in schedules.KINDS else type(schedule)
 
 
@@ -215,7 +216,7 @@ def bind_rate(kind, bound, dtype, target):
 
 
 def write(d, g):
-    """A gradient that is a tuple of numbers, as many as x has, which the compiler checks."""
+    """Write a gradient, a tuple of numbers, into g; the compiler checks its length."""
     require_length(d, LENGTH)
     for i in range(LENGTH):
         g[i] = d[i]

@@ -1,6 +1,6 @@
-"""Stand-ins in plain Python for what `thread_layout` and `row_access` make for the compiler.
+"""Replacements in plain Python for the intrinsics of `thread_layout` and `row_access`.
 
-For Numba's CUDA simulator, which runs a kernel's text thread by thread.
+Numba's CUDA simulator, which runs a kernel's Python code thread by thread, needs them.
 """
 
 import math
@@ -12,7 +12,7 @@ from fastopt.targets.cuda.thread_layout import WRONG_LENGTH
 
 
 def bindings(layout, shape):
-    """For `batch_kernel_source.solve_many`."""
+    """Return the bindings for `batch_kernel_source.solve_many`."""
     size = math.prod(shape)
     return {
         "arrays": lambda room, point, t: layout.plain()(plain(room), point, t),
@@ -52,7 +52,7 @@ def _row(field, b):
 
 
 def plain(array) -> Any:
-    """The simulator's arrays wrap NumPy's, which users' functions get."""
+    """Return the NumPy arrays inside the simulator's arrays, for users' functions."""
     if isinstance(array, tuple):
         items = map(plain, array)
         return type(array)(*items) if hasattr(array, "_fields") else tuple(items)
@@ -61,5 +61,5 @@ def plain(array) -> Any:
 
 
 def with_numpy(function):
-    """A user's function that gets NumPy's arrays."""
+    """Return a user's function that converts its arguments to NumPy's arrays."""
     return lambda *args: function(*map(plain, args))

@@ -1,4 +1,4 @@
-"""What `sweep_intrinsics` does, for the simulator: plain Python over addresses of the host's."""
+"""The functions of `sweep_intrinsics` for the simulator: plain Python over host addresses."""
 
 import ctypes
 import functools
@@ -27,7 +27,7 @@ def row(table, r, columns):
 
 
 @functools.cache
-def movers(width, uses):
+def make_load_store(width, uses):
     used = [k for k, use in enumerate(uses) if use]
 
     def places(arrays, strides, at, dtype):

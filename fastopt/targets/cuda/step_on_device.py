@@ -1,4 +1,4 @@
-"""One step on device arrays, in place: what is checked and launched, on the host's side.
+"""One step on device arrays, in place: the checks and the choice of launches, on the host.
 
 Nothing here copies or waits. The target (`sweep_launcher.Launches`) makes the launches.
 """
@@ -15,17 +15,17 @@ import numpy as np
 from fastopt.arrays import device_views
 from fastopt.targets.cuda import address_tables
 
-THREADS = 256  # a block
-BLOCKS_PER_SM = 8  # 2,048 threads: a full multiprocessor
-LINE = 16  # bytes: the widest access of a thread
+THREADS = 256  # threads per block
+BLOCKS_PER_SM = 8  # blocks per multiprocessor, which 2,048 threads fill
+LINE = 16  # bytes of the widest access of a thread
 
 
 class ArrayLayout(NamedTuple):
-    """How one set of arrays, x, g and the used slots, lies."""
+    """The memory layout of a set of arrays: x, g and the used slots."""
 
     n: int
     addresses: tuple
-    lengths: tuple  # of the axes; none where all lies together
+    lengths: tuple  # of the axes; empty if all arrays are contiguous
     strides: tuple  # a tuple for each array, in elements
     dtype: np.dtype
     device: int | None
@@ -35,13 +35,13 @@ class ArrayLayout(NamedTuple):
 
 @functools.lru_cache(1024)
 def names(uses, label):
-    """What errors call the arrays of a set."""
+    """Return the names of the arrays of a set, for error messages."""
     used = [slot for slot, use in uses._asdict().items() if use]
     return f"x{label}", f"g{label}", *(f"the state's {slot}{label}" for slot in used)
 
 
-def described(uses, item, stream, host, keepalive, label):
-    """What the arrays of an item ``(x, g, state)`` say of themselves."""
+def descriptions(uses, item, stream, host, keepalive, label):
+    """Return the descriptions of the arrays of an item ``(x, g, state)``."""
     x, g, state = item
     if len(state) != len(uses):
         slots = ", ".join(uses._fields)
@@ -57,28 +57,35 @@ def described(uses, item, stream, host, keepalive, label):
 
 
 @functools.lru_cache(4096)
-def lay(uses, described, label):
-    """The arrays of an item, checked against each other: once for each description."""
-    called = names(uses, label)
-    views = [device_views.check(d, n) for d, n in zip(described, called, strict=True)]
+def layout_of(uses, descriptions, label):
+    """Check the arrays of an item against each other, and return their layout.
+
+    Results are cached by description.
+    """
+    labels = names(uses, label)
+    views = [device_views.check(d, n) for d, n in zip(descriptions, labels, strict=True)]
     first, device = views[0], None
-    for v, name in zip(views, called, strict=True):
+    for v, name in zip(views, labels, strict=True):
         if v.shape != first.shape:
-            raise ValueError(f"{name} has the shape {v.shape}, {called[0]} {first.shape}")
+            raise ValueError(
+                f"{name} has the shape {v.shape}, but {labels[0]} has the shape {first.shape}"
+            )
         if v.dtype != first.dtype:
-            raise TypeError(f"{name} has elements of {v.dtype}, {called[0]} of {first.dtype}")
-        if name is not called[1] and v.readonly:
+            raise TypeError(
+                f"{name} has elements of {v.dtype}, but {labels[0]} has elements of {first.dtype}"
+            )
+        if name is not labels[1] and v.readonly:
             raise ValueError(f"{name} is read-only, but a step writes to it")
         if v.device is not None and device not in (None, v.device):
-            raise ValueError(f"{name} is on device {v.device}, others on device {device}")
+            raise ValueError(f"{name} is on device {v.device}, but others are on device {device}")
         device = v.device if device is None else device
     lengths, strides = (), ()
     if any(v.strides is not None for v in views):
         strides = [v.strides or device_views.packed(v.shape) for v in views]
-        lengths, strides = merged(first.shape, strides)
-        for steps, name in zip(strides, called, strict=True):
-            if name is not called[1] and 0 in steps and 0 not in lengths:
-                raise ValueError(f"{name} has elements that share one place; it cannot be written")
+        lengths, strides = collapse_axes(first.shape, strides)
+        for steps, name in zip(strides, labels, strict=True):
+            if name is not labels[1] and 0 in steps and 0 not in lengths:
+                raise ValueError(f"{name} has elements that share memory; it cannot be written")
         if all(steps == (1,) for steps in strides):
             lengths, strides = (), ()
     addresses, n = tuple(v.address for v in views), math.prod(first.shape)
@@ -89,8 +96,8 @@ def lay(uses, described, label):
     return ArrayLayout(n, addresses, lengths, strides, first.dtype, device, stream, torch)
 
 
-def merged(shape, strides):
-    """As few axes as all arrays can be walked by, the one with the smallest strides last."""
+def collapse_axes(shape, strides):
+    """Merge axes for all arrays as far as possible; put that with the smallest strides last."""
     axes = [k for k, length in enumerate(shape) if length != 1]
     axes.sort(key=lambda k: -abs(strides[0][k]))
     lengths, steps = [], []
@@ -109,14 +116,14 @@ def merged(shape, strides):
 
 @functools.cache
 def _packing(count, itemsize):
-    """How elements are packed, filled up to whole words; and the words."""
+    """Return the formats of the elements, padded to 8-byte words, and of the words."""
     words = -(-count * itemsize // 8)
     kind, filling = {4: "f", 8: "d"}[itemsize], 8 * words - count * itemsize
     return struct.Struct(f"={count}{kind}{filling}x"), struct.Struct(f"={words}q")
 
 
-def bits(rule, c, dtype):
-    """The coefficients in the element type, their bits in whole numbers: cheap to pass."""
+def pack_coefficients(rule, c, dtype):
+    """Return the coefficients' bits, in the element type, as integers, which are quick to pass."""
     count = len(rule.C._fields)
     if len(c) != count:
         fields = ", ".join(rule.C._fields)
@@ -126,35 +133,37 @@ def bits(rule, c, dtype):
 
 
 def sweep(target, rule, uses, items, c, stream):
-    """One step of a rule on each item ``(x, g, state)``."""
+    """Take a step of a rule on each item ``(x, g, state)``."""
     if stream is not None:
         stream = 0 if target.simulated else device_views.handle(stream)
     many, keepalive = len(items) > 1, []
     groups, sets = {}, []
     for k, item in enumerate(items):
         label = f" of item {k}" if many else ""
-        said = described(uses, item, stream or 0, target.simulated, keepalive, label)
-        one = lay(uses, said, label)
+        described = descriptions(uses, item, stream or 0, target.simulated, keepalive, label)
+        one = layout_of(uses, described, label)
         sets.append(one)
         if one.n:
             groups.setdefault((one.dtype, one.device), []).append(one)
     if stream is None:
         stream = device_views.stream_of(sets)
     for (dtype, device), group in groups.items():
-        step = Step(target, rule, uses, bits(rule, c, dtype), dtype, stream, *target.on(device))
+        step = Step(
+            target, rule, uses, pack_coefficients(rule, c, dtype), dtype, stream, *target.on(device)
+        )
         with step.context:
             together = [one for one in group if not one.lengths]
             if len(together) > 1:
-                several(step, together)
+                launch_table(step, together)
             for one in group:
                 if one.lengths:
-                    strided(step, one)
+                    launch_strided(step, one)
                 elif len(together) == 1:
-                    alone(step, one)
+                    launch_single(step, one)
 
 
 class Step(NamedTuple):
-    """What the launches of a step have in common."""
+    """The arguments that the launches of a step have in common."""
 
     target: Any
     rule: Any
@@ -163,10 +172,10 @@ class Step(NamedTuple):
     dtype: np.dtype
     stream: int
     device: int
-    context: Any  # in which the device is current
+    context: Any  # the context in which the device is current
 
     def most(self):
-        """Blocks that the device holds at a time."""
+        """Return the number of blocks that fit on the device at a time."""
         return BLOCKS_PER_SM * self.target.multiprocessors(self.device)
 
     def launcher(self, kind, blocks):
@@ -175,15 +184,15 @@ class Step(NamedTuple):
         )
 
 
-def alone(step, one):
-    """A launch for one set of arrays, without a table."""
+def launch_single(step, one):
+    """Launch a kernel for one set of arrays, without a table."""
     accesses = -(-one.n * one.dtype.itemsize // LINE)
     run = step.launcher("together", min(-(-accesses // THREADS), step.most()))
     run(one.n, *one.addresses, *step.c)
 
 
-def strided(step, one):
-    """A launch for arrays that can be walked by one axis; for others, one for each row."""
+def launch_strided(step, one):
+    """Launch a kernel for strided arrays: one launch for each row along the last axis."""
     *outer, n = one.lengths
     run = step.launcher("strided", min(-(-n // THREADS), step.most()))
     inner = [strides[-1] for strides in one.strides]
@@ -195,8 +204,8 @@ def strided(step, one):
         run(n, *starts, *inner, *step.c)
 
 
-def several(step, sets):
-    """One launch for several sets of arrays, by a table of their addresses."""
+def launch_table(step, sets):
+    """Launch one kernel for several sets of arrays, with a table of their addresses."""
     most = step.most()
     size = address_tables.chunk(sum(one.n for one in sets), most)
 

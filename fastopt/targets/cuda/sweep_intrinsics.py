@@ -1,6 +1,6 @@
-"""What a kernel over whole device arrays needs below Python: 16 bytes at a time, by address.
+"""Intrinsics for kernels over device arrays: accesses of 16 bytes at a time, by address.
 
-Addresses are pointers or whole numbers; everything lies in global memory.
+Addresses are pointers or integers; all arrays are in global memory.
 """
 
 import functools
@@ -11,13 +11,13 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-LINE = 16  # bytes: the widest access of a thread
+LINE = 16  # bytes of the widest access of a thread
 _LONG = ir.IntType(64)
 
 
 @intrinsic
 def cast(context, cls, real, c):
-    """The coefficients, whose bits come in whole numbers."""
+    """Unpack the coefficients, whose bits are passed in integers."""
     element, kind = real.dtype, cls.instance_class
     count = len(kind._fields)
     result = types.NamedUniTuple(element, count, kind)
@@ -37,9 +37,9 @@ def cast(context, cls, real, c):
 
 @intrinsic
 def lead(context, arrays, n, real):
-    """How many of n elements come before the first boundary of 16 bytes that all arrays share.
+    """Return the number of elements before the first 16-byte boundary that all arrays share.
 
-    All of them where the arrays share none.
+    Return n, the number of all elements, if the arrays share none.
     """
 
     def codegen(context, builder, signature, args):
@@ -58,7 +58,7 @@ def lead(context, arrays, n, real):
 
 @intrinsic
 def row(context, table, r, columns):
-    """Row r of a table of whole numbers: the first of them, and the others."""
+    """Return row r of a table of integers: the first integer, and the tuple of the others."""
     count = len(columns)
     rest = types.UniTuple(types.int64, count - 1)
     result = types.Tuple([types.int64, rest])
@@ -78,16 +78,18 @@ def row(context, table, r, columns):
 
 
 @functools.cache
-def movers(width, uses):
-    """``fetch(arrays, strides, at, real)`` and ``bring_back(x, state, arrays, strides, at)``.
+def make_load_store(width, uses):
+    """Make ``fetch(arrays, strides, at, real)`` and ``bring_back(x, state, arrays, strides, at)``.
+
+    `arrays` are the addresses of x, g and the used slots. `strides` count elements; () means that
+    all arrays are contiguous. `fetch` returns x in place of unused slots.
 
     Parameters
     ----------
     width : int
-        Elements in one access; with more than one the place must be aligned to 16 bytes.
+        Elements per access. If it is not 1, the address must be aligned to 16 bytes.
     uses : tuple of bool
-        Which slots are kept; `arrays` are those of x, g and the used slots, and x stands for the
-        unused ones in what `fetch` returns. `strides` count elements; () where all lie together.
+        Which slots are kept.
     """
     used = [k for k, use in enumerate(uses) if use]
 
@@ -102,7 +104,7 @@ def movers(width, uses):
             item = context.get_data_type(element)
             pointers = _pointers(builder, arrays, strides, args, item, width)
             near = []
-            # All loads before all stores: none has to wait for another.
+            # All loads before all stores, so that no load waits for another.
             values = [builder.load(p, align=width * element.bitwidth // 8) for p in pointers]
             for value in values:
                 data = cgutils.alloca_once(builder, item, size=width)
@@ -146,14 +148,17 @@ def _place(i):
 
 
 def _addresses(builder, kind, value, whole=False):
-    """The addresses in a tuple, or the only one, as whole numbers."""
+    """Return the addresses in a tuple, or with `whole` a single one, as integers."""
     found = [value] if whole else [builder.extract_value(value, k) for k in range(len(kind))]
     pointer = isinstance(kind.dtype, types.CPointer)
     return [builder.ptrtoint(v, _LONG) if pointer else v for v in found]
 
 
 def _pointers(builder, arrays, strides, args, item, width):
-    """Where the next `width` elements of each array lie: what precedes are arrays, strides, at."""
+    """Return pointers to the next `width` elements of each array.
+
+    `args` are the values of arrays, strides and at.
+    """
     to = ir.PointerType(ir.VectorType(item, width) if width > 1 else item, 1)
     found = []
     for k, address in enumerate(_addresses(builder, arrays, args[0])):
@@ -166,7 +171,7 @@ def _pointers(builder, arrays, strides, args, item, width):
 
 
 def _local(context, builder, kind, data, n):
-    """An array over local memory."""
+    """Return an array over local memory."""
     size = context.get_constant(types.intp, n)
     width = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
     proxy: Any = arrayobj.make_array(kind)

@@ -1,6 +1,7 @@
-"""Kernels of one step over whole device arrays; `link` binds the open names.
+"""Kernels of one step over device arrays; `link` binds the placeholders.
 
-A thread takes 16 bytes of each array at a time; the shared text of the sweep runs on these copies.
+A thread loads 16 bytes of each array at a time. The sweep, shared with the CPU, runs on these
+copies.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from fastopt.solver.placeholders import real
 from fastopt.targets.common.loop_constants import narrow_to
 from fastopt.targets.cuda import simulator_sweeps, sweep_intrinsics
 
-# Bound below, to what the target, the rule and the width of an access make of them.
+# Placeholders, bound below for the target, the rule and the width of an access.
 cuda: Any = None
 lead: Any = None
 row: Any = None
@@ -20,16 +21,18 @@ fetch: Any = None
 fetch_one: Any = None
 bring_back: Any = None
 bring_one_back: Any = None
-many: Any = None  # the sweep over as many elements as an access holds
-one: Any = None  # and over one
+many: Any = None  # the sweep over the elements of one access
+one: Any = None  # the sweep over one element
 WIDTH, COLUMNS = 1, ()
 
 
 def part(n, arrays, c, thread, threads):
-    """One thread's part of n elements: as many as an access holds, and what is left singly."""
+    """Step one thread's part of n elements: a full access at a time, the others singly."""
     head = lead(arrays, n, real)
     whole = (n - head) // WIDTH
-    k = thread  # not a range: with a step that is not known it divides whole numbers first
+    # A while loop, since `range` with a step unknown at compile time computes its length by an
+    # integer division.
+    k = thread
     while k < whole:
         at = head + k * WIDTH
         x, g, state = fetch(arrays, (), at, real)
@@ -50,12 +53,12 @@ def single(at, arrays, strides, c):
 
 
 def together(n, arrays, c):
-    """One set of arrays whose elements lie together."""
+    """Step one set of contiguous arrays."""
     part(n, arrays, c, cuda.grid(1), cuda.gridsize(1))
 
 
 def strided(n, arrays, strides, c):
-    """One set of arrays whose elements lie apart."""
+    """Step one set of strided arrays."""
     at = cuda.grid(1)
     while at < n:
         single(at, arrays, strides, c)
@@ -63,7 +66,7 @@ def strided(n, arrays, strides, c):
 
 
 def several(rows, table, c):
-    """Many sets of arrays: a table row ``n, x, g, used slots`` for what a block takes at a time."""
+    """Step many sets of arrays: a block processes a table row ``n, x, g, used slots`` at a time."""
     r = cuda.blockIdx.x
     while r < rows:
         n, arrays = row(table, r, COLUMNS)
@@ -72,7 +75,7 @@ def several(rows, table, c):
 
 
 def squares(g, parts):
-    """Each thread's part of the sum of squares of a vector, in float64."""
+    """Compute each thread's part of the sum of squares of a vector, in float64."""
     found, k = 0.0, cuda.grid(1)
     while k < g.size:
         found += float(g[k]) * float(g[k])
@@ -84,7 +87,7 @@ KINDS = {f.__name__: f for f in (together, strided, several)}
 
 
 def linked(text, rule, uses, dtype, module, wrap, simulated):
-    """One of these texts, undecorated, with all of its arithmetic in the element type."""
+    """Return one of these kernels, undecorated, with all of its arithmetic in the element type."""
     own = simulator_sweeps if simulated else sweep_intrinsics
     width = own.LINE // dtype.itemsize
     rules = {
@@ -93,10 +96,10 @@ def linked(text, rule, uses, dtype, module, wrap, simulated):
         "BOUNDED": False,
         "cast": own.cast,
     }
-    rules.update(each=range, most=dtype.type)  # of what a thread has fetched, all is its own
+    rules.update(each=range, most=dtype.type)  # a thread steps all elements that it has loaded
     narrow = narrow_to(dtype)
     (fetch, bring_back), (fetch_one, bring_one_back) = (
-        own.movers(size, tuple(uses)) for size in (width, 1)
+        own.make_load_store(size, tuple(uses)) for size in (width, 1)
     )
     many, one = (
         link(solve_loop.sweep, {**rules, "SIZE": size}, wrap, top=wrap, narrow=narrow)

@@ -1,4 +1,4 @@
-"""Kernels of the sweeps, compiled and launched through the `cuda` module of the target."""
+"""Compilation and launches of the sweeps' kernels, through the `cuda` module of the target."""
 
 import contextlib
 import functools
@@ -13,14 +13,14 @@ from fastopt.targets.cuda import address_tables, sweep_kernels
 
 
 class Launches:
-    """What `step_on_device` asks of a target.
+    """The services of a target that `step_on_device` needs.
 
     Parameters
     ----------
     cuda, core
         The modules `numba.cuda` and `cuda.core`; no `core` in Numba's simulator.
     wrap : callable
-        What makes a device function of a plain one.
+        The decorator that makes a device function of a plain one.
     """
 
     def __init__(self, cuda, core, wrap):
@@ -32,26 +32,27 @@ class Launches:
         self.launcher = functools.lru_cache(1024)(self.launcher)
 
     def plain_kernel(self, kind, rule, uses, dtype):
-        """A kernel of `sweep_kernels` as an undecorated function."""
+        """Return a kernel of `sweep_kernels` as an undecorated function."""
         text, how = sweep_kernels.KINDS[kind], (self.cuda, self.wrap, self.simulated)
         return sweep_kernels.linked(text, rule, uses, dtype, *how)
 
     def kernel(self, kind, rule, uses, dtype):
-        """The compiled kernel."""
+        """Return the compiled kernel."""
         how = kind, rule, uses, dtype
         return self.cuda.jit(signature(*how))(self.plain_kernel(*how))
 
     def launcher(self, kind, rule, uses, dtype, blocks, threads, stream, device):
-        """A callable that takes a kernel's arguments, flat, and launches it on the current device.
+        """Return a callable that launches a kernel, with its arguments flat, on the current device.
 
-        `stream` is a number, and so is `device`, by which it is kept.
+        `stream` is a number. So is `device`, a part of the key under which it is cached.
         """
         run: Any = self.kernel(kind, rule, uses, dtype)
         if self.core is not None:
             (compiled,) = run.overloads.values()
             function = getattr(compiled.library.get_cufunc(), "kernel", None)
             if function is not None:
-                # What Numba's own launcher comes to after 20 us of looking at such arguments.
+                # The same launch as by Numba's own launcher, which inspects the arguments for
+                # 20 us.
                 config = self.core.LaunchConfig(grid=blocks, block=threads)
                 queue = self.core.Stream.from_handle(stream)
                 return functools.partial(self.core.launch, queue, config, function)
@@ -66,19 +67,19 @@ class Launches:
         return call
 
     def on(self, device):
-        """A device's number, by default the current one's, and a context that makes it current."""
+        """Return a device's number, by default the current one's, and a context that selects it."""
         current = 0 if self.simulated else self.cuda.current_context().device.id
         if device is None or device == current:
             return current, contextlib.nullcontext()
         return device, self.cuda.gpus[device]
 
     def multiprocessors(self, device):
-        """How many a device has; it is the current one."""
+        """Return the number of multiprocessors of the current device; `device` is its key."""
         return getattr(self.cuda.get_current_device(), "MULTIPROCESSOR_COUNT", 1)
 
 
 def signature(kind, rule, uses, dtype):
-    """Argument types of a kernel: whole numbers and addresses, so that nothing is inferred."""
+    """Return the argument types of a kernel: integers and addresses, so that none is inferred."""
     element: Any = float32 if dtype == np.float32 else float64
     arrays = 2 + sum(uses)
     words = types.UniTuple(int64, -(-len(rule.C._fields) * dtype.itemsize // 8))
@@ -111,11 +112,11 @@ class Memory:
         return described["data"][0]
 
     def upload(self, array, pinned, count, stream):
-        """Copy what is page-locked, in the stream; returns an event, or None where it is done."""
+        """Copy page-locked memory, in the stream; return an event, or None if it is done."""
         if self.simulated:
             array[:count].copy_to_device(pinned[:count])
             return None
-        # Numba waits for copies in the default stream, but not when given its number.
+        # Numba waits for copies in the default stream unless the stream is given by its number.
         queue = self.cuda.external_stream(stream or 1)
         array[:count].copy_to_device(pinned[:count], stream=queue)
         done = self.cuda.event(timing=False)

@@ -1,10 +1,10 @@
-"""CUDA: sweeps over device arrays, batches with a thread a problem, one problem on a whole device.
+"""The CUDA target: sweeps, batches with one thread per problem, one problem on an entire device.
 
-The only module that imports `cuda`, which numba-cuda provides; loaded when a device is asked for.
-The texts of the kernels and what drives them are in the `_device_*` modules, and get from here what
-of CUDA they need.
+Only this module imports `cuda` of numba-cuda; it is loaded when a device is requested. The other
+modules of this folder contain the kernels and their drivers. They get from here what they use of
+CUDA.
 """
-# numba-cuda's types know neither cuda.grid(1) nor kernel[blocks, threads]:
+# Pyright rejects cuda.grid(1) and kernel[blocks, threads] with numba-cuda's types:
 # pyright: reportCallIssue=false, reportIndexIssue=false
 
 import functools
@@ -25,7 +25,7 @@ if not hasattr(np, "row_stack"):  # numba-cuda 0.30 reads it when a kernel is co
 from numba import cuda, float32, float64
 
 from fastopt.compiling import disk_cache
-from fastopt.compiling.compiler import link, unwrapped
+from fastopt.compiling.compiler import link, undecorated
 from fastopt.derivatives import gradient_methods
 from fastopt.solver import solve_loop
 from fastopt.targets.common import intrinsics, step_functions
@@ -46,7 +46,7 @@ NAME = "cuda"
 
 
 def missing():
-    """What keeps CUDA from being used here, in a sentence; None where nothing does."""
+    """Return a sentence that says why CUDA cannot be used here, or None if it can."""
     if cuda.is_available():
         return None
     reason = " ".join(str(cuda.cuda_error() or "no device was found").split())
@@ -58,24 +58,23 @@ def device_function(function, _original=None):
 
 
 def simulated():
-    """Whether this is Numba's CUDA simulator, which runs the plain Python functions."""
+    """Return True in Numba's CUDA simulator, which runs the plain Python functions."""
     return "simulator" in cuda.jit.__module__
 
 
 @functools.cache
 def launches():
-    """The kernels of the sweeps, and what launches them."""
+    """Return the object that compiles and launches the kernels of the sweeps."""
     core = None if simulated() else importlib.import_module("cuda.core")
-    return sweep_launcher.Launches(cuda, core, unwrapped if simulated() else device_function)
+    return sweep_launcher.Launches(cuda, core, undecorated if simulated() else device_function)
 
 
 def gradient_function(fun, dtype, size):
-    """A device function ``(x, g, (args, x)) -> f``: the value of `fun`, its gradient into g.
+    """Return a device function ``(x, g, (args, x)) -> f``, which writes the gradient into g.
 
-    The texts are those of the CPU (`fastopt.derivatives`); x and g have `size` components of
-    `dtype`, each with a partial derivative of its own, in registers. Expressions of whole arrays
-    are computed element by element (`derivatives.lazy.expressions`), in functions that write into
-    no array.
+    The code is that of the CPU (`fastopt.derivatives`). x and g have `size` components of `dtype`.
+    Each has a partial derivative of its own, in registers. Functions that do not write to arrays
+    compute array expressions element by element (`derivatives.lazy.expressions`).
     """
     if simulated():
         from fastopt.derivatives.python_duals import python_dual
@@ -94,24 +93,23 @@ def gradient_function(fun, dtype, size):
 
 
 def value_function(fun, dtype=np.float64):
-    """A device function ``(x, g, (args, x)) -> f``: the value of `fun` alone; g is left alone."""
+    """Return a device function ``(x, g, (args, x)) -> f``, which leaves g unchanged."""
     return _linked(gradient_methods.value_alone, {"fun": user_function(fun, dtype)})
 
 
 def _linked(text, bindings):
-    wrap = unwrapped if simulated() else device_function
+    wrap = undecorated if simulated() else device_function
     return link(text, bindings, wrap, top=wrap)
 
 
 def user_function(fun, dtype, dual=None):
-    """The user's function for the device, called with duals of type `dual` or with numbers.
+    """Return the user's function for the device, called with duals of type `dual` or with numbers.
 
-    Where `dtype` is float32, nothing in it is float64 but what is given as such (arrays, numbers,
-    np.float64).
+    If `dtype` is float32, only values given as float64 (arrays, numbers, np.float64) are float64.
     """
     if simulated():
         users = {"follow": user_functions.is_users}
-        own = link(user_functions.plain(fun), {}, unwrapped, **users)
+        own = link(user_functions.plain(fun), {}, undecorated, **users)
         return simulator_batch.with_numpy(own)
     if np.dtype(dtype) == np.float32:
         _know_single()
@@ -120,7 +118,7 @@ def user_function(fun, dtype, dual=None):
 
 @functools.cache
 def _know_single():
-    """Teach numba-cuda, which has rewrites of its own, that of `float32_arithmetic`."""
+    """Register the rewrite of `float32_arithmetic` with numba-cuda, which has its own registry."""
     from fastopt.derivatives.operators import float32_arithmetic
 
     rewrites: Any = importlib.import_module("numba.cuda.core.rewrites")
@@ -128,7 +126,7 @@ def _know_single():
 
 
 def sweep(rule, uses, x, g, c, state, stream=None):
-    """One step of a rule on whole device arrays, in place, without copies or waiting.
+    """Take a step of a rule on device arrays, in place, without copies or waiting.
 
     Parameters
     ----------
@@ -140,26 +138,25 @@ def sweep(rule, uses, x, g, c, state, stream=None):
     c : sequence of float
         The rule's coefficients; they go to the kernel in the element type.
     state : tuple of device arrays
-        An array like x for each slot; one that is not used may be anything.
+        An array like x for each slot. An unused one may be anything.
     stream : optional
-        A number, or a stream of Numba, CuPy, PyTorch or of anything with `__cuda_stream__`; by
+        A number, or a stream of Numba, CuPy, PyTorch or of anything with `__cuda_stream__`. By
         default the one that the arrays name, or PyTorch's current one, or the default stream.
     """
     step_on_device.sweep(launches(), rule, uses, [(x, g, state)], c, stream)
 
 
 def sweep_all(rule, uses, items, c, stream=None):
-    """`sweep` on several arrays in one launch (for each dtype): ``items`` are ``(x, g, state)``.
+    """Run `sweep` on several arrays, with one launch per dtype: ``items`` are ``(x, g, state)``.
 
-    Their addresses go to the device in a table, which is copied there, asynchronously, only when
-    one of them has changed; for a single item there is none. Items whose elements lie apart get
-    launches of their own.
+    The device reads their addresses from a table, which a single item does not need. It is copied
+    asynchronously, and only when an address has changed. Strided items get separate launches.
     """
     step_on_device.sweep(launches(), rule, uses, list(items), c, stream)
 
 
 def squares(array):
-    """The sum of an array's squares, in float64, of this array alone; waits for it."""
+    """Return the sum of an array's squares, in float64; wait for it."""
     flat = adopt("a gradient", array)
     if flat.ndim != 1:
         flat = flat.reshape(flat.size) if flat.is_c_contiguous() else flat.ravel()
@@ -172,12 +169,12 @@ def squares(array):
 
 @functools.cache
 def _squares():
-    return cuda.jit(link(sweep_kernels.squares, {"cuda": cuda}, unwrapped))
+    return cuda.jit(link(sweep_kernels.squares, {"cuda": cuda}, undecorated))
 
 
 @functools.cache
 def step_function(method):
-    """A method's step for users' @cuda.jit functions."""
+    """Return a method's step for users' @cuda.jit functions."""
     plain, register = step_functions.plain_sweep, lambda step: lambda typed: typed
     if simulated():
         return step_functions.made(method, plain, register, plain, checked=False)
@@ -193,7 +190,7 @@ def step_function(method):
 
 
 class Simulated:
-    """The module `cuda` as the code of the simulator's running kernel sees it."""
+    """The module `cuda` of the simulator's running kernel."""
 
     def __getattr__(self, name):
         from numba.cuda.simulator import kernel
@@ -202,12 +199,12 @@ class Simulated:
 
 
 class Linker:
-    """How plain functions become device functions here; what `kernel_builder` links with."""
+    """The functions with which `kernel_builder` turns plain functions into device functions."""
 
     def __init__(self):
         self.simulated = simulated()
         self.cuda = Simulated() if self.simulated else cuda
-        self.wrap = unwrapped if self.simulated else device_function
+        self.wrap = undecorated if self.simulated else device_function
         if self.simulated:
             from fastopt.derivatives.python_duals import python_dual as duals
         else:
@@ -215,11 +212,11 @@ class Linker:
         self.seeds = duals.SEEDS
 
     def dual(self, dtype, partials):
-        """The kind of duals that carry so many partial derivatives."""
+        """Return the type of duals with `partials` partial derivatives."""
         return partials if self.simulated else kernel_builder.dual_type(dtype, partials)
 
     def user(self, fun, dtype, dual):
-        """A user's function; `dual` is the kind of duals that it gets, or None."""
+        """Return a user's function for arguments of type `dual`, or for numbers if it is None."""
         if self.simulated and dual:
             from fastopt.derivatives.python_duals import python_dual
 
@@ -229,7 +226,7 @@ class Linker:
 
 
 class Kernel:
-    """A kernel, ``kernel[blocks, threads, stream](*arguments)``; kept on disk under `digest`."""
+    """A kernel ``kernel[blocks, threads, stream](*arguments)``, cached on disk under `digest`."""
 
     def __init__(self, text, digest=None):
         self.compiled: Any = cuda.jit(text)
@@ -246,13 +243,13 @@ class Kernel:
         if how not in self.configured:
             if len(self.configured) > 64:
                 self.configured.clear()
-            with warnings.catch_warnings():  # of grids that are smaller than Numba would have them
+            with warnings.catch_warnings():  # Numba warns of small grids
                 warnings.simplefilter("ignore")
                 self.configured[how] = self.compiled[how]
         return self.configured[how]
 
     def registers(self, *arguments):
-        """Of a thread, with these arguments; compiles, or loads."""
+        """Return the number of registers per thread for these arguments; compile or load first."""
         if simulated():
             return 128
         kinds = tuple(map(self.compiled.typeof_pyval, arguments))
@@ -261,20 +258,20 @@ class Kernel:
 
 @functools.cache
 def device():
-    """The current device."""
+    """Return the current device."""
     return device_memory.Device(cuda, simulated())
 
 
 def adopt(name, array, wait=True):
-    """An array of anyone's on the device, as Numba's, after what its owner is doing to it.
+    """Return any library's device array as Numba's, after its owner's pending work on it.
 
-    One of the host's is copied there.
+    A host array is copied to the device.
     """
     return device().adopt(name, array, wait)
 
 
 def scheduler(batch, fun, jac, objective, rule, results):
-    """The device's threads at work on a batch; see `batch_scheduler.CudaScheduler`."""
+    """Return the scheduler of a batch on the device; see `batch_scheduler.CudaScheduler`."""
     kernel, layout = kernel_builder.batch_kernel(batch, fun, jac, objective, rule, Linker, Kernel)
     given = kernel_builder.prepared(batch.given, device())
     steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1)
@@ -296,5 +293,5 @@ def scheduler(batch, fun, jac, objective, rule, results):
 
 
 def team_kernel(rule, chosen, uses, dtype, bounded):
-    """`grid_kernel_source.go_on`, compiled for a rule and its options."""
+    """Return `grid_kernel_source.go_on`, compiled for a rule and its options."""
     return kernel_builder.team_kernel(rule, chosen, uses, dtype, bounded, Linker, Kernel)

@@ -1,7 +1,8 @@
-"""Where the state of a device's threads lies, and the arrays that a thread sees of it.
+"""The layout of the state of a device's threads, and a thread's arrays in it.
 
-A block of memory (warps, rows, 32): each number of a problem is a row, the threads of a warp side
-by side in it, so that their accesses coalesce, at distances that the compiler knows.
+The state is a block of memory of shape (warps, rows, 32). Each number of a problem is a row, in
+which the threads of a warp are adjacent: their accesses coalesce. Strides are compile-time
+constants.
 """
 
 import math
@@ -19,10 +20,10 @@ from fastopt.targets.common.intrinsics import _array
 
 WARP = 32
 WRONG_LENGTH = "the gradient must be a tuple of as many numbers as x0 has components"
-SCALARS = len(Run._fields) + 1  # of a problem under way: its `Run`, and f of the best point
+SCALARS = len(Run._fields) + 1  # scalars of a running problem: its `Run`, and the best f
 
 
-class Part(NamedTuple):
+class BlockSlice(NamedTuple):
     """Some rows as an array of this shape."""
 
     first: int
@@ -30,42 +31,51 @@ class Part(NamedTuple):
 
 
 class Layout:
-    """Rows of a problem of n parameters, and which of them the loop gets as what."""
+    """Rows of a problem with n parameters, and the loop's arguments that they represent."""
 
     def __init__(self, auto, bounded, uses, n, pairs):
         self.rows = 0
         self.record, along = self.add(SCALARS), self.add(pairs)
-        # Where fun is evaluated: in the thread's own memory, and where it is left between launches.
-        self.saved, self.point = self.add(n), Part(-1, (n,))
+        # The point at which fun is evaluated: in the thread's local memory, saved between launches.
+        self.saved, self.point = self.add(n), BlockSlice(-1, (n,))
         names = "g best_x best_g" + " x p w new_g scale" * auto + " low high" * bounded
         at = {name: self.add(n) for name in names.split()}
         x = at.setdefault("x", self.point)
         box = at.get("low", x), at.get("high", x)
-        best = at["best_x"], at["best_g"], Part(SCALARS - 1, (1,))
+        best = at["best_x"], at["best_g"], BlockSlice(SCALARS - 1, (1,))
         self.state = tuple(self.add(n) if used else x for used in uses)
         if auto:
             self.moving = x, at["g"], at["p"], at["w"], at["new_g"], self.point
             self.still = (*box, *best, at["scale"], self.add(pairs, n), along)
         else:
             self.moving, self.still = (at["g"], self.point), (*box, *best)
-        # Read before they are written: what the problem before has left there must go.
-        self.x, self.fresh = x, (at["scale"], at["p"]) if auto else (at["g"], at["g"])
+        # Arrays that are read before they are first written, so that they must be cleared between
+        # problems.
+        self.x, self.arrays_to_clear = x, (at["scale"], at["p"]) if auto else (at["g"], at["g"])
 
     def add(self, *shape):
         first, self.rows = self.rows, self.rows + math.prod(shape)
-        return Part(first, shape)
+        return BlockSlice(first, shape)
 
     @property
     def groups(self):
-        """What `arrays` gives."""
-        return self.record, self.saved, self.x, self.fresh, self.moving, self.still, self.state
+        """Return the parts that `arrays` returns as arrays."""
+        return (
+            self.record,
+            self.saved,
+            self.x,
+            self.arrays_to_clear,
+            self.moving,
+            self.still,
+            self.state,
+        )
 
     def plain(self):
-        """The function ``arrays(room, point, t)`` for the simulator."""
+        """Return the function ``arrays(room, point, t)`` for the simulator."""
 
         def arrays(room, point, t):
             def see(part):
-                if isinstance(part, Part):
+                if isinstance(part, BlockSlice):
                     return point if part == self.point else view(room, part, t)
                 return tuple(map(see, part))
 
@@ -74,13 +84,13 @@ class Layout:
         return arrays
 
     def compiled(self):
-        """The same for the compiler."""
+        """Return the function ``arrays(room, point, t)`` for the compiler."""
         groups, own = self.groups, self.point
 
         @intrinsic
         def arrays(context, room, point, t):
             def kind(part):
-                if isinstance(part, Part):
+                if isinstance(part, BlockSlice):
                     return point if part == own else types.Array(room.dtype, len(part.shape), "A")
                 return types.Tuple(tuple(map(kind, part)))
 
@@ -93,7 +103,7 @@ class Layout:
                 def see(part):
                     if part == own:
                         return args[1]
-                    if isinstance(part, Part):
+                    if isinstance(part, BlockSlice):
                         return _see(context, builder, kind(part), data, part)
                     return context.make_tuple(builder, kind(part), [see(p) for p in part])
 
@@ -105,7 +115,7 @@ class Layout:
 
 
 def view(room, part, t):
-    """Thread t's part of the whole block."""
+    """Return an array of thread t in the block."""
     rows = room[t // WARP, part.first : part.first + math.prod(part.shape), t % WARP]
     strides = tuple(
         rows.strides[0] * math.prod(part.shape[k + 1 :]) for k in range(len(part.shape))
@@ -132,7 +142,7 @@ def _made(context, builder, kind, data, shape, strides, width):
 
 
 def local_array(shape):
-    """The intrinsic ``local(real, _) -> array of this shape`` in the thread's own memory."""
+    """Return the intrinsic ``local(real, _) -> array``, in the thread's local memory."""
 
     @intrinsic
     def local(context, real: Any, other):
@@ -152,14 +162,14 @@ def local_array(shape):
 
 @intrinsic(prefer_literal=True)
 def require_length(context, items, count):
-    """An error of the compiler where a tuple has another length."""
+    """Raise an error at compile time if a tuple has another length."""
     if not isinstance(items, types.BaseTuple) or len(items) != count.literal_value:
         raise TypingError(WRONG_LENGTH)
     return types.void(items, count), lambda context, *rest: context.get_dummy_value()
 
 
 def reshaped(shape):
-    """The intrinsic ``shaped_as(vector)``: what lies together, in this shape."""
+    """Return the intrinsic ``shaped_as(vector)``, which reshapes a contiguous vector."""
 
     @intrinsic
     def shaped_as(context, vector):

@@ -13,19 +13,19 @@ WRITES = ("STORE_SUBSCR", "STORE_SLICE")
 
 
 def linked(fun, real, dual, wrap):
-    """`fun` and the functions that it calls, for the element type `real`.
+    """Link `fun` and the functions that it calls, for the element type `real`.
 
     Parameters
     ----------
     dual
-        The type of dual that it gets; for numbers, None.
+        The type of its dual arguments, or None for numbers.
     wrap : callable
         The target's decorator of device functions.
 
     Raises
     ------
     TypeError
-        Where it may raise: nobody could be told on a device, and its problem would never end.
+        If it may raise: a device cannot report the exception, and its problem would never end.
     """
     from fastopt.derivatives import substitutions
     from fastopt.derivatives.lazy import expressions
@@ -49,7 +49,7 @@ def linked(fun, real, dual, wrap):
 
 
 def plain(fun):
-    """The plain function of an @njit one."""
+    """Return the plain function of an @njit one."""
     return getattr(fun, "py_func", fun)
 
 
@@ -58,13 +58,13 @@ def is_users(value):
 
 
 def writes_to_arrays(code):
-    """Whether code writes into an array."""
+    """Return True if code writes to an array."""
     inner = (writes_to_arrays(c) for c in code.co_consts if isinstance(c, types.CodeType))
     return any(i.opname in WRITES for i in dis.get_instructions(code)) or any(inner)
 
 
 def require_silence(function):
-    """Raise where the function could raise."""
+    """Raise a TypeError if the function contains a raise or an assert statement."""
     code, line = function.__code__, function.__code__.co_firstlineno
     for instruction in dis.get_instructions(code):
         line = instruction.starts_line if isinstance(instruction.starts_line, int) else line
