@@ -94,7 +94,7 @@ def test_what_is_refused():
     ):
         with pytest.raises(kind, match=message):
             opt.step({"w": params}, {"w": grads})
-    with pytest.raises(ValueError, match="grads lives on a GPU, other arrays on the host"):
+    with pytest.raises(ValueError, match="grads is on a GPU, but other arrays are on the host"):
         fastopt.SGD(1.0).step(np.zeros(3), g)
     np.testing.assert_array_equal(x.copy_to_host(), [-1.0] * 3)
 
