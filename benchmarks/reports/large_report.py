@@ -7,12 +7,12 @@ Usage::
     python -m benchmarks.reports.large_report --only DIXMAAN denoising   # names that contain these
     python -m benchmarks.reports.large_report --bounds                   # beside TNC, not CG
 
-The problems are those of tests/helpers/problems/large.py. What counts is the number of the
-evaluation at which the norm of the gradient is first at most 1e-5 of that at the start; with
-bounds, it is the projected gradient. Nothing is tuned. A dash means that the method ended before,
+The problems are those of tests/helpers/problems/large.py. The count is the number of the
+evaluation at which the gradient norm is first at most 1e-5 of that at the start. With bounds it is
+the projected gradient. Nothing is tuned. A dash means that the method ended before,
 with the number of its evaluations. The ratio is fastopt's evaluations over those of L-BFGS-B. The
-last column compares f at these evaluations: the method whose f is larger, and by how much of
-1 + |f|, if by more than 1e-6.
+last column names the method whose f is larger at these evaluations, and the difference over
+1 + |f|, if that is more than 1e-6.
 """
 
 import argparse

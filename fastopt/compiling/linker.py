@@ -39,8 +39,9 @@ def link(
     Parameters
     ----------
     bindings : dict
-        The meaning of placeholders, in the whole tree. It is a ValueError if one of these names is
-        unknown to the package, if a function defines it itself, or if one is read and not bound.
+        The values of the placeholders, for the whole tree. A ValueError is raised for a name that
+        the package does not have, or that a module defines itself. The same holds for a
+        placeholder that is read and not bound.
     wrap, top : callable ``(rebuilt, original)``
         The target's decorator, for the functions below the top and for the top itself.
     narrow : callable, optional

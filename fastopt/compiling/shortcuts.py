@@ -12,7 +12,7 @@ from typing import Any
 import numba
 from numba.core import inline_closurecall, postproc, targetconfig, transforms
 
-KNOWN = (0, 61), (0, 68)  # the first and the last Numba whose functions these stand for
+KNOWN = (0, 61), (0, 68)  # the first and the last Numba with the functions replaced here
 _inliner: Any = inline_closurecall  # its names are put at run time
 _flags: Any = targetconfig.TargetConfig
 

@@ -11,7 +11,7 @@ from fastopt.compiling import compiler
 from fastopt.compiling.compiler import is_compiled, numba_config
 from fastopt.derivatives import gradient_methods
 from fastopt.derivatives.python_duals import python_objective
-from fastopt.solver import fixed_rate
+from fastopt.solver import automatic_rate, fixed_rate
 
 
 class Objective(NamedTuple):

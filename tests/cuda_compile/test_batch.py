@@ -9,7 +9,7 @@ import pytest
 import fastopt
 from fastopt import rules
 from fastopt.inputs import run_options
-from fastopt.solver import fixed_rate
+from fastopt.solver import automatic_rate, fixed_rate
 from fastopt.solver.batch_worker import ProblemData, Results
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")

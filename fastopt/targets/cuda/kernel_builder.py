@@ -15,7 +15,7 @@ from fastopt.compiling import content_digest
 from fastopt.compiling.compiler import link
 from fastopt.derivatives import gradient_methods
 from fastopt.rules import _state_slots
-from fastopt.solver import fixed_rate
+from fastopt.solver import automatic_rate, fixed_rate
 from fastopt.solver.placeholders import LENGTH
 from fastopt.solver.run_state import Limits
 from fastopt.targets.common import intrinsics, row_access
