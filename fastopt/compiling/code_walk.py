@@ -83,7 +83,19 @@ def contents(cell, _name):
         raise Unhashable("a closure variable that is not set yet") from None
 
 
-class ContentHasher:
+class PartsHasher:
+    """A hash of parts, each with its length in front: no two lists of parts give the same bytes."""
+
+    hash: Any
+
+    def hash_parts(self, *parts):
+        """Add the parts to the hash: bytes as they are, other values as their str."""
+        for part in parts:
+            data = part if isinstance(part, bytes) else str(part).encode()
+            self.hash.update(b"%d:" % len(data) + data)
+
+
+class ContentHasher(PartsHasher):
     def __init__(self):
         self.seen = {}  # id -> number, for cycles
         self.walked = set()  # (module, names) whose attributes have been read
@@ -96,11 +108,6 @@ class ContentHasher:
         for value in values:
             self.add(value)
         return self.hash.hexdigest()
-
-    def hash_parts(self, *parts):
-        for part in parts:
-            data = part if isinstance(part, bytes) else str(part).encode()
-            self.hash.update(b"%d:" % len(data) + data)
 
     def add(self, value):
         kind = type(value)

@@ -39,13 +39,13 @@ class Content(Digest):
         if isinstance(value, np.ndarray):
             self.add_array(value)
         elif isinstance(value, np.generic):
-            self.put("scalar", value.dtype, value.tobytes())
+            self.hash_parts("scalar", value.dtype, value.tobytes())
         elif kind in (list, tuple):
-            self.put(kind.__name__, len(value))
+            self.hash_parts(kind.__name__, len(value))
             for k, item in enumerate(value):
                 self.add_at(f"[{k}]", item)
         elif kind in (dict, types.MappingProxyType):
-            self.put("dict", len(value))
+            self.hash_parts("dict", len(value))
             for key, item in value.items():
                 self.add(key)
                 self.add_at(f"[{key!r}]", item)
@@ -54,50 +54,56 @@ class Content(Digest):
         elif isinstance(value, types.CodeType):
             self.add_code(value)
         elif hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # @njit
-            self.put("njit", sorted((k, _ordered(v)) for k, v in value.targetoptions.items()))
-            self.put(sorted((k, str(v)) for k, v in (getattr(value, "locals", None) or {}).items()))
+            self.hash_parts(
+                "njit", sorted((k, _ordered(v)) for k, v in value.targetoptions.items())
+            )
+            self.hash_parts(
+                sorted((k, str(v)) for k, v in (getattr(value, "locals", None) or {}).items())
+            )
             self.add(value.py_func)
         elif isinstance(value, types.FunctionType):
             self.add_function(value)
         elif isinstance(value, BUILTINS):
             self.add_builtin(value)
         elif isinstance(value, types.ModuleType):
-            self.put("module", value.__name__, getattr(value, "__version__", ""))
+            self.hash_parts("module", value.__name__, getattr(value, "__version__", ""))
         elif isinstance(value, type):
             self.add_class(value)
         elif kind in INSIDE:
-            self.put(kind.__name__)
+            self.hash_parts(kind.__name__)
             for name in INSIDE[kind]:
                 self.add_at(f".{name}", getattr(value, name))
         elif isinstance(value, types.CellType):
             self.add(code_reads.contents(value))
         elif isinstance(value, DESCRIPTORS):
-            self.put("descriptor", value.__qualname__)
+            self.hash_parts("descriptor", value.__qualname__)
         elif module == "_thread" and kind.__name__ in LOCKS:
-            self.put("lock")
+            self.hash_parts("lock")
         elif module.startswith("numba.typed."):
-            self.put(kind.__name__, re.sub("#[0-9a-f]+", "", str(value._numba_type_)))  # addresses
+            self.hash_parts(
+                kind.__name__, re.sub("#[0-9a-f]+", "", str(value._numba_type_))
+            )  # addresses
             self.add(list(value.items() if hasattr(value, "items") else value))
         elif module.startswith("numba.") and hasattr(getattr(value, "_numba_type_", 0), "struct"):
             self.add_jitclass_instance(value)
         elif module == "numba.np.ufunc.dufunc":
-            self.put("vectorized")
+            self.hash_parts("vectorized")
             self.add(value._dispatcher)
         elif isinstance(value, np.ufunc):
             self.add_ufunc(value)
         elif hasattr(value, "__array__") and hasattr(value, "__dlpack__"):  # PyTorch's, JAX's
-            self.put("array of", kind.__module__, kind.__qualname__)
+            self.hash_parts("array of", kind.__module__, kind.__qualname__)
             self.add(np.asarray(value.detach() if hasattr(value, "detach") else value))
         elif value is np.random.mtrand._rand:
-            self.put("the generator of numpy.random")  # not part of a problem (see README)
+            self.hash_parts("the generator of numpy.random")  # not part of a problem (see README)
         else:
             self.add_reduced(value)
 
     def add_array(self, array):
         kind = type(array)
-        self.put("array", repr(array.dtype), array.shape)
+        self.hash_parts("array", repr(array.dtype), array.shape)
         if isinstance(array, np.ma.MaskedArray):
-            self.put("masked", array.fill_value)
+            self.hash_parts("masked", array.fill_value)
             self.add(np.ma.getmaskarray(array))
             array = np.ma.getdata(array)
         elif kind not in (np.ndarray, np.memmap):
@@ -116,11 +122,11 @@ class Content(Digest):
         special = sys.modules.get("scipy.special")
         if value not in (getattr(np, value.__name__, 0), getattr(special, value.__name__, 0)):
             raise self.unreadable(f"is {value!r}, whose Python function cannot be read")
-        self.put("ufunc", value.__name__)
+        self.hash_parts("ufunc", value.__name__)
 
     def add_builtin(self, value):
         owner = getattr(value, "__self__", None)
-        self.put("builtin", value.__module__, value.__qualname__)
+        self.hash_parts("builtin", value.__module__, value.__qualname__)
         # `random.random` is a method of the module's generator, which is not part of a problem.
         if owner is not getattr(sys.modules.get("random"), "_inst", self):
             self.add_at(".__self__", owner)
@@ -129,7 +135,7 @@ class Content(Digest):
         kind = value._numba_type_
         self.add(kind.class_type)
         for name in kind.struct:
-            self.put(name)
+            self.hash_parts(name)
             try:
                 item = getattr(value, name)
             except Exception as error:
@@ -140,7 +146,7 @@ class Content(Digest):
         """Add the state that pickle keeps of an object: its class defines what belongs to it."""
         kind = type(value)
         if hasattr(value, "jit_methods") and hasattr(value, "struct"):  # Numba's type of a jitclass
-            self.put("jitclass", value.class_name, *value.struct)
+            self.hash_parts("jitclass", value.class_name, *value.struct)
             self.add((value.jit_methods, value.jit_props, value.jit_static_methods))
             return
         try:
@@ -152,7 +158,7 @@ class Content(Digest):
             raise self.unreadable(f"is a {kind.__qualname__}, which cannot be read") from error
         self.add(kind)
         if isinstance(reduced, str):
-            self.put("global", value.__module__, reduced)
+            self.hash_parts("global", value.__module__, reduced)
             if not code_reads.is_named(self.own, value) and hasattr(value, "__wrapped__"):
                 self.add_at(".__wrapped__", value.__wrapped__)  # functools.lru_cache sets it
             return
@@ -175,7 +181,7 @@ class Content(Digest):
             self.add_state(state[0])
             self.add_state(state[1])
         elif type(state) is dict and all(isinstance(name, str) for name in state):
-            self.put("state", len(state))
+            self.hash_parts("state", len(state))
             for name in sorted(state):
                 words = f"{self.name}.{name}" if self.where[1:] in ([], [".__self__"]) else ""
                 with self.part(name, words, state[name]):
@@ -184,9 +190,9 @@ class Content(Digest):
             self.add(state)
 
     def add_class(self, kind):
-        self.put("class", kind.__module__, kind.__qualname__)
+        self.hash_parts("class", kind.__module__, kind.__qualname__)
         if code_reads.is_named(self.own, kind):
-            self.put(code_reads.version(kind))
+            self.hash_parts(code_reads.version(kind))
             return
         if hasattr(kind, "class_type"):  # a jitclass
             self.add(kind.class_type)
@@ -197,19 +203,19 @@ class Content(Digest):
         for name, value in sorted(vars(kind).items()):
             private = name.startswith("__") or name == "_abc_impl"
             if isinstance(value, code) or not private:
-                self.put(name)
+                self.hash_parts(name)
                 self.add_at(f"{{{kind.__name__}}}.{name}", value)
 
     def add_code(self, code):
-        self.put("code", code.co_code, code.co_names, code.co_varnames, code.co_flags)
-        self.put(code.co_argcount, code.co_kwonlyargcount, code.co_exceptiontable)
+        self.hash_parts("code", code.co_code, code.co_names, code.co_varnames, code.co_flags)
+        self.hash_parts(code.co_argcount, code.co_kwonlyargcount, code.co_exceptiontable)
         for constant in code.co_consts:
             self.add(constant)
 
     def add_function(self, function):
-        self.put("function", function.__module__, function.__qualname__)
+        self.hash_parts("function", function.__module__, function.__qualname__)
         if code_reads.is_named(self.own, function):
-            self.put(code_reads.version(function))
+            self.hash_parts(code_reads.version(function))
             return
         self.add(function.__code__)
         self.add((function.__defaults__, function.__kwdefaults__))
@@ -225,7 +231,7 @@ class Content(Digest):
             if not code_reads.is_foreign(self.own, module.__name__):
                 self.read(module.__name__, module, used)
         for name, value in sorted(vars(function).items()):
-            self.put(name)
+            self.hash_parts(name)
             self.add_at(f".{name}", value)
 
     def read(self, name, value, used):

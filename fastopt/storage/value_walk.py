@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 
+from fastopt.compiling.code_walk import PartsHasher
+
 SHORT = 40  # characters of the longest value that is shown itself, not as a digest
 SIMPLE = bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented)
 
@@ -11,7 +13,7 @@ class Unreadable(TypeError):
     """An error for a value whose content cannot be read, and so cannot be compared."""
 
 
-class Digest:
+class Digest(PartsHasher):
     """A walk over a value that hashes all of it.
 
     Parameters
@@ -49,17 +51,12 @@ class Digest:
             "options['checkpoint'] out, or let the object's class say in __getstate__ what counts"
         )
 
-    def put(self, *parts):
-        for part in parts:
-            data = part if isinstance(part, bytes) else str(part).encode()
-            self.hash.update(b"%d:" % len(data) + data)
-
     def add(self, value):
         kind = type(value)
         if kind in SIMPLE or (kind in (list, tuple) and all(type(v) in SIMPLE for v in value)):
-            self.put(kind.__name__, repr(value))
+            self.hash_parts(kind.__name__, repr(value))
         elif id(value) in self.seen:
-            self.put("seen", self.seen[id(value)])
+            self.hash_parts("seen", self.seen[id(value)])
         else:
             self.seen[id(value)] = len(self.seen)
             self.keepalive.append(value)
@@ -77,7 +74,7 @@ class Digest:
     @contextlib.contextmanager
     def part(self, name, words, value):
         """Record the values added inside the context as a part, if `words` describe it."""
-        self.put(name)
+        self.hash_parts(name)
         if not words or self.unordered:
             yield
             return
@@ -107,4 +104,4 @@ class Digest:
             digests += digest
         self.unordered -= 1
         self.seen = seen
-        self.put("set", sorted(digests))
+        self.hash_parts("set", sorted(digests))
