@@ -1,16 +1,16 @@
-"""Sessions that check a change, each in an environment of its own.
+"""Sessions that check a change, each in its own environment.
 
 Usage::
 
     pip install nox
     nox                        # lint, types and the whole suite on this Python
     nox -s tests               # the whole suite on every Python found
-    nox -s tests -- quick      # what finds most faults of versions, in two minutes a Python
-    nox -s tests -- tests/api/test_minimize.py    # what pytest takes is passed on
+    nox -s tests -- quick      # a selection that finds most version faults, 2 minutes a Python
+    nox -s tests -- tests/api/test_minimize.py    # arguments of pytest are passed on
     nox --list                 # all sessions
 
-A Python that is not found is named as skipped. With `--no-venv`, sessions run in the present
-environment, which must have `pip install -e '.[test]'`.
+Missing Pythons are listed as skipped. With `--no-venv`, sessions run in the present environment,
+which must have `pip install -e '.[test]'`.
 """
 
 import json
@@ -28,18 +28,18 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 FOR_QUICK = ["pytest", "hypothesis"]
-# Imports everything, compiles every kind of code, and loads some from the cache.
-# Homes that are missing or cannot be written are the operating system's: the suite has them once.
+# A selection that imports everything, compiles every kind of code, and loads some from the cache.
+# Missing or read-only home folders depend on the operating system only, so they are left out.
 QUICK = [
     "tests/project/test_readme.py",
     "tests/optimizers/test_kernels.py",
     "tests/project/test_bad_environments.py",
 ]
 QUICK += ["-k", "not home"]
-# Of CUDA's kernels those of one rule, of each kind and dtype: a version breaks all or none.
+# The rule whose CUDA kernels are compiled, of each kind and dtype: a version breaks all or none.
 ONE_RULE = "rmsprop"
 PICTURES = ["growth_curves", "pharmacokinetics", "lifetime_image", "rosenbrock_paths", "classify"]
-TORCH = "torch==2.13.0"  # the release whose conventions `style="torch"` has
+TORCH = "torch==2.13.0"  # the release whose conventions `style="torch"` follows
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
@@ -47,9 +47,9 @@ nox.options.sessions = ["lint", "types", f"tests-{PYTHONS[0]}"]
 
 
 def path_of_pythons():
-    """Return PATH with Pythons of pyenv that are not activated, and without pyenv's shims.
+    """Return PATH with pyenv's Pythons that are not activated, and without pyenv's shims.
 
-    A shim of a Python that is not activated looks like that Python, but only prints an error.
+    The shim of a Python that is not activated has its name, but only prints an error.
     """
     root = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv"))
     folders = os.environ["PATH"].split(os.pathsep)
@@ -68,13 +68,13 @@ NEWEST = next(filter(works, reversed(PYTHONS)), PYTHONS[0])
 
 
 def install(session, *what):
-    """Install into the session's environment; with `--no-venv`, all is there."""
+    """Install into the session's environment; with `--no-venv`, do nothing."""
     if not isinstance(session.virtualenv, nox.virtualenv.PassthroughEnv):
         session.install(*what)
 
 
 def without_cuda(session):
-    """Return what the tests need on the CPU: CUDA's packages must not decide about versions."""
+    """Return the packages for tests on the CPU: CUDA's packages must not restrict versions."""
     if session.posargs == ["quick"]:
         return FOR_QUICK
     no = r"numba-cuda|numpy|nvidia|pyright|ruff"
@@ -82,7 +82,7 @@ def without_cuda(session):
 
 
 def check(session):
-    """Run the whole suite, the tests that were asked for, or the short selection."""
+    """Run the whole suite, the given tests, or the short selection."""
     session.run("python", "-W", "error", "-c", "import fastopt; fastopt.show_config()")
     if session.posargs != ["quick"]:
         session.run("python", "-m", "pytest", *session.posargs)
@@ -95,7 +95,7 @@ def check(session):
 
 
 def lane(session, name, *tests):
-    """Run tests that need a process of their own."""
+    """Run tests that need their own process."""
     env = {"FASTOPT_LANE": name}
     if name == "cuda_simulator":
         env["NUMBA_ENABLE_CUDASIM"] = "1"
@@ -127,7 +127,7 @@ def tests(session):
 
 @nox.session(python=PYTHONS[0])
 def oldest(session):
-    """Run the suite with the lowest versions that pyproject.toml admits, on the CPU."""
+    """Run the suite with the lowest versions that pyproject.toml allows, on the CPU."""
     lowest = [name.replace(">=", "==") for name in PROJECT["dependencies"]]
     install(session, "-e", ".", *lowest, *without_cuda(session))
     check(session)
@@ -141,7 +141,7 @@ def cpu(session):
 
 
 def to_come(session):
-    """Return the versions that pip would install if releases to come were admitted."""
+    """Return the versions that pip would install if pre-releases were allowed."""
     report = pathlib.Path(session.create_tmp(), "report.json")
     how = ["--dry-run", "--ignore-installed", "--no-deps", "--pre", "--quiet", "--report", report]
     names = ["numba", "numpy", "scipy"]
@@ -152,7 +152,7 @@ def to_come(session):
 
 @nox.session(python=NEWEST)
 def newest(session):
-    """Run the suite with releases to come; a failure is said, but is not one of this session."""
+    """Run the suite with pre-releases; a failure is a warning, and the session passes."""
     try:
         if not any(re.search("[a-z]", version) for version in to_come(session)):
             session.skip("there is none of Numba, NumPy or SciPy: see the session cpu")
@@ -173,9 +173,9 @@ def cuda(session):
 
 @nox.session
 def torch(session):
-    """Run PyTorch's tests: it brings other versions of CUDA's packages than numba-cuda does."""
+    """Run PyTorch's tests, separately: it needs other CUDA packages than numba-cuda."""
     what = ["-e", ".", TORCH, "pytest", "hypothesis"]
-    if session.posargs == ["quick"]:  # where a machine has no copy of it, it comes slowly
+    if session.posargs == ["quick"]:  # without a cached copy the download is slow
         command = [shutil.which("python", path=session.bin), "-m", "pip", "install", "-q", *what]
         try:
             subprocess.run(command, check=True, timeout=240, stdin=subprocess.DEVNULL)
@@ -188,7 +188,7 @@ def torch(session):
 
 @nox.session
 def wheel(session):
-    """Build sdist and wheel, and run the README's quickstart from the wheel alone."""
+    """Build sdist and wheel, and run the README's quickstart with the wheel only."""
     session.install("build")
     with tempfile.TemporaryDirectory() as folder:
         session.run("python", "-m", "build", "--outdir", folder, str(ROOT))
@@ -227,7 +227,7 @@ def asv(session):
 
 @nox.session
 def pictures(session):
-    """Draw the pictures of the README anew, in examples/figures (about ten minutes)."""
+    """Draw the pictures of the README again, in examples/figures (about ten minutes)."""
     install(session, "-e", ".[test]")
     for name in PICTURES:
         session.run("python", f"examples/{name}.py", "--output", "examples/figures")

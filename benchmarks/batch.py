@@ -1,7 +1,8 @@
 """Batches: nanoseconds a problem on real examples and on decay fits, and ratios over their limits.
 
-The limit of the decay fits is hand-written C (limits_fits.c) on as many threads. The limit of
-threads is the time of one divided by their number, that of a mixed batch its work divided by them.
+The limit of the decay fits is hand-written C (limits_fits.c) on the same number of threads. The
+limit of threads is the time of one thread divided by their number. That of a mixed batch is its
+work divided by that number.
 """
 
 import numba
@@ -9,8 +10,8 @@ import numpy as np
 
 import fastopt
 
-from . import fits, limits
-from .work import clock, from_folder, median, over
+from .helpers import decay_fits, limits
+from .helpers.shared import clock, from_folder, median, over
 
 PROBLEMS, START = 10_000, np.ones(3)
 AUTO = {"gtol": 1e-6}
@@ -23,7 +24,7 @@ def misfit(p, y, t):
 
 @numba.njit(fastmath=True)
 def free(p, y, t):
-    """The same where sums may be added up in any order, as in C with -ffast-math and in XLA."""
+    """Return the same value, summed in any order, as in C with -ffast-math and in XLA."""
     s = 0.0
     for i in range(len(t)):
         s += (p[0] * np.exp(-p[1] * t[i]) + p[2] - y[i]) ** 2
@@ -31,25 +32,25 @@ def free(p, y, t):
 
 
 def batches():
-    """Not available before there were batches."""
+    """Raise NotImplementedError for commits from before there were batches."""
     if not hasattr(fastopt, "minimize_batch"):
         raise NotImplementedError("no minimize_batch")
 
 
 def solve(t, y, options=AUTO, method="adagrad", workers=None, fun=misfit):
-    """All fits; the metric of AdaGrad is the one of limits_fits.c."""
+    """Solve all fits; the metric of AdaGrad is the one of limits_fits.c."""
     return fastopt.minimize_batch(
         fun, START, y, (t,), method=method, options=options, workers=workers
     )
 
 
 def fixed(t, y, fun=misfit):
-    """500 iterations of RMSProp with a given rate."""
+    """Run 500 iterations of RMSProp with a given rate."""
     return solve(t, y, FIXED, "rmsprop", fun=fun)
 
 
 def tail(problems=PROBLEMS, place="last"):
-    """Options of a mix: 1 % of the problems take a thousand times as many iterations."""
+    """Return options of a mix: 1 % of the problems run a thousand times as many iterations."""
     iterations, heavy = np.full(problems, 20.0), problems // 100
     at = {
         "first": slice(heavy),
@@ -61,21 +62,21 @@ def tail(problems=PROBLEMS, place="last"):
 
 
 def lifetimes():
-    """Poisson fits of decays in the 128 x 128 pixels of an image."""
+    """Return the job of Poisson fits of decays in the 128 x 128 pixels of an image."""
     example = from_folder("examples", "lifetime_image")
     counts = example.simulate(example.truth(128))
     return len(counts), lambda: example.fit(counts)
 
 
 def growth():
-    """Growth curves of 50 chicks, a hundred times over; ragged data, bounds."""
+    """Return the job of growth curves of 50 chicks, each a hundred times; ragged data, bounds."""
     example = from_folder("examples", "growth_curves")
     _, days, grams = example.load()
     return 100 * len(days), lambda: example.fit(100 * days, 100 * grams)
 
 
 def bootstrap():
-    """Refits of twelve people's drug concentrations, a thousand each."""
+    """Return the job of refits of twelve people's drug concentrations, a thousand each."""
     example = from_folder("examples", "pharmacokinetics")
     dose, t, conc = example.load()
     first = example.fit(example.START, dose, t, conc, np.ones_like(conc))
@@ -83,7 +84,7 @@ def bootstrap():
 
 
 def nist():
-    """NIST's eight sets from their nearer starts, by AdaGrad, one after the other."""
+    """Return the job of NIST's eight sets from their nearer starts, by AdaGrad, in sequence."""
     example = from_folder("examples", "nist")
     sets = [
         (example.misfit(model), data.starts[1], (data.x, data.y))
@@ -127,7 +128,7 @@ class Fits:
 
     def setup(self, job, objective):
         batches()
-        self.t, self.y = fits.make(PROBLEMS)
+        self.t, self.y = decay_fits.make(PROBLEMS)
         self.job = solve if job.startswith("to") else fixed
         self.fun = misfit if objective == "sums in order" else free
         self.run()
@@ -146,7 +147,7 @@ class TrackFits(Fits):
 
 
 class TrackOverLimit(Fits):
-    """The same over hand-written C, whose sums are in any order; 1 is perfect."""
+    """A decay fit over hand-written C, whose sums are in any order; 1 is perfect."""
 
     unit = "times the limit"
 
@@ -168,11 +169,11 @@ class TrackBatches:
 
     def setup(self, problems):
         batches()
-        self.t, self.y = fits.make(max(problems, PROBLEMS))
+        self.t, self.y = decay_fits.make(max(problems, PROBLEMS))
         self.seconds(PROBLEMS)
 
     def seconds(self, problems):
-        """Of a fit."""
+        """Return the seconds of a fit."""
         several = range(max(1, PROBLEMS // problems))
         seconds = clock(lambda: [solve(self.t, self.y[:problems]) for _ in several])
         return seconds / len(several) / problems
@@ -189,7 +190,7 @@ class TrackBatches:
 
 
 def chain(x, a):
-    """The chained Rosenbrock function, whose steepness differs between problems."""
+    """Return the chained Rosenbrock function; its steepness differs between problems."""
     s = 0.0
     for i in range(x.size - 1):
         s += a * (x[i + 1] - x[i] * x[i]) ** 2 + (1.0 - x[i]) ** 2
@@ -209,8 +210,8 @@ def chain_by_hand(x, a):
 class TrackParameters:
     """300 iterations of 2,000 problems of n parameters: nanoseconds an iteration and parameter.
 
-    Derived gradients take n partial derivatives through each of n - 1 terms: over gradients by hand
-    they may grow with n.
+    Derived gradients carry n partial derivatives through each of n - 1 terms. So their time over
+    that of gradients by hand may grow with n.
     """
 
     params = (2, 3, 8, 16, 32)
@@ -245,7 +246,7 @@ class TrackParameters:
 
 
 class TrackThreads:
-    """Time of so many threads times their number over that of one; 1 is perfect."""
+    """Time of several threads, times their number, over the time of one; 1 is perfect."""
 
     params = (2, 4, 8, 16)
     param_names = ("threads",)
@@ -255,7 +256,7 @@ class TrackThreads:
         batches()
         if threads > numba.get_num_threads():
             raise NotImplementedError(f"fewer than {threads} processors")
-        self.t, self.y = fits.make(PROBLEMS)
+        self.t, self.y = decay_fits.make(PROBLEMS)
         self.seconds(1)
 
     def seconds(self, threads):
@@ -266,7 +267,7 @@ class TrackThreads:
 
 
 class TrackTail:
-    """The same on all threads where 1 % of the problems take a thousand times as long."""
+    """The same ratio on all threads, if 1 % of the problems run a thousand times as long."""
 
     params = ("first", "last", "spread")
     param_names = ("heavy problems",)
@@ -275,7 +276,7 @@ class TrackTail:
 
     def setup(self, place):
         batches()
-        self.t, self.y = fits.make(PROBLEMS)
+        self.t, self.y = decay_fits.make(PROBLEMS)
         self.options, self.threads = tail(place=place), numba.get_num_threads()
         if self.threads < 2:
             raise NotImplementedError("one processor only")

@@ -6,11 +6,12 @@ Usage::
     python -m benchmarks.compare A B -b REGEX         # part of it; may be given again
     python -m benchmarks.compare A B --rounds 5 --factor 1.1
 
-Both commits are measured in each of some rounds, A B B A A B, and what a quarter of the rounds stay
-below is compared: other work on the machine only adds. Where this differs by half of what counts as
-a change, it is measured again, in twice as many rounds, and only these count: the same benchmark is
-not disturbed twice. The table and its marks are those of `asv compare`; the exit status is 1 when
-something got worse or fails.
+Both commits are measured in each of several rounds, in the order A B B A A B. Their lower quartiles
+over the rounds are compared, because other work on the machine only adds time. If these differ by
+more than the square root of the factor, the benchmark is measured again in twice as many rounds.
+Then only the new rounds count, because the same benchmark is unlikely to be disturbed twice. The
+table and its marks are those of `asv compare`. The exit status is 1 if something got worse or
+failed.
 """
 
 import argparse
@@ -29,8 +30,8 @@ def main():
     parser.add_argument("after")
     parser.add_argument("-b", "--bench", action="append", help="regular expression")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--factor", type=float, default=1.15, help="what counts as a change")
-    parser.add_argument("--all", action="store_true", help="print what has not changed, too")
+    parser.add_argument("--factor", type=float, default=1.15, help="least ratio of a change")
+    parser.add_argument("--all", action="store_true", help="print unchanged benchmarks too")
     known = parser.parse_args()
     names = known.before, known.after
     pair = [run.git("rev-parse", f"{name}^{{commit}}").strip() for name in names]
@@ -50,26 +51,26 @@ def main():
 
 
 def differ(before, after, factor):
-    """Whether the values are further apart than that, or just one is None, which is a failure."""
+    """Return True if the ratio is above `factor`, or if one value is None (a failure)."""
     if before is None or after is None:
         return before is not after
     return max(before, after) > factor * min(before, after)
 
 
 class Measure:
-    """Measures a pair of commits by asv, with results of its own in a folder."""
+    """A measurement of a pair of commits by asv, with its own results in a folder."""
 
     def __init__(self, pair, folder):
         from asv.config import Config
 
-        from . import plugin  # noqa: F401 (it adds the type of environment)
+        from .dashboard import plugin  # noqa: F401 (it adds the type of environment)
 
         os.chdir(run.CONFIG.parent)
         self.pair, self.folder, self.machine = pair, folder, run.machine()
         self.conf, self.params = Config.load(str(run.CONFIG)), {}
 
     def __call__(self, bench, rounds):
-        """Values of both commits after so many rounds, by name with parameters."""
+        """Return the values of both commits after some rounds, by name with parameters."""
         values = [{}, {}]
         for k in range(rounds):
             for which in (0, 1) if k % 2 == 0 else (1, 0):
@@ -80,7 +81,7 @@ class Measure:
         return {name: (quartile(values[0][name]), quartile(values[1][name])) for name in both}
 
     def once(self, commit, bench):
-        """Pairs of name and value, after one run of asv."""
+        """Yield pairs of name and value, after one run of asv."""
         from asv.commands.compare import unroll_result
         from asv.commands.run import Run
         from asv.results import iter_results
@@ -92,11 +93,11 @@ class Measure:
         for key in result.get_all_result_keys():
             params = self.params[key] = result.get_result_params(key)
             for name, value in unroll_result(key, params, result.get_result_value(key, params)):
-                if value is None or not math.isnan(value):  # nan: n/a, or not asked for
+                if value is None or not math.isnan(value):  # nan: n/a, or not selected
                     yield name, value
 
     def table(self, found, factor, everything):
-        """Print asv's table of what has changed; 1 where something got worse."""
+        """Print asv's table of the changes; return 1 if something got worse."""
         from asv.commands.compare import Compare, unroll_result
 
         def rows(which):
@@ -124,7 +125,7 @@ class Measure:
 
 
 def quartile(values):
-    """That of the rounds that did not fail; None where all did."""
+    """Return the lower quartile of the rounds that did not fail; None if all failed."""
     numbers = sorted(value for value in values if value is not None)
     return numbers[(len(numbers) - 1) // 4] if numbers else None
 

@@ -1,7 +1,7 @@
-"""Derived gradients against those written by hand, which are their limit.
+"""Derived gradients compared with those written by hand, which are their limit.
 
-The decay fit: three parameters, 64 points, 10,000 problems; each job computes the value and the
-gradient of every problem once, through the functions that the solve loop calls.
+The problems are 10,000 decay fits of three parameters to 64 points. Each job computes the value
+and the gradient of every problem once, through the functions that the solve loop calls.
 """
 
 import itertools
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from .work import over, quartile
+from .helpers.shared import over, quartile
 
 PROBLEMS, POINTS = 10_000, 64
 
@@ -39,7 +39,7 @@ def by_hand(p, t, y):
 
 
 def every(x, t, y, g, f):
-    """Value and gradient of each problem."""
+    """Compute value and gradient of each problem."""
     for k in range(f.size):
         f[k] = value(x[k], g[k], ((t, y[k]), g))
 
@@ -48,7 +48,7 @@ value = None  # bound by `compiled`
 
 
 def compiled(fun, derived, **flags):
-    """`every` around an objective, whose own functions are fastopt's; n/a if by other names."""
+    """Return `every` compiled for an objective; n/a if this fastopt has other internal names."""
     try:
         return _compiled(fun, derived, **flags)
     except (ImportError, AttributeError, TypeError) as error:
@@ -72,7 +72,7 @@ def _compiled(fun, derived, **flags):
 
 
 class Fits:
-    """The data of the fits, and a job on some threads."""
+    """The data of the fits, and a way to run a job on several threads."""
 
     def __init__(self):
         rng = np.random.default_rng(7)
@@ -94,7 +94,7 @@ class Fits:
             pass
 
     def nanoseconds(self, job, threads=1, repeats=60):
-        """Time of one value and gradient, on so many threads."""
+        """Return the nanoseconds of one value and gradient, on `threads` threads."""
         self.run(job)
         with ThreadPoolExecutor(threads) as pool:
             seconds = quartile(lambda: self.run(job, pool, threads), repeats)

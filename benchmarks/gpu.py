@@ -1,8 +1,9 @@
-"""A GPU, where there is one, timed with the device's own events; n/a elsewhere.
+"""Benchmarks on a GPU, timed with the device's own events; n/a without one.
 
-The limit of a sweep is a copy of as many bytes within the device, that of a batch all cores of the
-CPU's machine, that of `minimize` the user's function alone. `python benchmarks/gpu_report.py` makes
-a whole report. In Numba's simulator sizes are tiny and figures are no measurements.
+The limit of a sweep is a copy of the same number of bytes within the device. That of a batch is
+the CPU with all its cores, that of `minimize` the user's function alone. `python
+benchmarks/gpu_report.py` makes a whole report. In Numba's simulator sizes are tiny and figures are
+no measurements.
 """
 
 import functools
@@ -11,13 +12,13 @@ import numpy as np
 
 import fastopt
 
-from .work import METHODS, known, over
+from .helpers.shared import METHODS, known, over
 
 DTYPES = ("float32", "float64")
 
 
 def place():
-    """Where arrays live, and sizes for it; not available without a GPU, with the reason."""
+    """Return a `Place` and sizes for it; raise NotImplementedError with the reason if no GPU."""
     try:
         from fastopt.targets.dispatch import why_not_cuda
 
@@ -57,13 +58,13 @@ class Sweeps:
 
 
 class TrackSweep(Sweeps):
-    """100 million elements: nanoseconds an element, and over a copy of as many bytes."""
+    """100 million elements: nanoseconds an element, and time over that of a copy of the bytes."""
 
     def seconds(self):
         return self.place.clock.device(self.step)["median"]
 
     def copy(self):
-        """Seconds of copies of as many bytes as a step reads and writes."""
+        """Return the seconds of copying the bytes that a step reads and writes."""
         if self.place.simulated:
             job = functools.partial(np.copyto, self.g, self.x)
         else:
@@ -84,7 +85,7 @@ class TrackSweep(Sweeps):
 
 
 class TrackCall(Sweeps):
-    """1,000 elements: the device's time behind a queue, and what a user waits for; microseconds."""
+    """1,000 elements: microseconds of the device behind a queue, and of a call with its wait."""
 
     unit = "µs"
 
@@ -100,9 +101,9 @@ class TrackCall(Sweeps):
 
 
 class TrackBatch:
-    """A million decay fits in the device's memory: nanoseconds a fit, and over all the CPU's cores.
+    """A million decay fits in the device's memory: nanoseconds a fit, and time over the CPU's.
 
-    The CPU's side adds up its sums in any order, too; transfers are not in it.
+    The CPU uses all cores and adds up its sums in any order too. Transfers are not included.
     """
 
     params = DTYPES
@@ -146,7 +147,7 @@ class TrackBatch:
 
 
 class TrackMinimize:
-    """An evaluation of `minimize` on device arrays over the user's function alone."""
+    """Time of an evaluation of `minimize` on device arrays over the user's function alone."""
 
     params = (1_000, 1_000_000)
     param_names = ("n",)

@@ -1,4 +1,4 @@
-"""What fastopt does on this machine's GPU, beside a copy's rate, its CPU and its peers: a report.
+"""Report on fastopt on this machine's GPU, compared with a copy's rate, the CPU and its peers.
 
 Usage::
 
@@ -7,23 +7,24 @@ Usage::
     python benchmarks/gpu_report.py --quick         # small sizes: does all of it run here?
     python benchmarks/gpu_report.py --only sweeps,torch
 
-It needs numba, numba-cuda (with the CUDA wheels: ``numba-cuda[cu13]``), numpy and scipy, and uses
-what is there of PyTorch, JAX (with CUDA), optax, jaxopt and CuPy, in this Python or in the one that
-FASTOPT_PEERS_PYTHON names. fastopt itself need not be installed. Each part runs in a process of its
-own with a time limit, one after the other: what fails in one is said in the report, and the others
-go on. Work on the device is timed by its events, what a user waits for by the clock.
+It needs numba, numba-cuda (with the CUDA wheels: ``numba-cuda[cu13]``), numpy and scipy. Peers are
+measured if they are installed: PyTorch, JAX (with CUDA), optax, jaxopt and CuPy. They come from
+this Python, or from the one that FASTOPT_PEERS_PYTHON names. fastopt itself need not be installed.
+Each part runs in its own process with a time limit, one after the other. Failures are named in the
+report, and the other parts go on. Work on the device is timed by its events. Calls with their wait
+are timed by the clock.
 
-On a machine without a network, carry wheels of what it lacks of numba, numba-cuda, cuda-core,
-cuda-bindings, cuda-pathfinder and scipy, and of the CUDA libraries that a toolkit there does not
-have (nvidia-nvvm, nvidia-nvjitlink, nvidia-cuda-nvrtc, nvidia-cuda-runtime; all of one CUDA
-version, of the driver's major version), unpack them with ``pip install --no-index --no-deps
+On a machine without a network, bring the wheels that it lacks: numba, numba-cuda, cuda-core,
+cuda-bindings, cuda-pathfinder and scipy. Without a toolkit also bring the CUDA libraries
+nvidia-nvvm, nvidia-nvjitlink, nvidia-cuda-nvrtc and nvidia-cuda-runtime. All must be of one CUDA
+version, of the driver's major version. Unpack them with ``pip install --no-index --no-deps
 --target``, and put that folder and this repository on PYTHONPATH. With a toolkit, CUDA_HOME tells
 numba-cuda where it is. The tests run as ``python -m pytest -n0 -m gpu tests/gpu``.
 
-Writes ``benchmarks/results/gpu-<device>-<date>.json`` and ``.md`` (after every part, so that what
-was measured before an interruption remains). Without a GPU it says what is missing, and the exit
-status is 1. In Numba's simulator (``NUMBA_ENABLE_CUDASIM=1 ... --quick``) every path of the code is
-taken at tiny sizes, and the figures are no measurements.
+The report is ``benchmarks/results/gpu-<device>-<date>.json`` and ``.md``. It is written after every
+part, so that an interruption loses no figures. Without a GPU the script prints what is missing, and
+the exit status is 1. In Numba's simulator (``NUMBA_ENABLE_CUDASIM=1 ... --quick``) every path of
+the code runs at tiny sizes, and the figures are no measurements.
 """
 
 import argparse
@@ -44,7 +45,7 @@ sys.path[0] = str(ROOT)  # not this folder, whose modules are benchmarks.somethi
 from benchmarks.gpu_parts import lines as said  # noqa: E402
 from benchmarks.gpu_parts import plan, table  # noqa: E402
 
-LEAST = 15.0  # seconds without which no part is begun
+LEAST = 15.0  # seconds that must be left for a part to start
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -77,7 +78,7 @@ def main():
 
 
 def why_not():
-    """What keeps the report from being made, in a sentence."""
+    """Return a sentence that says why there can be no report, or None."""
     try:
         from fastopt.targets import dispatch
     except ImportError as error:
@@ -86,7 +87,7 @@ def why_not():
 
 
 def fast_disk():
-    """Memory, where there is enough of it for the data of a million fits."""
+    """Return a folder in memory if it has room for the data of a million fits, else None."""
     with contextlib.suppress(OSError, AttributeError):
         room = os.statvfs("/dev/shm")
         if room.f_bavail * room.f_frsize > 4e9:
@@ -95,7 +96,7 @@ def fast_disk():
 
 
 class Runner:
-    """The parts in turn, within the time that there is."""
+    """A run of the parts in sequence, within the time limit."""
 
     def __init__(self, given, how, simulated):
         self.given, self.how, self.simulated = given, how, simulated
@@ -131,12 +132,12 @@ class Runner:
         print(f"{part.title} ...", file=sys.stderr, flush=True)
         began, limit = time.monotonic(), min(part.limit, left)
         if self.given.here and not part.peer:
-            text, trouble = self.inside(part)
+            text, failure = self.inside(part)
         else:
-            text, trouble = self.outside(part, limit)
+            text, failure = self.outside(part, limit)
         self.report["seconds"][part.name] = round(time.monotonic() - began, 1)
-        if trouble:
-            self.report["errors"].append(f"{part.name}: {trouble}")
+        if failure:
+            self.report["errors"].append(f"{part.name}: {failure}")
         for line in said.parse(text):
             if "machine" in line:
                 self.report["machine"] = line["machine"]
@@ -148,7 +149,7 @@ class Runner:
                 self.report["figures"].append({**line, "part": part.name})
 
     def inside(self, part):
-        """What a part prints, run in this process, and what went wrong."""
+        """Run a part in this process; return its output, and its failure or ""."""
         out = io.StringIO()
         try:
             with contextlib.redirect_stdout(out):
@@ -158,7 +159,7 @@ class Runner:
         return out.getvalue(), ""
 
     def outside(self, part, limit):
-        """The same in a process of its own, stopped after `limit` seconds."""
+        """Run a part in its own process, stopped after `limit` seconds; return the same."""
         command = [sys.executable, str(pathlib.Path(__file__).resolve()), "--part", part.name]
         command += ["--folder", str(self.how.folder), *["--quick"] * self.given.quick]
         environment = {
@@ -168,7 +169,7 @@ class Runner:
         }
         if part.peer:
             python = os.environ.get("FASTOPT_PEERS_PYTHON", sys.executable)
-            script = ROOT / "benchmarks" / "programs" / part.module
+            script = ROOT / "benchmarks" / "contests" / "programs" / part.module
             sizes = (self.how.folder, self.how.elements, self.how.problems)
             command = [python, str(script), *map(str, sizes), f"{0.9 * limit:.0f}"]
         log = self.how.folder / "errors.txt"
@@ -177,15 +178,15 @@ class Runner:
                 code = subprocess.run(
                     *(command,), stdout=out, stderr=errors, env=environment, timeout=limit
                 ).returncode
-                trouble = f"exit status {code}: {last(log)}" if code else ""
+                failure = f"exit status {code}: {last(log)}" if code else ""
             except subprocess.TimeoutExpired:
-                trouble = f"stopped after {limit:.0f} s"
+                failure = f"stopped after {limit:.0f} s"
             except OSError as error:
-                trouble = str(error)
-        return (self.how.folder / "out.txt").read_text(errors="replace"), trouble
+                failure = str(error)
+        return (self.how.folder / "out.txt").read_text(errors="replace"), failure
 
     def write(self):
-        """The report as far as it goes; the path of its table."""
+        """Write the report as far as it goes; return the path of its table."""
         device = str(self.report["machine"].get("device", "unknown"))
         slug = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
         quick = "-quick" if self.given.quick and not self.simulated else ""
@@ -195,9 +196,9 @@ class Runner:
 
 
 def last(file):
-    """The end of what a process said before it died."""
+    """Return the last lines that a process wrote."""
     rows = file.read_text(errors="replace").strip().splitlines()
-    return " | ".join(rows[-3:])[-600:] or "it said nothing"
+    return " | ".join(rows[-3:])[-600:] or "it wrote nothing"
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""What commits did to the benchmarks that matter: a table and a picture of asv's results.
+"""Draw a table and a picture of asv's results: how commits changed the main benchmarks.
 
 Usage::
 
     python -m benchmarks.run --history          # measure ENDS and the present commit, 20 minutes
     python -m benchmarks.history                # write benchmarks/results/history.md and .png
 
-Only what the public functions do is measured for old commits, by the present benchmarks and in the
-present Python. What a commit could not do yet is n/a.
+Only public functions are measured for old commits, by the present benchmarks and in the present
+Python. Benchmarks of functions that a commit does not have are n/a.
 """
 
 import argparse
@@ -26,14 +26,14 @@ ENDS = {  # the last commits of pieces of work
     "6e2544d": "L-BFGS in the metric",
     "6edf3c6": "CUDA",
 }
-MATTER = (  # regular expressions, of names with parameters
+MATTER = (  # regular expressions of names with parameters
     r"^minimize\.TrackAuto\..*'(adagrad|rmsprop)'",
     r"^minimize\.(TrackOverLimit|TrackCall)\.",
     r"^sweeps\.TrackSerial\.track_over_stream\('rmsprop', '\w+', (1000|10000000)\)",
     r"^batch\.TrackOverLimit\.",
     r"^startup\.",
 )
-CHANGED = 1.15  # what is worth a word; asv.conf.json's threshold
+CHANGED = 1.15  # least ratio that is listed: asv.conf.json's threshold
 
 
 def main():
@@ -49,9 +49,10 @@ def main():
 
 
 def read(folder):
-    """Commits as pairs of heading and date, rows as (name, unit, values), and what they ran on.
+    """Return commits as pairs of heading and date, rows as (name, unit, values), and the machine.
 
-    They are of the machine with most results, the benchmarks those that two commits have.
+    The results are those of the machine with most of them. The benchmarks are those that at least
+    two commits have.
     """
     from asv.commands.compare import unroll_result
     from asv.results import iter_results
@@ -90,7 +91,7 @@ def day(milliseconds):
 
 
 def text(commits, rows, about):
-    """The page."""
+    """Return the page."""
     machine, versions = about
     lines = [
         "# History",
@@ -112,7 +113,7 @@ def text(commits, rows, about):
 
 
 def plain(name):
-    """`minimize.TrackCall.track_call('one', 'two')` as minimize.TrackCall.track_call: one, two."""
+    """Return a benchmark's name with its parameters after a colon, without quotes."""
     function, _, params = name.partition("(")
     return function + (": " + params[:-1].replace("'", "") if params else "")
 
@@ -124,7 +125,7 @@ def shown(value):
 
 
 def changes(commits, rows):
-    """A line for each commit, about its steps from the measured commit before it."""
+    """Yield a line for each commit, with its changes from the previous measured commit."""
     for k in range(1, len(commits)):
         ratios = [(values[k] / values[k - 1], plain(name)) for name, _, values in rows]
         steps = sorted(r for r in ratios if r[0] > CHANGED or r[0] < 1 / CHANGED)
@@ -135,7 +136,7 @@ def changes(commits, rows):
 
 
 def draw(commits, rows, file):
-    """Small multiples: a panel for each benchmark, a line for each of its parameters."""
+    """Draw small multiples: a panel for each benchmark, a line for each of its parameters."""
     import matplotlib.pyplot as plt
 
     panels = {}

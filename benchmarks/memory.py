@@ -1,8 +1,8 @@
-"""Peak memory, each job in a process of its own, over what it cannot do without; 1 is perfect.
+"""Peak memory, each job in its own process, over the least possible; 1 is perfect.
 
-Of an import that is Numba's; of a job its inputs and outputs, and the process is counted from the
-moment before the inputs are made, all being compiled. asv's own `peakmem_` would count the whole
-suite's imports and the compiler.
+The least of an import is that of Numba. The least of a job is the size of its inputs and outputs.
+The process is measured from before the inputs are made, with everything compiled. The `peakmem_`
+of asv would include the whole suite's imports and the compiler.
 
     python -m benchmarks.memory JOB         # prints bytes at the peak, of inputs and outputs
 """
@@ -17,28 +17,29 @@ import numpy as np
 
 import fastopt
 
-from . import batch, fits
+from . import batch
+from .helpers import decay_fits
+from .helpers.shared import Sweep, environment
 from .minimize import chained
-from .work import Sweep, environment
 
 STATUS = pathlib.Path("/proc/self/status")
 IMPORT = "import {}; print(open('/proc/self/status').read())"
 
 
 def kilobytes(text, name):
-    """VmHWM, the peak, or VmRSS, the present value, of a process's status."""
+    """Return VmHWM, the peak, or VmRSS, the present value, from a process's status."""
     return int(text.partition(f"{name}:")[2].split()[0])
 
 
 def sweep(n):
-    """One step of RMSProp over n float32, in place."""
+    """Take one step of RMSProp over n float32, in place."""
     step = Sweep("rmsprop", n, "float32")
     step()
     return (step.x, step.g, *step.state)
 
 
 def minimize(n, **options):
-    """Twenty iterations of a problem of n parameters, which computes its own gradient."""
+    """Run twenty iterations of a problem of n parameters with its own gradient."""
     x0 = np.tile([-1.2, 1.0], n // 2)
     found = fastopt.minimize(chained, x0, jac=True, options={"maxiter": 20, **options})
     return (x0, *found.values())
@@ -49,8 +50,8 @@ def fixed(n):
 
 
 def decays(n):
-    """So many decay fits of 64 points."""
-    t, y = fits.make(n)
+    """Solve n decay fits of 64 points."""
+    t, y = decay_fits.make(n)
     return (y, *batch.solve(t, y).values())
 
 
@@ -64,11 +65,11 @@ JOBS = {
 
 
 def here(name):
-    """Bytes at the peak of a job, done in this process, and those of its inputs and outputs."""
+    """Return the peak of a job in this process, and that of its inputs and outputs, in bytes."""
     job, n = JOBS[name]
     job(10)  # compiles
     with contextlib.suppress(OSError):
-        pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = kilobytes(STATUS.read_text(), "VmRSS")
     arrays = {id(a): a for a in job(n) if isinstance(a, np.ndarray)}
     peak = kilobytes(STATUS.read_text(), "VmHWM")
@@ -76,7 +77,7 @@ def here(name):
 
 
 def process(*command):
-    """What a process of this Python prints."""
+    """Return the output of a process of this Python."""
     how = {"check": True, "capture_output": True, "text": True, "env": environment()}
     return subprocess.run([sys.executable, *command], **how).stdout
 

@@ -1,8 +1,8 @@
 """`minimize`: nanoseconds an iteration, over the hand-written loop, and microseconds a call.
 
-The limit is the loop of limits.c: RMSProp on the 2-D Rosenbrock function by hand, everything in
-registers, its gradient only; it runs in a process of its own. "interpreted" is a plain Python
-function, of whose iterations most is the interpreter's time for fun and the loop around it.
+The limit is the loop of limits.c: RMSProp on the 2-D Rosenbrock function by hand. It has
+everything in registers, computes the gradient only, and runs in its own process. "interpreted" is
+a plain Python function; most of its time is the interpreter's, for fun and the loop around it.
 """
 
 import numba
@@ -10,8 +10,8 @@ import numpy as np
 
 import fastopt
 
-from . import limits
-from .work import ITERATIONS, METHODS, iterate, known, median, over, per_call, rosenbrock
+from .helpers import limits
+from .helpers.shared import ITERATIONS, METHODS, iterate, known, median, over, per_call, rosenbrock
 
 HOW = ("compiled", "interpreted")
 START = np.tile([-1.2, 1.0], 15)
@@ -19,13 +19,13 @@ START = np.tile([-1.2, 1.0], 15)
 
 @numba.njit
 def value(x):
-    """The same function, for a derived gradient."""
+    """Return the value of the 2-D Rosenbrock function, for a derived gradient."""
     return 100.0 * (x[1] - x[0] * x[0]) ** 2 + (1.0 - x[0]) ** 2
 
 
 @numba.njit
 def chained(x):
-    """Value and gradient of the chained Rosenbrock function, which takes some 230 iterations."""
+    """Return value and gradient of the chained Rosenbrock function (about 230 iterations)."""
     f, g = 0.0, np.zeros(x.size)
     for i in range(x.size - 1):
         a, b = x[i + 1] - x[i] * x[i], 1.0 - x[i]
@@ -36,7 +36,7 @@ def chained(x):
 
 
 def plain(x):
-    """The same by NumPy."""
+    """Return the same value and gradient by NumPy."""
     a, b = x[1:] - x[:-1] ** 2, 1.0 - x[:-1]
     g = np.zeros(x.size)
     g[:-1] = -400.0 * a * x[:-1] - 2.0 * b
@@ -66,7 +66,7 @@ class TrackFixed:
 
 
 class TrackAuto:
-    """Nanoseconds an iteration of a whole solve, nothing tuned, 30 parameters, gradient by hand."""
+    """Nanoseconds an iteration of a whole solve, untuned, 30 parameters, gradient by hand."""
 
     params = (METHODS, HOW)
     param_names = ("method", "fun")
@@ -108,7 +108,8 @@ class TrackOverLimit:
 class TrackCall:
     """Microseconds of a call: a whole solve of a tiny problem, and a single iteration.
 
-    The 2-D Rosenbrock function, gradient by hand; most of it is what a call costs.
+    It is the 2-D Rosenbrock function with a gradient by hand. Most of the time is the overhead of
+    a call.
     """
 
     params = (("whole solve", "one iteration"), HOW)

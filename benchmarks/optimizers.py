@@ -1,6 +1,6 @@
 """Optimizer objects: seconds a step from Python.
 
-Beside the streaming limit and the steps of other libraries: the contests of `works.py`.
+`contests/works.py` compares them with the streaming limit and the steps of other libraries.
 """
 
 import numpy as np
@@ -11,14 +11,14 @@ NAMES = ("AdaGrad", "RMSProp", "Adam")
 
 
 def optimizer(name, *rate, **options):
-    """One of fastopt's; older commits have none."""
+    """Return an optimizer object; older commits have none."""
     if not hasattr(fastopt, name):
         raise NotImplementedError("no optimizer objects")
     return getattr(fastopt, name)(*rate, **options)
 
 
 class Stepped:
-    """A step over arrays of n elements, gradients in the same place each time or made anew."""
+    """A step over arrays of n elements, with gradients in the same arrays each time."""
 
     def __init__(self, name, count, n, dtype=np.float32, **options):
         self.params = [np.ones(n, dtype) for _ in range(count)]
@@ -33,7 +33,7 @@ class Stepped:
 
 
 class TimeStep:
-    """Seconds for one array; of 1,000 float32 at most 3 µs are wanted."""
+    """Seconds for one array; the goal for 1,000 float32 is at most 3 µs."""
 
     params = (NAMES, (1_000, 100_000, 20_000_000))
     param_names = ("optimizer", "n")
@@ -59,7 +59,7 @@ class TimeManyArrays:
         self.step()
 
     def time_gradients_elsewhere(self, name, clip_norm):
-        """Two steps, whose gradients lie in two places by turns."""
+        """Take two steps with gradients in two different places."""
         self.step.grads, self.fresh = self.fresh, self.step.grads
         self.step()
         self.step.grads, self.fresh = self.fresh, self.step.grads

@@ -1,14 +1,15 @@
-"""Our time over each peer's, and over the limit: the same work, in turn, in processes of their own.
+"""Our time over each peer's, and over the limit: the same work, in turn, each in its own process.
 
-`works.py` has the works and who takes part in them; `python -m benchmarks.report` runs them all at
-length. What each comes to is compared first. Peers that are not installed are n/a: `pip install
-'.[peers]'`, or set FASTOPT_PEERS_PYTHON to a Python that has them.
+`contests/works.py` defines the works and their contestants; `python -m benchmarks.report` runs all
+of them at length. The results of all contestants are compared first. Peers that are not installed
+are n/a: `pip install '.[peers]'`, or set FASTOPT_PEERS_PYTHON to a Python that has them.
 """
 
 import statistics
 
-from . import contest, limits
-from .works import WORKS
+from .contests import contest
+from .contests.works import WORKS
+from .helpers import limits
 
 ROUNDS = 5
 PAIRS = {
@@ -20,7 +21,7 @@ PAIRS = {
 
 
 class TrackPeers:
-    """fastopt's time over the peer's: the median of the ratios of some rounds."""
+    """Our time over the peer's: the median of the ratios of several rounds."""
 
     params = tuple(PAIRS)
     param_names = ("work: peer",)

@@ -1,20 +1,20 @@
-"""What `learning_rate="auto"` solves and after how many evaluations, nothing tuned.
+"""Problems that `learning_rate="auto"` solves, and its evaluations, with nothing tuned.
 
-`python -m benchmarks.quality` prints the tables and draws the profiles (quality_report.py).
+`python -m benchmarks.quality` prints the tables and draws the profiles (reports/quality_report.py).
 """
 
 import numpy as np
 
 import fastopt
 
-from . import classical
-from .work import METHODS, from_folder
+from .helpers import classical
+from .helpers.shared import METHODS, from_folder
 
-CERTIFIED = 11  # digits
+CERTIFIED = 11  # digits that NIST certifies
 
 
 class Quality:
-    """All is solved once, in `setup_cache`; what a method did not do is not available."""
+    """Benchmarks that solve everything once, in `setup_cache`; missing methods are n/a."""
 
     timeout = 600
 
@@ -26,7 +26,7 @@ class Quality:
 class Classical(Quality):
     """The 35 problems of Moré, Garbow and Hillstrom, from their starts and from farther ones.
 
-    The limit of the share is 0; that of evaluations is none: 1 is what L-BFGS-B needs.
+    The limit of the unsolved share is 0. Evaluations have no limit: 1 is the number of L-BFGS-B.
     """
 
     params = (METHODS, classical.FACTORS)
@@ -55,8 +55,8 @@ class Classical(Quality):
 class Nist(Quality):
     """Digits that the worst parameter lacks of the 11 that NIST certifies, mean of eight problems.
 
-    From NIST's far starts (1) and near ones (2), 200,000 evaluations at most; the limit is 0. From
-    start 1 nobody finds MGH17's minimum, which alone is 11 / 8.
+    The starts are NIST's far ones (1) and near ones (2), with 200,000 evaluations at most. The
+    limit is 0. From start 1 no method finds MGH17's minimum, which alone makes 11 / 8.
     """
 
     params = (METHODS, (1, 2))
@@ -82,7 +82,7 @@ class Nist(Quality):
 
 
 def fit(pair, data, method, x0):
-    """The loop runs in Python, so that not every method is compiled for every problem."""
+    """Return the solution of a fit; the loop is Python's, to compile nothing for each method."""
     return fastopt.minimize(
         lambda *args: pair(*args),
         x0,
@@ -94,12 +94,12 @@ def fit(pair, data, method, x0):
 
 
 def digits(x, certified):
-    """Digits that the worst parameter shares with the certified ones."""
+    """Return the number of digits that the worst parameter shares with the certified ones."""
     error = np.max(np.abs(x - certified) / np.abs(certified))
     return float(np.clip(-np.log10(max(error, 1e-16)), 0, CERTIFIED)) if error < 1 else 0.0
 
 
 if __name__ == "__main__":
-    from .quality_report import main
+    from .reports.quality_report import main
 
     main()

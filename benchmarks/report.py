@@ -1,12 +1,12 @@
-"""Everything a reader wants to know at a glance, measured here: ours, each peer, the limit.
+"""Measure fastopt, each peer and the limit on this machine, and write a report.
 
 Usage::
 
     python -m benchmarks.report                       # a quarter of an hour
     python -m benchmarks.report --only fits --rounds 3
 
-writes ``benchmarks/results/<processor>-<date>.md`` and a picture of the same name; a part is only
-printed, unless ``--write FOLDER`` says where the files go. Peers are taken
+The report is ``benchmarks/results/<processor>-<date>.md`` and a picture of the same name. With
+``--only`` it is only printed, unless ``--write FOLDER`` names a folder for the files. Peers come
 from this Python (`pip install '.[peers]'`), or from the one that FASTOPT_PEERS_PYTHON names.
 """
 
@@ -25,18 +25,20 @@ import scipy
 
 import fastopt
 
-from . import bars, contest, singles
+from .contests import contest, singles
+from .contests.works import WORKS
 from .gpu_parts.machine import processor
 from .history import shown as number
-from .works import WORKS
+from .reports import bars
 
 FOLDER = pathlib.Path(__file__).parent / "results"
 HOW = """
 Each is the same work, checked to come to the same, in a process of its own; all of them run in
 turn, {rounds} rounds, each alone. A time is the median of the rounds (of the median call in each),
 without compilation; ± is half the distance between the quartiles. Ratios are taken round by round.
-"C" is written by hand for this one job (`benchmarks/limits.c`, `limits_fits.c`). JAX's solvers are
-run in the fastest of several ways (vmap, map, parts in threads), and by vmap alone where said.
+"C" is written by hand for this one job (`benchmarks/helpers/limits.c`, `limits_fits.c`). JAX's
+solvers are run in the fastest of several ways (vmap, map, parts in threads), and by vmap alone
+where said.
 """
 
 
@@ -47,7 +49,7 @@ def commit():
 
 
 def shown(seconds):
-    """Seconds with a unit."""
+    """Return seconds with a unit."""
     units = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
     unit, size = next((u for u in units.items() if seconds >= u[1]), ("µs", 1e-6))
     digits = max(0, 2 - int(np.floor(np.log10(seconds / size))))
@@ -55,13 +57,13 @@ def shown(seconds):
 
 
 def measured(values):
-    """A ratio with its spread."""
+    """Return a ratio with its spread."""
     middle = statistics.median(values)
     return f"{number(middle)} ± {contest.spread(values):.0%}".replace("%", " %")
 
 
 def table(work, figures):
-    """A Markdown table of one work."""
+    """Return a Markdown table of one work."""
     ours = figures[work.entries[0].name]
     rows = [f"## {work.title}\n", "| | time | ± | over fastopt's | |", "|---|---|---|---|---|"]
     for name, found in figures.items():
@@ -77,7 +79,7 @@ def table(work, figures):
 
 
 def glance(results):
-    """The table at the top: ours, the limit, and the best of the peers."""
+    """Return the table at the top: ours, the limit, and the best of the peers."""
     rows = ["| work | fastopt | over C | the best peer | its time over ours |"]
     rows.append("|---|---|---|---|---|")
     for name, figures in results.items():

@@ -7,8 +7,8 @@ Usage::
     python -m benchmarks.run --commits A,B,C       # others, by the present benchmarks
     python -m benchmarks.run --history             # what benchmarks/history.py shows
 
-What is measured is the fastopt that is committed; the benchmarks are those of this checkout.
-Results are added to .asv/results, the site is written to .asv/html.
+The measured fastopt is the committed one; the benchmarks are those of this checkout. Results are
+added to .asv/results, the site is written to .asv/html.
 """
 
 import argparse
@@ -24,7 +24,7 @@ CONFIG = ROOT / "benchmarks" / "asv.conf.json"
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__.partition("::")[2].partition("\n\nWhat")[0])
+    parser = argparse.ArgumentParser(usage=__doc__.partition("::")[2].partition("\n\nThe")[0])
     parser.add_argument("--commits", default="HEAD", help="names of commits, with commas between")
     parser.add_argument("--history", action="store_true", help="its commits, and the present one")
     known, rest = parser.parse_known_args()
@@ -54,7 +54,7 @@ def git(*arguments):
 
 
 def newest_first(commits):
-    """Hashes of commits; the newest knows the most, so asv asks it what there is to measure."""
+    """Return hashes of commits, newest first: asv reads the list of benchmarks from the first."""
     return git("rev-list", "--no-walk=sorted", *commits, "--").split()
 
 
@@ -65,7 +65,7 @@ def warn_of_changes():
 
 
 def machine():
-    """Name of this machine in asv's results: its processor and cores; asv is told about it."""
+    """Return the name of this machine for asv, its processor and cores, and register it."""
     from asv.machine import Machine, MachineCollection
 
     about = Machine.get_defaults()
@@ -75,7 +75,7 @@ def machine():
 
 
 def asv(*arguments, **options):
-    """Exit status of an asv command."""
+    """Run an asv command; return its exit status."""
     command = [sys.executable, "-m", "asv", *arguments, "--config", str(CONFIG)]
     return subprocess.run(command, check=False, **options).returncode
 

@@ -1,11 +1,11 @@
 """Start-up, as whole processes: import, and the first call with a cold and a warm cache.
 
-The limit of an import is `import numba`, that of a warm first call a process that makes one Numba
-call out of its cache (and has scipy.optimize, whose results minimize returns), that of a cold one
-such a process without a cache: it compiles one function of three lines.
+The limit of an import is `import numba`. That of a warm first call is a process with one cached
+Numba call and scipy.optimize, whose results minimize returns. That of a cold first call is such a
+process without a cache, which compiles one function of three lines.
 
-A new objective is compiled when it is first used, and the library's own code comes from disk. What
-that may take is measured by `value_and_grad` of the same objective. The table of it::
+A new objective is compiled when it is first used, and the library's own code comes from disk. The
+limit of such a call follows from the time of `value_and_grad` of the same objective. The table::
 
     python -m benchmarks.startup                         # some minutes
     python -m benchmarks.startup --clock processor       # on a machine with other work on it
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-from .work import clock, environment, over
+from .helpers.shared import clock, environment, over
 
 OBJECTIVE = """
 import numba, numpy as np
@@ -67,7 +67,7 @@ x0, rows, shared = np.ones(3), 2 * np.exp(-np.array([[0.7], [0.9]]) * t) + 0.5, 
 args = rows[0], t
 """,
 }
-CALLS = {  # what is timed, and what comes before
+CALLS = {  # code before the timed part, and the timed code
     "value_and_grad": ("", "fastopt.value_and_grad(fun, size=x0.size)(x0, *args)"),
     "minimize": ("", "fastopt.minimize(fun, x0, args)"),
     "minimize_batch": ("", "fastopt.minimize_batch(fun, np.array([x0, x0]), rows, args=shared)"),
@@ -88,15 +88,15 @@ begin = clock()
 {call}
 print(clock() - begin)
 """
-# Of a first call: at most so many times `value_and_grad`, and so many seconds more; and in all.
+# Limits of a first call: TIMES times the seconds of `value_and_grad`, plus MORE seconds.
 TIMES, MORE = 1.5, 0.2
-MOST = {"polynomial": 1.0, "decay fit": 1.5}
+MOST = {"polynomial": 1.0, "decay fit": 1.5}  # upper limits in seconds
 AGAIN, COLD, WARM = 0.1, 4.0, 0.1  # seconds: another method, nothing on disk, beyond imports
 CLOCK = "wall"
 
 
 def seconds_of(command, env):
-    """Seconds of a process, by the wall's clock or the processor's."""
+    """Return the seconds of a process, by the wall clock or the processor's clock."""
     if CLOCK == "wall":
         return clock(lambda: subprocess.run(command, check=True, env=env))
     before = os.times()
@@ -106,7 +106,7 @@ def seconds_of(command, env):
 
 
 class Processes:
-    """Runs the programs with cache directories of their own."""
+    """A runner of the programs, with its own cache directories."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fastopt-startup-"))
@@ -116,7 +116,7 @@ class Processes:
             self.files[name].write_text(text)
 
     def seconds(self, name, cache="warm"):
-        """Of a process; a cache called "cold" is emptied first."""
+        """Return the seconds of a process; a cache called "cold" is emptied first."""
         folder = self.folder / cache
         if cache == "cold":
             shutil.rmtree(folder, ignore_errors=True)
@@ -126,9 +126,9 @@ class Processes:
         return seconds_of(command, env)
 
     def first(self, objective, call):
-        """Seconds of the last line of a new process, for an objective that no cache has."""
+        """Return the seconds of the timed call in a new process, for an objective in no cache."""
         before, call = CALLS[call]
-        number = f"1.{time.time_ns()}"  # that no process has had
+        number = f"1.{time.time_ns()}"  # unique, so that the objective is new
         fun = OBJECTIVES[objective].replace("NUMBER", number)
         text = TIMED.format(fun=fun, before=before, call=call)
         file = self.folder / "first.py"
@@ -143,7 +143,7 @@ class Processes:
 
 
 class Startup:
-    """Each process once, which fills the caches."""
+    """Benchmarks of processes, each run once before, which fills the caches."""
 
     params = tuple(JOBS)
     param_names = ("process",)
@@ -169,7 +169,7 @@ class Startup:
 
 
 class TrackSeconds(Startup):
-    """Seconds of a whole process, the best of a few: other work on a host only adds."""
+    """Seconds of a whole process, the least of a few runs: other work on a host only adds."""
 
     unit = "seconds"
 
@@ -178,7 +178,7 @@ class TrackSeconds(Startup):
 
 
 class TrackOverNumba(Startup):
-    """The same over Numba's process, in turn."""
+    """Time of a process over that of Numba's process, in turn."""
 
     unit = "times Numba's process"
 
@@ -187,7 +187,7 @@ class TrackOverNumba(Startup):
 
 
 class New:
-    """Processes for objectives that no cache has."""
+    """Benchmarks of processes for objectives that are in no cache."""
 
     timeout = 300
 
@@ -204,7 +204,7 @@ class New:
 
 
 class TrackFirst(New):
-    """A first call over what it may take, 1.5 times `value_and_grad` and 0.2 s; 1 is the limit."""
+    """Time of a first call over its limit, 1.5 times `value_and_grad` plus 0.2 s."""
 
     params = (tuple(OBJECTIVES), ("minimize", "minimize_batch"))
     param_names = ("objective", "call")
@@ -231,13 +231,13 @@ class TrackMore(New):
 
 
 def rounds(count, *jobs):
-    """Return the median of what each job returns, called in turn."""
+    """Return the median of each job's results, from calls in turn."""
     found = [[job() for job in jobs] for _ in range(count)]
     return [statistics.median(values) for values in zip(*found, strict=True)]
 
 
 def lines(count):
-    """Yield the lines of the table: what, seconds, and at most how many."""
+    """Yield the lines of the table: name, seconds, and upper limit or None."""
     processes = Processes()
     try:
         for objective in OBJECTIVES:
@@ -271,10 +271,6 @@ def main(words=None):
     print(f"| median of {given.rounds} | s | at most |\n|---|---|---|")
     for what, took, limit in lines(given.rounds):
         print(f"| {what} | {took:.2f} | {'' if limit is None else f'{limit:.2f}'} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()
 
 
 if __name__ == "__main__":

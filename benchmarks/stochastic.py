@@ -1,6 +1,6 @@
 """Epochs of mini-batch logistic regression: 100,000 rows of 50 float32, RMSProp.
 
-PyTorch and optax do the same in `peers.py` and in the report.
+`peers.py` and the report compare them with PyTorch and optax.
 """
 
 import numba
@@ -8,7 +8,7 @@ import numpy as np
 
 import fastopt
 
-from .work import median
+from .helpers.shared import median
 
 ROWS, N, BATCH, SEED = 100_000, 50, 32, 1
 RATE, RHO, EPS = 1e-3, 0.9, 1e-8
@@ -47,7 +47,7 @@ def adding(x, g, a, b):
 
 @numba.njit(fastmath=True)
 def adding_batch(x, g, a, b):
-    """The same of a mini-batch: the exponentials run in vectors."""
+    """Return the mean loss of a mini-batch, and add its gradient; exp is vectorised."""
     rows, n = a.shape
     z = np.empty(rows, np.float32)
     for k in range(rows):
@@ -75,7 +75,7 @@ WAYS = {
 
 
 def make(rows=ROWS):
-    """Features, and labels of -1 and 1."""
+    """Return features, and labels of -1 and 1."""
     rng = np.random.default_rng(0)
     a = rng.standard_normal((rows, N)).astype(np.float32)
     p = 1.0 / (1.0 + np.exp(-a @ rng.standard_normal(N).astype(np.float32)))
@@ -83,7 +83,7 @@ def make(rows=ROWS):
 
 
 def orders(count, rows=ROWS):
-    """The order of the rows in each of our epochs."""
+    """Return the order of the rows in each of our epochs."""
     from fastopt.solver import minibatch  # older commits have none
 
     draw, order = numba.njit(minibatch.draw), np.arange(rows, dtype=np.int32)
@@ -95,7 +95,7 @@ def orders(count, rows=ROWS):
 
 
 def losses(a, b, orders):
-    """The mean losses of epochs in these orders, by plain NumPy in float64."""
+    """Return the mean losses of epochs in these orders, by plain NumPy in float64."""
     a, b, found = a.astype(float), b.astype(float), []
     x, v = np.zeros(a.shape[1]), np.zeros(a.shape[1])
     for order in orders:
@@ -112,7 +112,7 @@ def losses(a, b, orders):
 
 
 def epochs(data, way, count=1):
-    """So many epochs from zero; their losses."""
+    """Run `count` epochs from zero; return their losses."""
     fun, how = WAYS[way]
     x0 = np.zeros(N, np.float32)
     how = {"batch_size": BATCH, "epochs": count, "seed": SEED, "options": OPTIONS, **how}
@@ -120,7 +120,7 @@ def epochs(data, way, count=1):
 
 
 class TrackEpochs:
-    """Nanoseconds a row."""
+    """Nanoseconds a row of an epoch."""
 
     params = tuple(WAYS)
     param_names = ("gradient",)

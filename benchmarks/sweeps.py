@@ -1,8 +1,8 @@
 """One step of each rule over whole arrays, in place.
 
-The limit is the stream of limits.c: a pass that reads and writes as many arrays, 3 words an element
-and 2 more for each array of state, on as many threads, in a process of its own. It has no root and
-no division, which cost more than the traffic of arrays that lie in the caches.
+The limit is the stream of limits.c: a pass that reads and writes the same number of arrays. These
+are 3 words an element and 2 more for each array of state. It uses the same number of threads, in
+its own process. It has no root and no division, which cost more than the traffic of cached arrays.
 """
 
 import functools
@@ -12,23 +12,23 @@ import os
 import numba
 import numpy as np
 
-from . import limits
-from .work import METHODS, Sweep, median, over, per_call
+from .helpers import limits
+from .helpers.shared import METHODS, Sweep, median, over, per_call
 
 DTYPES = ("float32", "float64")
 SIZES = tuple(10**k for k in range(2, 9))
-LARGE = 10_000_000  # elements from which on a pass is slow enough to be timed by itself
+LARGE = 10_000_000  # elements above which a single pass is slow enough to be timed
 
 
 def memory():
-    """Bytes of this machine."""
+    """Return the memory of this machine in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 class TrackSerial:
     """A step on one thread: nanoseconds an element, and time over the limit's; 1 is perfect.
 
-    Of small arrays it is mostly what a call costs.
+    For small arrays it is mostly the overhead of a call.
     """
 
     params = (METHODS, DTYPES, SIZES)
@@ -42,7 +42,7 @@ class TrackSerial:
         self.sweep = Sweep(method, n, dtype)
 
     def seconds(self):
-        """Of a step."""
+        """Return the seconds of a step."""
         step = functools.partial(self.sweep, self.threads)
         return per_call(step) if self.sweep.x.size < LARGE else median(step, 3)
 
@@ -61,7 +61,7 @@ class TrackSerial:
 
 
 class TrackParallel(TrackSerial):
-    """The same on the threads that fastopt takes by itself, over the limit on all."""
+    """A step on the number of threads that fastopt chooses, over the limit on all threads."""
 
     params = (METHODS, DTYPES, SIZES[-3:])
     threads = None
@@ -73,7 +73,7 @@ class TrackParallel(TrackSerial):
 
 
 class TrackCall:
-    """Nanoseconds of a call of the kernel from Python, 1,000 elements; at most 2,000 is wanted."""
+    """Nanoseconds of a call of the kernel from Python, 1,000 elements; the goal is 2,000."""
 
     params = (METHODS, DTYPES)
     param_names = ("method", "dtype")
@@ -87,7 +87,7 @@ class TrackCall:
 
 
 class TrackThreads:
-    """RMSProp on two threads over one: where it falls below 1 is `cpu.BYTES_PER_THREAD`."""
+    """RMSProp on two threads over one; `cpu.BYTES_PER_THREAD` is the size at which it is 1."""
 
     params = (100_000, 300_000, 1_000_000, 3_000_000)
     param_names = ("n",)

@@ -10,8 +10,8 @@ mean of the rows' losses -log p(label), and |w|^2 / (2 rows C), without the inte
 569 tumours (two classes, 31 parameters) the gradient is derived; for the 1,797 digits (ten classes,
 650 parameters) it is written by hand, which pays there.
 
-Prints losses and accuracies beside scikit-learn's own, and draws ``classify.png``. Needs
-scikit-learn and matplotlib.
+The script prints losses and accuracies together with scikit-learn's, and draws ``classify.png``. It
+needs scikit-learn and matplotlib.
 """
 
 import argparse
@@ -33,7 +33,7 @@ EPOCHS, BATCH = 100, 32
 
 
 def load(name):
-    """Features of unit variance with a last column of ones, and labels, to train on and to test."""
+    """Return (features, labels) to train on and to test; the last feature is a column of ones."""
     features, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
     spread = features.std(axis=0)
     features = (features - features.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
@@ -44,13 +44,13 @@ def load(name):
 
 
 def tumour(x, row, label, decay):
-    """Loss of a row with label 0 or 1; `decay` is 1 / (rows C)."""
+    """Return the loss of a row with label 0 or 1; `decay` is 1 / (rows C)."""
     z = np.dot(row, x)
     return np.logaddexp(0.0, z) - label * z + 0.5 * decay * np.sum(x[:-1] ** 2)
 
 
 def digit(x, g, row, label, decay):
-    """Loss of a row with one of many labels; x has a row of weights for each."""
+    """Return the loss of a row with one of many labels; x has a row of weights for each."""
     classes, n = x.shape
     z = np.empty(classes)
     for k in range(classes):
@@ -71,7 +71,7 @@ def digit(x, g, row, label, decay):
 
 
 def train(name, data, method, epochs=EPOCHS, **how):
-    """Minimise, with a rate that falls to zero."""
+    """Minimise with a rate that falls to zero."""
     rows, (columns, classes) = len(data[1]), (data[0].shape[1], data[1].max() + 1)
     rate = schedules.cosine(RATES[method], steps=epochs * -(-rows // BATCH), end=1e-5)
     fun, x0, jac = tumour, np.zeros(columns), None
@@ -83,7 +83,7 @@ def train(name, data, method, epochs=EPOCHS, **how):
 
 
 def scores(x, features):
-    """Return a column for each class."""
+    """Return the scores, a column for each class."""
     return features @ x.T if x.ndim > 1 else np.column_stack([0.0 * features[:, 0], features @ x])
 
 
@@ -92,7 +92,7 @@ def accuracy(x, data):
 
 
 def loss(x, data):
-    """The whole objective at x."""
+    """Return the whole objective at x."""
     z = scores(x, data[0])
     of_rows = np.logaddexp.reduce(z, axis=1) - z[np.arange(len(z)), data[1]]
     return np.mean(of_rows) + 0.5 / len(z) * np.sum(x[..., :-1] ** 2)
@@ -107,7 +107,7 @@ def by_sklearn(data):
 
 
 def report(name):
-    """Print what both reach; returns losses and accuracies after each epoch, by method."""
+    """Print the results of both; return data, test data, their weights and our iterates."""
     data, test = load(name)
     begin = time.perf_counter()
     theirs = by_sklearn(data)

@@ -7,9 +7,9 @@ Usage::
     python fit_nist.py --only Gauss1 Gauss2 # some of the eight data sets
     python fit_nist.py --output figures     # default: examples/pictures
 
-Prints how many digits of each fit agree with NIST's certified parameters, next to SciPy's
-L-BFGS-B with the same gradient, which fastopt derives, and draws ``fit_nist.png`` and
-``fit_nist_convergence.png``.
+The script prints how many digits of each fit agree with NIST's certified parameters. SciPy's
+L-BFGS-B with the same gradient, derived by fastopt, is shown for comparison. The pictures are
+``fit_nist.png`` and ``fit_nist_convergence.png``.
 """
 
 import argparse
@@ -29,9 +29,9 @@ HERE = Path(__file__).parent
 
 MAXFEV = 200_000
 CERTIFIED_DIGITS = 11
-RSS_PRECISION = 1e-10  # 11 digits, rounded, leave a relative error of up to 5e-11
+RSS_PRECISION = 1e-10  # 11 rounded digits have a relative error of up to 5e-11
 
-# Okabe and Ito's palette, told apart by colour-blind readers too.
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 COLORS = {"adagrad": "#0072B2", "rmsprop": "#D55E00", "L-BFGS-B": "#999999"}
 LABELS = {"adagrad": "AdaGrad", "rmsprop": "RMSProp", "L-BFGS-B": "L-BFGS-B (SciPy)"}
 
@@ -83,8 +83,8 @@ def timed(solve):
 def history(solve, nfev):
     """Return the evaluations spent and the best value found under growing budgets.
 
-    A run repeats itself exactly, so shorter runs are the beginnings of the longest. SciPy finishes
-    the line search it is in, so the evaluations counted are those spent, not those allowed.
+    Runs are reproducible, so shorter runs are the beginnings of the longest. SciPy finishes its
+    current line search, so the evaluations counted are those spent, not those allowed.
     """
     budgets = np.unique(np.geomspace(1, max(nfev, 2), 60).astype(int))
     runs = [solve(int(budget)) for budget in budgets]
@@ -109,7 +109,7 @@ def print_row(data, fits):
 
 
 def print_parameters(data, fits):
-    """Print every parameter beside its certified value, and the residual sums of squares."""
+    """Print every parameter with its certified value, and the residual sums of squares."""
     print(f"{'':10}{'certified':>20}" + "".join(f"{LABELS[m]:>20}" for m in fits))
     for k, value in enumerate(data.certified):
         found = "".join(f"{result.x[k]:20.10e}" for result, _ in fits.values())
@@ -163,7 +163,7 @@ def draw_convergence(datasets, histories):
             spent, values = histories[data.name][method]
             excess = (values - data.certified_rss) / data.certified_rss
             there = excess <= RSS_PRECISION
-            end = np.argmax(there) + 1 if there.any() else len(excess)  # no more can be read below
+            end = np.argmax(there) + 1 if there.any() else len(excess)  # the limit of precision
             excess = np.maximum(excess[:end], RSS_PRECISION)
             ax.plot(spent[:end], excess, color=color, label=LABELS[method], zorder=3 - depth)
             ax.plot(spent[end - 1], excess[-1], "o", ms=4, color=color, zorder=3 - depth)

@@ -9,12 +9,12 @@ A chick that weighs w0 at hatching grows as dw/dt = r w (1 - w / K), hence
 
     w(t) = 1 / (1/K + (1/w0 - 1/K) exp(-r t)),
 
-at the rate r at first, towards the plateau K in the end. Fitted are w0, r and 1/K, which may be
-zero: some chicks grow exponentially to the last day, and their data set K no upper limit. The
-chicks were not weighed equally often (chick 18 only twice, which does not determine three
-parameters), so times and weights are ragged fields: lists of arrays.
+at the rate r at first, towards the plateau K in the end. The parameters are w0, r and 1/K. The
+last may be zero: some chicks grow exponentially to the last day, and their data set no upper limit
+for K. The chicks were not weighed equally often, so times and weights are ragged fields: lists of
+arrays. Chick 18 was weighed only twice, which does not determine three parameters.
 
-Prints every chick's parameters, with a 95 % interval for the plateau, and draws
+The script prints every chick's parameters, with a 95 % interval for the plateau, and draws
 ``growth_curves.png``.
 """
 
@@ -30,7 +30,7 @@ from numba import njit
 import fastopt
 
 HERE = Path(__file__).resolve().parent
-# Okabe and Ito's palette, told apart by colour-blind readers too.
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 COLORS = {1: "#0072B2", 2: "#D55E00", 3: "#009E73", 4: "#CC79A7"}  # by diet
 
 
@@ -64,7 +64,7 @@ def fit(times, weights):
 
 
 def plateau_interval(x, t, rss):
-    """Return a 95 % interval for 1/K, linear in the parameters: NaN where it has no meaning."""
+    """Return a 95 % interval for 1/K, linear in the parameters; NaN if it has no meaning."""
     freedom = len(t) - len(x)
     if freedom < 1:
         return np.nan, np.nan
@@ -78,7 +78,7 @@ def plateau_interval(x, t, rss):
 
 
 def verdict(x, low, high):
-    """Return what can be said about the plateau (g), in words."""
+    """Return a text with the plateau (g) and its limits."""
     if np.isnan(low):
         return "nothing can be said: fewer weighings than parameters"
     if low <= 0:

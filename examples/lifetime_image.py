@@ -6,7 +6,7 @@ Usage::
     python lifetime_image.py --size 128 --output pictures
 
 Single photons are counted in 32 time bins after a laser's pulse, in every pixel. The stack is
-synthetic (cells with nuclei, of different lifetimes), so that the truth is known; the
+synthetic (cells with nuclei, of different lifetimes), so that the truth is known. The
 instrument's own response is left out. The expected counts of a bin at time t are
 
     rate(t) = amplitude exp(-t / lifetime) + background,
@@ -14,8 +14,9 @@ instrument's own response is left out. The expected counts of a bin at time t ar
 and the counts are few: down to zero in late bins. So the likelihood is Poisson's and not a sum of
 squares. Bounds keep the rate positive, without which it has no logarithm.
 
-Prints fits per second, the share that converged, and how close the errors come to what the photons'
-own noise allows (the Cramér-Rao bound); draws ``lifetime_image.png``, the maps beside the truth.
+The script prints fits per second and the share that converged. It compares the errors with the
+limit set by the photons' own noise, the Cramér-Rao bound. The picture ``lifetime_image.png`` shows
+the maps and the truth.
 """
 
 import argparse
@@ -33,7 +34,7 @@ import fastopt
 HERE = Path(__file__).resolve().parent
 PERIOD, BINS = 12.5, 32  # ns between pulses
 TIMES = (np.arange(BINS) + 0.5) * PERIOD / BINS
-UNITS = np.array([100.0, 1.0, 10.0])  # the parameters that are fitted are of order one
+UNITS = np.array([100.0, 1.0, 10.0])  # units in which the fitted parameters are of order one
 START = np.array([1.0, 2.5, 0.3])
 BOUNDS = scipy.optimize.Bounds([0.01, 0.2, 0.001], [20.0, 10.0, 10.0])
 MAPS = ("amplitude (counts)", "lifetime (ns)", "background (counts)")
@@ -48,7 +49,7 @@ def decay(x, t):
 
 @njit
 def misfit(x, counts, t):
-    """Return minus the logarithm of Poisson's likelihood, without what does not depend on x."""
+    """Return minus the logarithm of Poisson's likelihood, without terms independent of x."""
     rate = decay(x, t)
     return np.sum(rate - counts * np.log(rate))
 
@@ -165,7 +166,7 @@ def main():
     picture = draw(counts, (result.x * UNITS).reshape(true.shape), true)
     path = options.output / "lifetime_image.png"
     picture.savefig(path, dpi=85)
-    with Image.open(path) as image:  # noise makes large files, a palette smaller ones
+    with Image.open(path) as image:  # noisy images make large files; a palette makes them smaller
         image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
     print(f"written: {path}")
 

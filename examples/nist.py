@@ -73,7 +73,7 @@ def mgh17(b, x):
 
 @njit
 def gauss1(b, x):
-    """Two Gaussian peaks on a decaying baseline."""
+    """Return two Gaussian peaks on a decaying baseline."""
     first = b[2] * np.exp(-(((x - b[3]) / b[4]) ** 2))
     second = b[5] * np.exp(-(((x - b[6]) / b[7]) ** 2))
     return b[0] * np.exp(-b[1] * x) + first + second

@@ -12,16 +12,17 @@ One compartment with absorption from the gut: after a dose D (mg/kg) the concent
 
 with the absorption rate ka, the elimination rate ke and the clearance CL = ke V, V being the
 volume. Swapping ka and ke gives the same curve with another V ("flip-flop kinetics"), so data alone
-cannot tell them apart. Bounds do: ke stays below 0.3 / h and ka above. Fitted are logarithms.
+cannot distinguish them. Bounds do: ke stays below 0.3 / h and ka above. The parameters are
+logarithms.
 
 A bootstrap refit gives the 11 observations of a subject random weights, which are one more array of
-data. Drawing cases (``--weights cases``) means whole weights, multinomial: some draws leave out all
-early samples, and then ka is not determined and ends anywhere up to its bound. By default weights
+data. Drawing cases (``--weights cases``) means whole, multinomial weights. Some draws leave out all
+early samples; then ka is not determined and ends anywhere up to its bound. By default weights
 are fractional (Dirichlet; Rubin 1981, The Bayesian Bootstrap): no observation is ever lost.
 
-Prints 95 % intervals (percentiles) of clearance, volume and absorption rate, the share of refits
-that ended on a bound and the time taken; draws ``pharmacokinetics.png`` and
-``pharmacokinetics_bootstrap.png``.
+The script prints 95 % intervals (percentiles) of clearance, volume and absorption rate. It also
+prints the share of refits that ended on a bound, and the time taken. The pictures are
+``pharmacokinetics.png`` and ``pharmacokinetics_bootstrap.png``.
 """
 
 import argparse
@@ -39,7 +40,7 @@ HERE = Path(__file__).resolve().parent
 BOUNDS = scipy.optimize.Bounds(np.log([0.01, 0.3, 0.003]), np.log([0.3, 30, 0.3]))  # ke, ka, CL
 START = np.log([0.1, 1.5, 0.04])
 NAMES = ("clearance CL (L/h/kg)", "volume V (L/kg)", "absorption rate ka (1/h)")
-BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's palette
+BLUE, ORANGE = "#0072B2", "#D55E00"  # from Okabe and Ito's palette
 
 
 def load():
@@ -66,7 +67,7 @@ def misfit(x, dose, t, conc, weights):
 def fit(start, dose, t, conc, weights):
     """Fit every row of the data."""
     data = (dose, t, conc, weights)
-    options = {"gtol": 1e-7, "maxfev": 5_000}  # what is not determined is not sought for long
+    options = {"gtol": 1e-7, "maxfev": 5_000}  # the limit ends undetermined fits early
     return fastopt.minimize_batch(misfit, start, data, bounds=BOUNDS, options=options)
 
 

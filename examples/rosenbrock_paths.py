@@ -5,10 +5,11 @@ Usage::
     python rosenbrock_paths.py                   # the picture goes to examples/pictures
     python rosenbrock_paths.py --output figures
 
-Three panels: the paths of the textbook rules with one fixed learning rate; the length of their
-steps, which dies out for AdaGrad (it sums all squared gradients) and holds for RMSProp (it
-averages the recent ones); and the paths with the default ``learning_rate="auto"``. With a fixed
-rate AdaGrad is not lost, but needs one about a hundred times larger here, found by trial.
+The first panel shows the paths of the textbook rules with one fixed learning rate. The second
+shows the length of their steps. It decays for AdaGrad, which sums all squared gradients, but not
+for RMSProp, which averages the recent ones. The third shows the paths with the default
+``learning_rate="auto"``. With a fixed rate AdaGrad gets there too, but needs one about a hundred
+times larger here, found by trial.
 """
 
 import argparse
@@ -26,7 +27,7 @@ START = np.array([-1.2, 1.0])
 LEARNING_RATE = 0.003
 MAXITER = 3000
 
-# Okabe and Ito's palette, told apart by colour-blind readers too.
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 COLORS = {"adagrad": "#0072B2", "rmsprop": "#D55E00"}
 LABELS = {"adagrad": "AdaGrad", "rmsprop": "RMSProp"}
 

@@ -7,7 +7,7 @@ from fastopt.api.minimize import minimize
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.api.minimize_stochastic import minimize_stochastic
 from fastopt.api.multistart import multistart
-from fastopt.api.precompile import precompile
+from fastopt.api.precompile_loops import precompile
 from fastopt.api.scipy_methods import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt.api.show_config import show_config
 from fastopt.optimizers.rule_classes import names

@@ -5,16 +5,20 @@ import inspect
 import sys
 import types
 
-from fastopt.api import precompile
+from fastopt.api import precompile_loops
 
 
 def main(arguments=None):
     """Call `precompile` with the arguments of a command line; return the exit status."""
-    head = (inspect.getdoc(precompile.precompile) or "").partition("\n")[0]
+    head = (inspect.getdoc(precompile_loops.precompile) or "").partition("\n")[0]
     parser = argparse.ArgumentParser("python -m fastopt.precompile", description=head)
-    defaults = inspect.signature(precompile.precompile).parameters
-    words = {"methods": None, "dtypes": precompile.DTYPES, "learning-rates": precompile.RATES}
-    words |= {"gradients": precompile.GRADIENTS, "tasks": precompile.TASKS}
+    defaults = inspect.signature(precompile_loops.precompile).parameters
+    words = {
+        "methods": None,
+        "dtypes": precompile_loops.DTYPES,
+        "learning-rates": precompile_loops.RATES,
+    }
+    words |= {"gradients": precompile_loops.GRADIENTS, "tasks": precompile_loops.TASKS}
     for name, known in words.items():
         default = defaults[name.replace("-", "_")].default
         default = default if isinstance(default, str) else " ".join(default)
@@ -33,7 +37,7 @@ def main(arguments=None):
     if given.get("methods") == ["all"]:
         given["methods"] = "all"
     try:
-        precompile.precompile(**given)
+        precompile_loops.precompile(**given)
     except (ValueError, TypeError, RuntimeError) as error:
         print(f"fastopt.precompile: {error}", file=sys.stderr)
         return 2
@@ -44,10 +48,10 @@ def main(arguments=None):
 
 
 class Callable(types.ModuleType):
-    """A module that is called like the function of its name, in whose place it stands."""
+    """A module that can be called like the function of the same name, which it shadows."""
 
     def __call__(self, *args, **kwargs):
-        return precompile.precompile(*args, **kwargs)
+        return precompile_loops.precompile(*args, **kwargs)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Learning-rate schedules: the rate as a function of the iteration t = 1, 2, ...
 
-Each is a named tuple of numbers that can be called, ``schedule(t)``, from Python and inside
-compiled loops alike. Give one as ``options={"learning_rate": ...}``. Any function of t works too.
+Each is a named tuple of numbers that can be called, ``schedule(t)``, from Python and from compiled
+loops. Give one as ``options={"learning_rate": ...}``. Any function of t works too.
 
 Examples
 --------
@@ -100,5 +100,5 @@ KINDS = (constant, exponential, inverse_time, polynomial, cosine)
 
 
 def own(schedule, t):
-    """A schedule that is the user's own function."""
+    """Return the rate of a schedule that is the user's own function."""
     return schedule_function(t)

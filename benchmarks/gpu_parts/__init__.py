@@ -1,1 +1,1 @@
-"""The parts of gpu_report.py, each run in a process of its own; what they find is lines of JSON."""
+"""The parts of gpu_report.py, each run in its own process; their output is lines of JSON."""

@@ -1,4 +1,4 @@
-"""Batches on a device: from its own memory, from the host's, and against the CPU's cores."""
+"""Batches on a device: from its own memory, from the host's, and compared with the CPU."""
 
 import time
 
@@ -11,13 +11,13 @@ from .clock import spread
 
 
 def solve(job, device="cuda", y=None):
-    """All problems; `y` may be the data on the device."""
+    """Solve all problems; `y` may be the data on the device."""
     y = job.y if y is None else y
     return fastopt.minimize_batch(job.fun, job.x0, y, (job.t,), device=device, **job.how)
 
 
 def clock(call, repeats):
-    """Spread of the seconds of calls that wait by themselves, and the last result."""
+    """Return the spread of the seconds of calls that wait by themselves, and the last result."""
     times, result = [], None
     for _ in range(repeats):
         began = time.perf_counter()
@@ -27,7 +27,7 @@ def clock(call, repeats):
 
 
 def said(result):
-    """What came of the problems."""
+    """Return a summary of a batch's result."""
     return {
         "evaluations": int(result.nfev.sum()),
         "most": int(result.nfev.max()),
@@ -43,7 +43,7 @@ def there(array):
 
 
 def decay(lines, how, dtype):
-    """A million decay fits in one element type."""
+    """Measure a million decay fits in one element type."""
     job = jobs.decays(how.problems, how.folder).cast(dtype)
     with lines.attempt(f"decay fits, {dtype}, in the device's memory"):
         y = there(job.y)
@@ -69,8 +69,8 @@ def decay(lines, how, dtype):
 
 
 def gradients(lines, job, result, dtype):
-    """How far down the largest gradient components are, computed by NumPy in float64."""
-    from benchmarks.works import slopes
+    """Report the share of gradients below 1e-6, computed by NumPy in float64."""
+    from benchmarks.contests.works import slopes
 
     x, y = result.x[:100_000].astype(float), job.y[:100_000].astype(float)
     g = np.abs(slopes(x, job.t.astype(float), y)).max(1)
@@ -78,7 +78,7 @@ def gradients(lines, job, result, dtype):
 
 
 def copying(lines, job, result, dtype, how):
-    """Seconds of the copies that a batch from the host's memory cannot do without, done alone."""
+    """Measure the copies that a batch from the host's memory needs, without the fits."""
     from numba import cuda
 
     room = cuda.device_array(job.y.shape, job.y.dtype)
@@ -103,7 +103,7 @@ def copying(lines, job, result, dtype, how):
 
 
 def roofline(lines, how, job, seconds, result, dtype):
-    """Evaluations a second over what arithmetic, or memory, would allow at most."""
+    """Report the time over the least that arithmetic allows, and the data read a second."""
     from numba import cuda
 
     device, evaluations = cuda.get_current_device(), int(result.nfev.sum())
@@ -130,7 +130,7 @@ def roofline(lines, how, job, seconds, result, dtype):
 
 
 def compare(lines, name, ours, theirs, dtype):
-    """Statuses and minima against the CPU's; how far apart in units of the last place of f."""
+    """Compare statuses, minima and evaluations with the CPU's."""
     lines.figure(
         f"{name}: as successful as on the CPU",
         (ours.success == theirs.success).mean(),
@@ -153,7 +153,7 @@ def compare(lines, name, ours, theirs, dtype):
 
 
 def decay_cpu(lines, how):
-    """The same on all cores, its sums in order and in any order; the faster one counts."""
+    """Measure the decay fits on all cores, with sums in order and in any order."""
     import numba
 
     for dtype in ("float64", "float32"):
@@ -175,7 +175,7 @@ def decay_cpu(lines, how):
 
 
 def examples(lines, how):
-    """The other batches on the device, and on all cores in the same run."""
+    """Measure the other batches on the device, and on all cores in the same run."""
     made = {
         "Poisson lifetime fits": jobs.lifetimes(how.lifetimes),
         "six-peak fits of 20 parameters": jobs.spectra(how.spectra),
@@ -187,7 +187,7 @@ def examples(lines, how):
 
 
 def example(lines, name, job, dtype, how):
-    if dtype == "float32":  # what it reaches is coarser
+    if dtype == "float32":  # it reaches only larger gradients
         job = job._replace(how={**job.how, "tol": 1e-2})
     y, count = there(job.y), len(job.y)
     found = {}
@@ -202,7 +202,7 @@ def example(lines, name, job, dtype, how):
 
 
 def tails(lines, how):
-    """A mix of which 1 % takes 100 times as long, over as much work spread evenly."""
+    """Compare a mix, 1 % of which takes 100 times as long, with the same work spread evenly."""
     with lines.attempt("heavy-tailed mix"):
         mixed, even = jobs.tail(jobs.decays(how.mixed, how.folder), *how.tail)
         y = there(mixed.y)

@@ -1,4 +1,4 @@
-"""Seconds of work on a device: by its own events, or on the wall's clock with a wait at the end."""
+"""Seconds of work on a device: by its own events, or by the wall clock with a wait at the end."""
 
 import statistics
 import time
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def spread(seconds):
-    """Median, least and most."""
+    """Return median, least and most as a dict."""
     seconds = sorted(seconds)
     return {"median": statistics.median(seconds), "low": seconds[0], "high": seconds[-1]}
 
@@ -19,7 +19,7 @@ def spin(out, turns):
 
 
 class Clock:
-    """Clocks of a device; in Numba's simulator, whose events know no time, all are the wall's.
+    """Clocks of a device; in Numba's simulator, whose events have no times, the wall clock.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Clock:
         self.out = cuda.to_device(np.zeros(1))
 
     def wall(self, job, repeats=5, inner=1):
-        """Seconds of ``job()``, of `inner` calls in a row and a wait for the device."""
+        """Return the seconds of ``job()``, from `inner` calls and a wait for the device."""
         job()
         times = []
         for _ in range(repeats):
@@ -46,7 +46,7 @@ class Clock:
         return spread(times)
 
     def device(self, job, repeats=7, inner=10):
-        """Seconds of the device between two events, for work that takes longer than its calls."""
+        """Return seconds of the device between two events, for work longer than its launches."""
         if self.simulated:
             return self.wall(job, 1, 1)
         job()
@@ -61,7 +61,7 @@ class Clock:
         return spread(times)
 
     def queued(self, job, repeats=7, inner=200):
-        """The same for shorter work: behind a long kernel, all of it waits until it is sent."""
+        """Return the same for shorter work, which is queued behind a long kernel first."""
         if self.simulated:
             return self.wall(job, 1, 1)
         job()
@@ -85,7 +85,7 @@ class Clock:
         raise RuntimeError("launches take longer than the kernel that they are to wait behind")
 
     def busy(self, turns):
-        """Seconds of so many turns of `spin`."""
+        """Return the seconds of `turns` turns of `spin`."""
         first, last = self.cuda.event(), self.cuda.event()
         for _ in range(2):
             first.record()

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks import fits
+from benchmarks.helpers import decay_fits
 
 
 def decay(p, y, t):
-    """An exponential decay on a background, by least squares."""
+    """Return the squared misfit of an exponential decay on a background."""
     total = 0.0
     for i in range(y.size):
         r = p[0] * math.exp(-p[1] * t[i]) + p[2] - y[i]
@@ -18,7 +18,7 @@ def decay(p, y, t):
 
 
 def photons(p, counts, t):
-    """The same of counted photons, by Poisson's likelihood; parameters are of order one."""
+    """Return minus Poisson's log-likelihood of counted photons; parameters are of order one."""
     total = 0.0
     for i in range(counts.size):
         rate = 100.0 * p[0] * math.exp(-t[i] / p[1]) + 10.0 * p[2]
@@ -27,7 +27,7 @@ def photons(p, counts, t):
 
 
 def peaks(p, y, t):
-    """Six Gaussian peaks on a line, 20 parameters."""
+    """Return the squared misfit of six Gaussian peaks on a line, 20 parameters."""
     total = 0.0
     for i in range(y.size):
         model = p[18] + p[19] * t[i]
@@ -40,7 +40,7 @@ def peaks(p, y, t):
 
 
 class Job(NamedTuple):
-    """What minimize_batch is given; `flops` of one evaluation with its gradient, as `WORK` says."""
+    """The arguments of minimize_batch; `flops` is of one evaluation with its gradient (`WORK`)."""
 
     fun: Any
     x0: Any
@@ -57,28 +57,28 @@ class Job(NamedTuple):
         return self._replace(x0=x0, y=self.y[first:last])
 
     def bytes(self):
-        """A problem's data, read once an evaluation where no cache holds them."""
+        """Return the bytes of a problem's data, which an evaluation reads once if uncached."""
         return self.y[0].nbytes
 
 
-# A point of a decay: exp counted as 30 operations, the model 5, the residual and its square 3, and
-# each of 3 partial derivatives of the model 2 and of the sum 3.
+# Operations for a point of a decay: 30 for exp, 5 for the model, 3 for the residual and its square.
+# Each of the 3 partial derivatives adds 2 for the model and 3 for the sum.
 WORK = {"decay": 30 + 5 + 3 + 3 * 5}
 EXPLAINED = "exp = 30 operations, 53 a point and evaluation with its gradient, 64 points"
 
 
 def decays(problems, folder=None):
-    """The fits of limits.c; read from a folder that has them."""
+    """Return the fits of limits_fits.c; read them from a folder if it has them."""
     if folder is not None and (folder / "y.npy").exists():
         t, y = np.load(folder / "t.npy"), np.load(folder / "y.npy")[:problems]
     else:
-        t, y = fits.make(problems)
+        t, y = decay_fits.make(problems)
     how = {"method": "adagrad", "options": {"gtol": 1e-6}}
     return Job(decay, np.ones(3), y, t, how, float(WORK["decay"] * t.size))
 
 
 def lifetimes(problems):
-    """Photons in 32 bins, few or none in the late ones."""
+    """Return fits of photons in 32 bins, few or none in the late ones."""
     rng, t = np.random.default_rng(1), (np.arange(32) + 0.5) * 12.5 / 32
     true = rng.uniform([0.3, 1.3, 0.15], [2.5, 3.6, 0.35], (problems, 3))
     rate = 100 * true[:, :1] * np.exp(-t / true[:, 1:2]) + 10 * true[:, 2:]
@@ -88,7 +88,7 @@ def lifetimes(problems):
 
 
 def spectra(problems, points=128):
-    """Six peaks whose places are known to a tenth of the distance between them."""
+    """Return fits of six peaks, with positions known to a tenth of their distance."""
     rng, t = np.random.default_rng(2), np.linspace(0.0, 7.0, points)
     p = np.empty((problems, 20))
     p[:, 0:18:3] = rng.uniform(0.5, 2.0, (problems, 6))
@@ -106,7 +106,7 @@ def spectra(problems, points=128):
 
 
 def tail(job, iterations=20.0, heavy=100.0, every=100):
-    """A mix in which one problem of a hundred takes a hundred times as long; and its mean."""
+    """Return a mix in which one problem in 100 takes 100 times as long, and an even one."""
     counts = np.full(len(job.y), iterations)
     counts[::every] *= heavy
     return given_rate(job, counts), given_rate(job, np.full(len(counts), round(counts.mean())))

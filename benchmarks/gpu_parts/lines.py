@@ -1,4 +1,4 @@
-"""What a part or a peer of the report says: a line of JSON for each figure."""
+"""The output of a part or a peer of the report: a line of JSON for each figure."""
 
 import contextlib
 import json
@@ -6,13 +6,13 @@ import math
 
 
 class Lines:
-    """Figures of a part, printed as they come, so that those of a part cut short remain."""
+    """Figures of a part, printed at once, so that those of an interrupted part remain."""
 
     def __init__(self, part):
         self.part = part
 
     def figure(self, name, value, unit, **more):
-        """`value` is a number, or times as `clock` gives them."""
+        """Print a figure; `value` is a number, or a dict of times from `clock`."""
         if isinstance(value, dict):
             value, more = value["median"], {**{k: value[k] for k in ("low", "high")}, **more}
         if not math.isfinite(value):
@@ -24,7 +24,7 @@ class Lines:
 
     @contextlib.contextmanager
     def attempt(self, what):
-        """What fails is said, and the rest goes on."""
+        """Catch and print an error inside the context, so that the rest goes on."""
         try:
             yield
         except Exception as error:
@@ -33,7 +33,7 @@ class Lines:
 
 
 def parse(text):
-    """The lines of a part; what else a library printed, or a line cut short, is left out."""
+    """Yield the lines of a part; other output of libraries and partial lines are left out."""
     for line in text.splitlines():
         if line.startswith("{"):
             with contextlib.suppress(ValueError):

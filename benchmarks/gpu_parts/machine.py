@@ -1,4 +1,4 @@
-"""What the report was made on: device, driver, versions, processors."""
+"""The machine of a report: device, driver, versions, processors."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ PACKAGES = ("numpy", "scipy", "numba", "numba-cuda", "cuda-core", "torch", "jax"
 
 
 def versions():
-    """Of the packages that are there."""
+    """Return the versions of the installed packages."""
     found = {}
     for name in PACKAGES:
         try:
@@ -31,11 +31,11 @@ def processor():
 
 
 def run(lines, how):
-    """One line with everything; a device that is not there is the parent's affair."""
+    """Print one line with everything; the parent process has checked that a device is there."""
     from numba import cuda
 
     import fastopt
-    from fastopt.targets.cuda import target
+    from fastopt.targets.cuda import cuda_target
 
     found = {
         "fastopt": fastopt.__version__,
@@ -44,15 +44,15 @@ def run(lines, how):
         "processor": processor(),
         "processors": len(os.sched_getaffinity(0)),
         "threads": numba.get_num_threads(),
-        "simulated": target.simulated(),
+        "simulated": cuda_target.simulated(),
     }
-    if target.simulated():
+    if cuda_target.simulated():
         lines.line(machine={"device": "simulator", **found})
         return
     device = cuda.get_current_device()
     name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
     found["device"] = name
-    with lines.attempt("what the device says of itself"):
+    with lines.attempt("the device's properties"):
         memory = cuda.current_context().get_memory_info()
         found |= {
             "capability": list(device.compute_capability),
@@ -66,7 +66,7 @@ def run(lines, how):
 
         _, version = driver.cuDriverGetVersion()
         found["driver"] = f"CUDA {version // 1000}.{version % 1000 // 10}"
-    with lines.attempt("what nvidia-smi says"):
+    with lines.attempt("the driver's version from nvidia-smi"):
         command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
         said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
         found["driver"] = f"{said.stdout.split()[0]}, {found.get('driver', '')}"

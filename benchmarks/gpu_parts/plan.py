@@ -1,4 +1,4 @@
-"""Which parts there are, in order of weight; how long each may take; how large their work is."""
+"""The parts of the report in order of weight, their time limits, and the sizes of their work."""
 
 import importlib
 import pathlib
@@ -10,17 +10,17 @@ import numpy as np
 class How(NamedTuple):
     """Sizes of the work."""
 
-    folder: Any = None  # with the decays, for all parts and peers
+    folder: Any = None  # folder with the decays, for all parts and peers
     copies: tuple = (400, 800, 1600)  # MB
     elements: int = 100_000_000
-    agree: int = 10_000  # what is compared with the CPU
+    agree: int = 10_000  # elements or problems compared with the CPU
     small: int = 1_000
     arrays: int = 200
     problems: int = 1_000_000
     lifetimes: int = 262_144
     spectra: int = 4_000
     mixed: int = 500_000
-    tail: tuple = (20.0, 100.0, 100)  # iterations, times as many, one of so many problems
+    tail: tuple = (20.0, 100.0, 100)  # iterations, factor of a heavy problem, one in 100 is heavy
     sizes: tuple = (1_000, 1_000_000)
     evaluations: int = 300
     repeats: int = 3
@@ -39,7 +39,7 @@ QUICK = How(
     evaluations=50,
     few=1,
 )
-# Each thread of the simulator is one of Python's.
+# Tiny sizes, since each thread of the simulator is a Python thread.
 SIMULATED = How(
     copies=(1,),
     elements=1_100,
@@ -60,7 +60,7 @@ SIMULATED = How(
 
 
 class Part(NamedTuple):
-    """A part of our own: a function of (lines, how) in a module; or a peer's script."""
+    """A part of the report: a function of (lines, how) in a module, or a peer's script."""
 
     name: str
     title: str
@@ -97,7 +97,7 @@ PARTS = (
 
 
 def data(folder, how):
-    """What parts and peers have in common, into a folder; on the CPU."""
+    """Write the common data of parts and peers into a folder, computed on the CPU."""
     from . import jobs, sweeps
 
     folder = pathlib.Path(folder)
@@ -108,7 +108,7 @@ def data(folder, how):
 
 
 def run(name, lines, how):
-    """One of our own parts, in this process; or what comes before them."""
+    """Run one of our own parts, "machine" or "data", in this process."""
     if name == "data":
         data(how.folder, how)
         return

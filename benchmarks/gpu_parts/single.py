@@ -1,4 +1,4 @@
-"""minimize on device arrays: what an evaluation takes, and what of it is the user's function."""
+"""minimize on device arrays: the time of an evaluation, and that of the user's function alone."""
 
 import importlib.util
 import time
@@ -12,7 +12,7 @@ from .clock import Clock, spread
 
 
 def value(x, f):
-    """The extended Rosenbrock function, summed by atomic additions."""
+    """Compute the extended Rosenbrock function, summed by atomic additions."""
     i = cuda.grid(1)
     if i < x.size // 2:
         a = x[2 * i + 1] - x[2 * i] * x[2 * i]
@@ -29,7 +29,7 @@ def gradient(x, g):
 
 
 class Numbas:
-    """The function on Numba's arrays, by kernels of its own."""
+    """The function on Numba's arrays, by its own kernels."""
 
     def __init__(self, n, dtype, threads):
         self.n, self.dtype = n, dtype
@@ -49,7 +49,7 @@ class Numbas:
 
 
 class Cupys:
-    """The same by CuPy."""
+    """The function by CuPy."""
 
     def __init__(self, n, dtype, threads):
         import cupy

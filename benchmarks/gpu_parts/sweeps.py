@@ -8,13 +8,13 @@ import numpy as np
 
 import fastopt
 from fastopt import rules
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 from .clock import Clock
 
 SMALL, COUNT = 1_000, 200
-ULPS = {"float32": 16, "float64": 8}  # of max(1, |x|), as in tests/gpu/test_gpu.py
-# Peers step with the same constants: torch's and optax' own places for epsilon differ from ours.
+ULPS = {"float32": 16, "float64": 8}  # units of max(1, |x|), as in tests/gpu/test_gpu.py
+# Constants for all: torch and optax have other places for epsilon by default.
 SAME = {
     "rmsprop": {"rho": 0.9, "eps": 1e-8, "eps_inside": False},
     "adagrad": {"eps": 1e-20, "eps_inside": False},
@@ -24,7 +24,7 @@ RATE, STEPS = 1e-2, 3
 
 
 class Rule:
-    """A rule with its options, and what steps it on a device."""
+    """A rule with its options, coefficients and arrays for steps on a device."""
 
     def __init__(self, name, rate=1e-3, **options):
         self.name, self.rule = name, rules.get(name)
@@ -33,14 +33,14 @@ class Rule:
         self.next()
 
     def next(self):
-        """The coefficients of the next step."""
+        """Return the coefficients of the next step."""
         self.t += 1
         at = self.options, self.rate, float(self.t), self.carry
         self.c, self.carry = self.rule.coefficients(*at)
         return self.c
 
     def item(self, arrays):
-        """x, g and the state of used slots, out of so many arrays in a row."""
+        """Return x, g and the state of used slots, from a sequence of arrays."""
         rest = iter(arrays[2:])
         state = tuple(next(rest) if used else arrays[0] for used in self.uses)
         return arrays[0], arrays[1], state
@@ -49,20 +49,20 @@ class Rule:
         return 2 + sum(self.uses)
 
     def bytes(self, n, dtype):
-        """Read and written by a step."""
+        """Return the bytes read and written by a step."""
         return (self.count() + self.count() - 1) * n * np.dtype(dtype).itemsize
 
 
 class Place:
-    """Where arrays live: on the device, or on the host, which the simulator's sweeps work on."""
+    """The place of the arrays: the device, or the host for the simulator's sweeps."""
 
     def __init__(self):
         from numba import cuda
 
-        from fastopt.targets.cuda import target
+        from fastopt.targets.cuda import cuda_target
 
-        self.cuda, self.target, self.clock = cuda, target, Clock(cuda)
-        self.simulated = target.simulated()
+        self.cuda, self.target, self.clock = cuda, cuda_target, Clock(cuda)
+        self.simulated = cuda_target.simulated()
 
     def array(self, host):
         return host.copy() if self.simulated else self.cuda.to_device(host)
@@ -71,7 +71,7 @@ class Place:
         return array if self.simulated else array.copy_to_host()
 
     def pool(self, count, n, dtype):
-        """So many arrays full of 0.1, from one upload."""
+        """Return `count` arrays filled with 0.1, from one upload."""
         first = self.array(np.full(n, 0.1, dtype))
         made = [first]
         for _ in range(count - 1):
@@ -85,7 +85,7 @@ class Place:
 
 
 def copies(lines, how):
-    """The rate of copies within the device, reads and writes counted: what sweeps are held to."""
+    """Measure the rate of copies within the device, reads plus writes: the limit of sweeps."""
     place = Place()
     for megabytes in how.copies:
         n = megabytes * 1_000_000 // 8
@@ -102,7 +102,7 @@ def copies(lines, how):
 
 
 def large(lines, how):
-    """Every rule over many elements, and whether it does what the CPU does."""
+    """Measure every rule over many elements, and compare its steps with the CPU's."""
     place, n = Place(), how.elements
     for dtype in ("float32", "float64"):
         most = max(Rule(name).count() for name in fastopt.methods())
@@ -130,7 +130,7 @@ def large_one(lines, place, rule, arrays, dtype):
 
 
 def agreement(lines, place, name, dtype, how):
-    """Largest difference from the CPU's x after some steps, in units of the last place."""
+    """Report the largest difference from the CPU's x after some steps, in units of last place."""
     rule, rng, n = Rule(name, 0.1), np.random.default_rng(3), how.agree
     host = [rng.normal(size=n).astype(dtype) for _ in range(2)]
     host += [np.zeros(n, dtype) for _ in range(rule.count() - 2)]
@@ -147,11 +147,11 @@ def agreement(lines, place, name, dtype, how):
 
 
 def nothing(n, arrays, c):
-    """An empty kernel with the arguments of a sweep."""
+    """Do nothing: an empty kernel with the arguments of a sweep."""
 
 
 def small(lines, how):
-    """1,000 elements: the device's time and a call's, over those of an empty kernel."""
+    """Measure sweeps of 1,000 elements, on the device and per call, and an empty kernel."""
     place = Place()
     for dtype, name in itertools.product(("float32", "float64"), ("rmsprop", "adam", "sgd")):
         with lines.attempt(f"{name}, {dtype}, {SMALL:,} elements"):
@@ -161,7 +161,7 @@ def small(lines, how):
 
 
 def small_one(lines, place, rule, dtype, how):
-    from fastopt.targets.cuda import step_on_device
+    from fastopt.targets.cuda import step_on_device, sweep_launcher
 
     x, g, state = rule.item(place.pool(rule.count(), how.small, dtype))
     sweep = functools.partial(place.target.sweep, rule.rule, rule.uses, x, g, rule.c, state)
@@ -172,8 +172,8 @@ def small_one(lines, place, rule, dtype, how):
     if place.simulated:
         return
     launches = place.target.launches()
-    signature = place.target._device_launch.signature
-    empty = place.cuda.jit(signature("together", rule.rule, rule.uses, dtype))(nothing)
+    signature = sweep_launcher.signature("together", rule.rule, rule.uses, dtype)
+    empty = place.cuda.jit(signature)(nothing)
     used = [a for a, u in zip(state, rule.uses, strict=True) if u]
     addresses = tuple(a.device_ctypes_pointer.value for a in (x, g, *used))
     words = step_on_device.pack_coefficients(rule.rule, rule.c, dtype)
@@ -209,7 +209,7 @@ def together(lines, place, how):
 
 
 def expected(file):
-    """Write what some steps come to on the CPU, for peers to compare theirs with."""
+    """Write x after some steps on the CPU, with which peers compare theirs."""
     rng, n, found = np.random.default_rng(5), 10_000, {}
     found["x0"], found["g"] = rng.normal(size=n), rng.normal(size=n)
     for name, options in SAME.items():

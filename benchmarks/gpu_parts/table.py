@@ -1,4 +1,4 @@
-"""The report as a table: each target, what is wanted, what was measured, reached or not."""
+"""The report as a table: each target, the goal, the measured value, reached or not."""
 
 import json
 import math
@@ -8,7 +8,7 @@ TORCH = "rmsprop", "adagrad"
 
 
 class Found:
-    """The figures, by part and kind."""
+    """Access to the figures by part and kind."""
 
     def __init__(self, report):
         self.figures = report["figures"]
@@ -29,7 +29,7 @@ class Found:
 
 
 def targets(report):
-    """Rows of (target, wanted, measured, reached or None)."""
+    """Return rows of (target, wanted, measured, reached or None)."""
     found, rows = Found(report), []
 
     def row(name, wanted, value, bound, more=True, shown="{:.2f}", remark=""):
@@ -93,7 +93,7 @@ def batch_rows(found, row):
     name = f"{count:,} decay fits, float64, device-resident: faster than on {threads} cores"
     row(name, ">= 20", best["value"] / ours if best else None, 20.0, shown="{:.1f}")
     fits = found.all("jax", kind="fits")
-    # Those that come as far down; scaled to as many problems.
+    # The solvers that reach the same gradients; times are scaled to the same number of problems.
     fair = [f for f in fits if f["within"] >= 0.99] or fits
     best = min(fair, key=lambda f: f["each"], default=None)
     value = best["each"] * count / ours if best and ours > 0 else None
@@ -123,7 +123,7 @@ def agreement_rows(found, row):
 
 
 def write(report, path):
-    """Both files, and the path of the table."""
+    """Write both files; return the path of the table."""
     report["targets"] = [
         dict(zip(("target", "wanted", "measured", "reached"), row, strict=True))
         for row in targets(report)
@@ -197,7 +197,7 @@ def scaled(figure, key):
 
 
 def remark(figure, copy):
-    """What else is known of a figure."""
+    """Return the remarks on a figure."""
     words = []
     if "rate" in figure:
         over = f", {figure['rate'] / copy:.2f} of a copy's" if copy else ""

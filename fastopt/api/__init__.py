@@ -1,1 +1,1 @@
-"""Front doors, one a file: signature, docstring, checks, and the way to a driver."""
+"""Public functions, one in each file: signature, docstring, checks, and the call of a driver."""

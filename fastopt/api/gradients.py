@@ -1,4 +1,4 @@
-"""`value_and_grad` and `compare_grad`: derivatives by themselves."""
+"""`value_and_grad` and `compare_grad`: derivatives without a minimisation."""
 
 import math
 
@@ -22,33 +22,34 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     Parameters
     ----------
     fun : callable ``fun(x, *args) -> float``
-        An @njit function, or a plain one, which is compiled, with the plain functions it calls.
+        An @njit function or a plain one. A plain one is compiled, with the plain functions it
+        calls.
     size : int, optional
-        The number of components of x, where it is known: what is compiled then carries just so
-        many partial derivatives, up to 16, and 8 for more (an x of another size is right as well).
-        Without it every 4 components take a pass over `fun`.
+        The number of components of x, if it is known. Up to 16, the compiled code then carries
+        this number of partial derivatives; for more, it carries 8. An x of another size is right
+        as well. Without it every 4 components take a pass over `fun`.
     fast_math_functions : bool
-        Whether exp, log, sin and so on are fastopt's vectorisable ones (within 2 units in the last
-        place) or Numba's.
+        If True, exp, log, sin and so on are fastopt's vectorisable ones (within 2 units in the
+        last place), else Numba's.
 
     Returns
     -------
     callable ``(x, *args) -> (f, g)``
         An @njit function, to be called from Python or from other @njit functions. `x` is an array
-        of float64 or float32 of any shape (integers become float64), `f` a float, and `g` an array
-        in x's shape and dtype.
+        of float64 or float32 of any shape; integers become float64. `f` is a float, and `g` an
+        array in x's shape and dtype.
 
     Raises
     ------
     TypeError
-        Where `fun` is no function.
+        If `fun` is no function.
     numba.TypingError
-        When it is first called, where `fun` cannot be compiled or differentiated; the message
-        names the line.
+        At the first call, if `fun` cannot be compiled or differentiated; the message names the
+        line.
 
     Notes
     -----
-    Forward-mode automatic differentiation: numbers carry their partial derivatives along. At a
+    This is forward-mode automatic differentiation: numbers carry their partial derivatives. At a
     tie of ``max``, ``min`` or a comparison the derivative is that of the branch taken. Indices are
     not checked, as in any compiled code: an x or a row that is too short is read beyond its end.
 
@@ -71,7 +72,7 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
 
 
 def _in_python(fun):
-    """`value_and_grad` where nothing is compiled."""
+    """Return the same function for NUMBA_DISABLE_JIT, without compiling."""
 
     def value_and_grad(x, *args):
         found = minimize(fun, x, args, jac="autodiff", options={"maxiter": 0})
@@ -89,18 +90,19 @@ def compare_grad(fun, x0, args=(), *, jac=None):
     fun : callable ``fun(x, *args) -> float``
         The objective; with ``jac=True`` it returns (value, gradient).
     x0 : array_like of float64, float32 or integers, any shape
-        Where to compare. Differences are taken in float64.
+        The point at which to compare. Differences are taken in float64.
     args : tuple, optional
         Further arguments of `fun` and `jac`.
     jac : {None, True, callable}
-        The gradient to judge: None for the one that fastopt derives, or your own.
+        The gradient to check: None for the one that fastopt derives, or your own.
 
     Returns
     -------
     scipy.optimize.OptimizeResult
-        ``jac`` the gradient, ``differences`` the central differences, ``error`` the largest
-        relative error of a component beyond what differences can tell, ``worst`` its index in x,
-        ``success`` whether `error` is within 1e-6 (1e-3 for float32), and a ``message``.
+        ``jac`` is the gradient, ``differences`` are the central differences. ``error`` is the
+        largest relative error of a component, beyond the error of the differences themselves.
+        ``worst`` is its index in x. ``success`` is True if `error` is at most 1e-6 (1e-3 for
+        float32). There is a ``message``.
 
     Examples
     --------
@@ -155,11 +157,11 @@ def compare_grad(fun, x0, args=(), *, jac=None):
 
 
 def _central(value, x, dtype):
-    """Return central differences, and how unsure each is.
+    """Return central differences, and the uncertainty of each.
 
-    Of steps relative to the component, and wider ones up to the size of the others, that one counts
-    which tells the slope best: half of it must give the same, and rounding must not matter. A
-    gradient in `dtype` has roundings of its own.
+    Steps are relative to the component, and wider ones up to the size of the others. The step with
+    the least uncertainty is used: half of it must give the same slope, and rounding must not
+    matter. A gradient in `dtype` has rounding errors of its own.
     """
     largest = float(np.max(np.abs(x)))
     at = value(x.copy())
@@ -177,7 +179,7 @@ def _central(value, x, dtype):
 
 
 def _slope(value, x, index, at, size):
-    """Return a central difference over a relative step of this size, and how unsure it is."""
+    """Return a central difference over a relative step of this size, and its uncertainty."""
     slopes, values, h = [], [at], np.finfo(float).eps ** (1 / 3) * size
     for step in (h, 0.5 * h):
         above, below = x.copy(), x.copy()
@@ -186,7 +188,7 @@ def _slope(value, x, index, at, size):
         values += [value(above), value(below)]
         slopes.append((values[-2] - values[-1]) / (above[index] - below[index]))
     eps = SINGLE if all(map(is_single, values)) else np.finfo(float).eps
-    # Rounding of f, and of x, which moves f along its slope at the ends.
+    # Rounding errors of f, and those of x at the two ends, which change f by slope times error.
     lost = max(map(abs, values)) + max(abs(v - at) for v in values) * abs(x[index]) / h
     doubt = abs(slopes[0] - slopes[1]) + 4.0 * eps * lost / h
     return slopes[0], doubt if math.isfinite(doubt) else np.inf
@@ -199,7 +201,7 @@ def _gradient(fun, x, args, jac):
         return jac(x.copy(), *args)
     if jac is not None:
         raise ValueError(f"jac = {jac!r}; it must be a function, True or None")
-    brief = {"maxiter": 0, "learning_rate": 1.0}  # compiles in half the time
+    brief = {"maxiter": 0, "learning_rate": 1.0}  # a fixed rate compiles in half the time
     result = minimize(fun, x, args, method="sgd", jac="autodiff", options=brief)
     if result.status == INTERRUPTED:  # without a gradient, which would be called wrong
         raise KeyboardInterrupt

@@ -4,11 +4,11 @@ from typing import Any
 
 from fastopt.arrays import arguments
 from fastopt.drivers import objective_bindings, objective_checks, reused_problems
-from fastopt.drivers.compiled_problem import compile_problem, matching_problem
+from fastopt.drivers.problem_builder import compile_problem, matching_problem
 from fastopt.inputs import option_tables, run_options, wrong_keywords
 from fastopt.inputs.start_and_bounds import box_of, callback_of, start_point
 from fastopt.results.progress import Compiling
-from fastopt.storage import run_checkpoint
+from fastopt.storage import checkpoint_file
 from fastopt.targets import dispatch
 
 
@@ -31,48 +31,54 @@ def minimize(
     Parameters
     ----------
     fun : callable ``fun(x, *args) -> float``
-        The objective. Decorated with `numba.njit` it runs wholly compiled, and must not write to x;
-        a plain function is called from Python, with a copy of x in x0's shape. For arguments of
+        The objective. With `numba.njit` the whole run is compiled, and `fun` must not write to x.
+        A plain function is called from Python, with a copy of x in x0's shape. For arguments of
         new shapes, or new integers, a compiled one is evaluated once more to find indices outside
-        x, unless its text shows that there are none.
+        x. This is left out if its code proves that there are none.
     x0 : array_like of float64, float32 or integers, any shape
         The start. Integers become float64, float32 stays float32.
     args : tuple, optional
         Further arguments of `fun` and `jac`.
     method : str
-        One of `fastopt.methods()`; "rmsprop" by default. ``help(fastopt.adam)`` and its like
-        describe a rule and its options.
+        One of `fastopt.methods()`; "rmsprop" by default. ``help(fastopt.adam)`` describes a rule
+        and its options.
     jac : {None, "autodiff", callable, True, "2-point", "3-point", "cs"}
-        The gradient. None: exact derivatives of an @njit `fun`, and "2-point" for a plain one, or
-        where something in `fun` has no derivative (with a warning that names the line).
-        "autodiff": exact derivatives, of plain functions too. A function ``jac(x, *args)``; True
-        where `fun` returns (value, gradient); or how to take differences, which stay inside the
-        bounds.
+        The gradient. None: exact derivatives of an @njit `fun`, "2-point" for a plain one. If
+        something in `fun` has no derivative, it is "2-point" too, and a warning names the line.
+        "autodiff": exact derivatives, of plain functions too. A function ``jac(x, *args)``. True
+        if `fun` returns (value, gradient). The others are kinds of differences, which stay inside
+        the bounds.
     bounds : `scipy.optimize.Bounds` or sequence of (low, high), optional
-        No iterate leaves the box. None in a pair stands for no bound.
+        No iterate leaves the box. None in a pair means no bound.
     tol : float, optional
         Sets ``options["gtol"]``.
     callback : callable, optional
         ``callback(intermediate_result)`` or ``callback(xk)``, after each iteration; may raise
         StopIteration.
     options : dict, optional
-        ``learning_rate`` ("auto", a number or one of `fastopt.schedules`), ``maxiter``,
-        ``maxfev``, ``maxtime`` (seconds), ``gtol`` (largest component of the projected gradient),
-        ``ftol`` (relative change of f), ``xtol`` (relative change of x), ``disp``,
-        ``maxcor`` (with "auto": pairs of moves that the direction is made of, 5; 0: none),
-        ``finite_diff_rel_step``, ``fast_math_functions`` (True: exp, log, sin, ... of compiled
-        objectives are fastopt's vectorisable ones), ``checkpoint`` (the path of a file that the
-        state is written to about once a second: the same call goes on from there after it was cut
-        short or killed, with the same bits; `maxtime` counts anew), and the options of the rule
-        itself (``help(fastopt.adam)``).
+        The options of the run, and those of the rule itself (``help(fastopt.adam)``).
+
+        - ``learning_rate``: "auto", a number or one of `fastopt.schedules`.
+        - ``maxiter``, ``maxfev``, ``maxtime`` (seconds): limits.
+        - ``gtol`` (largest component of the projected gradient), ``ftol`` (relative change of f),
+          ``xtol`` (relative change of x): tolerances.
+        - ``disp``: show a progress bar and a summary.
+        - ``maxcor``: with "auto", pairs of moves that make up the direction (5; 0: none).
+        - ``finite_diff_rel_step``: relative step of differences.
+        - ``fast_math_functions``: True means that exp, log, sin, ... of compiled objectives are
+          fastopt's vectorisable ones.
+        - ``checkpoint``: path of a file to which the state is written about once a second. After
+          an interrupt or a crash the same call continues from there, with the same bits; `maxtime`
+          starts again.
+
         With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}
-        Where to run: by default where x0 lives, host arrays on the CPU. With x0 on a GPU (Numba,
-        CuPy, PyTorch, ...), or "cuda", which copies x0 there, `fun` and `jac` take and return
-        arrays on the device (`fun` may return a number); `jac` must be a function, or True, and is
-        asked for at every point that `fun` is; neither may write to x. ``x, jac, x_last`` of the
-        result are CuPy's or PyTorch's arrays where x0 is, else Numba's.
+        Where to run. By default this is the device of x0, the CPU for host arrays; "cuda" copies
+        x0 to the GPU. With x0 on a GPU (Numba, CuPy, PyTorch, ...), `fun` and `jac` take and return
+        arrays on the device (`fun` may return a number). `jac` must be a function, or True; it is
+        evaluated at every point at which `fun` is. Neither may write to x. ``x, jac, x_last`` of
+        the result are CuPy's or PyTorch's arrays if x0 is, else Numba's.
 
     Returns
     -------
@@ -83,18 +89,18 @@ def minimize(
     Raises
     ------
     ValueError, TypeError
-        For arguments that make no sense. What `fun` raises passes through; numerical trouble is a
+        For arguments that make no sense. Exceptions of `fun` pass through. Numerical trouble is a
         status, with the best point kept.
 
     Notes
     -----
-    With ``learning_rate="auto"`` the rule gives a diagonal metric; limited-memory BFGS in it (Liu
-    and Nocedal 1989) gives the direction and a projected nonmonotone search the step (Birgin,
-    Martinez and Raydan 2000). The rule sees gradients in units of the first one and of x's own
-    sizes, so that the iterates depend neither on the units of f nor, unless x0 is zero, on those
-    of x; `gtol` does, being absolute. `rho` is 0.99 there unless given, `eps` 1e-30 or,
-    where it is added to the root, 1e-15. An explicit learning rate gives exactly the published
-    rule.
+    With ``learning_rate="auto"`` the rule gives a diagonal metric. Limited-memory BFGS in this
+    metric gives the direction (Liu and Nocedal 1989). A projected nonmonotone search gives the step
+    (Birgin, Martinez and Raydan 2000). The rule gets gradients in units of the first one and of
+    x's own sizes. So the iterates do not depend on the units of f, nor on those of x unless x0 is
+    zero; `gtol` does, because it is absolute. The default of `rho` is then 0.99. That of `eps` is
+    1e-30, or 1e-15 if it is added to the root. An explicit learning rate gives exactly the
+    published rule.
 
     Examples
     --------
@@ -137,8 +143,8 @@ def minimize(
             chosen,
             option_tables.tables(chosen, {}),
         )
-        checkpoint = run_checkpoint.Checkpoint(
-            chosen.checkpoint, run_checkpoint.problem_of(*decisive)
+        checkpoint = checkpoint_file.Checkpoint(
+            chosen.checkpoint, checkpoint_file.problem_of(*decisive)
         )
     if objective_bindings.is_compiled(fun):
         args = arguments.ready(args)

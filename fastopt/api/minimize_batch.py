@@ -31,67 +31,68 @@ def minimize_batch(
 ):
     """Minimise one function for very many data sets, each problem stopping by itself.
 
-    The solves run compiled, one problem at a time in each thread; problem b takes the same path,
-    to the last bit, as ``minimize(fun, x0[b], args=(*data_b, *args))``, however many threads work.
+    The solves are compiled, with one problem at a time in each thread. Problem b gives the same
+    bits as ``minimize(fun, x0[b], args=(*data_b, *args))``, for any number of threads.
 
     Parameters
     ----------
     fun : callable ``fun(x, *data_b, *args) -> float``
-        The objective, an @njit function or a plain one, which is compiled, with the plain
+        The objective, an @njit function or a plain one. A plain one is compiled, with the plain
         functions it calls. It must not write to its arguments.
     x0 : array_like of float64, float32 or integers, shape (n,) or (B, ...)
-        The start: in one dimension for all problems, else with a row for each, whose shape x keeps.
-        A row that is not finite fails (status -1); the others are untouched.
+        The start. With one axis it is for all problems, else it has a row for each, and x keeps
+        the row's shape. A row that is not finite fails (status -1); the others are unaffected.
     data : array_like or tuple of array_like, optional
-        What differs from problem to problem, with the problem as leading axis: one array, or a
-        tuple of them. In the tuple, a list of arrays is a field of rows of unequal lengths. `fun`
-        gets row b of each, a number or an array in C order. A `numpy.memmap` is read row by row;
-        rows of unequal lengths are copied, and brought to one dtype. Arrays on a GPU (anything with
-        `__cuda_array_interface__` or DLPack) are used where they are, as are such `x0` and `args`.
+        The data of each problem, with the problem as leading axis: one array, or a tuple of them.
+        In the tuple, a list of arrays is a field of rows of unequal lengths. `fun` gets row b of
+        each, a number or an array in C order. A `numpy.memmap` is read row by row. Rows of unequal
+        lengths are copied, and converted to one dtype. Arrays on a GPU (anything with
+        `__cuda_array_interface__` or DLPack) are used in place, as are such `x0` and `args`.
     args : tuple, optional
         Further arguments, the same for all problems.
     method, jac, tol
-        As for `minimize`; with ``jac=None`` derivatives are exact, and what cannot be
+        As for `minimize`. With ``jac=None`` derivatives are exact, and a `fun` that cannot be
         differentiated is an error. A `jac` function gets the arguments of `fun`. That `fun` is
         safe for "cs" is checked for one problem, and not counted in nfev.
     bounds : `scipy.optimize.Bounds`, sequence of (low, high) or array (B, n, 2), optional
-        For all problems, or, where ``lb`` or ``ub`` have a row for each, for each its own.
+        Bounds for all problems; if ``lb`` or ``ub`` have a row for each problem, for each its own.
     callback : callable, optional
-        ``callback(done, total)``, as problems are done, up to twenty times a second; may raise
+        ``callback(done, total)``, up to twenty times a second as problems are solved; it may raise
         StopIteration.
     options : dict, optional
-        As for `minimize`. `learning_rate` (a number), `maxiter`, `maxfev`, `gtol`, `ftol`, `xtol`
-        and the numbers of the rule (`rho`, `eps`, ...) may be arrays with a value for each problem.
-        ``maxtime`` is for the whole batch; ``disp`` shows a progress bar. A number that decides
-        about the rule (`momentum`) must be zero for all problems or for none. ``checkpoint``, the
-        path of a file, keeps what is finished, beside it in ``path + ".rows"``, and the state of
-        what is under way: the same call goes on from there, on any number of workers.
+        As for `minimize`. These may be arrays with a value for each problem: `learning_rate` (a
+        number), `maxiter`, `maxfev`, `gtol`, `ftol`, `xtol`, numbers of the rule (`rho`, `eps`).
+        A number that changes the rule (`momentum`) must be zero for all problems or for none.
+        ``maxtime`` is for the whole batch; ``disp`` shows a progress bar. ``checkpoint`` is the
+        path of a file for the state of unfinished problems; ``path + ".rows"`` keeps the finished
+        ones. The same call then continues from there, with any number of workers.
     device : {"auto", "cpu", "cuda"}
-        Where to run: by default where the arrays live; host arrays on the CPU, and on a GPU where
-        the batch is large (100,000 problems and 20 million numbers of data or more) and `fun` can
-        be compiled for it. The environment variable FASTOPT_DEVICE is another default.
+        Where to run. By default this is where the arrays are. Large batches of host arrays are
+        solved on a GPU too, if `fun` can be compiled for it. Large means 100,000 problems and 20
+        million numbers of data or more. The environment variable FASTOPT_DEVICE sets another
+        default.
     workers : int or `concurrent.futures.Executor`, optional
-        Number of threads; by default what `numba.set_num_threads` allows. Or an executor (of
-        processes, of Dask: ``client.get_executor()``, of MPI), to whose workers the problems are
-        sent in parts. The bits do not depend on it. On maxtime or Ctrl-C the workers on this
-        machine stop; others finish the parts they have begun, which are then not used.
+        The number of threads; the default is that of `numba.set_num_threads`. Or an executor of
+        processes, Dask (``client.get_executor()``) or MPI, whose workers get the problems in parts.
+        The bits do not depend on it. On maxtime or Ctrl-C the workers on this machine stop. Others
+        finish their current parts, which are not used.
 
     Returns
     -------
     scipy.optimize.OptimizeResult
         The fields of `minimize`, each an array with the problem as leading axis: ``x, fun, jac``
         (of the best points), ``x_last, fun_last, nit, nfev, njev, status, success``. ``message``
-        says how many problems ended in which way, and ``res.problem(b)`` is problem b's own
-        result. Status 5 or 6: cut by `maxtime` or Ctrl-C, with the best point so far; 7: not run,
-        with x at its start and f NaN.
+        counts the problems by status, and ``res.problem(b)`` is problem b's own result. Status 5
+        or 6: cut by `maxtime` or Ctrl-C, with the best point so far. Status 7: not run, with x at
+        its start and f NaN.
 
     Raises
     ------
     ValueError, TypeError
-        For arguments that make no sense, numbers of problems that differ, a `fun` that cannot be
-        compiled or differentiated. What `fun` raises passes through, with the problem's number.
+        For arguments that make no sense, numbers of problems that differ, or a `fun` that cannot be
+        compiled or differentiated. Exceptions of `fun` pass through, with the problem's number.
     MemoryError
-        Where the results could not be held, before anything is done.
+        If the results do not fit into memory, before anything is solved.
 
     Examples
     --------
@@ -106,8 +107,8 @@ def minimize_batch(
     ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
     """
     rule = run_options.find_rule(method)
-    said, device = device, dispatch.requested(device, variable=workers is None)
-    asked = f"FASTOPT_DEVICE={device}" if device != said else None
+    device_argument, device = device, dispatch.requested(device, variable=workers is None)
+    asked = f"FASTOPT_DEVICE={device}" if device != device_argument else None
     target = dispatch.target(device, *data_rows.leaves((x0, data, args)), asked=asked)
     if target.NAME == "cuda" and workers is not None:
         raise ValueError("workers are the CPU's; with device='cuda' leave them out")
@@ -115,19 +116,19 @@ def minimize_batch(
     callback = batch_inputs.callback_of(callback)
     threads, executor = batch_inputs.workers_of(workers)
     batch_inputs.require_memory(batch)
-    results, trouble, cut, name = local_batch.empty(batch), "", "", target.NAME
-    errors = {}
+    results, name, errors = local_batch.empty(batch), target.NAME, {}
+    executor_error = stop_reason = ""
     if name == "cuda":
         run_options.no_checkpoint_on_gpu(batch.chosen)
-    kept = None
+    checkpoint = None
     if batch.chosen.checkpoint and batch.problems:
-        kept = batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
+        checkpoint = batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
     fun, jac = objective_bindings.for_batch(fun, jac)
     if batch.problems:
         scheduler = None
         if target.NAME == "cuda":
             scheduler = local_batch.cuda_scheduler(batch, fun, jac, rule, target, results)
-        elif device == "auto" and workers is None and not kept:
+        elif device == "auto" and workers is None and not checkpoint:
             scheduler = local_batch.cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results)
             name = "cuda" if scheduler else name
         if scheduler is None:
@@ -136,34 +137,33 @@ def minimize_batch(
                 local_batch.check(batch, fun, first.objective)
                 if executor is None:
                     threads = 1 if objective_bindings.is_parallel(fun) else threads
-                    begun = kept.begun if kept else ()
+                    begun = checkpoint.begun if checkpoint else ()
                     scheduler = local_batch.scheduler(
                         batch, first, rule, target, threads, results, begun
                     )
                 else:
                     task = batch_on_executor.task_of(fun, jac, rule, batch.given.args)
                     scheduler = batch_on_executor.ExecutorScheduler(batch, task, executor, results)
-        cut, errors = (
-            local_batch.run_until_done(scheduler, batch, callback, kept),
-            getattr(scheduler, "errors", {}),
-        )
-        if kept:
-            kept.write(scheduler, last=True)
+        stop_reason = local_batch.run_until_done(scheduler, batch, callback, checkpoint)
+        errors = getattr(scheduler, "errors", {})
+        if checkpoint:
+            checkpoint.write(scheduler, last=True)
         if len(errors) == batch.problems:
             errors[0].add_note(
                 f"fun raised for each of the {batch.problems:,} problems of the batch"
             )
             raise errors[0]
         start_where_not_run(batch, results)
-        trouble = getattr(scheduler, "trouble", "")
-    from fastopt.results import batch_result  # late: it imports scipy.optimize, which takes long
+        if isinstance(scheduler, batch_on_executor.ExecutorScheduler):
+            executor_error = scheduler.executor_error
+    from fastopt.results import batch_result  # late: scipy.optimize is slow to import
 
     source = objective_bindings.name_of(objective_bindings.method_of(jac, fun))
     result = batch_result.build(results, batch.shape, source, name, errors)
-    if cut:
-        result.message += f" {cut}"
-    if trouble:
-        result.message += f" The executor failed: {trouble}."
+    if stop_reason:
+        result.message += f" {stop_reason}"
+    if executor_error:
+        result.message += f" The executor failed: {executor_error}."
         warnings.warn(result.message, RuntimeWarning, stacklevel=3)
     if batch.chosen.disp:
         print(result.message)
@@ -171,7 +171,7 @@ def minimize_batch(
 
 
 def start_where_not_run(batch, results):
-    """Problems that have not run keep their start."""
+    """Set x of the problems that have not run to their start."""
     left = results.status == NOT_RUN
     if left.any():
         x0 = batch.given.x0

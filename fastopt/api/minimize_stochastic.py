@@ -29,85 +29,90 @@ def minimize_stochastic(
 ):
     """Minimise the mean of a function over the rows of data, a mini-batch of rows at a time.
 
-    Every step of the rule takes the mean gradient over the next `batch_size` rows; an epoch is a
-    pass over all of them. The loop runs compiled, on one thread, with a learning rate that is given
-    or the rule's usual one.
+    Every step of the rule uses the mean gradient over the next `batch_size` rows; an epoch is a
+    pass over all rows. The loop is compiled and runs on one thread. The learning rate is the given
+    one, or the rule's usual one.
 
     Parameters
     ----------
     fun : callable ``fun(x, *row, *args) -> float``
-        The term of one row, an @njit function or a plain one, which is compiled, with the plain
-        functions it calls. It must not write to its arguments.
+        The term of one row, an @njit function or a plain one. A plain one is compiled, with the
+        plain functions it calls. It must not write to its arguments.
     x0 : array_like of float64, float32 or integers, any shape
         The start, whose shape x keeps. Integers become float64, float32 stays float32.
     data : array_like or tuple of array_like
         The rows, as in `minimize_batch`: one array, or a tuple of arrays, with the row as leading
-        axis; `fun` gets row b of each, a number or an array in C order. In the tuple, a list of
-        arrays is a field of rows of unequal lengths. Arrays are used where they are: a
-        `numpy.memmap` is read row by row, in the order of the steps. Give data in x0's type:
-        float64 data make float64 work.
+        axis. `fun` gets row b of each, a number or an array in C order. In the tuple, a list of
+        arrays is a field of rows of unequal lengths. Arrays are used in place: a `numpy.memmap` is
+        read row by row, in the order of the steps. Give data in x0's dtype: float64 data make
+        float64 work.
     args : tuple, optional
         Further arguments, the same for all rows.
     method : str
         One of `fastopt.methods()`.
     jac : {None, "autodiff", True, callable, "add", "2-point", "3-point", "cs"}
-        The gradient, as in `minimize`: None and "autodiff" derive it, with True `fun` returns
+        The gradient, as in `minimize`. None and "autodiff" derive it, with True `fun` returns
         (value, gradient), a function is ``jac(x, *row, *args)``. With "add", the fastest,
         ``fun(x, g, *row, *args)`` adds its gradient to the array g, and returns the value.
     vectorized : bool
-        If True, `fun` gets all rows of a mini-batch at once, copied side by side (the last one of
-        an epoch may have fewer), and returns their mean, and its gradient where `jac` asks it to.
+        If True, `fun` gets all rows of a mini-batch at once, as contiguous copies. The last
+        mini-batch of an epoch may have fewer. `fun` returns their mean, and with ``jac=True`` or
+        "add" also its gradient.
     batch_size, epochs : int
         Rows in a mini-batch, and passes over the data. The last mini-batch of an epoch has the rows
         that are left; its mean is over these.
     shuffle : bool
-        Whether every epoch takes the rows in a random order of its own (Fisher and Yates's
-        shuffle, of the rows' numbers), or all as they are.
+        If True, every epoch has its own random order of the rows: Fisher and Yates's shuffle of
+        their numbers. If False, the rows keep their order.
     seed : int or `numpy.random.Generator`, optional
-        For the order of the rows, and for which of them are held out. The same seed gives the same
+        The seed of the order of the rows, and of the rows held out. The same seed gives the same
         bits.
     average : int or True, optional
-        The first epoch whose iterates are averaged (True: 1): x is the mean of all iterates from
-        there on (Polyak and Juditsky 1992), also for validation.
+        The first epoch whose iterates are averaged (True: 1). From there on, x is the mean of all
+        iterates (Polyak and Juditsky 1992), also for validation.
     validation : float or tuple of array_like, optional
-        Rows on which `fun` is evaluated after each epoch: a share of the data, which is held out
-        (random rows; with ``shuffle=False`` the last), or other data.
+        Rows on which `fun` is evaluated after each epoch. A number is the share of the data to
+        hold out: random rows; with ``shuffle=False`` the last ones. Arrays are other data.
     patience : int, optional
-        Stop when so many epochs in a row have brought no lower validation loss.
+        Stop after this number of epochs in a row without a lower validation loss.
     callback : callable, optional
         ``callback(intermediate_result)`` or ``callback(xk)`` after each epoch, with ``x, fun,
-        epoch, nit`` and, where there is one, ``validation_loss``; may raise StopIteration.
+        epoch, nit`` and, with validation, ``validation_loss``; it may raise StopIteration.
     options : dict, optional
-        ``learning_rate`` (a number or one of `fastopt.schedules`, in steps t = 1, 2, ...; by
-        default the rule's: ``help(fastopt.adam)``), ``weight_decay`` (of x, beside the gradient
-        and times the learning rate; Loshchilov and Hutter 2019), ``maxiter`` (steps), ``maxtime``
-        (seconds, looked at every 50 ms), ``disp`` (a progress bar and a summary),
-        ``fast_math_functions``, ``finite_diff_rel_step``, and the options of the rule.
+        The options of the run, and those of the rule.
+
+        - ``learning_rate``: a number, or one of `fastopt.schedules` in steps t = 1, 2, ... The
+          default is the rule's: ``help(fastopt.adam)``.
+        - ``weight_decay``: decoupled from the gradient, times the learning rate (Loshchilov and
+          Hutter 2019).
+        - ``maxiter`` (steps), ``maxtime`` (seconds, checked every 50 ms): limits.
+        - ``disp``: show a progress bar and a summary.
+        - ``fast_math_functions``, ``finite_diff_rel_step``: as in `minimize`.
 
     Returns
     -------
     scipy.optimize.OptimizeResult
-        ``x`` is the last iterate (or the average), and ``fun`` the mean loss over the mini-batches
-        of the last epoch, as they were met; with `validation`, ``x`` and ``fun`` are of the epoch
-        whose end had the lowest validation loss, ``best_epoch``. ``x_last`` is the last iterate,
-        ``x_average`` the average, ``loss`` and ``validation_loss`` are those of each epoch, ``nit``
-        counts steps, ``nfev`` and ``njev`` rows (mini-batches where vectorized); ``epochs,
-        status, success, message, jac_method``. Status 8: all epochs are done; 9: stopped by
-        `patience` (both are success); 1, 5, 6, 99: cut by maxiter, maxtime, Ctrl-C or the
-        callback; -1: a loss or gradient was not finite, and ``x`` and ``fun`` are of the best
-        epoch before that.
+        ``x`` is the last iterate (or the average). ``fun`` is the mean loss over the mini-batches
+        of the last epoch, each at its own iterate. With `validation`, ``x`` and ``fun`` are those
+        of ``best_epoch``, the epoch with the lowest validation loss. ``x_last`` is the last
+        iterate, ``x_average`` the average. ``loss`` and ``validation_loss`` are those of each
+        epoch. ``nit`` counts steps, ``nfev`` and ``njev`` count rows, or mini-batches if
+        vectorized. There are also ``epochs, status, success, message, jac_method``. Status 8: all
+        epochs are done. Status 9: stopped by `patience`. Both are success. Status 1, 5, 6, 99: cut
+        by maxiter, maxtime, Ctrl-C or the callback. Status -1: a loss or gradient was not finite;
+        ``x`` and ``fun`` are of the best epoch before that.
 
     Raises
     ------
     ValueError, TypeError
         For arguments that make no sense, and a `fun` that cannot be compiled or differentiated.
-        What `fun` raises passes through.
+        Exceptions of `fun` pass through.
 
     Notes
     -----
-    Derived gradients cost a pass over the mini-batch for every 64 parameters (8 to 32 where there
-    are more than some tens): one by hand pays from 20 parameters on. Means over mini-batches and
-    gradients are summed in the order of the rows, in x0's type.
+    Derived gradients cost a pass over the mini-batch for every 64 parameters (8 to 32 if there are
+    more than some tens). A gradient by hand pays from 20 parameters on. Means over mini-batches
+    and gradients are summed in the order of the rows, in x0's dtype.
 
     Examples
     --------

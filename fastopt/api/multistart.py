@@ -9,7 +9,7 @@ import numpy as np
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.inputs import wrong_keywords
 from fastopt.inputs.run_options import number
-from fastopt.inputs.start_and_bounds import inside, sides_of
+from fastopt.inputs.start_and_bounds import checked_bounds, sides_of
 
 
 @wrong_keywords.checked
@@ -29,29 +29,29 @@ def multistart(
     rng=None,
     distance=1e-4,
 ):
-    """Minimise from many starts spread over a box; the best result, and every minimum found.
+    """Minimise from many starts spread over a box; return the best result and every minimum found.
 
     Parameters
     ----------
     fun : callable ``fun(x, *args) -> float``
         The objective, @njit or plain; it is compiled.
     bounds : `scipy.optimize.Bounds` or sequence of (low, high)
-        The box, finite on all sides. Starts lie in it, and no iterate leaves it.
+        The box, finite on all sides. Starts are inside it, and no iterate leaves it.
     n_starts : int
-        How many starts: a scrambled Sobol sequence (`scipy.stats.qmc.Sobol`), which is evenest
-        where this is a power of two.
+        The number of starts. They are a scrambled Sobol sequence (`scipy.stats.qmc.Sobol`), which
+        is most even for a power of two.
     args, method, jac, tol, callback, options, device, workers
         As for `minimize_batch`.
     rng : int or `numpy.random.Generator`, optional
-        Seeds the scrambling; by default the starts are the same in every call.
+        The seed of the scrambling; by default the starts are the same in every call.
     distance : float
-        Ends that are no further apart than this, in units of the box's sides, and whose values are
-        as near (relatively) count as one minimum.
+        Ends within this distance, in units of the box's sides, count as one minimum, if their
+        values are within the same relative distance too.
 
     Returns
     -------
     scipy.optimize.OptimizeResult
-        The best problem's result, as of `minimize`, and beside it
+        The best problem's result, as from `minimize`, with these fields in addition:
 
         - ``minima`` : array (k, n), the distinct minima, the best first;
         - ``minima_fun`` : array (k,), their values;
@@ -61,11 +61,11 @@ def multistart(
     Raises
     ------
     ValueError
-        For a box without finite sides, and what `minimize_batch` raises.
+        For a box without finite sides, and as from `minimize_batch`.
 
     Notes
     -----
-    Only runs that converged count as minima; where none did, the best point of all is returned.
+    Only runs that converged count as minima. If there are none, the best point of all is returned.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def multistart(
     >>> round(res.fun, 6), len(res.minima)
     (-1.031628, 6)
     """
-    count = number("n_starts", n_starts, 1, 2**30)  # of Sobol's points
+    count = number("n_starts", n_starts, 1, 2**30)  # SciPy's largest number of Sobol points
     if count != int(count):
         raise ValueError(f"n_starts = {n_starts!r}; it must be a whole number")
     count = int(count)
@@ -109,7 +109,7 @@ def multistart(
 
 
 def _box(bounds):
-    """(low, high), which may not be infinite, and their shape."""
+    """Return (low, high, shape) of the box; raise if a side is infinite."""
     if hasattr(bounds, "lb"):
         shape = np.broadcast_shapes(np.shape(bounds.lb), np.shape(bounds.ub)) or (1,)
     elif hasattr(bounds, "__len__") and len(bounds) and not isinstance(bounds, str):
@@ -117,7 +117,7 @@ def _box(bounds):
     else:
         raise ValueError(f"bounds = {bounds!r}; starts are spread over finite (low, high) pairs")
     low, high = sides_of(bounds, shape)
-    inside(low, high, low)
+    checked_bounds(low, high, low)
     if not np.isfinite(high - low).all():
         i = int(np.argmin(np.isfinite(high - low)))
         raise ValueError(
@@ -128,7 +128,7 @@ def _box(bounds):
 
 
 def _spread(count, n, rng):
-    """`count` points in the unit cube."""
+    """Return `count` points in the unit cube."""
     from scipy.stats import qmc
 
     name = "rng" if "rng" in inspect.signature(qmc.Sobol).parameters else "seed"  # SciPy < 1.15
@@ -138,13 +138,13 @@ def _spread(count, n, rng):
 
 
 def _best(batch):
-    """The start with the lowest value, converged ones first where they are as low."""
+    """Return the number of the start with the lowest value; of equal ones, a converged one."""
     value = np.where(np.isnan(batch.fun), np.inf, batch.fun)
     return int(np.lexsort((~batch.success, value))[0])
 
 
 def distinct(batch, width, distance):
-    """Indices of one end for each minimum, the best first, and how many ends each stands for."""
+    """Return the index of one end for each minimum, best first, and the number of its ends."""
     order = np.flatnonzero(batch.success)
     order = order[np.argsort(batch.fun[order], kind="stable")]
     units = batch.x.reshape(-1, width.size)[order] / np.where(width > 0.0, width, 1.0)

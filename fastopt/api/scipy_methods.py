@@ -13,11 +13,11 @@ from fastopt.optimizers import rule_classes
 
 @functools.cache
 def method(name):
-    """The function that SciPy calls as its `method`."""
+    """Return the function that SciPy calls as its `method`."""
 
     def solve(fun, x0, args=(), jac=None, bounds=None, callback=None, **options):
-        # SciPy's contract for a custom method: `tol` arrives among the options, `bounds` and
-        # `callback` as the user gave them, and what the method cannot use arrives too.
+        # SciPy's contract for a custom method: `tol` arrives among the options. `bounds` and
+        # `callback` arrive unchanged, and so do arguments that the method cannot use.
         if _given(options.pop("constraints", ())):
             raise ValueError(f"{name} takes bounds, not constraints")
         for unused in ("hess", "hessp"):
@@ -45,11 +45,11 @@ def _given(constraints):
 
 
 def __getattr__(name) -> Callable[..., Any]:
-    """fastopt.rmsprop and fastopt.RMSProp and their like, found by the names of the rules."""
+    """Return fastopt.rmsprop, fastopt.RMSProp and so on, by the names of the rules."""
     if name in rules.methods():
         return method(name)
     if name[:1].isupper() and name in rule_classes.names():
         return rule_classes.optimizer(name)
-    # With the module Python adds, "Did you mean: 'RMSProp'?"
+    # If `obj` is the module, Python adds "Did you mean: 'RMSProp'?".
     module = sys.modules["fastopt"]
     raise AttributeError(f"module 'fastopt' has no attribute {name!r}", name=name, obj=module)

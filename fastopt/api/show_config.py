@@ -1,4 +1,4 @@
-"""What this installation runs on."""
+"""`show_config`: the versions, processors and devices of this installation."""
 
 import os
 import platform

@@ -1,1 +1,1 @@
-"""Arrays and their rows, wherever they live, and arguments as compiled code reads them."""
+"""Arrays and their rows, on the host or on a device, and arguments for compiled code."""

@@ -1,8 +1,8 @@
-"""Arguments as compiled code reads them: what it would misread is converted, or refused.
+"""Arguments for compiled code: values that it would misread are converted or rejected.
 
-A compiled function that has met one array takes others of as many axes, the same layout and the
-same kind of elements for its like: Numba looks neither at their byte order nor at a mask. Whole
-numbers of 64 bits, with and without a sign, count as alike too, and so do all items of a list.
+For Numba, arrays with the same number of axes, layout and kind of elements are of one type: it
+ignores byte order and masks. It also confuses signed and unsigned 64-bit integers, and assumes
+that all items of a list are of one type.
 """
 
 import operator
@@ -12,14 +12,14 @@ import numpy as np
 
 from fastopt.compiling.compiler import called
 
-CUDA = 2, 13  # devices of DLPack: GPU, managed
+CUDA = 2, 13  # DLPack's device types: GPU memory, managed memory
 ACCEPTED = "float64, float32, integers, booleans and complex"
-# Numbers of NumPy's dtypes that compiled code has; float16 and long doubles it has not.
+# `dtype.num` of the dtypes that compiled code supports; float16 and long double are not among them.
 NUMBERS = frozenset(np.dtype(code).num for code in "?bBhHiIlLqQfdFD")
 SIMPLE = frozenset(
     {int, float, bool, complex, str, bytes, type(None), np.float64, np.float32, np.int64}
 )
-_records: dict = {}  # structured dtypes, by content
+_records: dict = {}  # structured dtypes, by content, kept for the life of the process
 
 
 def is_elsewhere(value):
@@ -32,12 +32,12 @@ def is_elsewhere(value):
 
 
 def ready(args, name="args"):
-    """Return a tuple of arguments for compiled code: the same one, if nothing is converted.
+    """Return a tuple of arguments for compiled code: the given one, if nothing is converted.
 
     Raises
     ------
     TypeError, ValueError
-        For what compiled code cannot take, or would misread.
+        For a value that compiled code does not accept, or would misread.
     """
     for value in args:
         if not _is_ready(value):
@@ -62,7 +62,7 @@ def why_unready(args):
 
 
 def _is_ready(value):
-    """Return True for what most arguments are; the others are looked at more closely."""
+    """Return True for the most common arguments; the others need a closer check."""
     kind = type(value)
     if kind is np.ndarray:
         dtype = value.dtype
@@ -71,7 +71,7 @@ def _is_ready(value):
 
 
 def is_simple(value):
-    """Return True for what all of Numba's types are known of: numbers, arrays, tuples of them."""
+    """Return True for values of known Numba types: numbers, arrays, tuples of them."""
     return all(map(is_simple, value)) if type(value) is tuple else _is_ready(value)
 
 
@@ -94,7 +94,7 @@ def _ready(name, value) -> Any:
 
 
 def converted(name, value):
-    """Return the array that an object of another library makes of itself."""
+    """Return an object of another library, converted to an array."""
     try:
         return np.asarray(value)
     except Exception as error:
@@ -123,7 +123,7 @@ def array(name, value):
 
 
 def require_numbers(name, dtype):
-    """Raise for elements that compiled code does not have."""
+    """Raise for a dtype that compiled code does not support."""
     if dtype.num not in NUMBERS:
         real = dtype.kind not in "cmMV"
         raise TypeError(
@@ -135,7 +135,7 @@ def require_numbers(name, dtype):
 
 
 def unmasked(name, value):
-    """Return a masked array's data if nothing is hidden, and others as they are."""
+    """Return a masked array's data if no element is masked, and other values unchanged."""
     if isinstance(value, list | tuple):
         hidden = not SIMPLE.issuperset(map(type, value)) and any(map(np.ma.is_masked, value))
     else:
@@ -149,14 +149,15 @@ def unmasked(name, value):
 
 
 def plain(name, value):
-    """Return an array of what NumPy makes one of, nothing in it hidden."""
+    """Return a value as an array; raise if elements are masked."""
     return value if type(value) is np.ndarray else np.asarray(unmasked(name, value))
 
 
 def _record(value):
-    """Return structured elements as compiled code reads them.
+    """Return structured elements for compiled code.
 
-    Numba names their dtype by its address: it must be one that lives as long as the process.
+    Numba identifies their dtype by its address, so it must be one that lives as long as the
+    process.
     """
     dtype = value.dtype.newbyteorder("=")
     value = value if dtype == value.dtype else value.astype(dtype)
@@ -181,14 +182,14 @@ def _whole(name, value):
 
 
 def _items(name, value):
-    """Return a list or set whose items are all of one kind: compiled code looks at the first."""
+    """Return a list or set whose items are all of one type: compiled code checks only the first."""
     kinds = set(map(type, value))
     if kinds <= {float} or kinds <= {bool} or kinds <= {complex}:
         return value
     if kinds == {int} and -(2**63) <= min(value) <= max(value) < 2**63:
         return value
     items = ready(tuple(value), name)
-    if any(map(_holds_items, items)):  # Numba crashes where one is among several arguments
+    if any(map(_holds_items, items)):  # Numba crashes if there are other arguments
         kind = type(value).__name__
         raise TypeError(
             f"{name} is a {kind} that holds lists or sets, which compiled functions cannot take; "
@@ -214,7 +215,7 @@ def _holds_items(item):
 
 
 def _kind(item) -> Any:
-    """Return what an item must have in common with the others of its list."""
+    """Return the properties that an item must share with the others of its list."""
     if isinstance(item, tuple):
         return type(item), *map(_kind, item)
     if isinstance(item, list | set):

@@ -9,7 +9,7 @@ from fastopt.arrays.arguments import is_elsewhere
 
 
 class Ragged(NamedTuple):
-    """Rows of unequal lengths, one after the other."""
+    """Rows of unequal lengths, in one contiguous array."""
 
     flat: Any
     starts: Any
@@ -17,10 +17,10 @@ class Ragged(NamedTuple):
 
 
 def fields_of(data, adopt=None, name="data", unit="problem"):
-    """`data` as a tuple of arrays and `Ragged`.
+    """Return `data` as a tuple of arrays and `Ragged`.
 
-    A bare array is one field; inside a tuple, a list of arrays is a ragged one. ``adopt(name,
-    array)`` takes what lives on a device.
+    A single array is one field. Inside a tuple, a list of arrays is a ragged field. ``adopt(name,
+    array)`` converts an array on a device.
     """
     if isinstance(data, list):
         raise TypeError(
@@ -39,7 +39,7 @@ def _field(name, value, adopt):
         if array.ndim == 0:
             raise ValueError(f"{name} is one number; it must be an array with a row a problem")
         return array
-    if hasattr(value, "__array__") and not isinstance(value, np.ndarray):  # a Series, say
+    if hasattr(value, "__array__") and not isinstance(value, np.ndarray):  # for example a Series
         value = arguments.converted(name, value)
     listed = isinstance(value, list) and (not value or any(hasattr(r, "__len__") for r in value))
     if listed or _holds_objects(value):
@@ -56,7 +56,7 @@ def _holds_objects(value):
 
 
 def _plain(name, value):
-    """An array that Numba takes; no copy where it is one."""
+    """Return an array that Numba accepts, without a copy if possible."""
     try:
         array = arguments.plain(name, value)
     except ValueError:
@@ -85,7 +85,7 @@ def _ragged(name, items):
 
 
 def leaves(value):
-    """What is in nested tuples."""
+    """Yield the items of nested tuples."""
     if isinstance(value, tuple):
         for item in value:
             yield from leaves(item)
@@ -94,12 +94,12 @@ def leaves(value):
 
 
 def count(field):
-    """Number of problems."""
+    """Return the number of problems."""
     return len(field.starts) if isinstance(field, Ragged) else len(field)
 
 
 def row(field, b):
-    """Problem b's row, as the compiled loop hands it to `fun`: a number or an array in C order."""
+    """Return problem b's row as `fun` gets it: a number or an array in C order."""
     if is_elsewhere(field):
         return field[b : b + 1].copy_to_host()[0]
     if not isinstance(field, Ragged):
@@ -109,8 +109,8 @@ def row(field, b):
     return field.flat[start : start + int(np.prod(shape))].reshape(shape)
 
 
-def cut(field, first, last):
-    """The rows of some problems."""
+def slice_rows(field, first, last):
+    """Return the rows of problems `first` to `last`."""
     if not isinstance(field, Ragged):
         return field[first:last]
     starts, lengths = field.starts[first:last], tuple(axis[first:last] for axis in field.lengths)
@@ -120,13 +120,13 @@ def cut(field, first, last):
 
 
 def longest(fields):
-    """The problem with the most data."""
+    """Return the number of the problem with the most data."""
     sizes = sum(np.prod(f.lengths, axis=0) for f in fields if isinstance(f, Ragged))
     return int(np.argmax(sizes)) if np.size(sizes) > 1 else 0
 
 
 def extremes(fields):
-    """The `longest` problem, then the shortest, and those where fields differ most in length."""
+    """Return the `longest` problem, the shortest, and those whose fields differ most in length."""
     axes = [axis for f in fields if isinstance(f, Ragged) for axis in f.lengths]
     pairs = [one - other for k, one in enumerate(axes) for other in axes[:k]]
     ends = {int(end(values)) for values in axes + pairs for end in (np.argmin, np.argmax)}

@@ -1,7 +1,7 @@
-"""Arrays on a device as their owners describe them: address, shape, strides, nothing copied.
+"""Views of arrays on a device: address, shape and strides, without a copy.
 
-`__cuda_array_interface__` is read where there is one, DLPack otherwise, PyTorch's tensors by their
-methods (a tenth of the time). Nothing here needs CUDA, and no library is imported to look for it.
+`__cuda_array_interface__` is read if there is one, else DLPack. PyTorch's tensors are read by their
+methods, in a tenth of the time. Nothing here needs CUDA, and no array library is imported.
 """
 
 import math
@@ -30,39 +30,39 @@ class View(NamedTuple):
 
     address: int
     shape: tuple
-    strides: tuple | None  # in elements; None where they lie together, the last axis fastest
+    strides: tuple | None  # in elements; None if contiguous in C order
     dtype: np.dtype
     readonly: bool
-    stream: int | None  # what the interface says
-    device: int | None  # its number, where it is known
-    torch: bool  # whether PyTorch knows the stream
+    stream: int | None  # from the CUDA array interface
+    device: int | None  # number of the device, if it is known
+    torch: bool  # whether to ask PyTorch for the stream
 
 
 def view(array, name, stream=0, host=False):
-    """How an array lies on its device; the parameters are those of `describe`."""
+    """Return the view of an array on a device; the parameters are those of `describe`."""
     return check(describe(array, name, stream, host, []), name)
 
 
 def describe(array, name, stream, host, keepalive):
-    """What an array says of itself, as a tuple that can be a key: cheap, not checked yet.
+    """Return an array's own description, unchecked, as a tuple that can be a key.
 
     Parameters
     ----------
     array
-        Anything that describes itself.
+        Any array of a supported library.
     name : str
-        What errors call it.
+        The array's name for errors.
     stream : int
-        Where DLPack's producers are to have the data ready.
+        The stream on which DLPack's producers must have the data ready.
     host : bool
-        For the simulator: take arrays of the host's for arrays on a device.
-    alive : list
-        Gets what must outlive the launch.
+        Treat host arrays as arrays on a device (for the simulator).
+    keepalive : list
+        Gets the objects that must outlive the launch.
 
     Raises
     ------
     TypeError, ValueError
-        With what was given and what is accepted; from `check` too.
+        If the array is of no accepted kind; from `check` too.
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(array, torch.Tensor):
@@ -72,7 +72,7 @@ def describe(array, name, stream, host, keepalive):
         return "torch", t.data_ptr(), *layout, where.type, where.index, t.requires_grad
     try:
         said = interface(array, host)
-    except RuntimeError as error:  # this is how a tensor says that it is part of a graph
+    except RuntimeError as error:  # raised by a tensor that is part of a graph
         raise TypeError(f"{name} refuses to be read: {error}; pass {name}.detach()") from error
     if said is None:
         return "dlpack", _capsule(array, name, stream, keepalive)
@@ -81,27 +81,27 @@ def describe(array, name, stream, host, keepalive):
 
 
 def interface(array, host=False):
-    """An array's description by itself, or None; `host` as in `describe`."""
+    """Return an array's interface dict, or None; `host` as in `describe`."""
     own = getattr(array, "__array_interface__", None) if host else None
     return own or getattr(array, "__cuda_array_interface__", None)
 
 
 def check(described, name):
-    """The view of an array that was described."""
+    """Return the view of a described array, after checking it."""
     source, *rest = described
     made: View = {"torch": _of_torch, "interface": _of_interface, "dlpack": _of_dlpack}[source](
         name, *rest
     )
     size = made.dtype.itemsize
     if made.address % size:
-        raise ValueError(f"{name} lies at {made.address:#x}, which is no multiple of {size}")
+        raise ValueError(f"{name} is at {made.address:#x}, which is no multiple of {size}")
     if made.strides == packed(made.shape):
         made = made._replace(strides=None)
     return made
 
 
 def packed(shape):
-    """Strides of elements that lie together, the last axis fastest."""
+    """Return the strides, in elements, of a contiguous array in C order."""
     return tuple(math.prod(shape[k + 1 :]) for k in range(len(shape)))
 
 
@@ -143,19 +143,19 @@ def _capsule(array, name, stream, keepalive):
     if where not in (dlpack.CUDA, dlpack.CUDA_MANAGED):
         place = "the host" if where == dlpack.CPU else f"a device of DLPack's kind {int(where)}"
         raise TypeError(f"{name} ({kind}) lives on {place}; {ACCEPTED}")
-    capsule = dlpack.export(array, stream or 1)  # 1 is the default stream's number there
+    capsule = dlpack.export(array, stream or 1)  # 1 is DLPack's number of the default stream
     keepalive += [array, capsule]
     return dlpack.read(capsule)
 
 
 def handle(stream):
-    """The number of a stream: a number already, or an object of Numba, CuPy, PyTorch or others."""
+    """Return the number of a stream, given as a number or an object of Numba, CuPy, PyTorch, ..."""
     if hasattr(stream, "__cuda_stream__"):
         return int(stream.__cuda_stream__()[1])
     for attribute in ("ptr", "cuda_stream", "handle"):
         if hasattr(stream, attribute):
             stream = getattr(stream, attribute)
-            stream = getattr(stream, "value", stream) or 0  # ctypes say None for zero
+            stream = getattr(stream, "value", stream) or 0  # ctypes has None for zero
             break
     try:
         number = -1 if isinstance(stream, (bool, str, float)) else int(stream)
@@ -170,12 +170,12 @@ def handle(stream):
 
 
 def stream_of(arrays):
-    """The stream in which the owners of views, or of what is laid out, work; 0 by default."""
+    """Return the stream in which the owners of these arrays work; 0 by default."""
     said = {a.stream for a in arrays} - {None}
     if len(said) > 1:
         raise ValueError(
-            f"the arrays are worked on in different streams ({sorted(said)}); "
-            "say with stream= which one is meant"
+            f"the arrays are used in different streams ({sorted(said)}); name the right one with "
+            "stream="
         )
     if said:
         return said.pop()

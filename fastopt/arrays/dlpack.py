@@ -1,6 +1,6 @@
-"""DLPack's capsules (https://dmlc.github.io/dlpack), read without taking them over.
+"""DLPack's capsules (https://dmlc.github.io/dlpack), read without consuming them.
 
-A capsule that nobody renames calls its own deleter when it goes, so it is enough to keep it.
+A capsule that is not renamed calls its own deleter when it is freed, so it is enough to keep it.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ _KINDS = {0: "i", 1: "u", 2: "f", 5: "c", 6: "b"}
 
 
 class Tensor(ctypes.Structure):
-    """DLTensor."""
+    """DLPack's struct DLTensor."""
 
     _fields_ = (
         ("data", ctypes.c_void_p),
@@ -30,7 +30,7 @@ class Tensor(ctypes.Structure):
 
 
 class Managed(ctypes.Structure):
-    """DLManagedTensor."""
+    """DLPack's struct DLManagedTensor."""
 
     _fields_ = (
         ("tensor", Tensor),
@@ -40,7 +40,7 @@ class Managed(ctypes.Structure):
 
 
 class Versioned(ctypes.Structure):
-    """DLManagedTensorVersioned."""
+    """DLPack's struct DLManagedTensorVersioned."""
 
     _fields_ = (
         ("major", ctypes.c_uint32),
@@ -52,13 +52,13 @@ class Versioned(ctypes.Structure):
     )
 
 
-class Read(NamedTuple):
-    """What a capsule says."""
+class DLPackTensor(NamedTuple):
+    """The contents of a capsule."""
 
     address: int
     shape: tuple
     strides: tuple | None  # in elements
-    typestr: str  # as NumPy writes it
+    typestr: str  # NumPy's string for the dtype
     readonly: bool
     device_type: int
     device: int
@@ -70,18 +70,18 @@ _pointer.argtypes, _pointer.restype = (ctypes.py_object, ctypes.c_char_p), ctype
 
 
 def export(array, stream):
-    """A capsule of the array, ready on `stream`: versioned where its owner knows versions."""
+    """Return a capsule of the array, ready on `stream`, versioned if its library supports it."""
     try:
         return array.__dlpack__(stream=stream, max_version=(1, 1))
-    except TypeError:  # older than max_version
+    except TypeError:  # a library without max_version
         return array.__dlpack__(stream=stream)
 
 
 def read(capsule):
-    """What a capsule says; it must be kept as long as that is used."""
+    """Return the contents of a capsule, which must be kept as long as they are used."""
     versioned, plain = (bool(_valid(capsule, name)) for name in NAMES)
     if not (versioned or plain):
-        raise ValueError(f"{capsule!r} is no DLPack capsule, or somebody has taken it")
+        raise ValueError(f"{capsule!r} is no DLPack capsule, or it has been consumed")
     readonly = False
     if versioned:
         managed = Versioned.from_address(_pointer(capsule, NAMES[0]))
@@ -93,7 +93,7 @@ def read(capsule):
     t = managed.tensor
     kind = f"<{_KINDS.get(t.code, '?')}{t.bits // 8}" + (f" x {t.lanes}" if t.lanes != 1 else "")
     strides = tuple(t.strides[: t.ndim]) if t.strides else None
-    return Read(
+    return DLPackTensor(
         (t.data or 0) + t.byte_offset,
         tuple(t.shape[: t.ndim]),
         strides,

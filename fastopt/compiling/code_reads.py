@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import types
 
-from fastopt.compiling.fingerprint import root_of
+from fastopt.compiling.code_walk import root_of
 
 # Packages that are identified by name and version, wherever they are installed.
 LIBRARIES = "numpy", "scipy", "numba", "llvmlite", "fastopt"

@@ -17,8 +17,9 @@ from numba.core import compiler_lock, config, registry, serialize
 from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc import parallel
 
-from fastopt.compiling import code_content, disk_cache, fingerprint, type_keys
+from fastopt.compiling import code_walk, content_digest, disk_cache, type_keys
 from fastopt.compiling.linker import link, undecorated
+from fastopt.compiling.shortcuts import shortcuts
 
 # Options of Numba for all code. Divisions and roots follow IEEE instead of raising, which also lets
 # them vectorise; multiply-adds may contract. Never nnan or ninf: they remove checks for divergence.
@@ -45,7 +46,6 @@ _passing: collections.deque = collections.deque()  # entries valid in this proce
 _linked: dict = {}  # identities of a function and its bindings -> compiled function
 _ordering: list = []  # start times of the running compilations with ordered reductions
 numba_config: Any = config  # untyped, since its names are created at run time
-
 
 _lock: Any = compiler_lock.global_compiler_lock
 if hasattr(os, "register_at_fork"):
@@ -90,7 +90,7 @@ def require_compiler(what, instead):
 
 def content_of(function, bindings, *more):
     """Return the content of `function` linked with `bindings`: everything that linking reaches."""
-    return code_content.Linked().content(link(function, bindings, undecorated, suffix=""), *more)
+    return content_digest.Linked().content(link(function, bindings, undecorated, suffix=""), *more)
 
 
 def jit(function, bindings, refcounted=False, atomic=False):
@@ -158,7 +158,7 @@ def with_ordered_reductions(compiled):
     original = compiled._compiler.compile
 
     def compile(args, return_type):
-        with compiler_lock.global_compiler_lock:
+        with compiler_lock.global_compiler_lock, shortcuts():
             llvm.set_option("", "-force-ordered-reductions=true")
             _ordering.append(time.perf_counter())
             often = gc.get_threshold()
@@ -196,13 +196,13 @@ def ensure_njit(function, name):
     def make():
         return link(function, {}, decorate, top=decorate, follow=is_plain, suffix="")
 
-    content = code_content.of(function, plain=True)
+    content = content_digest.of(function, plain=True)
     return _once(content._replace(digest=f"plain {content.digest}"), make)
 
 
 def is_plain(value):
     """Return True for a plain function of the user's without an `@overload` for it."""
-    plain = isinstance(value, types.FunctionType) and not fingerprint.is_named(value)
+    plain = isinstance(value, types.FunctionType) and not code_walk.is_named(value)
     return plain and id(value) not in type_keys.extensions.functions
 
 
@@ -215,7 +215,7 @@ def called(value):
     """Return an @njit function with its current globals, for calls from Python; others as given."""
     if not is_compiled(value):
         return value
-    content = code_content.of(value)
+    content = content_digest.of(value)
     content = content._replace(digest=f"called {content.digest}")
 
     def decorate(function, original):
@@ -240,13 +240,13 @@ def user(function, replace=None, checked=False):
     is never added. `checked` code raises an IndexError if it indexes out of bounds.
     """
     decorate = _recompile_with_boundscheck if checked else _recompile
-    content = code_content.of(function)
+    content = content_digest.of(function)
     how = {"top": decorate, "follow": is_linked, "replace": replace}
     key = content.digest, checked, id(replace)
     known = _users.get(key)
     if known is None:
         linked, name = link(function, {}, decorate, suffix="", **how), getattr(replace, "name", "")
-        whole = code_content.Linked().content(linked, name)
+        whole = content_digest.Linked().content(linked, name)
         suffix = f"_{whole.digest[:16]}"
         linked = _once(whole, lambda: link(function, {}, decorate, suffix=suffix, **how))
         known = linked, whole, content, replace  # kept alive, since keys contain their ids

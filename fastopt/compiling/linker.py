@@ -2,13 +2,14 @@
 
 import builtins
 import difflib
+import dis
 import functools
 import itertools
 import sys
 import types
 from typing import Any
 
-from fastopt.compiling import fingerprint, float32_constants
+from fastopt.compiling import code_walk, float32_constants
 from fastopt.solver import placeholders
 
 _PACKAGE = __name__.partition(".")[0] + "."
@@ -38,8 +39,9 @@ def link(
     Parameters
     ----------
     bindings : dict
-        The values of the placeholders, for the whole tree. A name that occurs neither in the tree
-        nor elsewhere in the package is a ValueError: it would bind nothing.
+        The values of the placeholders, for the whole tree. A ValueError is raised for a name that
+        the package does not have, or that a module defines itself. The same holds for a
+        placeholder that is read and not bound.
     wrap, top : callable ``(rebuilt, original)``
         The target's decorator, for the functions below the top and for the top itself.
     narrow : callable, optional
@@ -65,7 +67,7 @@ def link(
         if hasattr(value, "relink"):
             built[f] = value.relink()
             return built[f]
-        code, used = small(f.__code__), fingerprint.names(f.__code__)
+        code, used = small(f.__code__), code_walk.names(f.__code__)
         built[f] = value  # for a default that refers to this function
         defaults = inner(f.__defaults__, used)
         named = {k: inner(v, used) for k, v in (f.__kwdefaults__ or {}).items()}
@@ -75,12 +77,16 @@ def link(
         new = types.FunctionType(code, scope, f.__name__ + suffix, defaults, closure)
         new.__kwdefaults__, new.__qualname__ = named or None, f.__qualname__ + suffix
         new.__module__ = f.__module__
-        setattr(new, fingerprint.ORIGIN, fingerprint.origin(f))
+        setattr(new, code_walk.ORIGIN, code_walk.origin(f))
         # Decorated before its globals are filled in: functions may call themselves or each other.
         built[f] = decorate(new, value)
         met.update(used)
         for name in used:
             if name in bindings or name in f.__globals__:
+                if name in bindings:
+                    _check_open(name, f, bindings[name])
+                elif f.__globals__[name] is None:
+                    _check_bound(name, f)
                 value = bindings[name] if name in bindings else f.__globals__[name]
                 scope[name] = inner(value, used)
             elif id(getattr(builtins, name, None)) in replace:
@@ -108,7 +114,7 @@ def link(
 
     def is_open(value):
         numerical = value.__name__.partition(".")[0] in ("numpy", "math", "scipy")
-        return not fingerprint.is_library(value) or (bool(replace) and numerical)
+        return not code_walk.is_library(value) or (bool(replace) and numerical)
 
     def module(value, used):
         """Return a module with the rebuilt attributes that the code uses."""
@@ -116,8 +122,8 @@ def link(
             # Under another name, since Numba rewrites calls that it takes for numpy.array.
             modules[value] = types.ModuleType(_PACKAGE + value.__name__.removeprefix(_PACKAGE))
         for name in used:
-            found = fingerprint.attribute(value, name)
-            if found is not fingerprint.MISSING and name not in vars(modules[value]):
+            found = code_walk.attribute(value, name)
+            if found is not code_walk.MISSING and name not in vars(modules[value]):
                 setattr(modules[value], name, None)  # a module may refer to itself
                 setattr(modules[value], name, inner(found, used))
         return modules[value]
@@ -129,6 +135,28 @@ def link(
             guess = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"nothing in {function.__qualname__} is called {name!r}{guess}")
     return result
+
+
+def _check_bound(name, function):
+    """Raise if a function reads a placeholder that nothing is bound to."""
+    if hasattr(placeholders, name) and any(
+        step.opname == "LOAD_GLOBAL" and step.argval == name
+        for step in dis.get_instructions(function)
+    ):
+        raise ValueError(f"nothing is bound to {name!r}, which {function.__qualname__} reads")
+
+
+def _check_open(name, function, bound):
+    """Raise if a name that is bound means something of its own in the function's module."""
+    default = getattr(placeholders, name, code_walk.MISSING)
+    own = function.__globals__.get(name, default)
+    if name in placeholders.OF_RULES or default is code_walk.MISSING:
+        return
+    if own is not default and own is not bound:
+        raise ValueError(
+            f"{function.__module__} defines {name!r} itself, which is the name of a placeholder "
+            f"that {function.__qualname__} is linked with; rename one of the two"
+        )
 
 
 @functools.cache

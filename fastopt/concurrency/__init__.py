@@ -1,1 +1,1 @@
-"""Signals and threads kept away from what must not be left halfway."""
+"""Protection of critical sections from signals and threads."""

@@ -1,4 +1,4 @@
-"""Turns at an object that threads, signal handlers and forked children may use at any moment."""
+"""Exclusive turns on an object that threads, signal handlers and forked children share."""
 
 import os
 import threading
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-BUSY, T = 0, 1  # places in a table: whether Python has the turn, and the steps that were taken
+BUSY, T = 0, 1  # indices of a table: whether Python has the turn, and the number of steps
 
 _all: Any = weakref.WeakSet()
 
 
 class Turns:
-    """Whose turn it is at an object, and how many steps it has taken.
+    """A lock with a counter of steps, for Python and for compiled code.
 
-    `table` goes to compiled code that holds Python's lock (the GIL): a whole turn, which nothing
-    can come between. It takes none while the table is BUSY. Python takes turns by `take`.
+    `table` is for compiled code that holds Python's lock (the GIL), so that nothing can interrupt
+    its turn. Such code does nothing while the table is BUSY. Python code runs in `take`.
     """
 
     def __init__(self, t=0):
@@ -30,7 +30,7 @@ class Turns:
         Raises
         ------
         RuntimeError
-            If this thread is in the midst of a turn.
+            If this thread already has the turn.
         """
         with self.lock:
             if self.table[BUSY]:
@@ -44,8 +44,8 @@ class Turns:
             finally:
                 self.table[BUSY] = 0
 
-    def look(self, function):
-        """Return ``function()``, which changes nothing: also in the midst of this thread's turn."""
+    def read(self, function):
+        """Return ``function()``, which changes nothing; allowed during this thread's own turn."""
         with self.lock:
             before = self.table[BUSY]
             try:
@@ -58,12 +58,12 @@ class Turns:
         self.table[T] = t
 
     def begin(self, t):
-        """Count from `t`, in another table. The old one stays busy, for whoever still has it."""
+        """Count from `t`, in a new table; the old one stays busy for code that still has it."""
         self.table[BUSY], self.table = 1, np.array([self.table[BUSY], t], np.int64)
 
 
 def _renew():
-    """Free the turns in a forked child: who had them is in the parent."""
+    """Release all turns in a forked child: the threads that had them are in the parent."""
     for turns in list(_all):
         turns.lock = threading.RLock()
         turns.table[BUSY] = 0

@@ -16,9 +16,9 @@ from fastopt.compiling.compiler import dumps, loads, thread_limit
 from fastopt.drivers import local_batch
 from fastopt.solver.status_codes import MAXTIME, NOT_RUN, STOPPED
 
-PARTS = 8  # for each place at which work is done, so that none of them is idle for long
-LARGEST = 32e6  # bytes sent with one part
-GRACE = 0.5  # seconds for parts under way to come in, when told to stop
+PARTS = 8  # parts per worker: with several parts each, no worker is idle for long at the end
+LARGEST = 32e6  # bytes sent with one part, at most
+GRACE = 0.5  # seconds to wait for running parts when the batch is stopped
 
 
 class ExecutorScheduler:
@@ -29,23 +29,25 @@ class ExecutorScheduler:
     batch, results
         As for `local_batch.scheduler`.
     task : tuple of bytes
-        What all parts share, from `task_of`.
+        The pickled data that all parts share, from `task_of`.
     executor
-        Any with the `submit` of `concurrent.futures.Executor`.
+        Any object with the `submit` of `concurrent.futures.Executor`.
     """
 
     def __init__(self, batch, task, executor, results):
         self.batch, self.task, self.executor, self.results = batch, task, executor, results
         places = worker_count(executor)
-        size = min(math.ceil(batch.problems / (PARTS * places)), int(LARGEST // weight(batch)))
+        size = min(
+            math.ceil(batch.problems / (PARTS * places)), int(LARGEST // bytes_per_problem(batch))
+        )
         self.size, self.most = max(1, size), 2 * places
         firsts, left = range(0, batch.problems, self.size), results.status == NOT_RUN
         self.cuts = iter([first for first in firsts if left[first : first + self.size].any()])
-        self.threads = max(1, thread_limit() // places) if is_here(executor) else 1
+        self.threads = max(1, thread_limit() // places) if is_local_pool(executor) else 1
         self.until = time.time() + batch.chosen.maxtime
         self.futures, self.failure, self.executor_error, self.errors = {}, None, "", {}
-        # What has begun cannot be taken back: workers on this machine look whether this is there.
-        self.flag = None
+        # Running parts cannot be cancelled. Local workers stop when this file disappears.
+        self.stop_file = None
 
     def submit_parts(self):
         """Keep the executor busy, without sending everything at once."""
@@ -54,10 +56,12 @@ class ExecutorScheduler:
             if first is None:
                 return
             last = min(first + self.size, self.batch.problems)
-            part = dumps(cut(self.batch, first, last), f"the data of problems {first} to {last}")
+            part = dumps(
+                slice_batch(self.batch, first, last), f"the data of problems {first} to {last}"
+            )
             try:
-                call = self.task, part, self.threads, self.until, self.flag
-                future = self.executor.submit(work, *call)
+                call = self.task, part, self.threads, self.until, self.stop_file
+                future = self.executor.submit(solve_part, *call)
             except Exception as error:  # a pool that is shut down or broken
                 self.fail(error)
             else:
@@ -69,34 +73,34 @@ class ExecutorScheduler:
                 self.futures[future] = first, last
 
     def fail(self, error):
-        """The executor does not work: nothing more is sent, what it still brings is kept."""
+        """Note that the executor fails: send no more parts, but keep the results that arrive."""
         self.executor_error = f"{type(error).__name__}: {error}".rstrip(": ")
 
     def wait(self, seconds):
-        """Whether all is done, after so many seconds at most.
+        """Wait at most `seconds` for a part; return True if all parts are done.
 
-        Here and in `stop`, `local_batch.run_until_done` lets no Ctrl-C through: the executor may
-        hold locks.
+        Here and in `stop`, `local_batch.run_until_done` holds Ctrl-C back: the executor may hold
+        locks.
         """
         self.submit_parts()
         ended = wait(list(self.futures), seconds, return_when=FIRST_COMPLETED).done
         for future in ended:
-            self.take(future)
+            self.collect(future)
         self.submit_parts()
         if not self.futures:
             self.signal_stop()
         return not self.futures
 
     def signal_stop(self):
-        """No part need go on."""
-        if self.flag:
-            pathlib.Path(self.flag).unlink(missing_ok=True)
+        """Tell local workers to stop, by deleting the file that they watch."""
+        if self.stop_file:
+            pathlib.Path(self.stop_file).unlink(missing_ok=True)
 
-    def take(self, future):
+    def collect(self, future):
         first, last = self.futures.pop(future)
         try:
             arrays, errors = future.result()
-        except BaseException as broken:  # of the executor: those of fun are returned
+        except BaseException as broken:  # from the executor: exceptions of fun are returned
             if isinstance(broken, KeyboardInterrupt):
                 raise
             self.fail(broken)
@@ -111,18 +115,18 @@ class ExecutorScheduler:
         return int(np.count_nonzero(self.results.status != NOT_RUN))
 
     def start(self):
-        """Begin; or go on after `pause`, for which nothing has stopped."""
-        if self.flag is None and is_here(self.executor):
-            self.flag = new_file()
+        """Start, or go on after `pause`, which stops nothing."""
+        if self.stop_file is None and is_local_pool(self.executor):
+            self.stop_file = new_file()
 
     def pause(self):
-        """No state of parts under way: they begin again after a crash."""
+        """Return no states: unfinished parts start again after a crash."""
         return []
 
     def stop(self, status):
-        """Take back what has not begun, and what has on this machine, as far as it is done.
+        """Cancel the parts that wait, and collect the running ones of local workers.
 
-        At maxtime the workers stop by themselves.
+        At maxtime all workers stop by themselves.
         """
         for future in list(self.futures):
             if future.cancel():
@@ -130,37 +134,37 @@ class ExecutorScheduler:
         self.cuts = iter(())
         if status != MAXTIME:
             self.signal_stop()
-        if self.flag or status == MAXTIME:
+        if self.stop_file or status == MAXTIME:
             for future in wait(list(self.futures), GRACE).done:
-                self.take(future)
+                self.collect(future)
         self.signal_stop()
         self.futures.clear()
         self.results.status[self.results.status == STOPPED] = int(status)
 
 
 def new_file():
-    """Path of an empty file."""
+    """Return the path of a new, empty file."""
     number, path = tempfile.mkstemp(prefix="fastopt-")
     os.close(number)
     return path
 
 
 def task_of(fun, jac, rule, args):
-    """What all parts share."""
+    """Return the data that all parts share, pickled."""
     shared = dumps(args, "args")
     return dumps((fun, jac, rule.__name__.rpartition(".")[2]), "fun"), shared
 
 
 @functools.lru_cache(8)
 def task_from(task):
-    """In a worker: once, so that nothing is compiled twice."""
+    """Unpickle a task in a worker; cached, so that nothing is compiled twice."""
     function, args = map(loads, task)
     return *function, arguments.ready(args)
 
 
-def work(task, part, threads, until, flag):
-    """In a worker: solve one part; (arrays, what fun raised, by the number in the part)."""
-    from fastopt.targets.cpu import target as cpu
+def solve_part(task, part, threads, until, stop_file):
+    """Solve one part in a worker; return (arrays, exceptions of fun by number in the part)."""
+    from fastopt.targets.cpu import cpu_target as cpu
 
     fun, jac, name, args = task_from(task)
     batch = loads(part)
@@ -169,12 +173,14 @@ def work(task, part, threads, until, flag):
     batch, results = batch._replace(chosen=chosen, given=given), local_batch.empty(batch)
     first = local_batch.compiled_template(batch, fun, jac, rules.get(name), cpu)
     scheduler = local_batch.scheduler(batch, first, rules.get(name), cpu, threads, results)
-    local_batch.run_until_done(scheduler, batch, lambda *_: flag and not os.path.exists(flag))
+    local_batch.run_until_done(
+        scheduler, batch, lambda *_: stop_file and not os.path.exists(stop_file)
+    )
     return tuple(results), {b: portable(error) for b, error in scheduler.errors.items()}
 
 
 def portable(error):
-    """Return an exception that can be sent: itself, or what it says."""
+    """Return an exception that can be pickled: itself, or a RuntimeError with its message."""
     try:
         loads(dumps(error, "an exception"))
     except Exception:
@@ -182,8 +188,8 @@ def portable(error):
     return error
 
 
-def cut(batch, first, last):
-    """Some of the problems."""
+def slice_batch(batch, first, last):
+    """Return the batch of problems `first` to `last`, without args."""
 
     def rows(table):
         return table[first:last] if len(table) > 1 else table
@@ -194,7 +200,7 @@ def cut(batch, first, last):
         x0=rows(given.x0),
         low=rows(given.low),
         high=rows(given.high),
-        fields=tuple(data_rows.cut(field, first, last) for field in given.fields),
+        fields=tuple(data_rows.slice_rows(field, first, last) for field in given.fields),
         **{
             name: (getattr(given, name)[0], rows(getattr(given, name)[1]))
             for name in ("limits", "options", "schedule")
@@ -203,21 +209,21 @@ def cut(batch, first, last):
     return batch._replace(problems=last - first, given=given)
 
 
-def weight(batch):
-    """Bytes that a problem takes on its way."""
+def bytes_per_problem(batch):
+    """Return the bytes sent for one problem, there and back."""
     fields = (field.flat if hasattr(field, "starts") else field for field in batch.given.fields)
     sent = sum(array.nbytes for array in (batch.given.x0, *fields)) / batch.problems
     return 1 + sent + 32 * math.prod(batch.shape)
 
 
-def is_here(executor):
-    """Whether its workers share this machine's processors."""
+def is_local_pool(executor):
+    """Return True if the executor's workers share this machine's processors."""
     return hasattr(executor, "_max_workers")
 
 
 def worker_count(executor):
-    """How many parts can be worked on at a time."""
-    client = getattr(executor, "_client", None)  # of Dask's ClientExecutor
+    """Return the number of parts that the executor can run at a time."""
+    client = getattr(executor, "_client", None)  # Dask's ClientExecutor has one
     if client is not None:
         return max(1, sum(client.nthreads().values()))
     number = getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", None)

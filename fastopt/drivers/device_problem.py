@@ -1,4 +1,4 @@
-"""One problem whose x lives on a device, and whose objective is called from Python."""
+"""One problem with x on a device and an objective that is called from Python."""
 
 import contextlib
 import functools
@@ -12,29 +12,30 @@ from fastopt.derivatives.python_duals import python_objective
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.drivers.single_problem import Problem
 from fastopt.inputs import run_options
-from fastopt.inputs.start_and_bounds import inside, sides_of, start_point
+from fastopt.inputs.start_and_bounds import checked_bounds, sides_of, start_point
 from fastopt.results import optimize_result
 from fastopt.solver.run_state import Run
 from fastopt.targets.cuda.grid_kernel_source import BLOCK, WORDS
 
-SINGLE_BLOCK_MAX = 16_384  # elements up to which one block does all: it need not wait for others
+# Elements up to which a single block is launched: one block need not wait for others.
+SINGLE_BLOCK_MAX = 16_384
 
 
 class Functions:
-    """The user's functions, called with and giving arrays on the device.
+    """The user's functions, which take and return arrays on the device.
 
     Parameters
     ----------
     fun, jac, args
-        As for `minimize`; `jac` is a function, or True where `fun` gives both.
+        As for `minimize`; `jac` is a function, or True if `fun` returns both.
     wrap : callable
-        A flat array of ours as one of the user's kind, in x0's shape.
+        Converts a flat array of ours to the user's kind, in x0's shape.
     adopt : callable ``(name, array)``
-        The reverse.
+        The reverse conversion.
     size, dtype
-        Of x.
+        Size and dtype of x.
     upload : callable
-        A NumPy array to the device.
+        Copies a NumPy array to the device.
     """
 
     compiled = False
@@ -45,7 +46,7 @@ class Functions:
         self.method = "fun" if jac is True else "callable"
 
     def evaluate(self, x):
-        """The value as an array of one element, and the gradient, flat."""
+        """Return the value as an array of one element, and the gradient, flat."""
         f = self.fun(x, *self.args)
         f, d = python_objective.pair(f) if self.jac is True else (f, self.jac(x, *self.args))
         return self.number(f), self.vector(d)
@@ -80,7 +81,7 @@ class DeviceProblem(Problem):
     ----------
     device : `device_memory.Device`
     stream
-        In which everything happens: the caller's.
+        The caller's stream, in which all copies and kernels run.
     kernel : compiled `grid_kernel_source.go_on`
     x0 : device array, flat
     box : (low, high) or None
@@ -101,7 +102,7 @@ class DeviceProblem(Problem):
         self.chosen, self.before, self.reason = chosen, 0, None
 
     def allocate(self, device, stream, x0, box, chosen, uses):
-        """Arrays on the device, as `Problem` has them."""
+        """Allocate the arrays of `Problem` on the device."""
         self.device, self.stream = device, stream
         n, dtype, auto = x0.size, np.dtype(x0.dtype), chosen.schedule is None
         pairs = 2 * chosen.maxcor if auto else 0
@@ -128,24 +129,24 @@ class DeviceProblem(Problem):
         device.settle()
 
     def launch(self, f, d):
-        """Propose a point, where d is empty, or judge it."""
+        """Launch the kernel: propose a point if d is empty, else judge it."""
         how = self.blocks, self.threads, self.stream, 8 * (WORDS + BLOCK)
         arrays = *self.records, self.moving, self.still, self.state
         self.kernel[how](*arrays, self.rules, f, d, self.partials, self.arrived)
         self.records.reverse()
 
     def call(self, until):
-        """One evaluation; its scalars come to the host, in one copy."""
-        with self.alone():
+        """Evaluate once, and copy the run's scalars to the host, in one copy."""
+        with self.exclusive_launch():
             self.launch(self.best_f, self.x[:0])
         f, d = self.objective.evaluate(self.point)
-        with self.alone():
+        with self.exclusive_launch():
             self.launch(f, d)
             self.device.copy_from(self.records[0], self.record, self.stream)
 
     @contextlib.contextmanager
-    def alone(self):
-        """Blocks that wait for each other must all be on the device: one such kernel at a time."""
+    def exclusive_launch(self):
+        """Lock the device: blocks that wait for each other must all be resident at once."""
         if self.blocks == 1:
             yield
             return
@@ -154,13 +155,16 @@ class DeviceProblem(Problem):
             self.stream.synchronize()
 
     def iterate(self):
-        """A copy of x for the callback."""
+        """Return a copy of x for the callback."""
         copy = self.device.empty(self.x.shape, self.x.dtype)
         copy.copy_to_device(self.x, stream=self.stream)
         return self.objective.wrap(copy)
 
     def interrupted(self):
-        """Ctrl-C inside fun: the last point has no value. In the textbook that is x itself."""
+        """Return x to the best point after a Ctrl-C inside fun: the last point has no value.
+
+        With a fixed rate that point is x itself.
+        """
         if self.chosen.schedule is not None:
             self.x.copy_to_device(self.still[2], stream=self.stream)
             best_f = np.empty(1)
@@ -187,7 +191,7 @@ class DeviceProblem(Problem):
 
 
 def build(fun, x0, args, rule, jac, bounds, tol, options, target):
-    """The problem of a device array x0, in its own stream."""
+    """Return the problem of a device array x0, in that array's stream."""
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
     if compiler.is_compiled(fun) or compiler.is_compiled(jac):
@@ -215,7 +219,7 @@ def build(fun, x0, args, rule, jac, bounds, tol, options, target):
         device.copy_from(ours, start, stream)
         start = start.reshape(-1)
         low, high = sides_of(bounds, shape)
-        box = tuple(map(device.upload, inside(low, high, start)))
+        box = tuple(map(device.upload, checked_bounds(low, high, start)))
     uses, dtype = rules.uses(rule, chosen.rule), np.dtype(ours.dtype)
     kernel = target.team_kernel(rule, chosen, uses, dtype, box is not None)
     upload = functools.partial(device.upload, stream=stream)

@@ -1,4 +1,4 @@
-"""A batch on this machine: its first problem, the threads, and the looks at the clock meanwhile."""
+"""A batch on this machine: its template problem, the threads, and the checks while they run."""
 
 import math
 import time
@@ -8,11 +8,11 @@ import numpy as np
 from fastopt.arrays import data_rows
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.arrays.data_rows import Ragged
-from fastopt.concurrency.interrupts import Held
-from fastopt.drivers.compiled_problem import compiled_problem
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.drivers.objective_bindings import build
 from fastopt.drivers.objective_checks import check_complex_step, check_indices
-from fastopt.drivers.single_problem import SLICE, Problem
+from fastopt.drivers.problem_builder import compiled_problem
+from fastopt.drivers.single_problem import CHECK_INTERVAL, Problem
 from fastopt.results.progress import Counter
 from fastopt.solver.batch_worker import Results
 from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
@@ -20,20 +20,20 @@ from fastopt.targets import dispatch
 
 
 def compiled_template(batch, fun, jac, rule, target):
-    """A problem like all others, compiled."""
+    """Return a compiled problem that represents all problems of the batch."""
     args = *batch.example.rows, *batch.given.args
     x0 = batch.example.x0
     return compiled_problem(fun, jac, args, rule, x0, box(batch), batch.chosen, target)
 
 
 def check(batch, fun, objective, strict=False):
-    """What compiled code would not notice; `strict` as in `check_indices`."""
+    """Check for faults that compiled code does not notice; `strict` as in `check_indices`."""
     x0, sides, rows = batch.example
     args = *rows, *batch.given.args
     if np.isfinite(x0).all():  # else that problem alone fails
         check_indices(fun, objective, x0, args, " in one of the problems", strict)
         fields = batch.given.fields
-        for b in data_rows.extremes(fields)[1:]:  # where rows are of unequal lengths
+        for b in data_rows.extremes(fields)[1:]:  # none, unless rows have unequal lengths
             args = *(data_rows.row(field, b) for field in fields), *batch.given.args
             check_indices(fun, objective, x0, args, f" in problem {b}", strict)
     if objective.method == "cs":
@@ -41,17 +41,17 @@ def check(batch, fun, objective, strict=False):
 
 
 def box(batch):
-    """Bounds in arrays that a thread may write to, or None."""
+    """Return bounds in arrays that a thread may write to, or None."""
     sides = batch.example.box
     return sides and tuple(side.copy() for side in sides)
 
 
 def scheduler(batch, first, rule, target, threads, results, begun=()):
-    """The target's crew at work on a batch, some problems of which have `begun`."""
+    """Return a thread scheduler for a batch; `begun` are problems to be resumed."""
     x0, own = batch.example.x0, [first]
     given = batch.given
     for array in (given.x0, given.low, given.high):
-        array.flags.writeable = False  # one type for Numba, here and where they came by pickle
+        array.flags.writeable = False  # unpickled arrays are read-only: one type for Numba
     for _ in range(min(threads, batch.problems) - 1):
         objective = first.objective.again()
         own.append(Problem(rule, x0, box(batch), batch.chosen, objective, target))
@@ -59,9 +59,11 @@ def scheduler(batch, first, rule, target, threads, results, begun=()):
 
 
 def cuda_scheduler(batch, fun, jac, rule, target, results):
-    """The crew of a device at work on a batch."""
+    """Return a device scheduler for a batch."""
     x0, _, rows = batch.example
-    batch_here = batch._replace(given=batch.given._replace(args=shown(batch.given.args)))
+    batch_here = batch._replace(
+        given=batch.given._replace(args=host_placeholders(batch.given.args))
+    )
     objective = build(fun, jac, (*rows, *batch_here.given.args), batch.chosen, x0)
     if objective.method == "cs":
         raise ValueError(
@@ -76,16 +78,16 @@ def cuda_scheduler(batch, fun, jac, rule, target, results):
     return target.scheduler(batch, fun, jac, objective, rule, results)
 
 
-def shown(value):
-    """Arguments, zeros in the place of arrays on a device: kinds and shapes without a copy."""
+def host_placeholders(value):
+    """Replace device arrays by zeros of the same shape and dtype, to infer types without copies."""
     if isinstance(value, tuple):
-        items = map(shown, value)
+        items = map(host_placeholders, value)
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     return np.zeros(value.shape, value.dtype) if is_elsewhere(value) else value
 
 
 def cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results):
-    """The same on a GPU where that is worth its while and possible; else None."""
+    """Return a device scheduler if the batch is large enough and can run there; else None."""
     given = batch.given
     sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in given.fields)
     target = dispatch.gpu_for(batch.problems, sizes + given.x0.size, given.x0.itemsize)
@@ -93,15 +95,15 @@ def cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results):
         return None
     try:
         return cuda_scheduler(batch, fun, jac, rule, target, results)
-    except Exception:  # the CPU says what is wrong with it, if anything
+    except Exception:  # the CPU then reports the fault, if there is one
         return None
 
 
 def run_until_done(scheduler, batch, callback, checkpoint=None):
-    """Wait for a crew, looking at the clock, the callback and Ctrl-C; how that was cut short.
+    """Run a scheduler with time limit, callback and Ctrl-C; return why it ended early, or "".
 
-    Ctrl-C comes through at one place alone, and in the callback: what is started is stopped,
-    whenever it comes and however often.
+    Ctrl-C is delivered at one place only, and in the callback. So the scheduler is always stopped,
+    at any moment and after any number of Ctrl-C.
     """
     with Held() as held:
         counter = None
@@ -113,7 +115,7 @@ def run_until_done(scheduler, batch, callback, checkpoint=None):
             scheduler.stop(INTERRUPTED)
             if not isinstance(error, KeyboardInterrupt):
                 raise
-            held.forget()  # pressed twice, it means the same
+            held.forget()  # a second Ctrl-C means the same
             return "Interrupted."
         finally:
             if counter:
@@ -121,12 +123,12 @@ def run_until_done(scheduler, batch, callback, checkpoint=None):
 
 
 def follow(scheduler, batch, callback, checkpoint, counter, held):
-    """Start a crew, and wait for it; how that was cut short."""
+    """Start a scheduler, and wait for it; return why it ended early, or an empty text."""
     began = time.perf_counter()
     scheduler.start()
     while True:
         left = batch.chosen.maxtime - (time.perf_counter() - began)
-        over = scheduler.wait(max(0.0, min(SLICE, left)))
+        over = scheduler.wait(max(0.0, min(CHECK_INTERVAL, left)))
         held.deliver()
         if scheduler.failure is not None:
             raise scheduler.failure
@@ -144,7 +146,7 @@ def follow(scheduler, batch, callback, checkpoint, counter, held):
 
 
 def empty(batch):
-    """Results of problems that have not run."""
+    """Return the results of problems that have not run."""
     count, n, dtype = batch.problems, math.prod(batch.shape), batch.given.x0.dtype
     points, values = (count, n), np.full((2, count), math.nan)
     counts = np.zeros((3, count), np.int64)

@@ -1,22 +1,22 @@
-"""The functions of `minimize_stochastic`, compiled, and how a mini-batch's gradient is made."""
+"""The compiled functions of `minimize_stochastic`, and the mode of a mini-batch's gradient."""
 
 from typing import NamedTuple
 
 from fastopt.drivers import objective_bindings
 from fastopt.inputs.stochastic_inputs import switch
 
-ADD = "add"  # jac where fun adds its gradient to an array
+ADD = "add"  # the jac of a fun that adds its gradient to an array
 
 
 class GradientMode(NamedTuple):
-    """How the gradient of a mini-batch comes about."""
+    """The way in which the gradient of a mini-batch is computed."""
 
-    name: str  # a function of `minibatch_gradients`
-    together: bool  # fun is given all rows of the mini-batch
+    name: str  # name of a function of `minibatch_gradients`
+    together: bool  # True if fun gets all rows of the mini-batch at once
 
 
 def functions(fun, jac, vectorized):
-    """(fun, jac, way), the functions compiled."""
+    """Return (fun, jac, gradient mode), with both functions compiled."""
     together = switch("vectorized", vectorized)
     if isinstance(jac, str) and jac == ADD:
         return (

@@ -1,4 +1,4 @@
-"""The user's objective as bindings for the loop: compiled where it can be, else from Python."""
+"""The user's objective as bindings for the loop: compiled if possible, else called from Python."""
 
 from types import FunctionType
 from typing import NamedTuple
@@ -11,26 +11,26 @@ from fastopt.compiling import compiler
 from fastopt.compiling.compiler import is_compiled, numba_config
 from fastopt.derivatives import gradient_methods
 from fastopt.derivatives.python_duals import python_objective
-from fastopt.solver import fixed_rate, nonmonotone_search
+from fastopt.solver import automatic_rate, fixed_rate
 
 
 class Objective(NamedTuple):
-    """What a target needs of a problem."""
+    """The objective as a target needs it."""
 
     bindings: dict  # fun, jac, value, gradient, rate, propose, judge
-    key: tuple  # names the content of the user's functions, in this process
-    refcounted: bool  # whether args hold what Numba counts references to: lists, dicts, ...
+    key: tuple  # identifies the content of the user's functions, in this process
+    refcounted: bool  # whether args hold objects with reference counts: lists, dicts, ...
     data: tuple
     compiled: bool
     method: str  # a key of gradient_methods.METHODS
 
     def holding(self, data):
-        """Return the same with other data."""
+        """Return a copy with other data."""
         bindings, key, refcounted, _, compiled, method = self
         return Objective(bindings, key, refcounted, data, compiled, method)
 
     def again(self):
-        """The same with scratch of its own, for another thread."""
+        """Return a copy with its own scratch arrays, for another thread."""
         args, *scratch = (np.copy(a) if isinstance(a, np.ndarray) else a for a in self.data)
         if self.method == "cs":
             scratch[1] = scratch[2].reshape(-1)
@@ -38,7 +38,7 @@ class Objective(NamedTuple):
 
 
 def method_of(jac, fun, *more):
-    """SciPy's words for `jac` -> a key of `gradient_methods.METHODS`; `more` are other words."""
+    """Return the key of `gradient_methods.METHODS` for a `jac`; `more` are for the message."""
     if jac is None or jac is False:
         return "autodiff" if compiler.is_compiled(fun) else "2-point"
     if jac is True:
@@ -55,7 +55,7 @@ def method_of(jac, fun, *more):
 
 
 def for_batch(fun, jac, what="a batch"):
-    """`fun` and `jac` for a loop that is compiled: plain functions are compiled too."""
+    """Return `fun` and `jac` for a compiled loop: plain functions are compiled too."""
     call = "fastopt.minimize(fun, x0[b], args=(*data_b, *args))"
     compiler.require_compiler(what, f"; to debug one problem call {call}")
     fun = compiler.ensure_njit(fun, "fun")
@@ -65,22 +65,22 @@ def for_batch(fun, jac, what="a batch"):
 
 
 def is_parallel(fun):
-    """Whether it spreads over all cores by itself: two at a time are not safe in every layer."""
+    """Return True if `fun` uses all cores: not every threading layer allows two at a time."""
     return bool(getattr(fun, "targetoptions", {}).get("parallel"))
 
 
 def name_of(method):
-    """What a result calls it: `jac_method`."""
+    """Return a method's name in results: `jac_method`."""
     return "jac" if method == "callable" else method
 
 
 def can_be_compiled(fun):
-    """Whether Numba may be tried: it is on, and this is a function it takes."""
+    """Return True if Numba is enabled and accepts this kind of function."""
     return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
 
 
 def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
-    """Objective for `fun` at points like the array x (in x0's shape), with the `chosen` options."""
+    """Return the objective of `fun` for points in x's shape and dtype, with `chosen` options."""
     schedule, fast = chosen.schedule, chosen.fast
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
@@ -97,13 +97,13 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         "gradient": gradient,
         "EXACT": method not in gradient_methods.DIFFERENCES,
         "write": gradient_methods.write_flat if x.ndim == 1 else gradient_methods.write_shaped,
-        "propose": (nonmonotone_search if schedule is None else fixed_rate).propose,
-        "judge": (nonmonotone_search if schedule is None else fixed_rate).judge,
+        "propose": (automatic_rate if schedule is None else fixed_rate).propose,
+        "judge": (automatic_rate if schedule is None else fixed_rate).judge,
     }
     data = (args, ()) if method == "autodiff" else (args,)
     if compiled:
-        from fastopt.derivatives import error_messages, substitutions  # what takes time to import
-        from fastopt.derivatives.duals import dual_choice  # what takes time to import
+        from fastopt.derivatives import error_messages, substitutions  # late: slow to import
+        from fastopt.derivatives.duals import dual_choice  # late: slow to import
 
         dual = None
         if method == "autodiff":
@@ -131,7 +131,7 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
 
 
 def _uncounted(value):
-    """Whether an argument is made of arrays, numbers and strings."""
+    """Return True if an argument consists of arrays, numbers and strings."""
     if isinstance(value, tuple):
         return all(map(_uncounted, value))
     return value is None or isinstance(
@@ -164,7 +164,7 @@ def _from_python(fun, jac, method, size):
 
 
 def _bind_rate(schedule, bindings, compiled):
-    """Bind `rate(schedule, t)`; return what names it."""
+    """Bind `rate(schedule, t)`; return its identity for keys."""
     if schedule is None or type(schedule) in schedules.KINDS:
         bindings["rate"] = type(schedule or schedules.constant(0.0)).__call__
         return bindings["rate"].__qualname__
@@ -179,7 +179,10 @@ def _bind_rate(schedule, bindings, compiled):
 
 
 def _difference_data(x, given, power, method):
-    """(relative steps and that of a zero, complex scratch flat and shaped) for `differences`."""
+    """Return the data of `differences`: relative steps, and complex scratch flat and shaped.
+
+    The last step is that of a zero component.
+    """
     default = np.finfo(x.dtype).eps ** power
     steps = np.asarray(default if given is None else given)
     try:

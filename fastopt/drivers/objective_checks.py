@@ -1,4 +1,4 @@
-"""What is looked at before a solve: indices outside of arrays, and whether complex steps work."""
+"""Checks before a solve: indices outside of arrays, and functions unsafe for complex steps."""
 
 import numpy as np
 
@@ -7,20 +7,21 @@ from fastopt.compiling.index_proof import proved
 from fastopt.derivatives import gradient_methods
 from fastopt.derivatives.python_duals import python_objective
 
-MOST = 10_000  # known things of each kind
-_proved: dict = {}  # functions and shapes -> whether no index lies outside, whatever arrays hold
-_evaluated: dict = {}  # the same, and the contents of integer arrays -> True
+MOST = 10_000  # entries of each cache; it bounds the memory
+_proved: dict = {}  # functions and shapes -> True if all indices are inside for any contents
+_evaluated: dict = {}  # (functions and shapes, contents of integer arrays) -> True
 
 
 def check_indices(fun, objective, x, args, where="", strict=False, written=()):
-    """Evaluate `fun` once where indices are checked: what lies outside x or a row is not zero.
+    """Evaluate `fun` once with checked indices; raise if one is outside x or an argument.
 
-    Numba reads on beyond an array, so that a problem with too few parameters or data would converge
-    to something. Once for integers and shapes such as these: nothing where a proof is found, else
-    an evaluation for each content of integer arrays, and a second or less to compile it. It changes
-    nothing: a function that writes to its arguments is left alone. What `fun` raises, for shapes
-    that do not fit, say, passes through where the check is `strict`: on a device nothing can be
-    raised. Before args come those that `fun` writes to.
+    Numba reads beyond the end of an array, so a problem with too few parameters or data would
+    converge to something. The check is done once for each combination of integers and shapes. If
+    a proof is found, nothing is evaluated. Otherwise there is one evaluation for each content of
+    integer arrays, and compiling it takes a second or less. The check changes nothing: a function
+    that writes to its arguments is not checked. If the check is `strict`, other exceptions of
+    `fun` pass through, since on a device nothing can be raised. Arguments that `fun` writes to
+    are `written`, before args.
     """
     shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
     known = _proved.get(shapes)
@@ -49,7 +50,7 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
             f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "
             f"{', '.join(str(np.shape(a)) for a in args) or 'none'}{where}"
         ) from None
-    except Exception as error:  # it writes to them, or the solve meets the same
+    except Exception as error:  # fun writes to its arguments, or the solve will raise the same
         if strict and not type(error).__module__.startswith("numba"):
             raise
     _remember(_evaluated, contents, True)
@@ -62,7 +63,7 @@ def _remember(known, key, value):
 
 
 def _each(array, other, value):
-    """`array` of each array in nested tuples, `other` of the rest."""
+    """Return nested tuples with ``array(a)`` for each array a, and ``other(v)`` for the rest."""
     if isinstance(value, tuple):
         return tuple(_each(array, other, item) for item in value)
     return array(value) if isinstance(value, np.ndarray) else other(value)
@@ -77,13 +78,13 @@ def _nothing(_):
 
 
 def _kind(value):
-    """The type, and with it an integer itself, since it may be an index."""
+    """Return the type; for an integer also the value, since it may be an index."""
     whole = isinstance(value, int | np.integer | np.bool_)
     return (type(value), int(value)) if whole else type(value)
 
 
 def _whole_numbers(array):
-    """What an array says of its contents if these may be indices."""
+    """Return a hash of an array's contents if these may be indices, else None."""
     return hash(array.tobytes()) if array.dtype.kind in "biu" else None
 
 
@@ -94,10 +95,11 @@ def _read_only(array):
 
 
 def check_complex_step(fun, args, x, box):
-    """Compare the complex step with real differences along one direction; evaluations spent.
+    """Compare the complex step with real differences along one direction.
 
-    abs, min, max and .real lose the derivative without a word: a wrong gradient must be an error.
-    The step is relative to x. It is widened where f does not change by more than its rounding.
+    Return the number of evaluations. abs, min, max and .real lose the derivative silently: a wrong
+    gradient must be an error. The step is relative to x. It is widened until f changes by more
+    than its rounding.
     """
     fun = compiler.called(fun)
     eps, size = np.finfo(x.dtype).eps, float(np.max(np.abs(x)))
@@ -121,7 +123,7 @@ def check_complex_step(fun, args, x, box):
     direction = (ahead - behind).astype(float)
     slope = np.imag(python_objective.complex_function(fun)(x + 1e-10j * direction, *args)) / 1e-10
     wanted = above - below
-    # At a minimum the slope is next to nothing, and what is left of it is curvature.
+    # At a minimum the slope is almost zero, and the difference is due to curvature.
     bend = abs(above - at + below - at)
     if abs(wanted - slope) > 0.01 * max(abs(wanted), abs(slope)) + noise + bend:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Problems that have ended, kept for the next call of the same kind.
+"""Finished problems, kept for the next call of the same kind.
 
 Preparing the arrays, the addresses and the options of a tiny problem takes longer than solving it.
 """
@@ -7,16 +7,16 @@ from typing import Any
 
 from fastopt import schedules
 from fastopt.arrays.arguments import is_simple
-from fastopt.compiling import code_content, compiler
+from fastopt.compiling import compiler, content_digest
 from fastopt.solver.run_state import FEW
 from fastopt.solver.status_codes import INTERRUPTED
 
-MOST = 32  # problems kept: some kilobytes each
+MOST = 32  # problems kept, of some kilobytes each
 _kept: dict = {}  # kind -> problem, without its arguments
 
 
 def kind_of(fun, jac, args, rule, x0, box, chosen, target):
-    """Return what a problem has in common with others of its kind, or None if it is not kept.
+    """Return the key of a problem's kind, or None if such problems are not kept.
 
     A kind is everything that decides what is compiled and how it is called: the content of the
     functions, the options, shapes and types.
@@ -29,12 +29,12 @@ def kind_of(fun, jac, args, rule, x0, box, chosen, target):
         return None
     if not is_simple(args):
         return None
-    contents = [code_content.of(fun)]
+    contents = [content_digest.of(fun)]
     if compiler.is_compiled(jac):
-        contents.append(code_content.of(jac))
+        contents.append(content_digest.of(jac))
     elif jac is not None and jac is not True:
         return None
-    # Other content names objects by their numbers, and would have to keep them alive.
+    # Other content identifies objects by `id`, and would need references to keep them alive.
     if not all(content.cacheable for content in contents):
         return None
     digests = jac is True, *(content.digest for content in contents)
@@ -42,7 +42,7 @@ def kind_of(fun, jac, args, rule, x0, box, chosen, target):
 
 
 def taken(kind, x0, box, args):
-    """Return a problem of this kind that begins at x0, or None."""
+    """Return a kept problem of this kind, reset to start at x0, or None."""
     problem: Any = kind and _kept.pop(kind, None)
     if problem:
         problem.begin(x0, box, args)
@@ -50,7 +50,7 @@ def taken(kind, x0, box, args):
 
 
 def keep(kind, problem, status):
-    """Keep a problem that has ended."""
+    """Keep a finished problem, if its kind is kept."""
     exact = problem.objective.method in ("autodiff", "fun", "callable")
     if kind and exact and problem.objective.compiled and status != INTERRUPTED:
         problem.hold(())  # the arguments may be large

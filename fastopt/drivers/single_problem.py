@@ -1,4 +1,4 @@
-"""One problem under way: its arrays, its loop, and the looks at the clock in between."""
+"""One problem during its run: its arrays, its loop, and the checks between slices of it."""
 
 import math
 import time
@@ -13,15 +13,16 @@ from fastopt.results.progress import Progress, report
 from fastopt.solver.run_state import Run, apart, width
 from fastopt.solver.status_codes import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 
-FRESH = np.array(Run())
-SLICE = 0.05  # seconds of compiled work between looks at the clock, the callback and Ctrl-C
+INITIAL_RUN = np.array(Run())
+# Seconds of compiled work between checks of the clock, the callback and Ctrl-C.
+CHECK_INTERVAL = 0.05
 
 
 class Problem:
     """The arrays and the compiled loop of one problem."""
 
     checkpoint: Any = None
-    refcounted = 0.0  # evaluations before the loop was last called
+    evaluations_before = 0.0  # evaluations when the loop was last called
 
     def __init__(self, rule, x0, box, chosen, objective, target):
         dtype, n = x0.dtype, x0.size
@@ -54,7 +55,7 @@ class Problem:
             self.solve = target.compiled_solver(*bound, self)
         else:
             self.solve = target.plain_solver(*bound, objective)
-        # Why `fun` could not be compiled for duals, where Python runs it.
+        # The error of compiling `fun` for duals, if Python runs it instead.
         self.reason: Exception | None = None
 
     def put_start(self, x0, box):
@@ -64,18 +65,18 @@ class Problem:
         best_g.fill(math.nan)
         if box is not None:
             low[:], high[:] = box
-        self.record[:], best_f[0] = FRESH, math.nan
+        self.record[:], best_f[0] = INITIAL_RUN, math.nan
 
     def begin(self, x0, box, args):
-        """Begin again: another problem of the same kind, from its own start."""
+        """Reset the arrays for another problem of the same kind, with its own start."""
         self.arrays.fill(0.0)
         self.scalars.fill(0.0)
         self.put_start(x0, box)
-        self.before, self.refcounted = 0, 0.0
+        self.before, self.evaluations_before = 0, 0.0
         self.hold(args)
 
     def hold(self, args):
-        """Have these arguments for a compiled objective."""
+        """Set the arguments of a compiled objective."""
         *fixed, data = self.fixed
         data = args, *data[1:]
         self.fixed, self.objective = (*fixed, data), self.objective.holding(data)
@@ -89,19 +90,19 @@ class Problem:
             self.call((0.0, 0.0))
 
     def call(self, until):
-        """Go on until so many iterations or evaluations are done."""
+        """Run the loop until it reaches these numbers of iterations and evaluations."""
         if self.objective.compiled:
             self.solve(until)
         else:
             self.solve(*self.arguments(until))
 
     def arguments(self, until):
-        """What the solver is called with."""
+        """Return the arguments of the solver."""
         arrays = self.record, self.moving, self.still, self.x_shaped, self.state
         return (*arrays, *self.fixed, until)
 
     def keep(self, checkpoint):
-        """Begin at the state in a checkpoint, and write to it from now on."""
+        """Restore the state in a checkpoint, and write to it from now on."""
         self.checkpoint = checkpoint
         if checkpoint.found:
             self.restore(**checkpoint.found)
@@ -111,7 +112,7 @@ class Problem:
             self.record[0] = RUNNING  # a limit was raised
 
     def snapshot(self):
-        """All that the loop goes on with."""
+        """Return the complete state of the loop."""
         return {"arrays": self.arrays, "scalars": self.scalars}
 
     def restore(self, arrays, scalars):
@@ -130,8 +131,8 @@ class Problem:
             whole = True
         except KeyboardInterrupt:
             status = INTERRUPTED
-            # Within an evaluation, where it may come to Python, the state is that of no iteration.
-            whole = self.objective.compiled and self.record[2] > self.refcounted
+            # If Ctrl-C interrupted an evaluation in Python, the state is between two iterations.
+            whole = self.objective.compiled and self.record[2] > self.evaluations_before
             self.interrupted()
         finally:
             progress.close()
@@ -143,30 +144,30 @@ class Problem:
         return result
 
     def iterate(self):
-        """A copy of x for the callback."""
+        """Return a copy of x for the callback."""
         return self.x.reshape(self.x_shaped.shape).copy()
 
     def interrupted(self):
-        """Ctrl-C inside fun: the last point has no value."""
+        """Return x to the best point after a Ctrl-C inside fun: the last point has no value."""
         if not self.objective.compiled:
             self.x[:], self.record[4] = self.still[2], self.still[4][0]
 
     def run_until_done(self, callback, progress):
-        """Run the loop slice by slice until it ends; the status it ends with."""
+        """Run the loop slice by slice until it ends; return its status."""
         record, began = self.record, time.perf_counter()
-        # A plain objective comes back after each evaluation: Ctrl-C finds everything counted.
+        # A plain objective runs one evaluation a slice, so that Ctrl-C finds all of them counted.
         compiled = self.objective.compiled
         budget, nit = 1.0, record[1]
         while True:
-            self.refcounted, entered = record[2], time.perf_counter()
+            self.evaluations_before, entered = record[2], time.perf_counter()
             until_nit = record[1] + 1.0 if callback else math.inf
             try:
                 self.call((until_nit, record[2] + budget))
             except Exception as error:
-                explained = self.explained(error)
-                if explained is error:
+                user_error = self.as_user_error(error)
+                if user_error is error:
                     raise
-                raise explained from None
+                raise user_error from None
             run, now = Run(*record.tolist()), time.perf_counter()
             progress.update(run)
             if callback and run.nit > nit:
@@ -181,26 +182,26 @@ class Problem:
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
             if compiled:
-                speed = (run.nfev - self.refcounted) / max(now - entered, 1e-7)
+                speed = (run.nfev - self.evaluations_before) / max(now - entered, 1e-7)
                 left = self.chosen.maxtime - (now - began)
-                budget = max(1.0, min(SLICE * speed, 1000.0 * budget, left * speed))
+                budget = max(1.0, min(CHECK_INTERVAL * speed, 1000.0 * budget, left * speed))
 
     def why_not_differentiable(self, error):
-        """The error that says why `fun` has no exact derivatives, or cannot be compiled at all."""
+        """Return an error that explains why `fun` has no exact derivatives, or cannot compile."""
         from fastopt.derivatives import error_messages, kept_refusals
 
         if isinstance(error, kept_refusals.Refusal):
             return TypeError(str(error))
         found = error_messages.why_not_differentiable(error, self.objective, self.x_shaped)
-        if found is not error and self.solve.kind is not None:  # args may have no type of Numba's
+        if found is not error and self.solve.kind is not None:  # None: args have no Numba type
             fun = self.objective.bindings["fun"]
             kept_refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, found)
         return found
 
-    def explained(self, error):
+    def as_user_error(self, error):
         if self.reason is not None and isinstance(error, TypeError):
-            said = str(error).startswith("fun cannot be differentiated")  # in Python, too
-            return error if said else self.reason
+            from_python = str(error).startswith("fun cannot be differentiated")
+            return error if from_python else self.reason
         if self.objective.compiled:
             from fastopt.derivatives import error_messages
 

@@ -1,4 +1,4 @@
-"""A run of `minimize_stochastic`: its arrays, its slices, and what is kept of its epochs."""
+"""A run of `minimize_stochastic`: its arrays, its slices, and the results of its epochs."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ import numpy as np
 from fastopt import rules
 from fastopt.arrays import data_rows
 from fastopt.drivers import objective_bindings, objective_checks
-from fastopt.drivers.single_problem import SLICE
+from fastopt.drivers.single_problem import CHECK_INTERVAL
 from fastopt.results import optimize_result
 from fastopt.results.progress import Counter, report
 from fastopt.solver.minibatch import KEY, EpochSettings, Part, TrainingState
@@ -28,25 +28,24 @@ from fastopt.solver.status_codes import (
 from fastopt.targets.cpu import minibatch_step
 from fastopt.targets.cpu.batch_threads import room
 
-EVALUATIONS_PER_COMPONENT = {
-    "2-point": 1,
-    "3-point": 2,
-    "cs": 1,
-}  # evaluations for each component of a gradient
+# Evaluations for each component of a gradient.
+EVALUATIONS_PER_COMPONENT = {"2-point": 1, "3-point": 2, "cs": 1}
 
 
-class Pace:
-    """How many mini-batches take 50 ms."""
+class TimeSlicer:
+    """A slicer of compiled work: it measures how many mini-batches take CHECK_INTERVAL."""
 
     def __init__(self):
-        self.amount = 1.0
+        self.steps_per_slice = 1.0
 
     def run(self, job, left):
-        """``job(steps)``, of the steps that are left as many as that."""
-        steps, began = float(min(self.amount, math.ceil(left))), time.perf_counter()
+        """Call ``job(steps)`` for one slice, with at most the steps that are left."""
+        steps, began = float(min(self.steps_per_slice, math.ceil(left))), time.perf_counter()
         job(steps)
         seconds = max(time.perf_counter() - began, 1e-7)
-        self.amount = max(1.0, min(SLICE * steps / seconds, 1000.0 * self.amount))
+        self.steps_per_slice = max(
+            1.0, min(CHECK_INTERVAL * steps / seconds, 1000.0 * self.steps_per_slice)
+        )
 
 
 class Training:
@@ -61,7 +60,7 @@ class Training:
         self.x, self.mean, self.record = x, np.zeros(n), np.array(TrainingState())
         self.x_shaped, self.own = x.reshape(x0.shape), own
         state = tuple(next(slots) if used else x for used in uses)
-        # What fun gets between x and the row: where it adds its gradient.
+        # Arguments of fun between x and the row: the array to which it adds its gradient.
         self.before = (g.reshape(x0.shape),) if way.name == "added" else ()
 
         def objective(jac, rows):
@@ -83,12 +82,12 @@ class Training:
             self.held, rows = self.rows(*work.held)
             values = objective("2-point", rows) if way.name == "derived" else self.objective
             self.measure = minibatch_step.meter(dtype, values, way)
-        self.pace, self.held_pace = Pace(), Pace()
+        self.slicer, self.held_slicer = TimeSlicer(), TimeSlicer()
         self.loss, self.held_loss = [], []
         self.best, self.lowest, self.best_epoch = x0.copy(), math.inf, 0
 
     def rows(self, fields, order):
-        """The rows as the loop has them, and as `fun` is given them."""
+        """Return the rows as the loop needs them, and an example of the rows that `fun` gets."""
         if self.way.together:
             row_buffers = tuple(np.empty((self.work.batch, *f.shape[1:]), f.dtype) for f in fields)
             return Part(order, fields, row_buffers), row_buffers
@@ -97,7 +96,7 @@ class Training:
         return Part(order, fields, tuple(map(room, fields))), rows
 
     def samples(self, data):
-        """Yield rows of all shapes: the longest and shortest, or whole and last mini-batches."""
+        """Yield rows of all shapes: longest and shortest, or full and last mini-batches."""
         fields, order = data
         if self.way.together:
             whole, last = min(self.work.batch, len(order)), len(order) % self.work.batch
@@ -108,11 +107,11 @@ class Training:
                 yield tuple(data_rows.row(field, b) for field in fields)
 
     def prepare(self):
-        """Compile the loop (or load it), and look for what compiled code would not notice."""
+        """Compile or load the loop, and check for faults that compiled code does not notice."""
         try:
             self.solve.compile()
         except Exception as error:
-            raise self.explained(error) from None
+            raise self.as_user_error(error) from None
         args = self.data[1]
         for rows in itertools.chain.from_iterable(map(self.samples, self.passes)):
             given = self.fun, self.objective, self.x_shaped, (*rows, *args), " in one of the rows"
@@ -120,17 +119,17 @@ class Training:
         if self.objective.method == "cs":
             objective_checks.check_complex_step(self.fun, self.rest, self.x_shaped, None)
 
-    def explained(self, error):
-        """What is wrong with the user's functions, for an error of compiling them."""
-        from fastopt.derivatives import error_messages  # takes time to import
+    def as_user_error(self, error):
+        """Return an error that explains why the user's functions do not compile."""
+        from fastopt.derivatives import error_messages  # late: slow to import
 
         derived = self.way.name == "derived"
-        say = error_messages.why_not_differentiable if derived else error_messages.explain
+        explain = error_messages.why_not_differentiable if derived else error_messages.explain
         own = error_messages.is_of_compiling(error)
-        return say(error, self.objective, self.x_shaped) if own else error
+        return explain(error, self.objective, self.x_shaped) if own else error
 
     def run(self, callback):
-        """Go through the epochs, and say what came of it."""
+        """Run the epochs, and return the result."""
         counter = None
         try:
             counter = Counter(self.chosen.disp, self.work.epochs * len(self.part.order), "row")
@@ -146,12 +145,12 @@ class Training:
         return result
 
     def run_until_done(self, callback, counter):
-        """Epoch after epoch; the status that it ends with."""
+        """Run epoch after epoch; return the final status."""
         for epoch in range(1, self.work.epochs + 1):
             status = self.one_epoch(epoch, counter)
             if status != RUNNING:
                 return status
-            if not self.look(epoch):
+            if not self.end_epoch(epoch):
                 return NONFINITE
             if callback and callback(self.copy(self.x), **self.callback_info(epoch)):
                 return STOPPED
@@ -160,7 +159,7 @@ class Training:
         return EPOCHS
 
     def one_epoch(self, epoch, counter):
-        """Take the steps of an epoch, slice by slice; the status after them."""
+        """Take the steps of an epoch, slice by slice; return the status after them."""
         work, record, rows = self.work, self.record, len(self.part.order)
         key = work.keys.integers(2**64, dtype=np.uint64)
         rate = getattr(self.chosen.schedule, "rate", 0.0)
@@ -176,18 +175,18 @@ class Training:
             if time.perf_counter() - self.began > self.chosen.maxtime:
                 return MAXTIME
             left = min(left, (rows - record[2]) / work.batch)
-            self.pace.run(self.solve, left)
+            self.slicer.run(self.solve, left)
             counter.update((epoch - 1) * rows + int(record[2]))
             if record[0] == RUNNING and not np.isfinite(self.x).all():
-                record[0] = NONFINITE  # it has overflowed; fun may still be finite there
+                record[0] = NONFINITE  # x has overflowed; fun may still be finite there
             if record[0] != RUNNING:
                 return record[0]
         return RUNNING
 
-    def look(self, epoch):
-        """Take down what an epoch came to, and keep its point where it is the best.
+    def end_epoch(self, epoch):
+        """Record the loss of an epoch, and keep its point if it is the best so far.
 
-        Return False where the loss has overflowed to minus infinity.
+        Return False if the loss has overflowed to minus infinity.
         """
         point = self.point()
         score = loss = self.record[3] / len(self.part.order)
@@ -200,7 +199,7 @@ class Training:
         return score != -math.inf
 
     def point(self):
-        """Where the run is: the average, where iterates are averaged already."""
+        """Return the current point: the average, once iterates are averaged."""
         return self.copy(self.mean if self.record[5] > 0.0 else self.x)
 
     def copy(self, point):
@@ -208,21 +207,21 @@ class Training:
         return point.astype(self.x.dtype).reshape(self.x_shaped.shape)
 
     def validate(self, point):
-        """The mean of fun over the rows held out."""
+        """Return the mean of fun over the rows held out."""
         total, rows, batch = np.zeros(2), len(self.held.order), self.work.batch
         fixed = total, point, self.own, self.held, self.data[:2], batch
         while total[1] < rows:
             left = (rows - total[1]) / batch
-            self.held_pace.run(lambda steps: self.measure(*fixed, steps), left)
+            self.held_slicer.run(lambda steps: self.measure(*fixed, steps), left)
         return total[0] / rows
 
     def callback_info(self, epoch):
-        """What a callback is given beside x."""
+        """Return the keywords of a callback in addition to x."""
         held = {"validation_loss": self.held_loss[-1]} if self.held_loss else {}
         return {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[1]), **held}
 
     def result(self, status):
-        """The result, from what was kept."""
+        """Return the result of the run."""
         run, x = TrainingState(*self.record.tolist()), self.point()
         fun = run.loss / run.row if run.row else (self.loss or [math.nan])[-1]
         if status == NONFINITE or (self.held is not None and self.best_epoch):
@@ -249,7 +248,7 @@ class Training:
         )
 
     def counts(self, run):
-        """Evaluations of fun and of its gradient: of rows, or of whole mini-batches."""
+        """Return the numbers of evaluations of fun and its gradient: rows, or mini-batches."""
         rows, held = len(self.part.order), 0 if self.held is None else len(self.held.order)
         done = len(self.loss) * rows + (run.row if run.row < rows else 0)
         if self.way.together:

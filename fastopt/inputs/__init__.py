@@ -1,1 +1,1 @@
-"""What the user gives, checked and made ready: starts, bounds, options, data."""
+"""Checks and conversion of the user's arguments: starts, bounds, options, data."""

@@ -1,4 +1,4 @@
-"""What the user gives a batch, checked and made ready."""
+"""Checks and conversion of the arguments of a batch."""
 
 import math
 import os
@@ -15,26 +15,26 @@ from fastopt.solver.batch_worker import ProblemData
 
 
 class Example(NamedTuple):
-    """One of the problems, that with the most data; the loop is compiled for its like."""
+    """The problem with the most data; the loop is compiled for its types and sizes."""
 
     x0: Any
     box: Any  # (low, high) or None
-    rows: tuple  # of the fields
+    rows: tuple  # this problem's row of each field
 
 
 class Batch(NamedTuple):
-    """Problems, ready to be solved."""
+    """The checked arguments of a batch."""
 
     problems: int
-    shape: tuple  # of a problem's x
+    shape: tuple  # shape of a problem's x
     given: ProblemData
     chosen: Any  # Options
-    example: Any  # of these problems, where there are any
+    example: Any  # Example, or None if there are no problems
 
 
 def read(rule, x0, data, args, bounds, tol, options, adopt=None):
-    """Everything about the problems but their function; `adopt` as in `data_rows.fields_of`."""
-    from fastopt.derivatives.error_messages import kind_of  # takes time to import
+    """Return the `Batch` of these arguments; `adopt` as in `data_rows.fields_of`."""
+    from fastopt.derivatives.error_messages import kind_of  # late: slow to import
 
     fields = data_rows.fields_of(data, adopt)
     starts, shape, lengths = starts_of(x0, adopt)
@@ -44,7 +44,7 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None):
     lengths |= option_tables.count(columns)
     if box and len(box[0]) > 1:
         lengths["bounds"] = len(box[0])
-    problems = common(lengths)
+    problems = common_length(lengths)
     if not problems:
         columns = {}
     chosen = option_tables.parse(rule, shared, columns, tol, starts.dtype)
@@ -60,7 +60,7 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None):
 
 
 def example_of(given, shape, box):
-    """The problem with the most data."""
+    """Return the problem with the most data as an `Example`."""
     b = data_rows.longest(given.fields)
     sides = box and tuple(side[batch_worker.row_of(side, b)] for side in box)
     rows = tuple(data_rows.row(field, b) for field in given.fields)
@@ -69,7 +69,10 @@ def example_of(given, shape, box):
 
 
 def starts_of(x0, adopt: Any = None):
-    """x0 with a row for each problem, or one for all; the shape of a row; its length by name."""
+    """Return x0 with one row for each problem or for all, the shape of a row, and its length.
+
+    The length is a dict from a name for errors to the number of rows.
+    """
     if data_rows.is_elsewhere(x0):
         return starts_on_device(adopt("x0", x0))
     x = floats(x0)
@@ -86,7 +89,7 @@ def starts_of(x0, adopt: Any = None):
 
 
 def starts_on_device(x):
-    """The same for an x0 on a device."""
+    """Return the same as `starts_of`, for an x0 on a device."""
     if x.dtype not in (np.float32, np.float64):
         raise TypeError(f"x0 has dtype {x.dtype}; on a device float64 and float32 are accepted")
     shape, problems = x.shape[1:], len(x) if x.ndim > 1 else 1
@@ -95,8 +98,8 @@ def starts_on_device(x):
     return x.reshape(problems, math.prod(shape)), shape, {"x0": problems}
 
 
-def common(lengths):
-    """The number of problems that all lengths agree in."""
+def common_length(lengths):
+    """Return the number of problems; raise if the lengths differ."""
     if not lengths:
         raise ValueError(
             "the number of problems is not known: x0 is one start for all, and there are no data; "
@@ -109,7 +112,7 @@ def common(lengths):
 
 
 def workers_of(workers: Any):
-    """(threads, executor or None)."""
+    """Return (threads, executor or None)."""
     if workers is None:
         return compiler.thread_limit(), None
     if hasattr(workers, "submit") and not isinstance(workers, type):
@@ -123,18 +126,19 @@ def workers_of(workers: Any):
 
 
 def callback_of(callback):
-    """The user's callback as a function of (done, total), true where it asks to stop."""
+    """Return the user's callback as a function of (done, total) that returns True to stop."""
     if callback is None:
         return None
     if not callable(callback):
         raise TypeError(f"callback must be a function, not {type(callback).__name__}")
 
-    told = [-1]
+    last_done = -1
 
     def call(done, total):
-        if told[0] == done:
+        nonlocal last_done
+        if last_done == done:
             return False
-        told[0] = done
+        last_done = done
         try:
             callback(done, total)
         except StopIteration:
@@ -145,20 +149,20 @@ def callback_of(callback):
 
 
 def require_memory(batch):
-    """Raise before the results are allocated where they cannot fit."""
+    """Raise, before the results are allocated, if they do not fit into memory."""
     n = math.prod(batch.shape)
     needed = batch.problems * (3 * n * batch.given.x0.dtype.itemsize + 7 * 8)
-    there = available()
-    if needed > there:
+    free = available()
+    if needed > free:
         raise MemoryError(
             f"the results of {batch.problems:,} problems of {n:,} parameters take "
-            f"{needed / 1e9:,.1f} GB, and {there / 1e9:,.1f} GB of memory are available; solve "
+            f"{needed / 1e9:,.1f} GB, but {free / 1e9:,.1f} GB of memory are available; solve "
             "them in parts"
         )
 
 
 def available():
-    """Bytes of memory that can be had, as far as the system tells."""
+    """Return the available memory in bytes; infinity if the system does not report it."""
     try:
         with open("/proc/meminfo") as file:
             rows = dict(line.split(":", 1) for line in file)

@@ -9,7 +9,7 @@ from fastopt.solver.run_state import Limits
 
 
 def per_problem_options(options, tol):
-    """What among the options has a value for each problem, as arrays, and the other options."""
+    """Return the shared options, a dict of arrays for those given per problem, and tol."""
     if options is not None and not hasattr(options, "items"):
         raise TypeError(f"options must be a dict, not {type(options).__name__}")
     shared = {name: value for name, value in dict(options or {}).items() if value is not None}
@@ -30,7 +30,7 @@ def _is_column(value):
 
 
 def parse(rule, shared, columns, tol, dtype):
-    """The options, checked; where problems differ in one, with the largest of their values."""
+    """Return the options, checked; per-problem options have the largest of their values."""
     chosen = None
     for pick in (np.min, np.max):
         single = {name: _pick(pick, name, column) for name, column in columns.items()}
@@ -55,7 +55,7 @@ def _pick(pick, name, column):
 
 
 def tables(chosen, columns):
-    """(template, table) of the limits, the rule's options and the schedule."""
+    """Return (template, table) for each of the limits, the rule's options and the schedule."""
     columns = dict(columns)
     for name in {"maxiter", "maxfev"} & set(columns):
         columns[name] = np.floor(columns[name])
@@ -77,5 +77,5 @@ def _table(template, columns):
 
 
 def count(columns):
-    """The names of the columns with their lengths."""
+    """Return a dict of the names of the columns and their lengths."""
     return {f"options[{name!r}]": len(column) for name, column in columns.items()}

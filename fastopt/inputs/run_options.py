@@ -1,4 +1,4 @@
-"""The options of a run: names, defaults, ranges, and sentences about what is wrong with one."""
+"""The options of a run: names, defaults, ranges, and error messages."""
 
 import difflib
 import functools
@@ -27,15 +27,15 @@ ALIASES = {
     "initial_accumulator_value": "initial_accumulator",
 }
 FRACTIONS = ("rho", "beta1", "beta2", "momentum", "dampening")
-# With "auto" the rule sees gradients whose first largest component is 1: there epsilon only keeps
-# zero from dividing, and nothing depends on f's units. With a rho of 0.9 the metric forgets the
-# relative scales that the search needs: 0.99 halves the evaluations on the classical problems.
+# Defaults with "auto". With a rho of 0.9 the metric forgets the relative scales that the search
+# needs; 0.99 halves the evaluations on the classical problems.
 AUTO = {"rho": 0.99}
-# Three times tighter than one would think: with it even penalty I of Moré, Garbow and Hillstrom,
-# whose smallest curvature is 8e-5, ends within 1e-8 of its minimum; 1e-6 leaves 1.3e-8.
+# Default gtol with "auto". With it even penalty I of Moré, Garbow and Hillstrom ends within 1e-8 of
+# its minimum, although its smallest curvature is 8e-5; 1e-6 leaves 1.3e-8.
 GTOL = 3e-7
-# Of 0, 1, 3, 5 and 10, geometric mean of the evaluations over L-BFGS-B's on the classical problems
-# (rmsprop): 4.1, 2.0, 1.3, 1.2 and 1.04. More pairs than 5 cost more time than they save.
+# Default number of pairs. The evaluations, over those of L-BFGS-B, are 4.1, 2.0, 1.3, 1.2 and 1.04
+# for 0, 1, 3, 5 and 10 pairs. These are geometric means over the classical problems, with rmsprop.
+# More pairs than 5 cost more time than they save.
 MAXCOR = 5
 
 
@@ -70,7 +70,7 @@ COMMON = (
 
 
 def find_rule(method):
-    """The module of the rule called `method`; fastopt.adam stands for "adam"."""
+    """Return the module of the rule called `method`; fastopt.adam means "adam"."""
     if callable(method) and getattr(method, "__module__", "") == "fastopt.api.scipy_methods":
         method = getattr(method, "__name__", "")
     if not isinstance(method, str):
@@ -101,7 +101,10 @@ def parse(rule, given, tol, dtype):
 
 @functools.lru_cache(256)
 def _remembered(rule, given, dtype):
-    """A small problem takes less time than checking its options; types count: 1 is not True."""
+    """Return `_complete`'s options, cached: checking takes longer than solving a small problem.
+
+    `given` includes the types, because 1 and True are equal.
+    """
     return _complete(rule, {name: value for name, value, _ in given}, dtype)
 
 
@@ -126,8 +129,8 @@ def _complete(rule, given, dtype):
         gtol=limit("gtol", 1e-4 if single else GTOL, 0.0),
         ftol=limit("ftol", 4.0 * float(np.finfo(dtype).eps), 0.0),
         xtol=limit("xtol", 0.0, 0.0),
-        maxiter=whole(limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0)),
-        maxfev=whole(limit("maxfev", 50_000.0, math.inf)),
+        maxiter=floor_limit(limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0)),
+        maxfev=floor_limit(limit("maxfev", 50_000.0, math.inf)),
     )
     chosen = kind(**own)
     require_held(chosen, dtype)
@@ -153,21 +156,23 @@ def no_checkpoint_on_gpu(chosen):
 
 
 def least_eps(kind):
-    """What keeps zero from dividing with "auto": 1e-15 for the root, 1e-30 where it stands inside.
+    """Return the epsilon that "auto" uses in place of zero: 1e-15 for the root, 1e-30 inside it.
 
-    Its inverse must not leave float32's range: adam's, which stands outside, would.
+    With "auto" the first gradient has largest component 1. So epsilon only prevents a division by
+    zero, and nothing depends on the units of f. The inverse must not leave float32's range, as
+    that of adam's epsilon outside the root would.
     """
     return 1e-15 if "beta2" in kind._fields else 1e-30
 
 
 def number(name, value: Any, least, most=math.inf):
-    """`value` as a float within [least, most]."""
+    """Return `value` as a float within [least, most]; `name` is for errors."""
     if type(value) is float and least <= value <= most:
         return value
     kinds = numbers.Real, np.number, np.ndarray
     given: Any = value
     single = isinstance(value, kinds) and not isinstance(value, bool)
-    exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # a Fraction, say
+    exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # e.g. Fraction
     if not single or (not exact and not _is_real(np.asarray(value))) or np.ma.is_masked(value):
         raise TypeError(f"{name} must be one real number, not {value!r}")
     try:
@@ -215,7 +220,7 @@ def option(name, value, default):
     return value
 
 
-def whole(limit):
+def floor_limit(limit):
     return limit if limit == math.inf else float(math.floor(limit))
 
 
@@ -256,7 +261,7 @@ def _schedule_field(kind, name, value):
         return option(shown, value, False)
     if name in ("rate", "steps", "every"):
         return _above_zero(shown, value)
-    growing = kind == "exponential" and name == "decay"  # above 1 it would overflow one day
+    growing = kind == "exponential" and name == "decay"  # above 1 it would overflow in the end
     return number(shown, value, 1.0 if name == "stretch" else 0.0, 1.0 if growing else math.inf)
 
 
@@ -278,7 +283,7 @@ def _steps(steps):
 
 
 def unknown(name, rule, kind, common=COMMON):
-    """What is wrong with the name of an option."""
+    """Return the error message for an unknown option."""
     valid = sorted({*common, *kind._fields})
     meant = ALIASES.get(str(name).lower())
     if meant not in valid:

@@ -1,4 +1,4 @@
-"""What the user gives, checked and made ready: x0, bounds, callback."""
+"""Checks and conversion of x0, bounds and callback."""
 
 import inspect
 import math
@@ -11,7 +11,7 @@ from fastopt.results import optimize_result
 
 
 def start_point(x0):
-    """x0 as a fresh float array of at least one dimension."""
+    """Return x0 as a new float array of at least one dimension."""
     x = floats(x0)
     x = np.array(x if x.ndim else x.reshape(1), order="C")
     if x.size == 0:
@@ -22,7 +22,7 @@ def start_point(x0):
 
 
 def floats(x0):
-    """x0 as an array of float64 or float32; no copy where it is one."""
+    """Return x0 as an array of float64 or float32, without a copy if it is one."""
     try:
         x = arguments.plain("x0", x0)
     except ValueError:
@@ -39,15 +39,15 @@ def floats(x0):
 
 
 def box_of(bounds, x):
-    """(low, high) as flat arrays in x's type, or None."""
+    """Return (low, high) as flat arrays in x's dtype, or None."""
     if bounds is None:
         return None
     low, high = sides_of(bounds, x.shape)
-    return inside(low, high, x.reshape(-1))
+    return checked_bounds(low, high, x.reshape(-1))
 
 
 def boxes_of(bounds, x, shape):
-    """(low, high) with a row for each problem, or one for all, or None; x has such rows."""
+    """Return (low, high) with one row for each problem or for all, or None; x has such rows."""
     if bounds is None:
         return None
     x, sides = x.copy_to_host() if is_elsewhere(x) else x, []
@@ -63,7 +63,7 @@ def boxes_of(bounds, x, shape):
         sides = [pairs[..., 0], pairs[..., 1]]
     if max((side.ndim for side in sides), default=0) <= len(shape):
         low, high = (side[None] for side in sides_of(bounds, shape))
-        return inside(low, high, x)
+        return checked_bounds(low, high, x)
     try:
         problems = max(len(side) for side in sides if side.ndim > len(shape))
         sides = [np.array(np.broadcast_to(side, (problems, *shape))) for side in sides]
@@ -78,11 +78,11 @@ def boxes_of(bounds, x, shape):
             "leading axes)"
         )
     low, high = (side.reshape(problems, math.prod(shape)) for side in sides)
-    return inside(low, high, x)
+    return checked_bounds(low, high, x)
 
 
 def _real(name, value):
-    """An array of float64."""
+    """Return an array of float64; raise if the value is not real."""
     try:
         array = arguments.unmasked(name, value)
         array = np.asarray(array)
@@ -94,7 +94,7 @@ def _real(name, value):
 
 
 def sides_of(bounds, shape):
-    """(low, high) as flat arrays of float64 for an x of this shape."""
+    """Return (low, high) as flat arrays of float64 for an x of this shape."""
     size = math.prod(shape)
     try:
         if hasattr(bounds, "lb"):
@@ -114,13 +114,13 @@ def sides_of(bounds, shape):
     return low, high
 
 
-def inside(low, high, x):
-    """The bounds in x's type, checked; their last axis is that of x's components."""
+def checked_bounds(low, high, x):
+    """Return the bounds in x's dtype, checked; their last axis is that of x's components."""
     if (bad := ~(low <= high)).any():
         i = _first(bad)
         name = f"bounds[{_place(bad)}]" if low.size > x.shape[-1] else f"bounds of component {i}"
         raise ValueError(f"{name} are ({low.flat[i]:g}, {high.flat[i]:g}): low above high, or NaN")
-    low, high = _inward(low, x, np.inf), _inward(high, x, -np.inf)
+    low, high = _round_into_box(low, x, np.inf), _round_into_box(high, x, -np.inf)
     if (bad := ((x < low) | (x > high)) & np.isfinite(x)).any():
         i = _first(bad)
         at, under, over = (np.broadcast_to(a, bad.shape).flat[i] for a in (x, low, high))
@@ -140,14 +140,14 @@ def _pair(low, high):
     return -math.inf if low is None else low, math.inf if high is None else high
 
 
-def _inward(side, x, inside):
-    """Bounds in x's type, rounded into the box; but x may lie on the bound as x's type has it."""
+def _round_into_box(side, x, towards):
+    """Return bounds in x's dtype, rounded into the box, unless x is on the rounded bound."""
     if side.dtype == x.dtype:
         return side
     with np.errstate(over="ignore"):
         rounded = side.astype(x.dtype)
-    out = (rounded < side if inside > 0 else rounded > side) & (rounded != x)
-    return np.where(out, np.nextafter(rounded, x.dtype.type(inside)), rounded)
+    out = (rounded < side if towards > 0 else rounded > side) & (rounded != x)
+    return np.where(out, np.nextafter(rounded, x.dtype.type(towards)), rounded)
 
 
 def _first(flags):
@@ -155,12 +155,12 @@ def _first(flags):
 
 
 def _place(flags):
-    """Where the first of them stands: "2", or "7, 2" of problem 7."""
+    """Return the index of the first True as a text: "2", or "7, 2" in problem 7."""
     return ", ".join(map(str, np.argwhere(flags)[0]))
 
 
 def callback_of(callback):
-    """The user's callback as a function of x and more, true where it asks to stop."""
+    """Return the user's callback as a function of x and keywords that returns True to stop."""
     if callback is None:
         return None
     if not callable(callback):

@@ -1,4 +1,4 @@
-"""What the user gives `minimize_stochastic`, checked and made ready."""
+"""Checks and conversion of the arguments of `minimize_stochastic`."""
 
 import math
 import numbers
@@ -24,11 +24,11 @@ _NAME = "minimize_stochastic"
 
 
 class TrainingData(NamedTuple):
-    """What is asked for, beside the function and x0."""
+    """The checked arguments except the functions and x0."""
 
     fields: tuple
-    order: Any  # places of the rows to train on
-    held: Any  # (fields, places) held out, or None
+    order: Any  # indices of the rows to train on
+    held: Any  # (fields, indices) held out, or None
     batch: int
     epochs: int
     shuffle: bool
@@ -39,7 +39,7 @@ class TrainingData(NamedTuple):
 
 
 def read(data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, together):
-    """All of it, checked."""
+    """Return the checked arguments as `TrainingData`."""
     fields = rows_of("data", data)
     count = data_rows.count(fields[0])
     if count == 0:
@@ -57,25 +57,25 @@ def read(data, batch_size, epochs, shuffle, seed, average, validation, patience,
         raise ValueError("with vectorized=True rows are put side by side: equal lengths are needed")
     if patience is not None and held is None:
         raise ValueError("patience counts epochs without a better validation loss; give validation")
-    epochs, average = whole("epochs", epochs), first_averaged(average)
+    epochs, average = whole_number("epochs", epochs), first_averaged(average)
     if epochs < average < math.inf:
         raise ValueError(f"average = {average} begins after the last epoch, {epochs}")
     return TrainingData(
         fields=fields,
         order=order,
         held=held,
-        batch=min(whole("batch_size", batch_size), len(order)),
+        batch=min(whole_number("batch_size", batch_size), len(order)),
         epochs=epochs,
         shuffle=shuffle,
         keys=rng,
         average=average,
-        patience=math.inf if patience is None else whole("patience", patience),
+        patience=math.inf if patience is None else whole_number("patience", patience),
         decay=decay,
     )
 
 
 def rows_of(name, data):
-    """The fields of `data`, which have a row each for every term of the sum."""
+    """Return the fields of `data`, which must have the same number of rows."""
     fields = data_rows.fields_of(data, refuse, name, "row")
     if not fields:
         raise ValueError(f"{name} is empty; it must be an array, or a tuple of arrays, of rows")
@@ -91,7 +91,7 @@ def refuse(name, array):
 
 
 def like(fields, others):
-    """Validation data, checked to be of the kind of the data."""
+    """Return validation data and its indices; raise if its shapes are not those of the data."""
 
     def kinds(fields):
         return [
@@ -109,7 +109,7 @@ def like(fields, others):
 
 
 def split(order, fraction, rng):
-    """(places to train on, places held out): random ones with `rng`, else the last."""
+    """Return (indices to train on, indices held out): random ones with `rng`, else the last."""
     fraction = run_options.number("validation", fraction, 0.0, 1.0)
     held = round(fraction * len(order))
     if not 0 < held < len(order):
@@ -136,11 +136,11 @@ def generator(seed):
 def first_averaged(average):
     if average is None or average is False:
         return math.inf
-    return 1 if average is True else whole("average", average)
+    return 1 if average is True else whole_number("average", average)
 
 
-def whole(name, value):
-    """A whole number above zero."""
+def whole_number(name, value):
+    """Return a whole number above zero."""
     if run_options.number(name, value, 1.0) % 1.0:
         raise ValueError(f"{name} = {value!r}; it must be a whole number, 1 or more")
     return int(value)
@@ -159,7 +159,7 @@ def start_point(x0):
 
 
 def options_of(rule, options, dtype):
-    """(options of the run, weight decay): with a learning rate, by default the rule's own."""
+    """Return (options, weight decay); the default learning rate is the rule's own."""
     if options is not None and not hasattr(options, "items"):
         raise TypeError(f"options must be a dict, not {type(options).__name__}")
     given = {name: value for name, value in dict(options or {}).items() if value is not None}

@@ -1,4 +1,4 @@
-"""Keywords that a function does not have: where they belong, or what to use instead."""
+"""Error messages for unknown keywords: where they belong, or what to use instead."""
 
 import difflib
 import functools
@@ -32,20 +32,20 @@ _MEANT = {
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator that names the right place of a keyword that `function` does not have."""
+    """Decorate `function`: an unknown keyword raises an error that names its right place."""
     known = inspect.signature(function).parameters
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not kwargs.keys() <= known.keys():
-            raise TypeError(_sentence(function.__name__, known, kwargs))
+            raise TypeError(_message(function.__name__, known, kwargs))
         return function(*args, **kwargs)
 
     return call
 
 
-def _sentence(function, known, given):
-    """What is wrong with the first keyword that is not known."""
+def _message(function, known, given):
+    """Return the error message for the first unknown keyword."""
     name = next(name for name in given if name not in known)
     begun = f"{function}() has no argument {name!r}"
     if name in _UNSUPPORTED:
@@ -61,7 +61,7 @@ def _sentence(function, known, given):
 
 
 def _option(name):
-    """The option that is meant by this name, if any."""
+    """Return the option meant by this name, or None."""
     options = {*run_options.COMMON, "weight_decay", "initial_accumulator"}
     for method in rules.methods():
         options.update(rules.options_class(rules.get(method))._fields)

@@ -1,9 +1,9 @@
 """One step of each method inside your own compiled code: ``fastopt.kernels.rmsprop`` and so on.
 
 The functions ``(x, g, state, coefficients)`` step vectors in place and can be called from `@njit`
-functions; those of `fastopt.kernels.cuda` from `@cuda.jit` functions, where each thread calls them
-on what is its own: an array in its local memory, or a slice. The coefficients of the steps come
-from an optimizer, with everything that it was told (schedule, weight decay, clipping by value):
+functions. Those of `fastopt.kernels.cuda` can be called from `@cuda.jit` functions. There each
+thread calls them on its own data: an array in its local memory, or a slice. The coefficients of
+the steps come from an optimizer, with its schedule, weight decay and clipping by value:
 
 >>> import numpy as np, fastopt
 >>> from numba import njit
@@ -22,7 +22,7 @@ from typing import Any
 
 from fastopt import rules
 from fastopt.kernels import cuda
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 __all__ = ["cuda"]
 
@@ -30,7 +30,7 @@ __all__ = ["cuda"]
 def __getattr__(name) -> Callable[..., Any]:
     if name in rules.methods():
         step = cpu.step_function(name)
-        step.__module__ = __name__  # where it is found: its name stands for it in keys
+        step.__module__ = __name__  # keys identify the function by its module and name
         return step
     raise AttributeError(f"module 'fastopt.kernels' has no attribute {name!r}")
 

@@ -8,7 +8,7 @@ from fastopt import rules
 
 def __getattr__(name) -> Callable[..., Any]:
     if name in rules.methods():
-        from fastopt.targets.cuda import target as cuda
+        from fastopt.targets.cuda import cuda_target as cuda
 
         return cuda.step_function(name)
     raise AttributeError(f"module 'fastopt.kernels.cuda' has no attribute {name!r}")

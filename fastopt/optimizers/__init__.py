@@ -1,1 +1,1 @@
-"""Optimizer objects for those who own the loop: steps, state, conventions of other libraries."""
+"""Optimizer objects for users with a loop of their own: steps, state, other libraries' styles."""

@@ -1,4 +1,4 @@
-"""Arrays of anyone's, on the host or on a device: views without copies, and new ones like them."""
+"""Arrays of any library, on the host or on a device: views without copies, and new arrays."""
 
 import math
 import sys
@@ -16,7 +16,7 @@ ACCEPTED = "arrays of float32 or float64 are accepted (NumPy, CuPy, PyTorch, Num
 
 
 class Sparse(TypeError):
-    """A matrix of scipy.sparse, where an array was looked for."""
+    """An error for a matrix of scipy.sparse in place of an array."""
 
 
 def is_sparse(array):
@@ -34,14 +34,14 @@ def _library(array):
 
 
 def cuda_for(array) -> Any:
-    """The target of an array on a device."""
+    """Return the target of an array on a device."""
     return dispatch.target("auto", array, asked="a step")
 
 
 def on_host(array, name):
-    """An array of the host's as NumPy's, of the class ndarray; nothing is copied."""
+    """Return a host array as a plain `numpy.ndarray`, without a copy."""
     if is_elsewhere(array):
-        raise ValueError(f"{name} lives on a GPU, other arrays on the host; copy it first")
+        raise ValueError(f"{name} is on a GPU, but other arrays are on the host; copy it first")
     if is_sparse(array):
         raise Sparse(f"{name} is {type(array).__name__}; {ACCEPTED}")
     if np.ma.isMaskedArray(array) or np.isscalar(array):
@@ -69,12 +69,12 @@ def _of_torch(tensor, name):
 
 
 def detached(array):
-    """A parameter of PyTorch's without its graph; others as they are."""
+    """Return a PyTorch tensor without its graph, and any other array unchanged."""
     return array.detach() if is_torch(array) else array
 
 
 def like(array, value=None):
-    """A new array of the same library, in the same place: a copy, or filled with a value."""
+    """Return a new array of the same library and device: a copy, or filled with a value."""
     library, array = _library(array), detached(array)
     value = array if value is None else value
     if library is None and is_elsewhere(array):
@@ -89,7 +89,7 @@ def like(array, value=None):
 
 
 def to_host(array):
-    """A copy as NumPy's."""
+    """Return a copy as a NumPy array."""
     if not is_elsewhere(array):
         return np.array(on_host(array, "an array"))
     return cuda_for(array).adopt("an array", detached(array)).copy_to_host()
@@ -104,7 +104,7 @@ def place(array):
 
 
 def are_others(before, now):
-    """Return True if none of these arrays lies where it did, and their values are far away."""
+    """Return True if all arrays are at new addresses, and their values are far from the old."""
     full = [pair for pair in zip(before, now, strict=True) if math.prod(pair[0].shape)]
     if any(place(old) == place(new) for old, new in full):
         return False
@@ -112,7 +112,7 @@ def are_others(before, now):
 
 
 def layout(array, name):
-    """(shape, dtype) of an array, checked."""
+    """Return (shape, dtype) of an array, after checking its type."""
     if is_elsewhere(array):
         view = device_views.view(detached(array), name, host=cuda_for(array).simulated())
         return view.shape, view.dtype

@@ -9,7 +9,7 @@ from fastopt.inputs import run_options
 from fastopt.optimizers import library_conventions
 from fastopt.rules import _clipping_and_decay
 
-# What every rule has, beside its own options.
+# Hyperparameters of every rule, in addition to its own options.
 COMMON_HYPERPARAMETERS = {
     "weight_decay": 0.0,
     "decoupled_weight_decay": False,
@@ -23,20 +23,20 @@ ALIASES.update(clipvalue="clip_value", maximise="maximize", betas="beta1", b1="b
 class Settings(NamedTuple):
     """The hyperparameters of a group of arrays, checked."""
 
-    options: Any  # those of the tamed rule
-    schedule: Any  # of the learning rate, a callable of t; None where it is fixed
-    uses: Any  # which slots
+    options: Any  # for the rule with clipping and decay
+    schedule: Any  # learning rate as a callable of t; None if it is fixed
+    uses: Any  # a flag for each slot
 
 
 def defaults(method, style=None, adamw=False):
-    """Every hyperparameter of a method and its default, in a style."""
+    """Return a dict of every hyperparameter of a method and its default, in a style."""
     kind = rules.options_class(rules.get(method))
     known = {**kind._field_defaults, **COMMON_HYPERPARAMETERS}
     return {**known, **library_conventions.defaults(method, style, adamw)}
 
 
 def parse(method, known, given):
-    """Settings from the defaults of a method and what is given beside them."""
+    """Return `Settings` from the defaults of a method and the given options."""
     for name in given:
         if name not in known:
             raise TypeError(_unknown(name, known))
@@ -76,15 +76,15 @@ def _unknown(name, known):
 
 
 def rate_at(schedule, t):
-    """The learning rate of step t, checked: a wrong one would spoil the parameters for good."""
+    """Return the learning rate of step t, checked: a wrong one would ruin the parameters."""
     return run_options.number(f"learning_rate(t={t})", schedule(t), 0.0, 1.7e308)
 
 
 def for_paths(groups, names):
-    """For each array the keys of the groups that it belongs to, in the order of `groups`.
+    """Return, for each array, the keys of its groups, in the order of `groups`.
 
-    An array belongs to a group whose key, split at dots, stands somewhere in its name, split at
-    dots.
+    An array belongs to a group if the key occurs in the array's name. Key and name are compared
+    part by part, split at dots.
     """
     found = [tuple(key for key in groups if _within(str(key), name)) for name in names]
     for key in groups:

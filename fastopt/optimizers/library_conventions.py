@@ -1,7 +1,8 @@
 """Conventions of other libraries, as defaults.
 
-From the sources of torch 2.13, optax 0.2.8 and Keras 3.15. What is not named is as in fastopt;
-optax has no default rates. Of several forms that a library knows the options choose.
+The values are from the sources of torch 2.13, optax 0.2.8 and Keras 3.15. Options that are not
+listed are as in fastopt. Optax has no default rates. If a library has several forms of a rule,
+options select one.
 """
 
 BETAS = {"beta1": 0.9, "beta2": 0.999}
@@ -34,19 +35,19 @@ STYLES = {
         "sgd": {"learning_rate": 1e-2, "rate_inside": True},
     },
 }
-# Weight decay apart from the gradient: Keras and optax (adamw, adamaxw, nadamw; but not adadelta).
+# Rules with decoupled weight decay: Keras's, and optax's adamw, adamaxw and nadamw (not adadelta).
 DECOUPLED = {("keras", method) for method in STYLES["keras"]} | {
     ("optax", method) for method in ("adam", "adamax", "nadam")
 }
-ADAMW = {None: 1e-2, "torch": 1e-2, "optax": 1e-4, "keras": 4e-3}  # its weight decay
+ADAMW = {None: 1e-2, "torch": 1e-2, "optax": 1e-4, "keras": 4e-3}  # weight decay of AdamW
 
 
 def defaults(method, style, adamw=False):
-    """What a style changes; nothing for None."""
+    """Return the defaults that a style changes; for None there are none, except AdamW's decay."""
     if style not in (None, *STYLES):
         raise ValueError(f"style = {style!r}; it must be one of {', '.join(STYLES)}")
     if style and method not in STYLES[style]:
         raise ValueError(f"style = {style!r} has no {method}")
-    apart = {"decoupled_weight_decay": adamw or (style, method) in DECOUPLED}
+    decoupled = {"decoupled_weight_decay": adamw or (style, method) in DECOUPLED}
     decay = {"weight_decay": ADAMW[style]} if adamw else {}
-    return {**(STYLES[style][method] if style else {}), **apart, **decay}
+    return {**(STYLES[style][method] if style else {}), **decoupled, **decay}

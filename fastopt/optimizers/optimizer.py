@@ -1,4 +1,4 @@
-"""Optimizers as objects, for those who own the loop: what the class of each rule is made of."""
+"""Optimizers as objects, for users with a loop of their own: the base class of all rules."""
 
 import math
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import Turns
 from fastopt.inputs import run_options
 from fastopt.optimizers import (
@@ -24,7 +24,7 @@ POLICIES = "raise", "skip", "propagate"
 
 
 class Optimizer(Updates):
-    """What `rule_classes` makes a class of for each rule; what is public is documented there."""
+    """Base class from which `rule_classes` makes a documented class for each rule."""
 
     method = ""
     adamw = False
@@ -61,14 +61,17 @@ class Optimizer(Updates):
         self._set_up()
 
     def _set_up(self, t=0):
-        """Make what follows from the options, and forget the arrays; the next step is t + 1."""
+        """Compute everything that follows from the options, and drop the arrays.
+
+        The next step is t + 1.
+        """
         self._turns.begin(t)
         self._rule = _clipping_and_decay.with_clipping_and_decay(rules.get(self.method))
         self._sets = {key: self._settings(*key) for key in [(), *((k,) for k in self._groups)]}
         self._state: Any = None
         self._work: Any = None
-        self._fast_path: Any = None  # the same for a single small array, in one call
-        self._stepped: Any = None  # the work of the last step
+        self._fast_path: Any = None  # the prepared step for a single small array, in one call
+        self._stepped: Any = None  # the prepared step that ran last
 
     def _settings(self, *keys):
         given = dict(self._given)
@@ -87,7 +90,7 @@ class Optimizer(Updates):
 
     @property
     def learning_rate(self):
-        """The learning rate, or its schedule; may be set at any time."""
+        """The learning rate, or its schedule; it may be set at any time."""
         return self._given.get("learning_rate", self._known["learning_rate"])
 
     @learning_rate.setter
@@ -111,21 +114,23 @@ class Optimizer(Updates):
         Parameters
         ----------
         params, grads : array, or list, tuple or dict of arrays, nested as one likes
-            Of float32 or float64, on the host or all on one device. `grads` has the structure,
-            shapes and dtypes of `params`. Other parameters than in the step before, far from it (in
-            other arrays, half of the norm away), begin anew as after `reset`, with a warning.
+            Arrays of float32 or float64, on the host or all on one device. `grads` has the
+            structure, shapes and dtypes of `params`. New arrays half of the norm away from those of
+            the last step are another problem. The optimizer then starts again as after `reset`,
+            with a warning.
 
         Raises
         ------
         ValueError, TypeError
-            Naming the array, where structure, shapes or dtypes are not those of the first step,
-            where an array cannot be written, shares memory with a parameter, or lives elsewhere.
+            If structure, shapes or dtypes are not those of the first step. Also if an array is
+            read-only, shares memory with a parameter, or is on another device. The message names
+            the array.
         FloatingPointError
-            Where a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
+            If a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
         """
-        alone = self._fast_path
-        if alone is not None and type(params) is type(grads) is np.ndarray:
-            run, schedule, rest, _ = alone
+        fast = self._fast_path
+        if fast is not None and type(params) is type(grads) is np.ndarray:
+            run, schedule, rest, _ = fast
             if schedule is None:
                 found = run(id(params), id(grads), UNKNOWN, 0.0, 0, *rest)
             else:
@@ -138,24 +143,24 @@ class Optimizer(Updates):
 
     def _step(self, params, grads):
         if self._row_wise:
-            self._step_partially(params, grads, partial_step.all_of)
+            self._step_partially(params, grads, partial_step.all_rows)
             return
         if self._fast_path is not None and self._try_fast_path(params, grads):
             return
         work = self._work
         try:
-            if work is None or not work.look(params, grads):
+            if work is None or not work.refresh(params, grads):
                 work = self._prepare(params, grads)
         except foreign_arrays.Sparse:
-            self._step_partially(params, grads, partial_step.of_matrix)
+            self._step_partially(params, grads, partial_step.touched_elements)
             return
         self._take_step(work)
 
     def step_rows(self, params, indices, grads):
-        """One step of some rows of matrices, in place; the other rows, and their state, stay.
+        """Step some rows of matrices, in place; the other rows and their state do not change.
 
-        So a row's moving averages and its weight decay stand still while it is not touched, and
-        `t` counts calls ("lazy" updates, as those of torch's SparseAdam). For AdaGrad without
+        A row that is not touched keeps its moving averages, and its weights do not decay. `t`
+        counts calls. These are "lazy" updates, as those of torch's SparseAdam. For AdaGrad without
         weight decay this is the same as a step with zeros elsewhere.
 
         Parameters
@@ -163,7 +168,7 @@ class Optimizer(Updates):
         params : array (rows, ...), or a list or dict of them
             On the host.
         indices : array of int (k,), or a list or dict of them
-            Which rows; one that occurs several times gets the sum of its gradients.
+            Numbers of the rows; a row that occurs several times gets the sum of its gradients.
         grads : array (k, ...), or a list or dict of them
 
         Examples
@@ -175,14 +180,14 @@ class Optimizer(Updates):
         >>> np.flatnonzero(table.any(axis=1))
         array([3, 7])
         """
-        self._turns.take(self._step_partially, params, grads, partial_step.of_rows, indices)
+        self._turns.take(self._step_partially, params, grads, partial_step.touched_rows, indices)
 
     def _step_partially(self, params, grads, touched, *more):
-        """One step of what ``touched(x, g, *more, names)`` says of each array."""
+        """Step the elements that ``touched(x, g, *more, name)`` selects in each array."""
         state = self._state or self._initial_state(params)
         if state.device:
             raise TypeError("rows and sparse gradients are for arrays of the host")
-        work = partial_step.Rows(state.tree, state.layout)
+        work = partial_step.PartialStep(state.tree, state.layout)
         work.prepare(params, grads, more, touched, state, self._row_wise)
         if not self._follows(work):
             self._step_partially(params, grads, touched, *more)
@@ -201,7 +206,7 @@ class Optimizer(Updates):
         work.step(self._turns.table)
 
     def _try_fast_path(self, x, g):
-        """Step a single small array, which may lie elsewhere; whether that is done."""
+        """Step a single small array, at a new address perhaps; return True if that succeeded."""
         _, schedule, rest, (work, _) = self._fast_path
         if type(x) is not np.ndarray or type(g) is not np.ndarray:
             return False
@@ -209,11 +214,11 @@ class Optimizer(Updates):
             work.group_schedules[0][0][0] = hyperparameters.rate_at(schedule, self.t + 1)
         if work.prepared.take(id(x), id(g), *rest[-2:]) != FOUND:
             return False
-        work.xs[0] = x  # alive, for the next step
+        work.xs[0] = x  # keepalive until the next step
         return True
 
     def _gradients_acceptable(self, work):
-        """Look at the gradients before a step; whether to take it."""
+        """Check the gradients before a step, scale them if necessary; return False to skip it."""
         if self._clip_norm < math.inf:
             norm = math.sqrt(work.squares())
             work.scale(self._clip_norm / norm if norm > self._clip_norm else 1.0)
@@ -234,7 +239,7 @@ class Optimizer(Updates):
         return self._on_nonfinite or ("raise" if work.synchronous else "propagate")
 
     def _prepare(self, params, grads):
-        """Check the arrays, and look up what the steps need."""
+        """Check the arrays, and return a prepared step."""
         state = self._state or self._initial_state(params)
         work = (prepared_step.DeviceStep if state.device else prepared_step.HostStep)(
             state.tree, state.layout
@@ -246,12 +251,12 @@ class Optimizer(Updates):
         if work.alone is not None and self._clip_norm == math.inf:
             (run, rest), (_, schedule, _) = work.alone, work.group_schedules[0]
             rest = *rest, work.checks, self._turns.table
-            self._fast_path = run, schedule, rest, (work, state)  # alive: `rest` has addresses
+            self._fast_path = run, schedule, rest, (work, state)  # keepalive: `rest` has addresses
         self._work = work
         return work
 
     def _bind_options(self, work, state):
-        """The state begun, and what a piece of work must know of the options."""
+        """Give a prepared step the schedules and scalars of the options; adopt the state."""
         for group, keys in zip(state.groups, state.keys, strict=True):
             options, schedule, _ = self._sets[keys]
             work.group_schedules.append((group.numbers, schedule, options.scale))
@@ -263,7 +268,7 @@ class Optimizer(Updates):
         return slot_arrays.begin(params, *how)
 
     def coefficients(self, steps):
-        """The coefficients of steps t = 1, 2, ..., a row each, for `fastopt.kernels`."""
+        """Return the coefficients of steps t = 1, 2, ..., a row each, for `fastopt.kernels`."""
         if not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")
         options, schedule, _ = self._sets[()]
@@ -276,12 +281,12 @@ class Optimizer(Updates):
             rows.append(c)
         return np.array(rows, np.float64).reshape(steps, len(self._rule.C._fields))
 
-    def _less(self):
+    def _subtraction(self):
         """Return an optimizer that subtracts its gradients."""
         return Subtraction(1.0, on_nonfinite="propagate")
 
 
 class Subtraction(Optimizer):
-    """Subtraction of arrays, wherever they live: a step of length 1."""
+    """Subtraction of arrays, on the host or on a device: a step of length 1."""
 
     method = "sgd"

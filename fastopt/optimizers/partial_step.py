@@ -1,26 +1,26 @@
-"""Steps that touch some rows, or some elements, of arrays of the host; the rest is left alone."""
+"""Steps that change some rows or elements of host arrays; the rest is left unchanged."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastopt.arrays import arguments
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.optimizers.foreign_arrays import is_sparse, is_torch, on_host
 from fastopt.optimizers.prepared_step import HostStep, coefficients
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 
 class TouchedElements(NamedTuple):
-    """What a step touches of an array, each place once."""
+    """The elements of an array that a step changes, each once, and their gradients."""
 
-    index: Any  # of NumPy
+    index: Any  # any index that NumPy accepts
     grad: np.ndarray
 
 
-def of_rows(x, grad, indices, name):
-    """Rows `indices` of x, those that occur more than once with the sum of their gradients."""
+def touched_rows(x, grad, indices, name):
+    """Return rows `indices` of x; a row that occurs several times gets the sum of its gradients."""
     rows, g = arguments.plain("indices", indices), on_host(grad, name)
     if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
         raise TypeError(f"indices must be vectors of whole numbers, not {indices!r}")
@@ -37,8 +37,8 @@ def of_rows(x, grad, indices, name):
     return TouchedElements(unique.astype(np.intp), summed)
 
 
-def of_matrix(x, grad, name):
-    """The stored elements of a sparse gradient, or all of another."""
+def touched_elements(x, grad, name):
+    """Return the stored elements of a sparse gradient, or all of a dense one."""
     if not is_sparse(grad):
         g = on_host(grad, name)
         index: Any = ...
@@ -48,23 +48,23 @@ def of_matrix(x, grad, name):
         g, index = coo.data, getattr(coo, "coords", None) or (coo.row, coo.col)
     if (grad.shape, g.dtype) != (x.shape, x.dtype):
         raise ValueError(
-            f"{name} has shape {grad.shape} and dtype {g.dtype}, the parameter {x.shape} and "
-            f"{x.dtype}"
+            f"{name} has shape {grad.shape} and dtype {g.dtype}, but its parameter has {x.shape} "
+            f"and {x.dtype}"
         )
     return TouchedElements(index, g)
 
 
-def all_of(x, grad, name):
-    """Every row."""
-    return of_rows(x, grad, np.arange(len(x)), name)
+def all_rows(x, grad, name):
+    """Return every row."""
+    return touched_rows(x, grad, np.arange(len(x)), name)
 
 
-class Rows(HostStep):
-    """A step on what is touched of each array."""
+class PartialStep(HostStep):
+    """A prepared step of the touched elements of each array."""
 
     def prepare(self, params, grads, more, touched, state, row_wise):
         self.xs, self.state = self.arrays(params, "params"), state
-        self.apart(self.xs, [])
+        self.reject_overlap(self.xs, [])
         self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
         self.one = step_row_wise if row_wise else step
         given = [(tree,) for tree in (grads, *more)]  # a list may be the indices of one array
@@ -94,32 +94,32 @@ class Rows(HostStep):
 
 
 def step(group, c, x, state, touched):
-    """One step of these elements; the rule never sees the rest."""
+    """Step these elements; the rule is applied to copies of them alone."""
     at, g = touched
     used = [array for array, use in zip(state, group.uses, strict=True) if use]
-    near = [np.ascontiguousarray(array[at]) for array in (x, *used)]
-    found = iter(near[1:])
-    full = tuple(next(found) if use else near[0] for use in group.uses)
+    gathered = [np.ascontiguousarray(array[at]) for array in (x, *used)]
+    found = iter(gathered[1:])
+    full = tuple(next(found) if use else gathered[0] for use in group.uses)
     c = np.array(c, group.dtype)
-    cpu.sweep(group.rule, group.uses, near[0], np.ascontiguousarray(g), c, full)
-    for array, new in zip((x, *used), near, strict=True):
+    cpu.sweep(group.rule, group.uses, gathered[0], np.ascontiguousarray(g), c, full)
+    for array, new in zip((x, *used), gathered, strict=True):
         array[at] = new
 
 
 def step_row_wise(group, c, x, state, touched):
-    """The same with one accumulator a row, which sees the mean of g² over the row.
+    """Step with one accumulator a row, which holds the mean of g² over the row.
 
-    A rule that keeps v alone divides the gradient by something of v: it is asked what it makes of
-    the root mean square, and the row moves along g in that proportion.
+    Rules whose only slot is v just rescale the gradient. So apply the rule once to the root mean
+    square of the row's gradient, and scale the whole row by (step / root mean square).
     """
     at, g = touched
     place, axes = group.uses._fields.index("v"), tuple(range(1, g.ndim))
     g = np.clip(c.scale * g, -c.limit, c.limit) + c.decay * x[at]
     size = np.sqrt(np.mean(g * g, axis=axes))
-    moved, near = np.zeros_like(size), state[place][at]
-    full = tuple(near if use else moved for use in group.uses)
+    moved, v = np.zeros_like(size), state[place][at]
+    full = tuple(v if use else moved for use in group.uses)
     plain = c._replace(scale=1.0, limit=np.inf, decay=0.0, shrink=0.0)
     cpu.sweep(group.rule, group.uses, moved, size, np.array(plain, group.dtype), full)
-    state[place][at] = near
-    share = np.divide(moved, size, out=np.zeros_like(size), where=size > 0.0)
-    x[at] += share.reshape(-1, *[1] * len(axes)) * g - c.shrink * x[at]
+    state[place][at] = v
+    factor = np.divide(moved, size, out=np.zeros_like(size), where=size > 0.0)
+    x[at] += factor.reshape(-1, *[1] * len(axes)) * g - c.shrink * x[at]

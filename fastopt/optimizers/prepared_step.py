@@ -1,4 +1,4 @@
-"""A step over given arrays, prepared: on the host, or on a device."""
+"""Steps over given arrays with all checks done: on the host, or on a device."""
 
 import math
 import sys
@@ -9,24 +9,24 @@ import numpy as np
 from fastopt import rules
 from fastopt.arrays import device_views
 from fastopt.arrays.arguments import is_elsewhere
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.optimizers import foreign_arrays
 from fastopt.optimizers.foreign_arrays import is_torch, on_host
 from fastopt.rules import _clipping_and_decay
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 SCALE_INDEX = -2 - len(_clipping_and_decay.FIELDS)  # place of `scale` among the numbers of a group
 
 
 class PreparedStep:
-    """What both have in common.
+    """The common base of `HostStep` and `DeviceStep`.
 
     Parameters
     ----------
     tree : Tree
     layout : list of (shape, dtype)
-        Of each array, as at the first step.
+        Shape and dtype of each array at the first step.
     """
 
     def __init__(self, tree, layout):
@@ -36,15 +36,16 @@ class PreparedStep:
         # `step_by_address.whole` with its arguments, for a single small array.
         self.alone: Any = None
         self.xs: list = []  # the parameters of the last step
-        self.checks = False  # whether the gradients are looked at before a step
+        self.checks = False  # whether the gradients are checked before a step
 
     def check(self, k, what, shape, dtype):
-        """Whether array k of `what` is like the parameter at the first step."""
+        """Raise if array k of `what` does not have the shape and dtype of the first step."""
         name, wanted = self.tree.label(what, k), self.layout[k]
+        other = "at the first step it had" if what == "params" else "its parameter has"
         if shape != wanted[0]:
-            raise ValueError(f"{name} has the shape {shape}, the parameter {wanted[0]}")
+            raise ValueError(f"{name} has shape {shape}, but {other} shape {wanted[0]}")
         if dtype != wanted[1]:
-            raise TypeError(f"{name} has dtype {dtype}, the parameter {wanted[1]}")
+            raise TypeError(f"{name} has dtype {dtype}, but {other} dtype {wanted[1]}")
 
     def scale(self, factor):
         """Multiply the gradients of the next step."""
@@ -53,25 +54,25 @@ class PreparedStep:
 
 
 def coefficients(rule, numbers):
-    """Those of the next step, and the carry after it; see `prepared_arrays.Group`."""
+    """Return the coefficients of the next step and the carry after it (`prepared_arrays.Group`)."""
     *options, t, carry = numbers.tolist()
     o = rules.options_class(rule)._make(options)
     return rule.coefficients(o, o.learning_rate, t, carry)
 
 
 class HostStep(PreparedStep):
-    """Arrays of the host's."""
+    """A prepared step of host arrays."""
 
     synchronous = True
 
     def prepare(self, params, grads, states, groups):
-        """Check the arrays, and look up what is looked up once."""
+        """Check the arrays, and read everything that stays the same from step to step."""
         xs, gs = self.arrays(params, "params"), self.arrays(grads, "grads")
         for k, x in enumerate(xs):
             for array, what in ((x, "params"), (gs[k], "grads")):
                 if not array.flags.aligned:
                     raise ValueError(f"{self.tree.label(what, k)} is not aligned")
-        self.apart(xs, gs)
+        self.reject_overlap(xs, gs)
         self.prepared = cpu.prepared(xs, gs, states, groups)
         self.xs, self.keepalive = self.prepared.xs, (*xs, *gs)
         self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
@@ -79,37 +80,37 @@ class HostStep(PreparedStep):
             self.alone = self.prepared.one
 
     def arrays(self, tree, what):
-        """The arrays of a tree, as NumPy's, of the dtypes and shapes of the first step."""
+        """Return the arrays of a tree as NumPy arrays, checked against the first step."""
         found = []
         for k, leaf in enumerate(self.tree.leaves(tree, what)):
             array = on_host(leaf, self.tree.label(what, k))
             self.check(k, what, array.shape, array.dtype)
             if what == "params" and not array.flags.writeable:
                 raise ValueError(f"{self.tree.label(what, k)} is read-only")
-            if what == "params" and _meets_itself(array):
+            if what == "params" and _overlaps_itself(array):
                 raise ValueError(f"elements of {self.tree.label(what, k)} share memory")
             found.append(array)
         return found
 
-    def apart(self, xs, gs):
-        """Refuse a parameter that shares memory with another array."""
+    def reject_overlap(self, xs, gs):
+        """Raise if a parameter shares memory with another array."""
         spans = [
             (*_span(array), what, k, array)
             for what, arrays in (("params", xs), ("grads", gs))
             for k, array in enumerate(arrays)
             if array.size
         ]
-        near: list = []  # what reaches beyond the beginning of the next
+        open_spans: list = []  # earlier spans that end after the start of the current one
         for span in sorted(spans, key=lambda span: span[:2]):
-            near = [other for other in near if other[1] > span[0]]
-            for other in near:
+            open_spans = [other for other in open_spans if other[1] > span[0]]
+            for other in open_spans:
                 if "params" in (span[2], other[2]) and _share(span[4], other[4]):
                     names = [self.tree.label(*s[2:4]) for s in (other, span)]
                     raise ValueError(f"{names[0]} and {names[1]} share memory")
-            near.append(span)
+            open_spans.append(span)
 
-    def look(self, params, grads):
-        """Whether these arrays are as those it was prepared for, wherever they lie."""
+    def refresh(self, params, grads):
+        """Read the addresses of these arrays; return False if a new prepared step is needed."""
         if type(params) is type(grads) is np.ndarray and self.tree.shape is None:
             self.keepalive = params, grads
             return self.prepared.look(self.keepalive)
@@ -141,20 +142,20 @@ class HostStep(PreparedStep):
         self.announce()
 
     def announce(self):
-        """Tell autograd, which notices then where it still needs the old values."""
+        """Tell autograd of the change, so that it can detect graphs that need the old values."""
         if self.tensors:
             sys.modules["torch"].autograd.graph.increment_version(self.tensors)
 
 
 def _span(array):
-    """The first byte of an array, and the first one after it."""
+    """Return the address of an array's first byte, and of the first byte after it."""
     reach = [(n - 1) * s for n, s in zip(array.shape, array.strides, strict=True)]
     first = array.ctypes.data + sum(min(r, 0) for r in reach)
     return first, first + sum(map(abs, reach)) + array.itemsize
 
 
-def _meets_itself(array):
-    """Whether elements of an array may lie on one another, as `as_strided` can make them."""
+def _overlaps_itself(array):
+    """Return True if elements of an array may share memory, as with `as_strided`."""
     reach = array.itemsize if array.size else 0
     for stride, n in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)):
         if n > 1 and stride < reach:
@@ -172,16 +173,16 @@ def _share(a, b):
 
 
 class DeviceStep(PreparedStep):
-    """Arrays on a device."""
+    """A prepared step of arrays on a device."""
 
     synchronous = False
 
     def prepare(self, params, grads, states, groups):
         self.cuda = foreign_arrays.cuda_for(self.tree.leaves(params, "params")[0])
         self.states, self.groups, self.seen, self.places = states, groups, None, []
-        self.look(params, grads)
+        self.refresh(params, grads)
 
-    def look(self, params, grads):
+    def refresh(self, params, grads):
         xs, gs = self.tree.leaves(params, "params"), self.tree.leaves(grads, "grads")
         seen = [*map(id, xs), *map(id, gs)]
         xs, gs = ([foreign_arrays.detached(array) for array in arrays] for arrays in (xs, gs))
@@ -191,7 +192,7 @@ class DeviceStep(PreparedStep):
                 for k, array in enumerate(arrays):
                     name = self.tree.label(what, k)
                     if not is_elsewhere(array):
-                        raise ValueError(f"{name} lives on the host, the parameters on a GPU")
+                        raise ValueError(f"{name} is on the host, but the parameters are on a GPU")
                     view = device_views.view(array, name, host=simulated)
                     self.check(k, what, view.shape, view.dtype)
                     if what == "params" and view.readonly:

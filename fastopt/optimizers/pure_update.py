@@ -9,27 +9,27 @@ from fastopt.optimizers.state_dict import StateDictMixin
 
 
 class Updates(StateDictMixin):
-    """What `optimizer.Optimizer` inherits."""
+    """The base of `optimizer.Optimizer` with `init` and `update`."""
 
     step: Any
     _initial_state: Any
-    _less: Any
+    _subtraction: Any
 
     def init(self, params):
-        """The state before the first step, for `update`: dicts of arrays and numbers."""
+        """Return the state before the first step, for `update`: dicts of arrays and numbers."""
         other = self._stateless_copy()
         other._state = other._initial_state(params)
         return {"t": 0, "arrays": other._packed()}
 
     def update(self, grads, state, params=None):
-        """What a step adds to the parameters, and the state after it; nothing given is written.
+        """Return the change of the parameters and the next state; no argument is written.
 
         Parameters
         ----------
         grads, params
             As in `step`. Weight decay needs the parameters.
         state
-            What `init` or `update` returned.
+            The state that `init` or `update` returned.
 
         Returns
         -------
@@ -49,13 +49,13 @@ class Updates(StateDictMixin):
         leaves = [foreign_arrays.like(a, *(() if decays else (0.0,))) for a in tree.leaves(*like)]
         updates = tree.rebuilt(leaves)
         other.step(updates, grads)
-        if decays:  # updates <- updates - 1 params, wherever they live
-            self._less().step(updates, params)
+        if decays:  # updates <- updates - 1 params, on the host or on a device
+            self._subtraction().step(updates, params)
         self.skipped += other.skipped
         return updates, {"t": other.t, "arrays": other._packed()}
 
     def _stateless_copy(self):
-        """An optimizer with the same options, and nothing done yet."""
+        """Return an optimizer with the same options and no state."""
         other = copy.copy(self)
         other._loaded, other.skipped = None, 0
         other._turns.begin(0)

@@ -1,10 +1,10 @@
-"""Arrays in lists, tuples and dicts, nested as one likes: their names, and the arrays in order."""
+"""Arrays in lists, tuples and dicts, nested to any depth: their names and their order."""
 
 NESTED = list, tuple, dict
 
 
 class Tree:
-    """The structure of parameters, which gradients must have too.
+    """The structure of parameters, which gradients must share.
 
     Examples
     --------
@@ -26,7 +26,7 @@ class Tree:
             raise ValueError("params holds no array")
 
     def leaves(self, tree, what):
-        """The arrays of a tree of this structure, in the order of `names`."""
+        """Return the arrays of a tree of this structure, in the order of `names`."""
         if self.shape is None and not isinstance(tree, NESTED):
             return [tree]
         found = []
@@ -38,16 +38,16 @@ class Tree:
         return found
 
     def rebuilt(self, leaves):
-        """A tree of this structure, of lists and dicts, with these leaves."""
+        """Return a tree of this structure, of lists and dicts, with these leaves."""
         return _rebuilt(self.shape, iter(leaves))
 
     def label(self, what, k):
-        """What errors call an array: params['w'][0]."""
+        """Return an array's name for errors: params['w'][0]."""
         return _label(what, self.paths[k])
 
 
 class _StructureMismatch(Exception):
-    """A sentence, and where, from the inside out."""
+    """A predicate for the message, then the keys of the place, innermost first."""
 
 
 def _label(what, path):
@@ -55,7 +55,7 @@ def _label(what, path):
 
 
 def _shape(tree, path, paths):
-    """None for an array, else a list or dict of shapes."""
+    """Return None for an array, else a list or dict of shapes."""
     if isinstance(tree, dict):
         return {key: _shape(item, (*path, key), paths) for key, item in tree.items()}
     if isinstance(tree, NESTED):
@@ -66,7 +66,7 @@ def _shape(tree, path, paths):
 
 def _collect(tree, shape, found):
     if _kind(tree) != _kind(shape):
-        raise _StructureMismatch(f"is {_kind(tree)}, where params has {_kind(shape)}")
+        raise _StructureMismatch(f"is {_kind(tree)}, but params has {_kind(shape)} there")
     if shape is None:
         found.append(tree)
         return

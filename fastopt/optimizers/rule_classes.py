@@ -1,4 +1,4 @@
-"""The public classes of optimizers, made from the rules; found by their names when asked for."""
+"""The public classes of optimizers, made from the rules when their names are first used."""
 
 import functools
 import inspect
@@ -11,14 +11,14 @@ from fastopt.optimizers.optimizer import Optimizer
 
 @functools.cache
 def names():
-    """The public names of the optimizers, and the methods of their rules."""
+    """Return the public names of the optimizers, and the methods of their rules."""
     found = {rules.options_class(rules.get(m)).__name__: m for m in rules.methods()}
     return {**found, "AdamW": "adam"}
 
 
 @functools.cache
 def optimizer(name) -> Any:
-    """The class of this name."""
+    """Return the class of this name."""
     method, adamw = names()[name], name == "AdamW"
     known = hyperparameters.defaults(method, None, adamw)
     rule = rules.get(method)

@@ -1,4 +1,4 @@
-"""What an optimizer keeps of its arrays from step to step."""
+"""The state of an optimizer from step to step: slots for each array."""
 
 from typing import Any, NamedTuple
 
@@ -20,19 +20,19 @@ class State(NamedTuple):
     layout: list  # (shape, dtype) of each array
     device: bool
     groups: list  # Group
-    keys: list  # of each group, which of the user's groups its arrays belong to
+    keys: list  # for each group, the keys of the user's groups that its arrays belong to
     slots: list
 
     def follow(self, sets):
-        """Take other settings, or none of them if an element type cannot hold one."""
+        """Adopt other settings; raise, and adopt none, if an element type cannot hold one."""
         both = list(zip(self.groups, self.keys, strict=True))
         for group, keys in both:
             run_options.require_held(sets[keys].options, group.dtype)
         for group, keys in both:
             group.numbers[:-2] = sets[keys].options
 
-    def packed(self):
-        """The slots by the names of the arrays, and beside them the carry."""
+    def arrays_by_name(self):
+        """Return a dict of the slots and the carry of each array, by its name."""
         found: dict = {}
         for group in self.groups:
             for k in group.members:
@@ -43,13 +43,15 @@ class State(NamedTuple):
 
 
 def begin(params, rule, sets, settings_for, groups, row_wise, packed=None):
-    """The state before the first step, or where `packed` left off.
+    """Return the state before the first step, or one restored from `packed`.
 
     Parameters
     ----------
     sets : dict
-        Settings by the keys of the groups that an array belongs to; ``settings_for(*keys)`` makes
-        what is not there yet.
+        Settings by the keys of the groups that an array belongs to. ``settings_for(*keys)`` makes
+        those that are missing.
+    packed : dict, optional
+        Slots and carry by the names of the arrays, from `State.arrays_by_name`.
     """
     tree = Tree(params)
     leaves = tree.leaves(params, "params")
@@ -119,9 +121,11 @@ def require_slots(own, uses, name):
     for slot, use in zip(uses._fields, uses, strict=True):
         if use != (slot in own):
             says = "lacks" if use else "has"
-            raise ValueError(f"the state of {name!r} {says} {slot!r}: other options made it")
+            raise ValueError(
+                f"the state of {name!r} {says} {slot!r}: it was made with other options"
+            )
     if odd := sorted(map(str, own.keys() - {*uses._fields, "carry"})):
-        raise ValueError(f"the state of {name!r} has {odd[0]!r}, which no rule keeps")
+        raise ValueError(f"the state of {name!r} has {odd[0]!r}, which is no slot of any rule")
 
 
 def count(name, value: Any):

@@ -1,9 +1,9 @@
-"""The state of optimizer objects: begun anew, saved, restored, copied, sent to other processes."""
+"""The state of optimizer objects: reset, saved, restored, copied, pickled."""
 
 import warnings
 from typing import Any
 
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T, Turns
 from fastopt.optimizers import foreign_arrays, hyperparameters, slot_arrays
 
@@ -11,10 +11,10 @@ KEYS = {"format", "method", "t", "skipped", "arrays"}
 
 
 class StateDictMixin:
-    """What `optimizer.Optimizer` inherits."""
+    """The base of `optimizer.Optimizer` with `state_dict`, `load_state_dict` and `reset`."""
 
     method: str
-    _turns: Any  # of one object: addresses of its arrays lie in tables
+    _turns: Any  # never shared by two objects: tables hold addresses of its arrays
     skipped: int
     _state: Any
     _loaded: Any
@@ -22,11 +22,11 @@ class StateDictMixin:
     _groups: Any
     _sets: Any
     _settings: Any
-    _set_up: Any  # makes what follows from the options, and forgets the arrays
+    _set_up: Any  # computes everything that follows from the options, and drops the arrays
 
     @property
     def t(self):
-        """The number of steps that were taken."""
+        """The number of steps taken."""
         return int(self._turns.table[T])
 
     @t.setter
@@ -34,7 +34,7 @@ class StateDictMixin:
         self._turns.take(self._turns.count_from, slot_arrays.count("t", value))
 
     def reset(self):
-        """Forget all steps: their moments, `t` and `skipped`. Do so before another fit.
+        """Forget all steps: their moments, `t` and `skipped`. Call this before another fit.
 
         Examples
         --------
@@ -45,32 +45,32 @@ class StateDictMixin:
         >>> opt.t
         0
         """
-        self._turns.take(self._begin_anew)
+        self._turns.take(self._restart)
 
-    def _begin_anew(self, loaded=None, t=0, skipped=0):
+    def _restart(self, loaded=None, t=0, skipped=0):
         with Held():
             self._loaded, self.skipped = loaded, skipped
             self._set_up(t)
 
     def _follows(self, work):
-        """Return True if a step goes on with the parameters of the last one; else `reset`."""
+        """Return True if a step continues with the parameters of the last one; else restart."""
         before = self._stepped
         others = before is not None and foreign_arrays.are_others(before.xs, work.xs)
         if others:
             warnings.warn(
-                f"params are other arrays than in the step before: {type(self).__name__} begins "
-                "anew, as after reset(), without the moments of those. To go on with new values, "
+                f"params are other arrays than in the step before: {type(self).__name__} starts "
+                "again, as after reset(), without the old moments. To go on with new values, "
                 "write into the arrays (x[:] = ...), or use init and update.",
                 RuntimeWarning,
                 stacklevel=4,
             )
-            self._begin_anew()
+            self._restart()
         self._stepped = work
         return not others
 
     def state_dict(self):
-        """All that the steps have made: a dict of numbers, strings and NumPy arrays (copies)."""
-        return self._turns.look(self._state_dict)
+        """Return the state of all steps: a dict of numbers, strings and NumPy arrays (copies)."""
+        return self._turns.read(self._state_dict)
 
     def _state_dict(self):
         kept = {
@@ -86,19 +86,19 @@ class StateDictMixin:
         }
 
     def _packed(self):
-        return self._state.packed() if self._state is not None else self._loaded or {}
+        return self._state.arrays_by_name() if self._state is not None else self._loaded or {}
 
     def load_state_dict(self, state):
-        """Go on where `state_dict` was taken, with this optimizer's own options.
+        """Restore a state from `state_dict`; this optimizer's own options stay.
 
-        With the same options the steps are the same to the last bit. If the state is refused, the
+        With the same options the steps are the same to the last bit. If the state is rejected, the
         optimizer is unchanged.
 
         Raises
         ------
         ValueError
-            If it is no state of this rule, with these groups and options, or holds what no
-            optimizer makes.
+            If `state` is no state of this rule with these groups and options, or has contents
+            that no optimizer makes.
         """
         whole = isinstance(state, dict) and {"method", "t", "skipped", "arrays"} <= state.keys()
         arrays = state["arrays"] if whole else None
@@ -122,7 +122,7 @@ class StateDictMixin:
                 found = self._sets[keys] if keys in self._sets else self._settings(*keys)
                 slot_arrays.require_slots(loaded[name], found.uses, name)
         # Nothing has changed until here, and nothing below fails.
-        self._turns.take(self._begin_anew, loaded or None, t, skipped)
+        self._turns.take(self._restart, loaded or None, t, skipped)
 
     def __getstate__(self):
         left_out = "_turns", "_rule", "_sets", "_state", "_work", "_fast_path", "_stepped"

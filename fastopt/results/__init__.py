@@ -1,1 +1,1 @@
-"""What the user gets: results, messages, progress bars."""
+"""Results, their messages, and progress bars."""

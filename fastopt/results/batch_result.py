@@ -12,18 +12,18 @@ class BatchResult(OptimizeResult):
     """Results of many problems: every field has the problem as its first axis.
 
     ``res.problem(b)`` is problem b's own `scipy.optimize.OptimizeResult`, with its message.
-    ``res.errors`` maps the number of a problem to what fun has raised for it (status -5). It is no
-    field: these are arrays, which can be printed and saved.
+    ``res.errors`` maps the number of a problem to the exception of fun (status -5). It is no
+    field: fields are arrays, which can be printed and saved.
     """
 
     @property
     def errors(self):
-        """What fun has raised, by the number of the problem: a dict."""
+        """A dict of the exceptions of fun, by the number of the problem."""
         return self.__dict__.setdefault("errors", {})
 
     def problem(self, b):
-        """Result of problem b alone, as `fastopt.minimize` returns it."""
-        b = range(len(self.status))[b]  # an IndexError for one that does not exist
+        """Return the result of problem b alone, as `fastopt.minimize` returns it."""
+        b = range(len(self.status))[b]  # raises IndexError if b does not exist
         fields = {name: self[name][b] for name in Results._fields}
         for name in ("x", "jac", "x_last"):
             fields[name] = fields[name].copy()
@@ -38,7 +38,7 @@ class BatchResult(OptimizeResult):
 
 
 def build(results, shape, jac_method, device, errors):
-    """The `BatchResult` of arrays with a row for each problem, x in `shape`."""
+    """Return the `BatchResult` of arrays with a row for each problem, x in `shape`."""
     fields = results._asdict()
     for name in ("x", "jac", "x_last"):
         fields[name] = fields[name].reshape(-1, *shape)
@@ -59,7 +59,7 @@ def build(results, shape, jac_method, device, errors):
 
 
 def summary(status):
-    """How many problems ended in which way."""
+    """Return a sentence with the number of problems for each status."""
     codes, counts = np.unique(status, return_counts=True)
     by_code = dict(zip(codes.tolist(), counts.tolist(), strict=True))
     converged = sum(by_code.pop(code, 0) for code in SUCCESS)

@@ -4,8 +4,8 @@ from fastopt.solver.status_codes import MESSAGES, NEGATIVE_RATE, SUCCESS
 
 
 def build(status, **fields):
-    """An OptimizeResult with its status in words."""
-    from scipy.optimize import OptimizeResult  # late: it costs more than the rest of the package
+    """Return an OptimizeResult with the message of its status."""
+    from scipy.optimize import OptimizeResult  # late: slower to import than the whole package
 
     status = int(status)
     if status == NEGATIVE_RATE:
@@ -16,7 +16,7 @@ def build(status, **fields):
 
 
 def negative_rate(t, where=""):
-    """Return the error that says so of a schedule."""
+    """Return the error for a schedule with a negative rate at step t."""
     return ValueError(
         f"learning_rate(t={t}) is negative{where}, a step uphill; let the schedule end at zero, "
         f"max(rate, 0.0), or stop before with options['maxiter'] = {t - 1}"
@@ -24,7 +24,7 @@ def negative_rate(t, where=""):
 
 
 def intermediate(**fields):
-    """What a callback is given."""
+    """Return the argument of a callback."""
     from scipy.optimize import OptimizeResult
 
     return OptimizeResult(**fields)

@@ -1,28 +1,28 @@
-"""The progress bar of ``disp=True``: tqdm where it is installed."""
+"""The progress bar of ``disp=True``: tqdm, if it is installed."""
 
 import math
 import threading
 
 from fastopt.compiling import compiler
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 
-LONG = 1.0  # seconds after which somebody wants to know what takes so long
-EVERY = 0.1  # seconds between two looks
+LONG = 1.0  # seconds of compiling after which a message explains the wait
+EVERY = 0.1  # seconds between two checks
 
 
 def bar(**options):
-    """A bar of tqdm's, or None and a word where it is not installed."""
+    """Return a tqdm bar; if tqdm is not installed, print a hint and return None."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
         print("No progress bar: pip install tqdm")
         return None
-    with Held():  # it takes locks of its own
+    with Held():  # tqdm uses locks
         return tqdm(**options)
 
 
 class Progress:
-    """Counts iterations (or evaluations, where only those are limited)."""
+    """A progress bar of iterations, or of evaluations if only those are limited."""
 
     def __init__(self, shown, limits):
         self.bar = None
@@ -45,7 +45,7 @@ class Progress:
 
 
 class Counter:
-    """Counts the problems of a batch, or rows of data."""
+    """A progress bar of the problems of a batch, or of rows of data."""
 
     def __init__(self, shown, total, unit="problem"):
         self.bar = bar(total=total, unit=unit, unit_scale=True) if shown else None
@@ -62,7 +62,7 @@ class Counter:
 
 
 def report(result):
-    """The end of a run in SciPy's manner."""
+    """Print a summary of a run in SciPy's format."""
     print(result.message)
     print(f"         Current function value: {result.fun:g}")
     print(f"         Iterations: {result.nit}")
@@ -71,7 +71,7 @@ def report(result):
 
 
 class Compiling:
-    """A context that says after a second what is compiled in it; loading is not mentioned."""
+    """A context that prints a message if compiling in it takes over a second."""
 
     def __init__(self, shown, fun):
         self.fun, self.over = fun, threading.Event() if shown else None
@@ -85,11 +85,11 @@ class Compiling:
         if self.over:
             self.over.set()
 
-    __del__ = __exit__  # Ctrl-C may come as either method begins
+    __del__ = __exit__  # Ctrl-C may arrive before either method has started
 
 
 def _watch(over, name):
-    """Wait until compiling takes long, and say so once."""
+    """Wait until compiling has taken long, and print one message."""
     while not over.wait(EVERY):
         if compiler.seconds() > LONG:
             print(f"Compiling {name} ... (first call for this function)", flush=True)

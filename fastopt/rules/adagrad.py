@@ -9,7 +9,7 @@ Duchi, Hazan and Singer (2011), JMLR 12, 2121-2159. Epsilon is inside the root
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._formulas import place, root
+from fastopt.rules._shared_formulas import place, root
 
 
 class AdaGrad(NamedTuple):

@@ -10,7 +10,7 @@ divides by the largest v so far (Reddi et al. 2018); `max_corrected`: by the lar
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._formulas import decays, moments, root
+from fastopt.rules._shared_formulas import decays, moments, root
 from fastopt.solver.placeholders import USES
 
 

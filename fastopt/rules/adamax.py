@@ -10,7 +10,7 @@ as in torch and optax (`eps_inside=False`: added to u, as in Keras). m and u sta
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._formulas import place
+from fastopt.rules._shared_formulas import place
 
 
 class AdaMax(NamedTuple):

@@ -11,7 +11,7 @@ throughout (optax). Epsilon is outside the root, eps_root inside; m and v start 
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._formulas import decays, moments, root
+from fastopt.rules._shared_formulas import decays, moments, root
 
 
 class Nadam(NamedTuple):

@@ -9,7 +9,7 @@ Epsilon is inside the root (`eps_inside=False`: outside); v starts at `initial_a
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._formulas import heavy_ball, momentum, place, root
+from fastopt.rules._shared_formulas import heavy_ball, momentum, place, root
 from fastopt.solver.placeholders import USES
 
 

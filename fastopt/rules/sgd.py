@@ -10,7 +10,7 @@ in Keras, not after it. There is no epsilon; b starts at 0.
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._formulas import heavy_ball, momentum
+from fastopt.rules._shared_formulas import heavy_ball, momentum
 
 
 class SGD(NamedTuple):

@@ -8,7 +8,7 @@ jac: Any = None  # and gradient
 value: Any = None  # (shaped x, g, data) -> f; writes g too where fun gives both
 gradient: Any = None  # (x, shaped x, g, f, low, high, data) -> evaluations of fun it took
 EXACT = True  # whether the gradient is one, and no differences
-propose: Any = None  # of fixed_rate or of nonmonotone_search
+propose: Any = None  # of fixed_rate or of automatic_rate
 judge: Any = None
 seeded: Any = None  # (DUAL, x, scratch, first, SIZE) -> x as duals
 value_of: Any = None  # dual -> number
@@ -71,3 +71,5 @@ BOUNDED = False  # whether there are bounds
 SIZE = 0  # number of parameters where the code is compiled for one; else 0
 ROOM = 0  # SIZE of the loop that an evaluation is for
 PADDED = False  # whether SIZE may be more than the parameters there are: the rest of x is zero
+# A rule defines these itself; the interpreter binds another C.
+OF_RULES = "C", "S", "coefficients", "update"

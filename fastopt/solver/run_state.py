@@ -28,8 +28,8 @@ class Run(NamedTuple):
     gnorm: float = 0.0
     lowest: float = INF  # f seen
     carry: float = 1.0  # the rule's own scalar
-    moved: float = 0.0  # of x by the step, at most; of `nonmonotone_search`: 1 where x changed
-    # Of `nonmonotone_search` only:
+    moved: float = 0.0  # of x by the step, at most; of `automatic_rate`: 1 where x changed
+    # Of `automatic_rate` only:
     least: float = INF  # gnorm of the best point
     mark: float = INF  # f when last something was gained
     mark_gnorm: float = INF

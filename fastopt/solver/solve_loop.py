@@ -1,7 +1,7 @@
 """The loop that solves one problem, once for the interpreter, the CPU and CUDA; and its vectors.
 
 `propose` and `judge` are those of `fixed_rate`, for a given learning rate, or of
-`nonmonotone_search`, which finds the step itself. They keep everything they know in `Run` and in
+`automatic_rate`, which finds the step itself. They keep everything they know in `Run` and in
 arrays, so that the loop can stop after any evaluation and go on later with the same bits. The
 objective is evaluated at one place only: what is inlined there is compiled once.
 """

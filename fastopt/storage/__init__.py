@@ -1,1 +1,1 @@
-"""Files the user sees, and the digests that say to which problem a checkpoint belongs."""
+"""Files for the user, and the digests that identify the problem of a checkpoint."""

@@ -1,7 +1,7 @@
-"""The checkpoint of a batch: a row for each finished problem, and the state of those under way.
+"""The checkpoint of a batch: a row for each finished problem, and the state of unfinished ones.
 
-The rows go to a file beside the checkpoint, each of them once, as they come. The checkpoint itself
-is small; it says how much of that file counts, and is written when the rows are on disk.
+The rows go to a second file, each row once. The checkpoint itself is small. It is written when the
+rows are on disk, and holds the size of the valid part of their file.
 """
 
 import os
@@ -11,32 +11,32 @@ import zlib
 import numpy as np
 
 from fastopt.solver.status_codes import MAXTIME, RAISED
+from fastopt.storage.checkpoint_file import Checkpoint, problem_of
 from fastopt.storage.npz import open_own
-from fastopt.storage.run_checkpoint import Checkpoint, problem_of
 
-ROWS_PER_WRITE = 65_536  # rows
+ROWS_PER_WRITE = 65_536  # rows written or read at a time; it bounds the memory
 
 
 class BatchCheckpoint:
-    """A checkpoint and its rows.
+    """A checkpoint and its file of rows.
 
     Parameters
     ----------
     batch : `batch_inputs.Batch`
     rule, fun, jac
-        As the user gave them.
+        The rule, and the functions as the user gave them.
     results : `batch_worker.Results`
-        Of problems that have not run; those in the file are filled in.
+        Results of problems that have not run; those in the file are filled in.
 
     Attributes
     ----------
     begun : list of (int, dict)
-        Problems under way, by number, and their states.
+        Unfinished problems, by number, and their states.
 
     Raises
     ------
     ValueError, OSError
-        As `Checkpoint`. OSError also if the file of rows is a link, or not this run's.
+        As for `Checkpoint`. OSError also if the file of rows is a link, or of another run.
     """
 
     def __init__(self, batch, rule, fun, jac, results):
@@ -49,7 +49,7 @@ class BatchCheckpoint:
         columns = [(name, a.dtype, a.shape[1:]) for name, a in results._asdict().items()]
         self.row = np.dtype([("b", np.int64), *columns])
         self.written = np.zeros(batch.problems, bool)
-        self.size, self.check, self.begun = 0, 0, []  # bytes of rows and their checksum
+        self.size, self.check, self.begun = 0, 0, []  # size of the rows in bytes, checksum
         self.new = not self.file.found
         if self.file.found:
             self.read(**self.file.found)
@@ -57,7 +57,7 @@ class BatchCheckpoint:
             self.begin()
 
     def begin(self, create=False):
-        """Raise if there is anything in the file of rows, before there is a checkpoint."""
+        """Raise if the file of rows has contents although there is no checkpoint yet."""
         with open_own(self.path, create=create) as file:
             if file.read(1):
                 raise FileExistsError(
@@ -70,18 +70,19 @@ class BatchCheckpoint:
         return self.file.is_due()
 
     def write(self, scheduler, last=False):
-        """What has been finished since the last time, and what is under way."""
+        """Write the rows finished since the last write, and the states of unfinished problems."""
         began = time.perf_counter()
         begun = scheduler.pause()
         status = self.results.status  # exceptions are not written: those problems run again
         finished = np.flatnonzero((status < MAXTIME) & (status != RAISED) & ~self.written)
         if not last:
             scheduler.start()
-        waited = time.perf_counter() - began  # rows must be written some time: they do not count
+        # Time the threads were paused. Writing rows is excluded: each row is written once anyway.
+        waited = time.perf_counter() - began
         try:
             if self.new:
                 self.begin(create=True)
-                # With it the file of rows is ours, also if the process is killed in `append`.
+                # Written first, so that the rows have a checkpoint if `append` is killed.
                 self.file.write(size=0, check=0, begun=[])
                 self.new = False
             self.append(finished)
@@ -90,7 +91,7 @@ class BatchCheckpoint:
             self.file.failed(error)
 
     def append(self, finished):
-        """Rows of these problems, after those that count."""
+        """Append the rows of these problems to the valid ones."""
         size, check = self.size, self.check
         with open_own(self.path) as file:
             file.seek(size)
@@ -110,7 +111,7 @@ class BatchCheckpoint:
         self.written[finished] = True
 
     def read(self, size, check, begun):
-        """The rows that count, into the results."""
+        """Read the valid rows into the results."""
         self.size, self.check, self.begun = size, check, begun
         good = 0
         with open_own(self.path) as file:
@@ -118,17 +119,18 @@ class BatchCheckpoint:
                 data = file.read(min(ROWS_PER_WRITE * self.row.itemsize, size - first))
                 good = zlib.crc32(data, good)
                 if len(data) % self.row.itemsize == 0:
-                    self.take(np.frombuffer(data, self.row))
+                    self.load_rows(np.frombuffer(data, self.row))
             if good != check or file.tell() != size:
                 raise ValueError(
                     f"{self.path} does not hold the {size:,} bytes that belong to the checkpoint "
-                    f"{self.file.path}: it is damaged, or of another run. Delete both to begin anew"
+                    f"{self.file.path}: it is damaged, or of another run. Delete both to start "
+                    "again"
                 )
 
-    def take(self, rows):
+    def load_rows(self, rows):
         at = rows["b"]
         if len(at) and not (0 <= at.min() <= at.max() < len(self.written)):
-            return  # damaged, as the checksum will say
+            return  # damaged: the checksum will not match
         for name, values in self.results._asdict().items():
             values[at] = rows[name]
         self.written[at] = True

@@ -1,4 +1,4 @@
-"""`save` and `load`: nested containers of arrays in one file, written whole or not at all."""
+"""`save` and `load`: nested containers of arrays in one file, written atomically."""
 
 import contextlib
 import json
@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 
 FORMAT = 1
 HEADER = "fastopt"  # the entry that describes the others, as JSON
 EXPECTED = "a .npz file that fastopt.save has written"
 PLAIN = bool, int, float, str, type(None)
-# To open files to write: never through a link, and not for the programs that this one starts.
+# Flags for opening files: never follow a link, and do not let child processes inherit the file.
 FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"))
-KINDS = "biufcSUmM"  # of arrays: those that need no pickle
+DTYPE_KINDS = "biufcSUmM"  # dtypes that need no pickle
 
 
 def save(path, /, **items):
@@ -28,21 +28,21 @@ def save(path, /, **items):
     Parameters
     ----------
     path : str or path-like
-        The file, under just this name. It is replaced at once, when all is written: a crash on the
-        way leaves the old one whole.
+        The file; no extension is added. It is replaced in one step at the end: after a crash the
+        old file is intact.
     **items
-        What to save, by name: numbers, strings, booleans, None, arrays, and dicts, lists and tuples
-        of them, nested as you like. Arrays of other libraries (PyTorch, CuPy, JAX, Numba's on a
-        device) are saved as NumPy's.
+        Values to save, by name: numbers, strings, booleans, None, arrays, and dicts, lists and
+        tuples of them, nested to any depth. Arrays of other libraries (PyTorch, CuPy, JAX, Numba's
+        on a device) are saved as NumPy's.
 
     Raises
     ------
     TypeError
-        For anything else (no pickle is written), naming it.
+        For any other value; nothing is pickled. The message names the value.
     ValueError
-        Where a container holds itself.
+        If a container holds itself.
     OSError
-        Where the file cannot be written.
+        If the file cannot be written.
 
     See Also
     --------
@@ -50,8 +50,8 @@ def save(path, /, **items):
 
     Notes
     -----
-    `numpy.load` reads the file too: each array stands there under its path, ``params/weights`` say.
-    Of processes that save to one file at a time the last one wins.
+    `numpy.load` reads the file too: the name of each array is its path, such as
+    ``params/weights``. If several processes save to one file, the last one wins.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def save(path, /, **items):
 
 
 def load(path):
-    """Load what `save` has written.
+    """Load a file that `save` has written.
 
     Parameters
     ----------
@@ -85,15 +85,15 @@ def load(path):
     Returns
     -------
     dict
-        The items by name, as they were given to `save`: arrays as NumPy's, with their shapes and
-        dtypes; numbers to the last bit; dicts, lists and tuples as such.
+        The items by name, as they were given to `save`. Arrays are NumPy's, with their shapes and
+        dtypes. Numbers are equal to the last bit. Dicts, lists and tuples keep their types.
 
     Raises
     ------
     ValueError
-        Where this is another kind of file, of a later format, or damaged.
+        If this is another kind of file, of a later format, or damaged.
     OSError
-        Where there is none, or it cannot be read.
+        If the file does not exist or cannot be read.
 
     Examples
     --------
@@ -114,8 +114,8 @@ def load(path):
                 if header["format"] == FORMAT:
                     return _restored(header["items"], archive)
         except MemoryError:
-            raise  # the file is as large as what it holds
-        except Exception as error:  # whatever the readers make of other bytes
+            raise  # the file is intact: its entries are as large as their arrays
+        except Exception as error:  # damaged files make the readers raise all kinds of errors
             reason = f"{type(error).__name__}: {error}".removeprefix("ValueError: ")
             raise ValueError(f"{path} is not {EXPECTED} ({reason})") from error
     raise ValueError(
@@ -132,17 +132,17 @@ def path_of(name, value):
 
 @contextlib.contextmanager
 def atomic_write(path):
-    """Yield a new file to write to, next to `path`, which it replaces in the end."""
+    """Yield a new file to write to, in the folder of `path`, which it replaces at the end."""
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(f"{path} is a folder or a device, not a file")  # which root could replace
+        raise OSError(f"{path} is a folder or a device, not a file")  # root could replace those
     part = f"{path}.{os.getpid()}-{int.from_bytes(os.urandom(8), 'little')}.part"
-    with Held():  # it is written, or nothing is left of it
+    with Held():  # Ctrl-C must not leave a partial file
         number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o666)
         try:
             with open(number, "wb") as file:
                 with contextlib.suppress(FileNotFoundError):
-                    os.chmod(part, stat.S_IMODE(os.stat(path).st_mode))  # who may read it
+                    os.chmod(part, stat.S_IMODE(os.stat(path).st_mode))  # permissions stay
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -154,39 +154,39 @@ def atomic_write(path):
 
 
 def clean_up(path):
-    """Delete what `atomic_write` has left in processes that were killed while they wrote."""
+    """Delete partial files of `atomic_write` from processes that were killed."""
     folder, name = os.path.split(path)
     for entry in os.scandir(folder):
         found = re.fullmatch(re.escape(name) + r"\.(\d{1,9})-\d{1,20}\.part", entry.name)
         if not found or _runs(int(found[1])):
             continue
-        with contextlib.suppress(OSError):  # not a file of ours
+        with contextlib.suppress(OSError):  # not our own file
             with open_own(entry.path) as file:
-                ours = file.read(2) in (b"", b"PK")  # a .npz begins so
+                ours = file.read(2) in (b"", b"PK")  # the first bytes of a .npz file
             if ours:
                 os.unlink(entry.path)
 
 
 def _runs(process):
-    """Return True if there is a process of this number on this machine."""
+    """Return True if a process with this number exists on this machine."""
     if os.name != "posix":
-        return False  # there a signal 0 would end it; an open file cannot be deleted there
+        return False  # on Windows signal 0 would kill it, and open files cannot be deleted anyway
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:
-        pass  # another user's
+        pass  # a process of another user
     return True
 
 
 def open_own(path, *, create=False):
-    """Open a file to read and write that is this user's own, and nothing else of that name.
+    """Open a file for reading and writing, if it is this user's own.
 
     Raises
     ------
     OSError
-        If it is a link, a folder, a device, or another user's, or has other names.
+        If it is a link, a folder, a device or another user's file, or has hard links.
     """
     create = os.O_CREAT if create else 0
     try:
@@ -208,7 +208,7 @@ def open_own(path, *, create=False):
 
 
 def _described(name, value, arrays):
-    """A value in JSON, its arrays put into `arrays` by names that say where they stand."""
+    """Return a value for JSON, and put its arrays into `arrays`, by their paths."""
     if type(value) in PLAIN:
         return value
     if isinstance(value, dict):
@@ -234,14 +234,14 @@ def _joined(name, key):
 
 
 def _array(name, value):
-    """An array of any library as one of NumPy's."""
+    """Return an array of any library as a NumPy array."""
     array = None
     if hasattr(value, "__cuda_array_interface__") or hasattr(value, "detach"):
         for move in ("detach", "cpu", "copy_to_host", "get"):  # PyTorch, PyTorch, Numba, CuPy
             value = getattr(value, move)() if hasattr(value, move) else value
     if hasattr(value, "__array__"):
         array = np.asarray(value)
-    if array is None or array.dtype.kind not in KINDS or np.ma.isMaskedArray(value):
+    if array is None or array.dtype.kind not in DTYPE_KINDS or np.ma.isMaskedArray(value):
         kind = f"an array of {array.dtype}" if array is not None else f"a {type(value).__name__}"
         kind = "a masked array" if np.ma.isMaskedArray(value) else kind
         raise TypeError(
@@ -252,7 +252,7 @@ def _array(name, value):
 
 
 def _check_entries(archive, size):
-    """Raise if the archive holds what `save` does not write: it would unpack to far more."""
+    """Raise if the archive has entries that `save` never writes, which might unpack to far more."""
     entries = archive.infolist()
     if len({entry.filename for entry in entries}) < len(entries):
         raise ValueError("two of its entries have one name")
@@ -272,9 +272,9 @@ def _entry(archive, name):
         if version not in read:
             raise ValueError(f"its entry {name} has the version {version} of NumPy's format")
         shape, _, dtype = read[version](entry)
-        if dtype.kind not in KINDS:
+        if dtype.kind not in DTYPE_KINDS:
             raise ValueError(f"its entry {name} is an array of {dtype}")
-        # Before anything is allocated.
+        # Checked before anything is allocated.
         if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != size - entry.tell():
             raise ValueError(f"its entry {name} does not hold an array of {shape}")
         entry.seek(0)
@@ -282,7 +282,7 @@ def _entry(archive, name):
 
 
 def _restored(value, archive) -> Any:
-    """The reverse of `_described`."""
+    """Return the value that `_described` was given."""
     if not isinstance(value, dict):
         return value
     ((kind, inside),) = value.items()

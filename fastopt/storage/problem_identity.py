@@ -1,20 +1,21 @@
-"""What makes a problem this one and no other: digests of all that decides its answer, by name."""
+"""The identity of a problem: digests, by name, of everything that decides its answer."""
 
 import functools
 import types
 
-from fastopt.compiling.fingerprint import root_of
+from fastopt.compiling.code_walk import root_of
 from fastopt.storage.value_digests import Content
 from fastopt.storage.value_walk import SHORT
 
 
 def identity(named):
-    """Return a text for each value in a dict, and for what each function among them reads.
+    """Return a text for each value in a dict, and for each value that its functions read.
 
-    Numbers and strings stand for themselves. Of arrays all numbers count, of objects what pickle
-    keeps and the code of their classes. Of functions the code counts, and all that it reads:
-    constants, globals, closure values, other functions. Of installed packages names and versions
-    count, but the package of the objective counts whole.
+    The text is a number or a short string itself, else a digest. The digest of an array covers all
+    its numbers, that of an object its pickled state and the code of its class. The digest of a
+    function covers its code and everything that it reads: constants, globals, closure values,
+    other functions. Installed packages are compared by name and version, but the package of the
+    objective is covered completely.
 
     Raises
     ------
@@ -34,18 +35,18 @@ def identity(named):
 
 
 def _package(fun):
-    """Return the name of the package that an objective is from."""
+    """Return the name of the package that defines an objective."""
     while isinstance(fun, functools.partial | types.MethodType):
         fun = fun.func if isinstance(fun, functools.partial) else fun.__func__
     fun = getattr(fun, "py_func", fun)
     return root_of(fun if isinstance(fun, types.FunctionType) else type(fun))
 
 
-def differences(there, here):
-    """Return the names of what differs, in a sentence's words; an empty text if nothing does."""
+def differences(saved, current):
+    """Return the names of the values that differ, as a text; an empty text if none do."""
     words = []
-    for name in {**here, **there}:
-        then, now = there.get(name, "none"), here.get(name, "none")
+    for name in {**current, **saved}:
+        then, now = saved.get(name, "none"), current.get(name, "none")
         if then != now:
             shown = max(len(then), len(now)) <= SHORT
             words.append(f"{name} ({then} there, {now} here)" if shown else name)

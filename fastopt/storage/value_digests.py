@@ -1,7 +1,7 @@
-"""Digests of whole values: arrays, objects, classes, functions and all that these read.
+"""Digests of whole values: arrays, objects, classes, functions and everything that these read.
 
-`fingerprint` names what compiled code depends on. Here everything counts, since an objective that
-Python runs may use anything. What cannot be read is refused.
+`code_walk` covers only the dependencies of compiled code. Here everything is covered, since an
+objective that Python runs may use anything. Values that cannot be read are rejected.
 """
 
 import copyreg
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from fastopt.compiling import code_reads
-from fastopt.compiling.fingerprint import names
+from fastopt.compiling.code_walk import names
 from fastopt.storage.value_walk import Digest
 
-PIECE = 1 << 20  # elements of an array without contiguous memory that are copied at a time
+PIECE = 1 << 20  # elements of a strided array copied at a time; it bounds the memory
 BUILTINS = types.BuiltinFunctionType, types.MethodWrapperType
 DESCRIPTORS = types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType
 INSIDE = {
@@ -27,11 +27,11 @@ INSIDE = {
     classmethod: ("__func__",),
     functools.cached_property: ("func",),
 }
-LOCKS = "lock", "RLock"  # of _thread: they hold nothing
+LOCKS = "lock", "RLock"  # classes in _thread; locks have no content
 
 
 class Content(Digest):
-    """The kinds of values that there are."""
+    """A digest that distinguishes all kinds of values."""
 
     def add_object(self, value: Any):
         kind = type(value)
@@ -89,7 +89,7 @@ class Content(Digest):
             self.put("array of", kind.__module__, kind.__qualname__)
             self.add(np.asarray(value.detach() if hasattr(value, "detach") else value))
         elif value is np.random.mtrand._rand:
-            self.put("the generator of numpy.random")  # not part of a problem, as README says
+            self.put("the generator of numpy.random")  # not part of a problem (see README)
         else:
             self.add_reduced(value)
 
@@ -137,7 +137,7 @@ class Content(Digest):
             self.add_at(f".{name}", item)
 
     def add_reduced(self, value):
-        """Add what pickle keeps of an object: the class says what belongs to it."""
+        """Add the state that pickle keeps of an object: its class defines what belongs to it."""
         kind = type(value)
         if hasattr(value, "jit_methods") and hasattr(value, "struct"):  # Numba's type of a jitclass
             self.put("jitclass", value.class_name, *value.struct)
@@ -154,23 +154,23 @@ class Content(Digest):
         if isinstance(reduced, str):
             self.put("global", value.__module__, reduced)
             if not code_reads.is_named(self.own, value) and hasattr(value, "__wrapped__"):
-                self.add_at(".__wrapped__", value.__wrapped__)  # by functools.lru_cache, say
+                self.add_at(".__wrapped__", value.__wrapped__)  # functools.lru_cache sets it
             return
         make, arguments, *rest = reduced
         state, items, pairs = (*rest, None, None, None)[:3]
         spline: Any = getattr(sys.modules.get("scipy.interpolate"), "UnivariateSpline", ())
         if isinstance(value, spline) and isinstance(state, dict) and "_data" in state:
-            # Behind what the spline was made of are arrays that FITPACK works in, never cleared.
+            # The items after the first 7 are scratch arrays of FITPACK, which are never cleared.
             state = {**state, "_data": state["_data"][:7]}
         self.add(make)
-        for item in arguments:  # not as one tuple: the class stands here, and the value perhaps
+        for item in arguments:  # not as one tuple: `seen` must find the class, perhaps the value
             self.add(item)
         self.add_state(state)
         for some in (items, pairs):
             self.add(None if some is None else list(some))
 
     def add_state(self, state):
-        """Add attributes by name; of a class with slots a pair of dicts."""
+        """Add attributes by name; for a class with slots they are a pair of dicts."""
         if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
             self.add_state(state[0])
             self.add_state(state[1])
@@ -188,7 +188,7 @@ class Content(Digest):
         if code_reads.is_named(self.own, kind):
             self.put(code_reads.version(kind))
             return
-        if hasattr(kind, "class_type"):  # of jitclass
+        if hasattr(kind, "class_type"):  # a jitclass
             self.add(kind.class_type)
             return
         for base in kind.__bases__:
@@ -229,7 +229,7 @@ class Content(Digest):
             self.add_at(f".{name}", value)
 
     def read(self, name, value, used):
-        """Add what a function reads by a name."""
+        """Add a value that a function reads by a name."""
         outer, self.where = self.where, [f"{name}, which {self.name} reads,"]
         with self.part(name, f"{name}, which {self.name} reads", value):
             self.add(value)

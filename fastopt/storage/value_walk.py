@@ -1,14 +1,14 @@
-"""A walk over a value that hashes all of it, and names the part that it is at."""
+"""A walk over a value that hashes all of it, and tracks the current part for messages."""
 
 import contextlib
 import hashlib
 
-SHORT = 40  # characters of a value that is shown as it is
+SHORT = 40  # characters of the longest value that is shown itself, not as a digest
 SIMPLE = bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented)
 
 
 class Unreadable(TypeError):
-    """A value whose content cannot be read, so that two of its kind cannot be told apart."""
+    """An error for a value whose content cannot be read, and so cannot be compared."""
 
 
 class Digest:
@@ -19,20 +19,20 @@ class Digest:
     name : str
         The value's name, for messages.
     own : str
-        The package whose code counts although it is installed: the objective's.
+        The package of the objective, whose code is covered although it is installed.
 
     Attributes
     ----------
     parts : dict
-        A text for each attribute of an object, and for each value that a function reads: the
-        value if it is short, else a digest.
+        A text for each attribute of an object, and for each value that a function reads. The text
+        is the value itself if it is short, else a digest.
     """
 
     def __init__(self, name, own=""):
         self.name, self.own, self.parts, self.where = name, own, {}, [name]
-        self.unordered = 0  # sets around what is added
+        self.unordered = 0  # number of sets around the current value
         self.seen = {}  # id -> number, for cycles
-        self.keep = []  # alive during the walk, so that no id is used twice
+        self.keepalive = []  # references, so that no id is reused
         self.walked = set()  # (module, names) whose attributes have been read
 
     def digest(self, value):
@@ -62,47 +62,47 @@ class Digest:
             self.put("seen", self.seen[id(value)])
         else:
             self.seen[id(value)] = len(self.seen)
-            self.keep.append(value)
+            self.keepalive.append(value)
             self.add_object(value)
 
     def add_object(self, value):
         raise NotImplementedError
 
     def add_at(self, where, value):
-        """Add part of a value, whose place a message can name."""
+        """Add part of a value, with its place for messages."""
         self.where.append(where)
         self.add(value)
         self.where.pop()
 
     @contextlib.contextmanager
     def part(self, name, words, value):
-        """Put what is added meanwhile among the parts, if there are words that describe it."""
+        """Record the values added inside the context as a part, if `words` describe it."""
         self.put(name)
         if not words or self.unordered:
             yield
             return
-        with self.apart() as digest:
+        with self.separate_hash() as digest:
             yield
         text = repr(value) if type(value) in SIMPLE else digest[0]
-        if words in self.parts or len(text) > SHORT:  # another of this name
+        if words in self.parts or len(text) > SHORT:  # combined with other parts of this name
             text = hashlib.sha256((self.parts.get(words, "") + digest[0]).encode()).hexdigest()
         self.parts[words] = text
 
     @contextlib.contextmanager
-    def apart(self):
-        """Hash what is added meanwhile by itself; yield a list that gets the digest."""
+    def separate_hash(self):
+        """Hash the values added inside the context separately; yield a list for the digest."""
         outer, self.hash, digest = self.hash, hashlib.sha256(), []
         yield digest
         digest.append(self.hash.hexdigest())
         self.hash = outer
 
     def add_set(self, items):
-        """Add the digests of the items in order: a set's own order changes with the process."""
+        """Add the sorted digests of the items: a set's own order changes with the process."""
         seen, digests = self.seen, []
         self.unordered += 1
         for item in items:
-            self.seen = dict(seen)  # no item counts as seen because another came before it
-            with self.apart() as digest:
+            self.seen = dict(seen)  # an item's digest must not depend on the items before it
+            with self.separate_hash() as digest:
                 self.add(item)
             digests += digest
         self.unordered -= 1

@@ -61,10 +61,10 @@ def target(device, *arrays, asked=None):
         problem = why_not_cuda()
         if problem:
             raise RuntimeError(f"{asked} cannot be used: {problem}")
-        from fastopt.targets.cuda import target as cuda
+        from fastopt.targets.cuda import cuda_target as cuda
 
         return cuda
-    from fastopt.targets.cpu import target as cpu
+    from fastopt.targets.cpu import cpu_target as cpu
 
     return cpu
 
@@ -73,7 +73,7 @@ def gpu_for(problems, numbers, itemsize):
     """Return the CUDA target if it is available and worthwhile for a batch, or None."""
     if problems < PROBLEMS or numbers < NUMBERS or why_not_cuda():
         return None
-    from fastopt.targets.cuda import target as cuda
+    from fastopt.targets.cuda import cuda_target as cuda
 
     return cuda if itemsize == 4 or cuda.device().capability() in FULL_RATE else None
 
@@ -81,7 +81,7 @@ def gpu_for(problems, numbers, itemsize):
 def why_not_cuda():
     """Return a sentence that says why CUDA cannot be used here, or None if it can."""
     try:
-        from fastopt.targets.cuda import target as cuda
+        from fastopt.targets.cuda import cuda_target as cuda
 
         return cuda.missing()
     except ModuleNotFoundError as error:
@@ -99,6 +99,6 @@ def cuda_description():
     problem = why_not_cuda()
     if problem:
         return problem
-    from fastopt.targets.cuda import target as cuda
+    from fastopt.targets.cuda import cuda_target as cuda
 
     return cuda.device().description()

@@ -21,7 +21,7 @@ from fastopt.compiling import compiler
 from fastopt.solver import batch_worker
 from fastopt.solver.run_state import Run
 from fastopt.targets.cpu import batch_threads
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 Y, TRUE = decays(60)
 ALONE = numba.njit(misfit)

@@ -11,7 +11,7 @@ from numba import njit
 from numba.extending import overload
 
 import fastopt
-from fastopt.compiling import code_content, compiler
+from fastopt.compiling import compiler, content_digest
 
 TABLE = np.full(200_000, 3.0)  # 1.6 MB: Numba compiles its address, not its content
 
@@ -57,7 +57,7 @@ def solution(fun, *args):
 
 def test_constants_of_any_size():
     assert solution(from_table) == 3.0
-    assert not code_content.of(from_table).cacheable
+    assert not content_digest.of(from_table).cacheable
 
 
 def test_recursion():

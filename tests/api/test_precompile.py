@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import fastopt
-from fastopt.api import precompile
+from fastopt.api import precompile_loops
 from fastopt.compiling import disk_cache
 
 CHOSEN = "--methods sgd --sizes 2 --bounds no --learning-rates fixed".split()
@@ -23,7 +23,7 @@ OWN = {
     "dual_value",
     "already",
     "fun",
-    "run_until_done",
+    "run_code",
     "put_row",
     "seeded",
 }
@@ -173,8 +173,8 @@ def test_without_a_cache_nothing_would_be_kept(monkeypatch):
 
 
 def test_rooms_are_compiled_once_each():
-    assert precompile._sizes([1, 2, 5, 6, 7, 30, 40]) == [2, 6, 8, 9]
-    assert precompile._sizes(None) == [2, 3, 4, 6, 8, 9]
+    assert precompile_loops._sizes([1, 2, 5, 6, 7, 30, 40]) == [2, 6, 8, 9]
+    assert precompile_loops._sizes(None) == [2, 3, 4, 6, 8, 9]
 
 
 def test_the_module_can_be_called_like_the_function():

@@ -21,7 +21,7 @@ def run():
 SWEEP = """
 import numpy as np
 from fastopt import rules
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 def run():
     rule = rules.get("sgd")

@@ -15,14 +15,14 @@ from numba.core import types as numba_types
 
 import fastopt
 from fastopt import rules
-from fastopt.compiling import code_content, compiler, fingerprint, type_keys
+from fastopt.compiling import code_walk, compiler, content_digest, type_keys
 from fastopt.drivers import objective_bindings
 from fastopt.inputs import run_options
 from fastopt.solver import batch_worker, objective_evaluation, solve_loop
 from fastopt.solver import minibatch as epochs
 from fastopt.targets.common import row_access
-from fastopt.targets.cpu import batch_threads, held_values
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import batch_threads, calls_by_address
+from fastopt.targets.cpu import cpu_target as cpu
 
 
 @numba.njit
@@ -44,7 +44,7 @@ def bindings():
     return {
         **bound,
         **batch_threads.OWN,
-        **held_values.OWN,
+        **calls_by_address.OWN,
         **own,
         **objective(20).bindings,
         "SIZE": 0,
@@ -111,10 +111,10 @@ def test_one_pass_or_several_are_other_code():
 
 
 def test_modules_without_a_file_are_the_users():
-    assert not fingerprint.is_library(types.ModuleType("fastopt.config"))
-    assert not fingerprint.is_library(types.ModuleType("config"))
+    assert not code_walk.is_library(types.ModuleType("fastopt.config"))
+    assert not code_walk.is_library(types.ModuleType("config"))
     for name in ("math", "sys", "numpy", "numba"):
-        assert fingerprint.is_library(__import__(name))
+        assert code_walk.is_library(__import__(name))
 
 
 def test_a_borrowed_name_is_no_name():
@@ -122,8 +122,8 @@ def test_a_borrowed_name_is_no_name():
         return x
 
     mine.__module__, mine.__qualname__ = "numpy", "sum"
-    assert not fingerprint.is_named(mine)
-    assert fingerprint.is_named(np.sum)
+    assert not code_walk.is_named(mine)
+    assert code_walk.is_named(np.sum)
 
 
 def test_types_of_classes_do_not_last():
@@ -141,9 +141,9 @@ def test_types_of_classes_do_not_last():
 ZIPPED = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from fastopt.compiling import code_content
-assert sys.argv[1] in code_content.__file__
-print(code_content.package_digest())
+from fastopt.compiling import content_digest
+assert sys.argv[1] in content_digest.__file__
+print(content_digest.package_digest())
 """
 
 
@@ -154,10 +154,10 @@ def test_the_package_in_an_archive_has_a_digest(tmp_path):
         archive = tmp_path / f"fast{len(more)}.zip"
         with zipfile.ZipFile(archive, "w") as file:
             for source in root.rglob("*.py"):
-                tail = more if source.name == "nonmonotone_search.py" else ""
+                tail = more if source.name == "automatic_rate.py" else ""
                 file.writestr(f"fastopt/{source.relative_to(root)}", source.read_text() + tail)
         found.append(digest_in_another_process(archive))
-    assert found[0] == code_content.package_digest()
+    assert found[0] == content_digest.package_digest()
     assert len(set(found)) == 2
 
 
@@ -168,14 +168,14 @@ def test_the_package_in_byte_code_alone_has_a_digest(tmp_path):
         for source in root.rglob("*.py"):
             file = folder / "fastopt" / source.relative_to(root)
             file.parent.mkdir(parents=True, exist_ok=True)
-            tail = more if source.name == "nonmonotone_search.py" else ""
+            tail = more if source.name == "automatic_rate.py" else ""
             file.write_text(source.read_text() + tail)
             mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
             name = str(file.relative_to(folder))
             py_compile.compile(file, file.with_suffix(".pyc"), name, invalidation_mode=mode)
             file.unlink()
         found.append(digest_in_another_process(folder))
-    assert len({code_content.package_digest(), *found}) == 3
+    assert len({content_digest.package_digest(), *found}) == 3
 
 
 def digest_in_another_process(path):

@@ -23,3 +23,15 @@ def test_bindings_of_other_texts_are_taken():
     source, target = [1.0, 2.0], [0.0, 0.0]
     link(solve_loop.copy, {"each": range, "SIZE": 2, "BOUNDED": True}, undecorated)(source, target)
     assert target == source
+
+
+def test_a_placeholder_that_nothing_is_bound_to_is_an_error():
+    with pytest.raises(ValueError, match="nothing is bound to 'each', which copy reads"):
+        link(solve_loop.copy, {}, undecorated)
+
+
+def test_a_function_of_a_placeholder_s_name_is_not_replaced(monkeypatch):
+    """A helper that is given the name of a placeholder would be captured without a word."""
+    monkeypatch.setattr(solve_loop, "each", len)
+    with pytest.raises(ValueError, match=r"fastopt.solver.solve_loop defines 'each' itself"):
+        link(solve_loop.copy, loop_constants.SINGLE_WORKER, undecorated)

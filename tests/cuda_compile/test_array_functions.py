@@ -14,7 +14,7 @@ from test_literals import gradient, ptx_of
 
 from fastopt.compiling.compiler import link
 from fastopt.derivatives.error_messages_cuda import explain_device
-from fastopt.targets.cuda import target as cuda
+from fastopt.targets.cuda import cuda_target as cuda
 
 REFUSED = {  # what the error names -> an objective's value
     "np.interp": "np.sum(np.interp(x * 1.0, t, t))",

@@ -20,7 +20,7 @@ from assembler import hopper  # noqa: F401
 
 from benchmarks.gpu_parts.jobs import decay as loop
 from fastopt.targets.cuda import batch_scheduler, kernel_builder
-from fastopt.targets.cuda import target as cuda
+from fastopt.targets.cuda import cuda_target as cuda
 
 THREADS = 32
 KERNELS: dict = {}  # compiled once for all tests

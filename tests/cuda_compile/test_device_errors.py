@@ -12,7 +12,7 @@ from assembler import hopper  # noqa: F401
 from test_literals import gradient, ptx_of, value
 
 from fastopt.derivatives.error_messages_cuda import explain_device
-from fastopt.targets.cuda import target as cuda
+from fastopt.targets.cuda import cuda_target as cuda
 
 # The line of each that is at fault ends in "here"; `REASONS` has what the error must say.
 

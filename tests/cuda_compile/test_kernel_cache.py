@@ -12,7 +12,7 @@ from numba.cuda import dispatcher
 from numba.cuda.cudadrv import devices
 
 from fastopt.compiling import disk_cache
-from fastopt.targets.cuda import target as cuda
+from fastopt.targets.cuda import cuda_target as cuda
 
 VECTOR = (numba.float64[::1],)
 

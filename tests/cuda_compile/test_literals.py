@@ -11,7 +11,7 @@ import numba.cuda
 from assembler import CC, hopper  # noqa: F401
 
 from fastopt.compiling.compiler import link
-from fastopt.targets.cuda import target as cuda
+from fastopt.targets.cuda import cuda_target as cuda
 
 TAU, WEIGHTS, TABLE, COUNT = 2.5, (0.25, 1.5), np.linspace(0.5, 1.5, 4), 3
 fun = None  # bound below

@@ -38,7 +38,7 @@ def test_what_is_refused():
 
 
 def test_squares_compile():
-    from fastopt.targets.cuda import target as cuda
+    from fastopt.targets.cuda import cuda_target as cuda
 
     kernel = cuda._squares().py_func
     ptx, _ = numba.cuda.compile_ptx(kernel, void(VECTOR, numba.float64[::1]), cc=CC)

@@ -14,9 +14,10 @@ import numba
 import numba.cuda
 from assembler import CC, assemble, hopper  # noqa: F401
 from numba import types
+from test_batch import SEARCHED
 
+from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import kernel_builder
-from fastopt.targets.cuda import target as cuda
 
 REGISTERS = 168  # a thread: blocks of 256 need 256 at most
 
@@ -44,7 +45,9 @@ def ptx_of(method, rate, dtype):
 
 
 CASES = [("rmsprop", rate, dtype) for rate in (None, 0.1) for dtype in ("float64", "float32")]
-CASES += [(method, None, "float64") for method in fastopt.methods() if method != "rmsprop"]
+# In the loop in which `test_batch` does not have them.
+OTHERS = [method for method in fastopt.methods() if method != "rmsprop"]
+CASES += [(method, 0.1 if method in SEARCHED else None, "float64") for method in OTHERS]
 
 
 @pytest.mark.parametrize(("method", "rate", "dtype"), CASES)

@@ -21,8 +21,8 @@ import numba
 from assembler import hopper  # noqa: F401
 from test_batch_numbers import Host
 
+from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import kernel_builder
-from fastopt.targets.cuda import target as cuda
 
 BLOCKS, THREADS = 2, 2
 KERNELS: dict = {}  # compiled once for all tests
@@ -137,7 +137,7 @@ def team(monkeypatch):
     monkeypatch.setattr(kernel_builder, "_kernels", KERNELS)
     monkeypatch.setattr(device_problem, "BLOCK", THREADS)
     alone = contextlib.nullcontext  # launches here are over when they return
-    monkeypatch.setattr(device_problem.DeviceProblem, "alone", lambda self: alone())
+    monkeypatch.setattr(device_problem.DeviceProblem, "exclusive_launch", lambda self: alone())
     return device
 
 

@@ -7,7 +7,7 @@ from numba import cuda as numba_cuda
 import fastopt
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-cuda = pytest.importorskip("fastopt.targets.cuda.target")
+cuda = pytest.importorskip("fastopt.targets.cuda.cuda_target")
 from fastopt.targets.cuda import batch_scheduler, device_memory  # noqa: E402
 
 T = np.array([0.0, 1.0, 2.0, 4.0])

@@ -9,7 +9,7 @@ from numba import cuda as numba_cuda
 import fastopt
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-pytest.importorskip("fastopt.targets.cuda.target")
+pytest.importorskip("fastopt.targets.cuda.cuda_target")
 X0, Y = np.array([0.3, 0.4]), np.array([1.0, 2.0, 3.0])
 
 

@@ -8,7 +8,7 @@ from numba import cuda as numba_cuda
 from fastopt.compiling.compiler import link, undecorated
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-cuda = pytest.importorskip("fastopt.targets.cuda.target")
+cuda = pytest.importorskip("fastopt.targets.cuda.cuda_target")
 
 NAMES = "rosenbrock powell_singular levy powers elementary special piecewise mixture decay".split()
 NAMES += "products statistics ufuncs huber_by_where hinge minima logistic kernel network".split()

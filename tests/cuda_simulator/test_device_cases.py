@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from numba import cuda
 
-pytest.importorskip("fastopt.targets.cuda.target")
+pytest.importorskip("fastopt.targets.cuda.cuda_target")
 there = cuda.to_device
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from fastopt.targets.cuda import step_on_device
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from numba import cuda
 
-target = pytest.importorskip("fastopt.targets.cuda.target")
+target = pytest.importorskip("fastopt.targets.cuda.cuda_target")
 RNG = np.random.default_rng(4)
 NAMES = {m: rules.options_class(rules.get(m)).__name__ for m in fastopt.methods()}
 
@@ -82,14 +82,19 @@ def test_what_is_refused():
     opt = fastopt.SGD(1.0)
     opt.step({"w": x}, {"w": g})
     for kind, params, grads, message in (
-        (ValueError, x, np.ones(3), r"grads\['w'\] lives on the host"),
-        (ValueError, x, cuda.to_device(np.ones(4)), r"grads\['w'\] has the shape \(4,\)"),
+        (
+            ValueError,
+            x,
+            np.ones(3),
+            r"grads\['w'\] is on the host, but the parameters are on a GPU",
+        ),
+        (ValueError, x, cuda.to_device(np.ones(4)), r"grads\['w'\] has shape \(4,\)"),
         (TypeError, x, cuda.to_device(np.ones(3, "f4")), r"grads\['w'\] has dtype float32"),
         (TypeError, cuda.to_device(np.zeros(3, int)), g, r"params\['w'\] has elements of <i8"),
     ):
         with pytest.raises(kind, match=message):
             opt.step({"w": params}, {"w": grads})
-    with pytest.raises(ValueError, match="grads lives on a GPU, other arrays on the host"):
+    with pytest.raises(ValueError, match="grads is on a GPU, but other arrays are on the host"):
         fastopt.SGD(1.0).step(np.zeros(3), g)
     np.testing.assert_array_equal(x.copy_to_host(), [-1.0] * 3)
 

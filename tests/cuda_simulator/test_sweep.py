@@ -9,7 +9,7 @@ from fastopt import rules
 from fastopt.targets.cuda import step_on_device
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-cuda = pytest.importorskip("fastopt.targets.cuda.target")
+cuda = pytest.importorskip("fastopt.targets.cuda.cuda_target")
 
 DTYPES = (np.float64, np.float32)
 EVERYWHERE = [(method, rows[-1]) for method, rows in OPTIONS.items()]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fastopt import rules
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 from fastopt.targets.cuda import address_tables, step_on_device, sweep_launcher
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba.cuda
 
-cuda = pytest.importorskip("fastopt.targets.cuda.target")
+cuda = pytest.importorskip("fastopt.targets.cuda.cuda_target")
 RNG = np.random.default_rng(5)
 
 

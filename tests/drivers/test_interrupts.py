@@ -27,9 +27,9 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.concurrency import interrupts
-from fastopt.concurrency.interrupts import Held
-from fastopt.targets.cpu import target as cpu
+from fastopt.concurrency import delayed_interrupts
+from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.targets.cpu import cpu_target as cpu
 from fastopt.targets.cpu import thread_pool
 
 T = np.linspace(0, 4, 64)
@@ -549,7 +549,7 @@ def test_the_users_handler_is_called_and_stays():
 
 def test_a_second_signal_ends_what_never_returns(monkeypatch):
     """An executor whose submit blocks keeps the first one waiting."""
-    monkeypatch.setattr(interrupts, "INSIST", 0.05)
+    monkeypatch.setattr(delayed_interrupts, "INSIST", 0.05)
     gone = threading.Event()
 
     class Stuck(concurrent.futures.Executor):

@@ -58,7 +58,7 @@ def test_what_is_compiled_for_another_objective_rule_or_schedule():
     fit(first)
     step = {"turn", "sweep", "draw", "all_finite", "follow", "shrink", "fill"}
     assert not compiled(lambda: fit(second)) & step
-    assert not compiled(lambda: fit(second, data=np.arange(7.0))) - {"run_until_done"}
+    assert not compiled(lambda: fit(second, data=np.arange(7.0))) - {"run_code"}
     for more in (
         {"batch_size": 3, "epochs": 2},
         {"shuffle": False},

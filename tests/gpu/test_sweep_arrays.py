@@ -5,7 +5,7 @@ import pytest
 
 from fastopt import rules
 from fastopt.targets import dispatch
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 pytestmark = pytest.mark.gpu
 ULPS = 8  # of max(1, |value|) after a step: both contract multiply-adds, not alike

@@ -33,7 +33,7 @@ import numpy as np
 
 import fastopt
 from fastopt import rules
-from fastopt.compiling import code_content, compiler, fingerprint
+from fastopt.compiling import code_walk, compiler, content_digest
 from fastopt.derivatives import gradient_methods
 from fastopt.drivers import objective_bindings
 from fastopt.inputs import run_options
@@ -596,14 +596,14 @@ def check(seed, root, doors=1, kinds=None, names=None):
     return wrong, edits
 
 
-def library(module, known=fingerprint.is_library):
+def library(module, known=code_walk.is_library):
     return getattr(module, "__file__", None) is None or known(module)
 
 
 # Old faults, which the packages must find.
 FAULTS = {
-    "modules": lambda: setattr(fingerprint, "is_library", library),
-    "memory": lambda: setattr(code_content, "_as_before", lambda reads: True),
+    "modules": lambda: setattr(code_walk, "is_library", library),
+    "memory": lambda: setattr(content_digest, "_as_before", lambda reads: True),
 }
 
 

@@ -20,7 +20,7 @@ from numba import njit
 
 import fastopt
 from fastopt.drivers import local_batch, single_problem
-from fastopt.storage import run_checkpoint
+from fastopt.storage import checkpoint_file
 
 HERE = pathlib.Path(__file__).parent
 VICTIM = "import sys, kill_and_resume as k; k.victim(*sys.argv[1:])"  # its functions' module: ours
@@ -92,11 +92,11 @@ CASES = {case.__name__: case for case in (textbook, search, plain, batch, batch_
 def victim(case, path):
     """Solve, and save what came of it; it may be killed at any moment."""
     CASES[case](maxtime=0.0)  # compiled
-    run_checkpoint.MIN_INTERVAL, run_checkpoint.MAX_TIME_FRACTION = (
+    checkpoint_file.MIN_INTERVAL, checkpoint_file.MAX_TIME_FRACTION = (
         0.0,
         1.0,
     )  # so that writing is often hit
-    single_problem.SLICE = local_batch.SLICE = 0.003
+    single_problem.CHECK_INTERVAL = local_batch.CHECK_INTERVAL = 0.003
     print("begun", flush=True)
     fastopt.save(f"{path}.result", **CASES[case](checkpoint=path))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastopt import rules
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 
 def in_place(method, x, gradients, rates, options=None, sweep=cpu.sweep, empty=np.empty_like):

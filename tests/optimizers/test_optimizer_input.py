@@ -23,23 +23,27 @@ def misaligned():
 PAIR = {"w": np.zeros(3), "b": [np.zeros(2, np.float32)]}
 GOOD = {"w": np.ones(3), "b": [np.ones(2, np.float32)]}
 BAD = {
-    "grads is an array, where params has a dict": (ValueError, PAIR, np.ones(3)),
-    r"grads\['b'\] is an array, where params has a list": (
+    "grads is an array, but params has a dict there": (ValueError, PAIR, np.ones(3)),
+    r"grads\['b'\] is an array, but params has a list there": (
         ValueError,
         PAIR,
         {**GOOD, "b": PAIR["w"]},
     ),
-    r"grads\['w'\] is a list, where params has an array": (ValueError, PAIR, {**GOOD, "w": [1.0]}),
+    r"grads\['w'\] is a list, but params has an array there": (
+        ValueError,
+        PAIR,
+        {**GOOD, "w": [1.0]},
+    ),
     r"grads\['w'\] is missing": (ValueError, PAIR, {"b": GOOD["b"]}),
     r"grads\['c'\] has no counterpart": (ValueError, PAIR, {**GOOD, "c": np.ones(1)}),
     r"grads\['b'\]\[0\] is missing": (ValueError, PAIR, {**GOOD, "b": []}),
     r"grads\['b'\]\[1\] has no counterpart": (ValueError, PAIR, {**GOOD, "b": 2 * GOOD["b"]}),
-    r"grads\['w'\] has the shape \(4,\), the parameter \(3,\)": (
+    r"grads\['w'\] has shape \(4,\), but its parameter has shape \(3,\)": (
         ValueError,
         PAIR,
         {**GOOD, "w": np.ones(4)},
     ),
-    r"grads\['b'\]\[0\] has dtype float64, the parameter float32": (
+    r"grads\['b'\]\[0\] has dtype float64, but its parameter has dtype float32": (
         TypeError,
         PAIR,
         {**GOOD, "b": [np.ones(2)]},
@@ -94,12 +98,16 @@ def test_shapes_and_dtypes_stay_those_of_the_first_step():
     x, g = np.zeros(3), np.ones(3)
     opt = stepped(x, g)
     for params, grads, message in (
-        (np.zeros(4), np.ones(4), r"params has the shape \(4,\), the parameter \(3,\)"),
-        (x, np.ones((3, 1)), r"grads has the shape \(3, 1\)"),
+        (
+            np.zeros(4),
+            np.ones(4),
+            r"params has shape \(4,\), but at .* had shape \(3,\)",
+        ),
+        (x, np.ones((3, 1)), r"grads has shape \(3, 1\)"),
         (x.astype("f4"), g, "params has dtype float32"),
         (x, x, "share memory"),
         (locked(np.zeros(3)), g, "params is read-only"),
-        ({"w": x}, {"w": g}, "params is a dict, where params has an array"),
+        ({"w": x}, {"w": g}, "params is a dict, but params has an array there"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             opt.step(params, grads)
@@ -108,7 +116,7 @@ def test_shapes_and_dtypes_stay_those_of_the_first_step():
         opt.step(x, g)
     x.flags.writeable = True
     x.shape, g.shape = (3, 1), (3, 1)
-    with pytest.raises(ValueError, match=r"params has the shape \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"params has shape \(3, 1\)"):
         opt.step(x, g)
     x.shape, g.shape = 3, 3
     opt.step(x, locked(g))

@@ -15,7 +15,8 @@ from asv_runner import discovery
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import compare, history, plugin, run  # noqa: E402 (the suite is not installed)
+from benchmarks import compare, history, run  # noqa: E402 (the suite is not installed)
+from benchmarks.dashboard import plugin  # noqa: E402 (the suite is not installed)
 
 SLOW, SAME = "sweeps.TrackCall.track_call('rmsprop')", "minimize.TrackCall.track_call('compiled')"
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import fastopt
-from benchmarks import gpu, limits, memory, quality, work
+from benchmarks import gpu, memory, quality
+from benchmarks.helpers import limits, shared
 from fastopt.targets import dispatch
 
 MODULES = "batch derivatives gpu memory minimize quality startup stochastic sweeps".split()
@@ -38,13 +39,13 @@ def test_each_says_what_it_measures_and_in_which_unit(kind, tracked):
 
 
 def test_methods_are_those_of_this_checkout():
-    assert list(work.METHODS) == sorted(fastopt.methods())
+    assert list(shared.METHODS) == sorted(fastopt.methods())
 
 
-@pytest.mark.parametrize("method", work.METHODS)
+@pytest.mark.parametrize("method", shared.METHODS)
 def test_a_step_reads_and_writes_what_the_stream_does(method):
     """The parameters and every array of state; the gradient is read alone."""
-    step = work.Sweep(method, 100, "float32")
+    step = shared.Sweep(method, 100, "float32")
     arrays = [step.x, *{id(s): s for s in step.state if s is not step.x}.values()]
     assert len(arrays) == 1 + step.slots
     before = [a.copy() for a in arrays]
@@ -55,7 +56,7 @@ def test_a_step_reads_and_writes_what_the_stream_does(method):
 
 
 def test_arrays_begin_at_different_places_of_a_page():
-    arrays = list(work.staggered(5, 1_000, "float64"))
+    arrays = list(shared.staggered(5, 1_000, "float64"))
     begins = [a.ctypes.data % 4096 for a in arrays]
     assert begins == [832 * k for k in range(5)]
     for k, array in enumerate(arrays):
@@ -70,7 +71,7 @@ def test_medians_are_taken_in_turn():
         order.append(name)
         return next(values)
 
-    ratio = work.over(lambda: said("ours", ours), lambda: said("theirs", theirs), 3)
+    ratio = shared.over(lambda: said("ours", ours), lambda: said("theirs", theirs), 3)
     assert ratio == 6.0 / 2.0
     assert order == ["ours", "theirs"] * 3
 

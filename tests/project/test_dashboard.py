@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from benchmarks import scripts
+from benchmarks.dashboard import scripts
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHROMIUM = next(
@@ -54,7 +54,7 @@ def site(tmp_path):
     conf = json.loads((ROOT / "benchmarks" / "asv.conf.json").read_text())
     conf |= {"repo": str(ROOT), "benchmark_dir": str(ROOT / "benchmarks")}
     conf |= {name: str(tmp_path / name) for name in ("env_dir", "results_dir", "html_dir")}
-    conf["plugins"] = [".benchmarks.plugin"]
+    conf["plugins"] = [".benchmarks.dashboard.plugin"]
     (tmp_path / "asv.conf.json").write_text(json.dumps(conf))
     (tmp_path / "commits").write_text("\n".join(history()))
     (tmp_path / ".asv-machine.json").write_text('{"here": {"machine": "here"}, "version": 1}')

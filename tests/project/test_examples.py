@@ -10,6 +10,7 @@ import nist_gradients
 import numba
 import numpy as np
 import pytest
+from problems.objectives import minimize_in_python
 
 import fastopt
 
@@ -21,9 +22,17 @@ import nist  # noqa: E402  (the examples are scripts, not a package)
 CONVERGE = ("Misra1a", "Chwirut2", "Gauss1")
 
 
-def solve(fun, x0, data, method, jac=None):
+def solve(slope, x0, data, method):
+    """The loop runs in the interpreter, one text with the compiled one: `slope` takes longest."""
     options = {"maxfev": 200_000}
-    return fastopt.minimize(fun, x0, (data.x, data.y), method, jac=jac, options=options)
+    return minimize_in_python(slope, x0, (data.x, data.y), method=method, options=options)
+
+
+@functools.cache
+def slope_of(name):
+    """Value and derived gradient of a set's misfit."""
+    size = nist.load(name).certified.size
+    return fastopt.value_and_grad(nist.misfit(nist.MODELS[name]), size=size)
 
 
 def digits(found, certified):
@@ -35,10 +44,10 @@ def digits(found, certified):
 def found():
     """Digits from start 2, by method and data set."""
     table = {"adagrad": {}, "rmsprop": {}}
-    for name, model in nist.MODELS.items():
-        data, fun = nist.load(name), nist.misfit(model)
+    for name in nist.MODELS:
+        data, slope = nist.load(name), slope_of(name)
         for method, row in table.items():
-            row[name] = digits(solve(fun, data.starts[1], data, method).x, data.certified)
+            row[name] = digits(solve(slope, data.starts[1], data, method).x, data.certified)
     return table
 
 
@@ -50,20 +59,18 @@ def test_five_of_eight_nist_sets_reach_six_digits(found, method):
 
 def test_certified_residuals():
     """The objectives are NIST's: at the certified parameters they give the certified sum."""
-    for name, model in nist.MODELS.items():
+    for name in nist.MODELS:
         data = nist.load(name)
-        rss = nist.misfit(model)(data.certified, data.x, data.y)
+        rss, _ = slope_of(name)(data.certified, data.x, data.y)
         assert rss == pytest.approx(data.certified_rss, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", nist.MODELS)
 def test_derived_gradients_are_those_by_hand(name):
     data, (_, jac) = nist.load(name), nist_gradients.MODELS[name]
-    fun = nist.misfit(nist.MODELS[name])
 
     def derived(b):
-        """From the loop that `found` has compiled."""
-        return fastopt.minimize(fun, b, (data.x, data.y), options={"maxiter": 0}).jac
+        return slope_of(name)(b, data.x, data.y)[1]
 
     for b in data.starts:
         by_hand = jac(b, data.x, data.y)
@@ -82,33 +89,27 @@ def test_derived_gradients_are_those_by_hand(name):
 
 @functools.cache
 def by_hand_compiled(name):
-    return numba.njit(nist_gradients.MODELS[name][1])
+    """The value, and the gradient by hand."""
+    slope, jac = slope_of(name), numba.njit(nist_gradients.MODELS[name][1])
+    return lambda b, x, y: (slope(b, x, y)[0], jac(b, x, y))
 
 
 @pytest.mark.parametrize("method", ["adagrad", "rmsprop"])
 def test_derived_gradients_cost_no_evaluations(method):
-    """Under both gradients one solve's count moves with the last digit of x0: totals are compared.
-
-    With the gradient by hand the loop runs in Python, one text with the compiled one.
-    """
+    """Under both one solve's count moves with the last digit of x0: totals are compared."""
     derived, by_hand = [], []
     for name in CONVERGE:
-        data, fun = nist.load(name), nist.misfit(nist.MODELS[name])
-        compiled = by_hand_compiled(name)
-
-        def jac(b, x, y, compiled=compiled):
-            return compiled(b, x, y)
-
-        near = [start * (1.0 + k * np.finfo(float).eps) for start in data.starts for k in range(9)]
-        derived += [solve(fun, x0, data, method).nfev for x0 in near]
-        by_hand += [solve(fun, x0, data, method, jac).nfev for x0 in near]
+        data = nist.load(name)
+        near = [start * (1.0 + k * np.finfo(float).eps) for start in data.starts for k in range(40)]
+        derived += [solve(slope_of(name), x0, data, method).nfev for x0 in near]
+        by_hand += [solve(by_hand_compiled(name), x0, data, method).nfev for x0 in near]
     assert sum(derived) <= 1.05 * sum(by_hand), (derived, by_hand)
 
 
 @pytest.mark.parametrize(
     ("script", "arguments", "pictures"),
     [
-        ("fit_nist.py", ["--only", *CONVERGE], ["fit_nist.png", "fit_nist_convergence.png"]),
+        ("fit_nist.py", ["--only", *CONVERGE[:2]], ["fit_nist.png", "fit_nist_convergence.png"]),
         ("rosenbrock_paths.py", [], ["rosenbrock_paths.png"]),
     ],
 )

@@ -24,7 +24,7 @@ BROUGHT = {
 }
 # Programs that run in processes of their own where the extra `peers` is installed, and scripts that
 # write tests/data.
-OF_PEERS = ["benchmarks/programs/*.py", "tests/data/*.py"]
+OF_PEERS = ["benchmarks/contests/programs/*.py", "tests/data/*.py"]
 
 
 def distributions():

@@ -107,7 +107,7 @@ def test_only_the_engine_room_imports_numba(file):
 
 @each_file
 def test_only_the_cuda_target_imports_cuda(file):
-    if file.relative_to(ROOT).as_posix() == "targets/cuda/target.py":
+    if file.relative_to(ROOT).as_posix() == "targets/cuda/cuda_target.py":
         assert "numba.cuda" in imports(file)
     else:
         assert not [n for n in imports(file) if n.startswith(("numba.cuda", "numba_cuda", "cuda"))]
@@ -146,7 +146,7 @@ class Counter(event.Listener):
 event.register("numba:run_pass", Counter())
 import fastopt
 assert fastopt.methods() and fastopt.minimize and fastopt.schedules
-unwanted = "scipy.optimize numba.cuda numba_cuda matplotlib tqdm fastopt.targets.cuda.target"
+unwanted = "scipy.optimize numba.cuda numba_cuda matplotlib tqdm fastopt.targets.cuda.cuda_target"
 print(Counter.passes, [name for name in unwanted.split() if name in sys.modules])
 """
 

@@ -13,7 +13,7 @@ import types
 import asv
 import pytest
 
-from benchmarks import plugin, scripts
+from benchmarks.dashboard import plugin, scripts
 
 PAGE = pathlib.Path(asv.__file__).parent / "www" / "index.html"
 LINK = re.compile(r'"(https:[^"]*\.(?:js|css))"')

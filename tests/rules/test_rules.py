@@ -18,7 +18,7 @@ from rule_options import CASES, OPTIONS, name, reference_options
 
 import fastopt
 from fastopt import rules
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 DATA = json.loads(
     (pathlib.Path(__file__).parents[1] / "data").joinpath("trajectories.json").read_text()

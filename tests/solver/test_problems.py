@@ -1,9 +1,7 @@
 """The default learning rate on the tables of test problems, and on functions with holes in them."""
 
-import functools
 import math
 
-import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -11,7 +9,7 @@ from problems import CLASSICAL, rosenbrock, rosenbrock_jac
 from problems.bounded import BOUNDED
 from problems.far import FAR
 from problems.noisy import NOISY
-from problems.objectives import with_gradient
+from problems.objectives import compiled, with_gradient
 from problems.quadratics import QUADRATICS
 from problems.rough import ROUGH
 from problems.undefined import PARTLY_DEFINED
@@ -19,7 +17,6 @@ from problems.undefined import PARTLY_DEFINED
 import fastopt
 from fastopt.inputs import run_options
 
-compiled = functools.cache(numba.njit)
 names = {"ids": lambda row: row.name}
 
 

@@ -110,7 +110,7 @@ A, B = np.array([5.0, -3.0]), np.array([1.0, 1.0])
 def test_another_problem_begins_anew():
     opt = fastopt.Adam(0.1)
     first = fit(opt, A)
-    with pytest.warns(RuntimeWarning, match="Adam begins anew"):
+    with pytest.warns(RuntimeWarning, match="Adam starts again"):
         second = fit(opt, B)
     assert opt.t == 50
     np.testing.assert_array_equal(second, fit(fastopt.Adam(0.1), B))

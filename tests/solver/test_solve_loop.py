@@ -13,7 +13,7 @@ from fastopt.drivers import objective_bindings, single_problem
 from fastopt.inputs import run_options, start_and_bounds
 from fastopt.solver.run_state import FEW, Run
 from fastopt.solver.status_codes import RUNNING
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 BY_NAME = {p.name: p for p in CLASSICAL}
 WOOD = BY_NAME["Wood"]

@@ -18,7 +18,7 @@ from batch_problems import X0, T, decays, misfit, same
 from kill_and_resume import rosenbrock
 
 import fastopt
-from fastopt.storage import batch_checkpoint, problem_identity, run_checkpoint
+from fastopt.storage import batch_checkpoint, checkpoint_file, problem_identity
 from fastopt.targets import dispatch
 
 KILLS = int(os.environ.get("FASTOPT_KILLS", "2"))  # each takes a second and a half
@@ -35,8 +35,8 @@ def path(tmp_path):
 @pytest.fixture
 def often(monkeypatch):
     """Written at every look."""
-    monkeypatch.setattr(run_checkpoint, "MIN_INTERVAL", 0.0)
-    monkeypatch.setattr(run_checkpoint, "MAX_TIME_FRACTION", np.inf)
+    monkeypatch.setattr(checkpoint_file, "MIN_INTERVAL", 0.0)
+    monkeypatch.setattr(checkpoint_file, "MAX_TIME_FRACTION", np.inf)
 
 
 @pytest.mark.parametrize("case", ["search", "batch", "loop"])
@@ -315,7 +315,7 @@ def test_files_that_are_no_checkpoint(path, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"run\.npz is no checkpoint"):
         solve(path)
     path.unlink()
-    monkeypatch.setattr(run_checkpoint, "VERSION", (0, "status"))
+    monkeypatch.setattr(checkpoint_file, "VERSION", (0, "status"))
     solve(path)
     monkeypatch.undo()
     with pytest.raises(ValueError, match=r"run\.npz is the checkpoint of another version"):
@@ -411,7 +411,7 @@ def test_a_full_disk_does_not_end_the_run(path, often, monkeypatch):
         raise OSError(28, "No space left on device")
 
     wanted = solve(None)
-    monkeypatch.setattr(run_checkpoint, "save", full)
+    monkeypatch.setattr(checkpoint_file, "save", full)
     with pytest.warns(
         RuntimeWarning, match=r"run\.npz cannot be written \(.*No space left.*goes on"
     ):
@@ -422,15 +422,15 @@ def test_a_full_disk_does_not_end_the_run(path, often, monkeypatch):
 
 def test_a_dear_write_is_rare(path, monkeypatch):
     """One that takes 0.2 s is paid for by 20 s of work."""
-    writes, real = [], run_checkpoint.save
+    writes, real = [], checkpoint_file.save
 
     def slow(*args, **options):
         writes.append(1)
         threading.Event().wait(0.02)
         real(*args, **options)
 
-    monkeypatch.setattr(run_checkpoint, "save", slow)
-    monkeypatch.setattr(run_checkpoint, "MIN_INTERVAL", 0.0)
+    monkeypatch.setattr(checkpoint_file, "save", slow)
+    monkeypatch.setattr(checkpoint_file, "MIN_INTERVAL", 0.0)
     compiled({"learning_rate": 1e-9, "maxiter": 1e15, "maxtime": 0.5, "checkpoint": path})
     assert len(writes) == 2  # the first, and the end
 

@@ -264,7 +264,7 @@ def every_identity():
 
 def test_the_same_in_another_process():
     """Neither addresses nor the order of sets count."""
-    code = "import json, test_identity; print(json.dumps(test_problem_identity.every_identity()))"
+    code = "import json, test_problem_identity as t; print(json.dumps(t.every_identity()))"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, os.path.dirname(__file__)])}
     there = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],

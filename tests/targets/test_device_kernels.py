@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fastopt import rules
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 from fastopt.targets.cuda import step_on_device, sweep_intrinsics, sweep_kernels, sweep_launcher
 
 RULE = rules.get("rmsprop")

@@ -12,7 +12,7 @@ from replay import replay
 import fastopt
 from fastopt import rules
 from fastopt.targets import dispatch
-from fastopt.targets.cpu import target as cpu
+from fastopt.targets.cpu import cpu_target as cpu
 
 
 class OnDevice:
@@ -70,7 +70,7 @@ class Gpu:
 
 def test_which_batches_go_to_a_gpu(monkeypatch):
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-    from fastopt.targets.cuda import target as cuda
+    from fastopt.targets.cuda import cuda_target as cuda
 
     monkeypatch.setattr(dispatch, "why_not_cuda", lambda: None)
     many, numbers = dispatch.PROBLEMS, dispatch.NUMBERS
@@ -87,7 +87,7 @@ def test_which_batches_go_to_a_gpu(monkeypatch):
 def test_what_a_gpu_cannot_do_is_done_here(monkeypatch):
     """By itself a batch goes to a GPU only where that works."""
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-    from fastopt.targets.cuda import target as cuda
+    from fastopt.targets.cuda import cuda_target as cuda
 
     def refuse(*args):
         raise TypeError("fun cannot run on a GPU")
@@ -227,12 +227,12 @@ def test_threads_are_those_that_numba_was_given(monkeypatch):
 )
 def test_whatever_cuda_raises_is_a_sentence(monkeypatch, capsys, error, said):
     """It names what to install, in show_config() too, and the CPU works all the same."""
-    monkeypatch.delitem(sys.modules, "fastopt.targets.cuda.target", raising=False)
-    monkeypatch.delattr("fastopt.targets.cuda.target", raising=False)
+    monkeypatch.delitem(sys.modules, "fastopt.targets.cuda.cuda_target", raising=False)
+    monkeypatch.delattr("fastopt.targets.cuda.cuda_target", raising=False)
 
     class Broken:
         def find_spec(self, name, path=None, target=None):
-            if name == "fastopt.targets.cuda.target":
+            if name == "fastopt.targets.cuda.cuda_target":
                 raise error
 
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])

@@ -10,8 +10,8 @@ from fastopt.solver import batch_worker, objective_evaluation
 from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
 from fastopt.solver.status_codes import INTERRUPTED, NOT_RUN, RAISED
 from fastopt.targets.common import row_access
-from fastopt.targets.cpu import held_values
-from fastopt.targets.cpu.held_values import Block, address, driver, kind_and_size, place_of
+from fastopt.targets.cpu import calls_by_address
+from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.thread_pool import Shift
 
 OWN = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
@@ -37,7 +37,7 @@ class ThreadScheduler:
         self.problems, self.results, self.shift = problems, results, None
         self.errors, self.before = {}, 0  # exceptions of fun, by the number of the problem
         self.work, self.calls = [], []
-        bindings = {**OWN, **held_values.OWN}
+        bindings = {**OWN, **calls_by_address.OWN}
         self.worker_loop = jit(batch_worker.worker_loop, {**bindings, "BOUNDED": bounded})
         self.put_row = jit(objective_evaluation.put_row, bindings, problems[0].objective.refcounted)
         shared = given._replace(fields=(), args=())
@@ -61,7 +61,7 @@ class ThreadScheduler:
             slot = place_of(solver.calls[SOURCE:])
             self.calls.append((own, target, code, block, slot, source))
             self.work.append(work)
-        self.run_until_done = driver()
+        self.run_code = driver()
         for problem, work, (b, state) in zip(problems, self.work, begun, strict=False):
             problem.restore(**state)
             work.at[0], results.status[b] = b, int(INTERRUPTED)
@@ -86,7 +86,7 @@ class ThreadScheduler:
         block.fill((todo, *own))
         while True:
             try:
-                self.run_until_done(code, block.address, slot, source)
+                self.run_code(code, block.address, slot, source)
                 return
             except Exception as error:
                 b = int(work.at[0])

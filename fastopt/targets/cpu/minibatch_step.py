@@ -14,9 +14,9 @@ from fastopt.solver import minibatch
 from fastopt.solver.minibatch import HELD, NIT, RATE, SCHEDULE, TURN, WORDS, EpochSettings
 from fastopt.solver.run_state import apart
 from fastopt.targets.common import row_access
-from fastopt.targets.cpu import held_values
-from fastopt.targets.cpu import target as cpu
-from fastopt.targets.cpu.held_values import Block, address, kind_and_size
+from fastopt.targets.cpu import calls_by_address
+from fastopt.targets.cpu import cpu_target as cpu
+from fastopt.targets.cpu.calls_by_address import Block, address, kind_and_size
 
 _OWN = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
 
@@ -27,13 +27,13 @@ def asked(context, calls, place, given):
     kinds = *given.types, types.voidptr
 
     def codegen(context, builder, signature, values):
-        words = held_values._array(context, builder, calls, values[0]).data
+        words = calls_by_address._array(context, builder, calls, values[0]).data
         code, data = (
-            builder.load(builder.gep(words, [builder.add(values[1], held_values.WORD(k))]))
+            builder.load(builder.gep(words, [builder.add(values[1], calls_by_address.WORD(k))]))
             for k in (0, 1)
         )
         told = *cgutils.unpack_tuple(builder, values[2]), builder.inttoptr(data, cgutils.voidptr_t)
-        return held_values.call_code(context, builder, types.float64, kinds, code, *told)
+        return calls_by_address.call_code(context, builder, types.float64, kinds, code, *told)
 
     return types.float64(calls, types.intp, given), codegen
 
@@ -45,13 +45,13 @@ def call_on(context, code, value):
     def codegen(context, builder, signature, values):
         room = cgutils.alloca_once_value(builder, values[1])
         room = builder.bitcast(room, cgutils.voidptr_t)
-        held_values.call_code(context, builder, types.none, (types.voidptr,), values[0], room)
+        calls_by_address.call_code(context, builder, types.none, (types.voidptr,), values[0], room)
         return context.get_dummy_value()
 
     return types.void(types.intp, value), codegen
 
 
-def run_until_done(code, value):
+def run_code(code, value):
     """Run compiled code with a Python value."""
     call_on(code, value)  # pyright: ignore[reportCallIssue]
 
@@ -77,9 +77,9 @@ class Stepper:
         self.calls, self.plan, self.record = words[:WORDS], words[WORDS:].view(float), own[0]
         self.block, self.schedule = Block.of((*own, self.plan, self.calls)), Block.of(schedule)
         self.through, self.turn, self.rate = through, turn, rate
-        self.data, self.run_until_done = (
+        self.data, self.run_code = (
             (self.record, self.calls, *data),
-            jit(run_until_done, {}, refcounted),
+            jit(run_code, {}, refcounted),
         )
 
     def compile(self):
@@ -95,7 +95,7 @@ class Stepper:
     def __call__(self, steps):
         """Take `steps` steps, or fewer if the epoch ends."""
         self.plan[-1] = self.record[NIT] + steps
-        self.run_until_done(*self.given)
+        self.run_code(*self.given)
 
 
 def stepper(rule, uses, dtype, objective, way, own, data, schedule):
@@ -115,7 +115,7 @@ def stepper(rule, uses, dtype, objective, way, own, data, schedule):
     if type(schedule) is not schedules.constant:
         told = ("rate", "schedule_function")
         told = {k: objective.bindings[k] for k in told if k in objective.bindings}
-        rate = jit(minibatch.rate_at, {**told, "opened": held_values.opened})
+        rate = jit(minibatch.rate_at, {**told, "opened": calls_by_address.opened})
     turn = _turn(rule, uses, dtype)
     return Stepper(through, turn, rate, own, data, schedule, objective.refcounted)
 
@@ -123,7 +123,11 @@ def stepper(rule, uses, dtype, objective, way, own, data, schedule):
 @functools.cache
 def _turn(rule, uses, dtype):
     """Return `minibatch.turn`, compiled for any objective."""
-    own = {**cpu.rule_bindings(rule, uses, dtype), "asked": asked, "opened": held_values.opened}
+    own = {
+        **cpu.rule_bindings(rule, uses, dtype),
+        "asked": asked,
+        "opened": calls_by_address.opened,
+    }
     return jit(minibatch.turn, {**own, "SIZE": 0})
 
 

@@ -10,8 +10,8 @@ from numba.extending import intrinsic
 
 from fastopt.solver.objective_evaluation import CODE, DATA
 from fastopt.targets.common.intrinsics import _array
-from fastopt.targets.cpu.held_values import OWN as HELD
-from fastopt.targets.cpu.held_values import WORD, call_code, words
+from fastopt.targets.cpu.calls_by_address import OWN as HELD
+from fastopt.targets.cpu.calls_by_address import WORD, call_code, words
 
 NEAR = ".near"  # suffix of the name of a function that `entry` makes
 

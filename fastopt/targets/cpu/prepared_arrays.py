@@ -9,7 +9,7 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.targets.cpu import step_by_address
 from fastopt.targets.cpu.thread_pool import shared
@@ -50,7 +50,9 @@ def finiteness_bindings(dtype):
 def compiled(text, rule, uses, dtype, bindings, atomic=False):
     """Compile a step of `step_by_address` for a rule, with the target's `rule_bindings`."""
     bound = {**finiteness_bindings(dtype), **bindings(rule, uses, dtype)}
-    bound["coefficients"] = inline(link(rule.coefficients, {}, inline), rule.coefficients)
+    bound["coefficients"] = inline(
+        link(rule.coefficients, {"USES": uses}, inline), rule.coefficients
+    )
     bound.update(OPTIONS=rules.options_class(rule), COLUMNS=(0,) * (2 + len(uses)))
     return jit(text, bound, atomic=atomic)
 

@@ -8,7 +8,7 @@ from numba.core import types
 from fastopt.derivatives import gradient_methods, kept_refusals
 from fastopt.solver.objective_evaluation import CODE, DATA, SEPARATE, WORDS
 from fastopt.solver.run_state import FEW, apart
-from fastopt.targets.cpu.held_values import Block, address, driver, kind_and_size, place_of
+from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.objective_call import NEAR
 
 POINTERS = {k: types.CPointer(t) for k, t in (("f", types.float32), ("d", types.float64))}
@@ -39,7 +39,7 @@ class Solver:
         self.bindings = problem.objective.bindings
         separate = self.bindings["gradient"] is not gradient_methods.already
         self.calls[SEPARATE] = separate
-        self.loop, self.evaluate, self.run_until_done = loop, evaluate, driver()
+        self.loop, self.evaluate, self.run_code = loop, evaluate, driver()
 
     def hold(self, data):
         """Set the data for the objective; their types must not change."""
@@ -74,7 +74,7 @@ class Solver:
         if not self.given:
             self.compile()
         self.until[:] = until
-        self.run_until_done(*self.given)
+        self.run_code(*self.given)
 
     def expect(self, limits, options, schedule):
         """Check that the loop was compiled for these types; raise a TypeError if not."""

@@ -60,8 +60,8 @@ def find(objects, expected, table, order):
     Returns
     -------
     int
-        FOUND, or the number of the first array that is not as expected. SHARED if addresses have
-        changed and a parameter shares memory. OTHER if the address of a parameter has changed.
+        FOUND, or the number of the first array that is not as expected. OTHER if the address of a
+        parameter has changed. SHARED if addresses have changed and a parameter shares memory.
     """
     moved = other = False
     for k in range(len(objects)):

@@ -12,7 +12,7 @@ import os
 import queue
 import time
 
-from fastopt.concurrency.interrupts import Held
+from fastopt.concurrency.delayed_interrupts import Held
 
 LOOK = 0.05  # seconds between the checks of a waiting thread
 

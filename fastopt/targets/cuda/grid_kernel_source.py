@@ -1,6 +1,6 @@
 """Kernel for one problem on the entire device: its vectors are distributed over all threads.
 
-Every thread runs the same code (`nonmonotone_search`, `fixed_rate`) on its share of the elements,
+Every thread runs the same code (`automatic_rate`, `fixed_rate`) on its share of the elements,
 `each`. All threads compute the same scalars: `total`, `most` and `anyone` combine their results,
 always in the same order. Between two evaluations, the device waits for Python only while that reads
 the problem's scalars.

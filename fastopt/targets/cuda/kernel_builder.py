@@ -11,11 +11,11 @@ from numba import from_dtype
 
 from fastopt import rules, schedules
 from fastopt.arrays.arguments import is_elsewhere
-from fastopt.compiling import code_content
+from fastopt.compiling import content_digest
 from fastopt.compiling.compiler import link
 from fastopt.derivatives import gradient_methods
 from fastopt.rules import _state_slots
-from fastopt.solver import fixed_rate, nonmonotone_search
+from fastopt.solver import automatic_rate, fixed_rate
 from fastopt.solver.placeholders import LENGTH
 from fastopt.solver.run_state import Limits
 from fastopt.targets.common import intrinsics, row_access
@@ -41,7 +41,7 @@ class Objective(NamedTuple):
     fun: Any  # plain or @njit functions of the user
     jac: Any
     method: str  # a key of gradient_methods.METHODS
-    loop: Any  # nonmonotone_search or fixed_rate
+    loop: Any  # automatic_rate or fixed_rate
     schedule: Any
 
 
@@ -60,10 +60,10 @@ def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
         *((type(t), *map(type, t)) for t in templates),
     )
     if key not in _kernels:
-        loop = nonmonotone_search if chosen.schedule is None else fixed_rate
+        loop = automatic_rate if chosen.schedule is None else fixed_rate
         ours = Objective(fun, jac, objective.method, loop, chosen.schedule)
         text, layout = plain_loop(rule, chosen, uses, dtype, bounded, batch.shape, ours, linker())
-        content = code_content.Linked().content(text)
+        content = content_digest.Linked().content(text)
         kernel = compiler(text, content.digest if content.cacheable else None)
         _kernels[key] = kernel, layout, (fun, jac, content)
     return _kernels[key][:2]
@@ -102,7 +102,7 @@ def typed(template, dtype):
 def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
     """Return `batch_kernel_source.solve_many` for these problems, undecorated, and its layout.
 
-    `target` is a `fastopt.targets.cuda.target.Linker`.
+    `target` is a `fastopt.targets.cuda.cuda_target.Linker`.
     """
     n, auto = math.prod(shape), chosen.schedule is None
     layout = thread_layout.Layout(auto, bounded, uses, n, 2 * chosen.maxcor if auto else 0)
@@ -152,7 +152,7 @@ def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
     key = "team", rule, tuple(uses), dtype.str, bounded, id(kind)
     if key not in _kernels:
         text = plain_team(rule, kind, uses, dtype, bounded, linker())
-        content = code_content.Linked().content(text)
+        content = content_digest.Linked().content(text)
         kernel = compiler(text, content.digest if content.cacheable else None)
         _kernels[key] = kernel, kind, content
     return _kernels[key][0]
@@ -160,7 +160,7 @@ def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
 
 def plain_team(rule, kind, uses, dtype, bounded, target):
     """Return the undecorated kernel; `kind` is that of the schedule."""
-    loop = fixed_rate if kind is not None else nonmonotone_search
+    loop = fixed_rate if kind is not None else automatic_rate
     bound = {
         **_state_slots.bindings(rule, uses),
         **numbers(dtype),

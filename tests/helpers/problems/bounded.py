@@ -5,6 +5,7 @@ Economics and Mathematical Systems 187 (Springer 1981), with their numbers; all 
 bounds only. Where their start is out of bounds (2 and 45) it is moved to the nearest point within.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -85,38 +86,35 @@ def powers(x):
     return f
 
 
-def chain(pressing):
+def chain(x, pressing):
     """A string of n with springs to z = 0, z = x less the solution of `box_solution`.
 
     Every fourth is at the lower bound 0 and every fourth at the upper bound 1, pressed against it
     with this force; with 0 the solution is where it would be without bounds.
     """
+    f, left = 0.0, 0.0
+    for i in range(len(x)):
+        k = i % 4
+        z = x[i] - (0.0 if k == 0 else 1.0 if k == 2 else 0.5)
+        force = pressing if k == 0 else -pressing if k == 2 else 0.0
+        f += 0.5 * (z - left) ** 2 + 0.05 * z * z + force * z
+        left = z
+    return f
 
-    def fun(x):
-        f, left = 0.0, 0.0
-        for i in range(len(x)):
-            k = i % 4
-            z = x[i] - (0.0 if k == 0 else 1.0 if k == 2 else 0.5)
-            force = pressing if k == 0 else -pressing if k == 2 else 0.0
-            f += 0.5 * (z - left) ** 2 + 0.05 * z * z + force * z
-            left = z
-        return f
 
-    def jac(x):
-        n = len(x)
-        g = np.zeros_like(x)
-        left = 0.0
-        for i in range(n):
-            k = i % 4
-            z = x[i] - (0.0 if k == 0 else 1.0 if k == 2 else 0.5)
-            force = pressing if k == 0 else -pressing if k == 2 else 0.0
-            g[i] += z - left + 0.1 * z + force
-            if i > 0:
-                g[i - 1] -= z - left
-            left = z
-        return g
-
-    return fun, jac
+def chain_jac(x, pressing):
+    n = len(x)
+    g = np.zeros_like(x)
+    left = 0.0
+    for i in range(n):
+        k = i % 4
+        z = x[i] - (0.0 if k == 0 else 1.0 if k == 2 else 0.5)
+        force = pressing if k == 0 else -pressing if k == 2 else 0.0
+        g[i] += z - left + 0.1 * z + force
+        if i > 0:
+            g[i - 1] -= z - left
+        left = z
+    return g
 
 
 def box_solution(n):
@@ -153,7 +151,7 @@ def _row(name, fun, x0, bounds, solution, *minima):
 
 
 def _chain(name, pressing, x0):
-    fun, jac = chain(pressing)
+    fun, jac = (functools.partial(each, pressing=pressing) for each in (chain, chain_jac))
     bounds = [(0.0, 1.0)] * len(x0)
     return case(name, fun, x0, solution=box_solution(len(x0)), jac=jac, bounds=bounds)
 

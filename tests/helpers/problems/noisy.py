@@ -5,6 +5,7 @@ Algorithms", SIAM Journal on Optimization 20 (2009) 172-191: a cubic Chebyshev p
 sines of norms of x. It is between -1 and 1, and the same for the same x.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -71,23 +72,33 @@ def brown_dennis_jac(x):
     return g
 
 
-def relative(smooth, sigma):
-    """As in the paper: vanishes where f does."""
+@functools.cache
+def _relative(smooth):
     smooth = register_jitable(smooth)
 
-    def fun(x):
+    def fun(x, sigma):
         return smooth(x) * (1.0 + sigma * noise(x))
 
     return fun
 
 
-def absolute(smooth, sigma):
+@functools.cache
+def _absolute(smooth):
     smooth = register_jitable(smooth)
 
-    def fun(x):
+    def fun(x, sigma):
         return smooth(x) + sigma * noise(x)
 
     return fun
+
+
+def relative(smooth, sigma):
+    """As in the paper: vanishes where f does."""
+    return functools.partial(_relative(smooth), sigma=sigma)
+
+
+def absolute(smooth, sigma):
+    return functools.partial(_absolute(smooth), sigma=sigma)
 
 
 _SMOOTH = [

@@ -1,94 +1,88 @@
 """Quadratic functions that are badly scaled or badly conditioned; the minimum is 0 in all of them.
 
-Each is made for one condition number or size together with its gradient, which derivatives carried
-forward would take O(n) evaluations for.
+Each has its gradient, which derivatives carried forward would take O(n) evaluations for.
 """
 
-import math
+import functools
 
 import numpy as np
 
 from .case import CONVERGED, LONG, case
 
 
-def weighted(decades):
+def weighted(x, decades):
     """A diagonal Hessian from 10^-decades to 10^decades, minimum at 1."""
-
-    def fun(x):
-        n = len(x)
-        f = 0.0
-        for i in range(n):
-            f += 0.5 * 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0)) * (x[i] - 1.0) ** 2
-        return f
-
-    def jac(x):
-        n = len(x)
-        g = np.zeros_like(x)
-        for i in range(n):
-            g[i] = 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0)) * (x[i] - 1.0)
-        return g
-
-    return fun, jac
+    n = len(x)
+    f = 0.0
+    for i in range(n):
+        f += 0.5 * 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0)) * (x[i] - 1.0) ** 2
+    return f
 
 
-def in_units(decades):
+def weighted_jac(x, decades):
+    n = len(x)
+    g = np.zeros_like(x)
+    for i in range(n):
+        g[i] = 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0)) * (x[i] - 1.0)
+    return g
+
+
+def in_units(x, decades):
     """Variables of sizes from 10^-decades to 10^decades, minimum at (-1)^i sizes."""
-
-    def fun(x):
-        n = len(x)
-        f = 0.0
-        for i in range(n):
-            unit = (1.0 - 2.0 * (i % 2)) * 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0))
-            f += 0.5 * (x[i] / unit - 1.0) ** 2
-        return f
-
-    def jac(x):
-        n = len(x)
-        g = np.zeros_like(x)
-        for i in range(n):
-            unit = (1.0 - 2.0 * (i % 2)) * 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0))
-            g[i] = (x[i] / unit - 1.0) / unit
-        return g
-
-    return fun, jac
+    n = len(x)
+    f = 0.0
+    for i in range(n):
+        unit = (1.0 - 2.0 * (i % 2)) * 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0))
+        f += 0.5 * (x[i] / unit - 1.0) ** 2
+    return f
 
 
-def rotated(condition):
-    """Eigenvalues from 1 / sqrt(condition) to sqrt(condition), all variables coupled, minimum at 1.
+def in_units_jac(x, decades):
+    n = len(x)
+    g = np.zeros_like(x)
+    for i in range(n):
+        unit = (1.0 - 2.0 * (i % 2)) * 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0))
+        g[i] = (x[i] / unit - 1.0) / unit
+    return g
+
+
+def rotated(x, decades):
+    """Eigenvalues from 10^-decades to 10^decades, all variables coupled, minimum at 1.
 
     The rotation is I - 2 v v' / v'v, v = (1, 2, ..., n), which no scaling of variables undoes.
     """
-    decades = 0.5 * math.log10(condition)
+    n = len(x)
+    along, norm2 = 0.0, 0.0
+    for i in range(n):
+        along += (i + 1.0) * (x[i] - 1.0)
+        norm2 += (i + 1.0) ** 2
+    f = 0.0
+    for i in range(n):
+        y = x[i] - 1.0 - 2.0 * (i + 1.0) * along / norm2
+        f += 0.5 * 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0)) * y * y
+    return f
 
-    def fun(x):
-        n = len(x)
-        along, norm2 = 0.0, 0.0
-        for i in range(n):
-            along += (i + 1.0) * (x[i] - 1.0)
-            norm2 += (i + 1.0) ** 2
-        f = 0.0
-        for i in range(n):
-            y = x[i] - 1.0 - 2.0 * (i + 1.0) * along / norm2
-            f += 0.5 * 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0)) * y * y
-        return f
 
-    def jac(x):
-        n = len(x)
-        along, norm2 = 0.0, 0.0
-        for i in range(n):
-            along += (i + 1.0) * (x[i] - 1.0)
-            norm2 += (i + 1.0) ** 2
-        g = np.zeros_like(x)
-        back = 0.0
-        for i in range(n):
-            y = x[i] - 1.0 - 2.0 * (i + 1.0) * along / norm2
-            g[i] = 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0)) * y
-            back += (i + 1.0) * g[i]
-        for i in range(n):
-            g[i] -= 2.0 * (i + 1.0) * back / norm2
-        return g
+def rotated_jac(x, decades):
+    n = len(x)
+    along, norm2 = 0.0, 0.0
+    for i in range(n):
+        along += (i + 1.0) * (x[i] - 1.0)
+        norm2 += (i + 1.0) ** 2
+    g = np.zeros_like(x)
+    back = 0.0
+    for i in range(n):
+        y = x[i] - 1.0 - 2.0 * (i + 1.0) * along / norm2
+        g[i] = 10.0 ** (decades * (2.0 * i / (n - 1.0) - 1.0)) * y
+        back += (i + 1.0) * g[i]
+    for i in range(n):
+        g[i] -= 2.0 * (i + 1.0) * back / norm2
+    return g
 
-    return fun, jac
+
+def of(fun, jac, decades):
+    """Both for so many decades, which compiled code is given as a number."""
+    return functools.partial(fun, decades=decades), functools.partial(jac, decades=decades)
 
 
 def hilbert(x):
@@ -137,15 +131,26 @@ _SIGNS = 1.0 - 2.0 * (np.arange(10) % 2)
 _SIZES_2, _SIZES_5 = (_SIGNS * 10.0 ** np.linspace(-d, d, 10) for d in (2.0, 5.0))
 
 QUADRATICS = [
-    *(_row(f"weights 1e±5, n = {n}", weighted(5.0), [-1.0] * n) for n in (2, 10, 100)),
+    *(
+        _row(f"weights 1e±5, n = {n}", of(weighted, weighted_jac, 5.0), [-1.0] * n)
+        for n in (2, 10, 100)
+    ),
     # In units this large, f may be 5e-4 off where the gradient is below the absolute 3e-7.
-    _row("units 1e±5, from thrice", in_units(5.0), 3.0 * _SIZES_5, _SIZES_5, accuracy=1e-3),
-    _row("units 1e±5, from ones", in_units(5.0), [1.0] * 10, _SIZES_5, LONG, 1e-3),
-    _row("units 1e±2, from ones", in_units(2.0), [1.0] * 10, _SIZES_2, LONG),
+    _row(
+        "units 1e±5, from thrice",
+        of(in_units, in_units_jac, 5.0),
+        3.0 * _SIZES_5,
+        _SIZES_5,
+        accuracy=1e-3,
+    ),
+    _row(
+        "units 1e±5, from ones", of(in_units, in_units_jac, 5.0), [1.0] * 10, _SIZES_5, LONG, 1e-3
+    ),
+    _row("units 1e±2, from ones", of(in_units, in_units_jac, 2.0), [1.0] * 10, _SIZES_2, LONG),
     *(
         _row(
             f"rotated, n = {n}, condition 1e{power}",
-            rotated(10.0**power),
+            of(rotated, rotated_jac, 0.5 * power),
             [0.0] * n,
             statuses=CONVERGED if power <= 4 else LONG,
         )

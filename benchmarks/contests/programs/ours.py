@@ -1,0 +1,95 @@
+"""The entries of fastopt in the contests."""
+
+import functools
+
+import numba
+import turns
+
+import fastopt
+from benchmarks import batch, derivatives, stochastic
+from benchmarks.helpers import shared
+
+ABOUT = {"version": f"fastopt {fastopt.__version__}"}
+THREADS = numba.get_num_threads()
+
+
+def sweep(name, on_nonfinite, data):
+    """Return the job of a step over an array or a list; the answer is x after some steps."""
+    x, g = data["x"].copy(), data["g"]
+    opt = getattr(fastopt, name)(1e-3, on_nonfinite=on_nonfinite)
+    params, grads = (list(a) if a.ndim > 1 else a for a in (x, g))
+    for _ in range(int(data["steps"])):
+        opt.step(params, grads)
+    return lambda: opt.step(params, grads), x.copy(), ABOUT
+
+
+def iterations(data):
+    """Return the job of textbook iterations on the Rosenbrock function."""
+
+    def run(iterations=int(data["iterations"])):
+        options = {"learning_rate": 1e-4, "maxiter": iterations}
+        return fastopt.minimize(shared.rosenbrock, data["x0"], jac=True, options=options)
+
+    return run, run(int(data["some"])).x_last, ABOUT
+
+
+def solve(data):
+    """Return the job of a solve to a gradient of 1e-5, with nothing tuned."""
+    x0 = data["x0"]
+    fun = shared.rosenbrock if x0.size == 2 else shared.valley
+
+    def run():
+        return fastopt.minimize(fun, x0, jac=True, tol=1e-5)
+
+    return run, run().x, ABOUT
+
+
+def gradient(data):
+    """Return the job of value and gradient of every decay fit."""
+    fits, job = derivatives.Fits(), derivatives.compiled(derivatives.by_array, True)
+    fits.x, fits.t, fits.y = data["x"], data["t"], data["y"]
+    pool = derivatives.ThreadPoolExecutor(THREADS)
+    run = functools.partial(fits.run, job, pool, THREADS)
+    run()
+    return run, fits.g, ABOUT
+
+
+def to_gtol(fun, data):
+    run = functools.partial(batch.solve, data["t"], data["y"], fun=fun)
+    return run, run().x, ABOUT
+
+
+def fixed(fun, data):
+    """Return the job of 500 iterations of RMSProp; the answer is x after some iterations."""
+    options = {**batch.FIXED, "maxiter": int(data["some"])}
+    found = batch.solve(data["t"], data["y"], options, "rmsprop", fun=fun).x_last
+    run = functools.partial(batch.fixed, data["t"], data["y"], fun=fun)
+    run()
+    return run, found, ABOUT
+
+
+def epochs(way, data):
+    """Return the job of an epoch of logistic regression; the answer is losses of some epochs."""
+    given = data["a"], data["b"]
+    run = functools.partial(stochastic.epochs, given, way)
+    return run, run(len(data["orders"])), ABOUT
+
+
+if __name__ == "__main__":
+    turns.take_part(
+        {
+            **{
+                f"{name.lower()}{how}": functools.partial(sweep, name, policy)
+                for name in ("RMSProp", "AdaGrad", "Adam")
+                for how, policy in (("", "propagate"), (", checked", "raise"))
+            },
+            "iterations": iterations,
+            "solve": solve,
+            "gradient": gradient,
+            "to gtol": functools.partial(to_gtol, batch.misfit),
+            "to gtol, fastmath": functools.partial(to_gtol, batch.free),
+            "fixed": functools.partial(fixed, batch.misfit),
+            "fixed, fastmath": functools.partial(fixed, batch.free),
+            **{f"epochs, {way}": functools.partial(epochs, way) for way in stochastic.WAYS},
+        }
+    )

@@ -1,0 +1,1 @@
+"""Helpers that several benchmarks share: clocks, objectives, data, and the limits in C."""

@@ -1,0 +1,1 @@
+"""Reports of measurements: their tables and pictures."""

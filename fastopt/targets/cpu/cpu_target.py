@@ -1,0 +1,277 @@
+"""The CPU target: sweeps over arrays in threads, and the solve loop around a compiled objective."""
+
+import functools
+import sys
+from typing import Any
+
+import numpy as np
+from numba.core.registry import cpu_target
+from numba.extending import overload
+
+from fastopt.compiling.compiler import (
+    content_of,
+    inline,
+    jit,
+    link,
+    numba_config,
+    thread_limit,
+    undecorated,
+)
+from fastopt.rules import _state_slots
+from fastopt.solver import direction, fixed_rate, objective_evaluation, solve_loop
+from fastopt.solver.placeholders import SIZE, bring_back, cast, fetch, opened
+from fastopt.solver.run_state import FEW, Brief, Run
+from fastopt.solver.solve_loop import loop
+from fastopt.targets.common import intrinsics, step_functions
+from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
+from fastopt.targets.cpu import objective_call, prepared_arrays, solve_entry
+from fastopt.targets.cpu.batch_threads import ThreadScheduler
+from fastopt.targets.cpu.calls_by_address import kind_and_size
+from fastopt.targets.cpu.thread_pool import shared
+
+NAME = "cpu"
+__all__ = [
+    "ThreadScheduler",
+    "compiled_solver",
+    "kernel",
+    "kind_and_size",
+    "plain_solver",
+    "prepared",
+    "step_function",
+    "sweep",
+]
+
+# Bytes of a sweep's arrays per thread: 2 threads from 830,000 float32 elements of RMSProp on.
+# Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 two threads lose (138 against 126 us),
+# at 1,000,000 they win (248 against 310).
+BYTES_PER_THREAD = 5_000_000
+# Largest number of parameters for which the loop over mini-batches is compiled for that number.
+MAX_REGISTER_SIZE = 8
+
+
+@functools.cache
+def rule_bindings(rule, uses, dtype, bounded=False):
+    """Return a rule's bindings for compiled code, with its arithmetic in the element type."""
+    bound = _state_slots.bindings(rule, uses)
+    slots = {name: bound[name] for name in ("C", "S", "USES")}
+    narrow = narrow_to(dtype)
+    for name in ("update", "start", "load", "store"):
+        linked = link(bound[name], slots, inline, narrow=narrow)
+        bound[name] = inline(linked, bound[name])
+    own = {name: getattr(intrinsics, name) for name in ("cast", "fetch", "bring_back")}
+    return {
+        **bound,
+        **own,
+        **SINGLE_WORKER,
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+    }
+
+
+@functools.cache
+def kernel(rule, uses, dtype, bounded=False):
+    """Return the compiled sweep ``(x, g, c, state, low, high, track)`` over vectors."""
+    bindings = rule_bindings(rule, uses, dtype, bounded)
+    if numba_config.DISABLE_JIT:
+        return link(solve_loop.sweep, {**bindings, "cast": _plain_cast}, undecorated)
+    return jit(solve_loop.sweep, bindings)
+
+
+def sweep(rule, uses, x, g, c, state, threads=None):
+    """Take a step of a rule on arrays, in place.
+
+    Parameters
+    ----------
+    rule, uses
+        The rule's module and its used slots (`fastopt.rules.uses`).
+    x, g : ndarray
+        Parameters and gradient: one shape and dtype (float32 or float64), any strides.
+    c : ndarray
+        The rule's coefficients, in the element type.
+    state : tuple of ndarray
+        An array like x for each slot. An unused one may be any array, for example x itself.
+    threads : int, optional
+        By default one for small arrays, and at most the number set by `numba.set_num_threads`.
+        The bits do not depend on it.
+    """
+    run = kernel(rule, uses, x.dtype)
+    x, g, *state = _flat(x, g, *state)
+    if x.ndim > 1:
+        for row in range(x.shape[0]):
+            sweep(rule, uses, x[row], g[row], c, tuple(s[row] for s in state), threads)
+        return
+    n, state = x.size, tuple(state)
+    if threads is None:
+        threads = n * x.itemsize * (2 + sum(uses)) // BYTES_PER_THREAD
+        threads = min(threads, thread_limit()) if threads > 1 else 1
+    if threads < 2:
+        run(x, g, c, state, x, x, False)
+        return
+    cuts = [n * k // threads for k in range(threads + 1)]
+
+    def part(k):
+        at = slice(cuts[k], cuts[k + 1])
+        run(x[at], g[at], c, tuple(s[at] for s in state), x[at], x[at], False)
+
+    shared(part, [(k,) for k in range(threads)])
+
+
+def _flat(*arrays):
+    """Flatten the arrays if their memory order allows it without copies."""
+    if all(a.flags.f_contiguous for a in arrays):
+        arrays = tuple(a.T for a in arrays)
+    if all(a.flags.c_contiguous for a in arrays):
+        arrays = tuple(a.reshape(-1) for a in arrays)
+    return arrays
+
+
+def solve(record, moving, still, x_shaped, state, limits, options, schedule, data, until):
+    """Run the loop from the scalars in `record`, and write them back.
+
+    They are updated in place, since Python may drop a returned value if Ctrl-C arrives at that
+    moment. `moving` are the arrays that change at every evaluation. The last one is the point at
+    which fun is evaluated; `x_shaped` is that point in x0's shape.
+    """
+    run = cast(Run, np.float64, record)
+    run = loop(run, moving, still, x_shaped, state, limits, options, schedule, data, until)
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+def solve_held(held):
+    """Run `solve` for an objective called by its address, with all arguments behind a pointer."""
+    record, moving, still, state, limits, options, schedule, calls, until = opened(held)
+    run = cast(Run, np.float64, record)
+    run = loop(run, moving, still, moving[-1], state, limits, options, schedule, calls, until)
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+def solve_in_registers(held):
+    """Run `solve_held` for a few parameters, with the arrays copied to registers and back."""
+    record, moving, still, state, limits, options, schedule, calls, until = opened(held)
+    run = cast(Run, np.float64, record)
+    near, near_state = fetch(moving, SIZE), fetch(state, SIZE)
+    run = loop(run, near, still, near[-1], near_state, limits, options, schedule, calls, until)
+    bring_back(near_state, state, SIZE)  # before x, since an unused slot is x
+    bring_back(near, moving, SIZE)
+    for i in range(len(run)):
+        record[i] = run[i]
+
+
+# Bindings of an objective that the loop needs.
+_LOOP = "propose", "judge", "rate", "schedule_function", "EXACT"
+_ASKED = {"value": objective_evaluation.ask_value, "gradient": objective_evaluation.ask_gradient}
+_EVALUATE = {  # keys: whether parameters are few, and whether args are refcounted
+    (False, False): objective_evaluation.evaluate,
+    (False, True): objective_evaluation.evaluate_counted,
+    (True, False): objective_evaluation.evaluate_near,
+    (True, True): objective_evaluation.evaluate_near_counted,
+}
+_HELPERS = (
+    solve_loop.largest,
+    solve_loop.settle,
+    solve_loop.measure_sizes,
+    solve_loop.steepness,
+    solve_loop.fill,
+    solve_loop.keep,
+    solve_loop.sweep,
+    direction.measure,
+    direction.direct,
+    direction.trial,
+    direction.accept,
+    direction.begin,
+    direction.reach,
+    direction.share,
+    direction.steep,
+)
+
+
+def compiled_solver(rule, uses, dtype, bounded, problem):
+    """Return the compiled loop around a compiled objective, for the arrays of a problem."""
+    objective, n = problem.objective, problem.x.size
+    few = problem.arrays.shape[1] if n <= FEW[-1] else 0
+    own = tuple(objective.bindings.get(name) for name in _LOOP)
+    loop = _loop(rule, uses, dtype, bounded, few, own)
+    bindings = {**evaluation(dtype, bounded), **objective.bindings}
+    bindings.update(SIZE=n if few else 0, ROOM=few)
+    evaluate = jit(_EVALUATE[few > 0, objective.refcounted], bindings, objective.refcounted)
+    return solve_entry.Solver(loop, evaluate, problem)
+
+
+@functools.lru_cache(1000)
+def _loop(rule, uses, dtype, bounded, few, own):
+    """Return the compiled loop, for any objective."""
+    own = dict(zip(_LOOP, own, strict=True))
+    bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **objective_call.OWN}
+    bindings.update(SIZE=few, PADDED=few > 0)
+    if own["propose"] is fixed_rate.propose:
+        bindings["Run"] = Brief
+    else:  # six arrays would use up all registers: a fit of three parameters takes 3 % longer
+        bindings["fetch"] = intrinsics.fetch_to_memory
+    return jit(solve_in_registers if few else solve_held, bindings)
+
+
+@functools.cache
+def evaluation(dtype, bounded):
+    """Return the bindings of the code that is compiled for an objective."""
+    return {
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+        **SINGLE_WORKER,
+        **objective_call.OWN,
+    }
+
+
+def plain_solver(rule, uses, dtype, bounded, objective):
+    """Return `solve` for the interpreter around a Python objective, with compiled array helpers."""
+    helpers = _helpers(rule, uses, dtype, bounded)
+    return link(solve, {**helpers, **objective.bindings}, undecorated)
+
+
+@functools.cache
+def _helpers(rule, uses, dtype, bounded):
+    """Return the bindings of a loop in the interpreter: functions over arrays are compiled."""
+    bindings = rule_bindings(rule, uses, dtype, bounded)
+    if numba_config.DISABLE_JIT:
+        return {**bindings, "cast": _plain_cast}
+    compiled = {h.__name__: jit(h, bindings) for h in _HELPERS}
+    return {**bindings, "cast": _plain_cast, "C": _plain_tuple, **compiled}
+
+
+def _plain_cast(cls, real, values):
+    return cls(*map(float, values))
+
+
+def _plain_tuple(*values):
+    """Return a plain tuple: named tuples are slow to pass to compiled functions.
+
+    The helpers convert it back.
+    """
+    return values
+
+
+def adopt(name, array):
+    raise ValueError(f"{name} lives on a GPU, and device='cpu' was asked for; copy it first")
+
+
+def prepared(xs, gs, states, groups):
+    """Return an object for repeated steps over many arrays: see `prepared_arrays.Prepared`."""
+    return prepared_arrays.Prepared(xs, gs, states, groups, sys.modules[__name__])
+
+
+@functools.cache
+def step_function(method):
+    """Return a method's step for users' @njit functions."""
+    step = step_functions.made(method, _inner_sweep, overload, kernel)
+    context: Any = cpu_target.target_context
+    context.refresh()  # the caller may be a function that is being compiled
+    return step
+
+
+def _inner_sweep(rule, uses, dtype):
+    bindings = rule_bindings(rule, uses, dtype)
+    suffix = f"_{content_of(solve_loop.sweep, bindings).digest[:16]}"
+    return link(solve_loop.sweep, bindings, inline, top=inline, suffix=suffix)
