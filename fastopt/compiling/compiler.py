@@ -38,7 +38,7 @@ ENTERED = "evaluate", "evaluate_counted"
 # Thresholds of garbage collection during compilation. Compilation creates a million objects, most
 # of which survive: with Python's own thresholds, a sixth of the time was spent scanning them.
 RARELY = 100_000, 20, 100
-_BACKWARD = {code for name, code in dis.opmap.items() if "JUMP_BACKWARD" in name}  # of loops
+_BACKWARD = {code for name, code in dis.opmap.items() if "JUMP_BACKWARD" in name}  # loop opcodes
 _DERIVATIVES = __name__.partition(".")[0] + ".derivatives"
 _compiled: dict = {}  # digest -> compiled function, and objects that must stay alive
 _users: dict = {}  # content of a user's function, and options -> the same

@@ -50,9 +50,9 @@ def link(
     follow : callable, optional
         Predicate: which values are rebuilt too. By default this package's plain functions are.
     suffix : str
-        Appended to names. Two functions of one name in one process must have different suffixes:
-        their symbols are shared, so the second one's cached code would silently run the first.
-        By default a number, which is unique within one process.
+        Appended to names. Functions of one name in one process must have different suffixes.
+        Otherwise their symbols are shared, and the second one's cached code silently runs the
+        first. By default a number, which is unique within one process.
     replace : dict, optional
         ``id(value) -> replacement``, for values in the code's globals, in NumPy and in math.
     """

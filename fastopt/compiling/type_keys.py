@@ -129,7 +129,7 @@ def _is_jitable(template, value):
 def _module_of(value):
     while hasattr(value, "func"):  # partials
         value = value.func
-    scope = getattr(value, "__globals__", {})  # of a function made by exec
+    scope = getattr(value, "__globals__", {})  # for a function made by exec
     return getattr(value, "__module__", None) or scope.get("__name__") or ""
 
 

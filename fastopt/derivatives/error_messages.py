@@ -112,13 +112,13 @@ def _result(function, signature) -> Any:
 
 def _wrong(name, result: Any, method, ndim):
     if name == "jac":
-        dtype = getattr(result, "dtype", None)  # of an array, or a tuple with items of one type
+        dtype = getattr(result, "dtype", None)  # set for arrays, and tuples with items of one type
         real = isinstance(dtype, types.Number) and not isinstance(dtype, types.Complex)
         if real and getattr(result, "ndim", 1) in (1, ndim):
             return None
         return f"jac must return an array of real numbers in x's shape; compiled: {result}"
     if method == "fun":
-        parts = getattr(result, "types", ())  # of a tuple
+        parts = getattr(result, "types", ())  # set for tuples
         if len(parts) == 2:
             return _wrong("fun", parts[0], "", ndim) or _wrong("jac", parts[1], "", ndim)
         shown = _shown(result)

@@ -47,7 +47,7 @@ EXP = (
     2.51091947099313e-08,
     2.087541503344918e-09,
 )
-# (2 atanh(s) - 2 s) / s^3 in z = s^2, error 2^-58 of z. s is at most (sqrt(2) - 1) / (sqrt(2) + 1).
+# (2 atanh(s) - 2 s) / s^3 in z = s^2, error 2^-58 of z, for s <= (sqrt(2) - 1) / (sqrt(2) + 1).
 LOG = (
     0.6666666666666735,
     0.3999999999940943,

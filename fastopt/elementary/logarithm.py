@@ -1,7 +1,8 @@
 """Logarithms: x = 2^k m with sqrt(1/2) <= m < sqrt(2), and a series in s.
 
-Here f = m - 1 and s = f / (2 + f). log(1 + f) = 2 atanh(s) is computed as
-f - (f^2/2 - s (f^2/2 + s^2 L(s^2))): the leading term is exact.
+Here f = m - 1 and s = f / (2 + f). The leading term is exact in this form of 2 atanh(s):
+
+    log(1 + f) = f - (f^2/2 - s (f^2/2 + s^2 L(s^2)))
 """
 
 from fastopt.elementary.bits import exponent, fma, magnitude, polynomial, significand, where

@@ -1,8 +1,9 @@
 """Sine and cosine: x = n pi/2 + (r + low), and two polynomials in |r| <= pi/4.
 
-pi/2 is the sum of three floats. x - n HALF_PI is exact, n HALF_PI_2 is an exact sum of two floats,
-and n HALF_PI_3 is small. Up to TRIG_MOST, no x is so close to a multiple of pi/2 that the bits do
-not suffice. Larger x are passed to the C library, in a branch that lets loops vectorise.
+The sum of three floats is pi/2. The difference x - n HALF_PI is exact, n HALF_PI_2 is an exact sum
+of two floats, and n HALF_PI_3 is small. Up to TRIG_MOST, no x is so close to a multiple of pi/2
+that the bits do not suffice. Larger x are passed to the C library, in a branch that lets loops
+vectorise.
 """
 
 from fastopt.elementary.bits import fma, has_bit, magnitude, nearest, polynomial, where

@@ -24,7 +24,7 @@ from fastopt.derivatives.lazy import expressions
 from fastopt.derivatives.lazy.expressions import Lazy
 
 PRODUCT = "product"  # the `function` of a Lazy that is a matrix product
-# Stand-in for a NumPy function -> (function of two numbers, start, whether it is a mean).
+# Substitute for a NumPy function -> (function of two numbers, start, whether it is a mean).
 FOLDS: dict = {}
 
 

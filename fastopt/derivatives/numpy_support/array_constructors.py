@@ -47,7 +47,7 @@ def _filled_with_floats(kinds, dual):
 
 @functools.cache
 def scratch(dual):
-    """Return the stand-ins for ``np.zeros`` and similar functions, which may hold duals."""
+    """Return the substitutes for ``np.zeros`` and similar functions, which may hold duals."""
 
     def empty(shape, dtype=None):
         return new(dual, shape)

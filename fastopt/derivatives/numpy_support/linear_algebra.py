@@ -73,7 +73,7 @@ def _typed_kept(value, good):
 
 
 def _of_one(original):
-    """Return the stand-in for a function of one array."""
+    """Return the substitute for a function of one array."""
 
     def ours(a):
         good = finite(a)

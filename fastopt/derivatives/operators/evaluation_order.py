@@ -23,7 +23,7 @@ from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.lazy.expressions import Frozen, Lazy
 
-# Stand-ins for functions of NumPy that do not write to memory.
+# Substitutes for functions of NumPy that do not write to memory.
 PURE: set = set()
 _WRITERS = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask", "shuffle"}
 _PURE_METHODS = (

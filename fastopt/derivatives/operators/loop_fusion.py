@@ -24,7 +24,7 @@ from fastopt.derivatives.operators.scalar_operators import COMPARISONS, RULES, d
 
 OPERATORS = {*RULES, *COMPARISONS, operator.floordiv}
 UFUNCS: set = set()  # our own ufuncs
-REDUCTIONS: dict = {}  # stand-in for a NumPy function -> "sum", "mean" or "dot"
+REDUCTIONS: dict = {}  # substitute for a NumPy function -> "sum", "mean" or "dot"
 # Flags that allow sums in any order: NumPy itself does not sum from the left.
 REORDERED = ("reassoc", "contract", "nsz")
 

@@ -1,4 +1,4 @@
-"""Stand-ins for NumPy's functions in user code: ours for duals, else the original."""
+"""Substitutes for NumPy's functions in user code: ours for duals, else the original."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
@@ -73,7 +73,7 @@ def some_dual(kinds):
 
 
 def stand_in_for(original, ours, needs_stand_in=some_dual, template=StandIn, lower=None):
-    """Return the stand-in for a function of NumPy in user code."""
+    """Return the substitute for a function of NumPy in user code."""
 
     def stand_in(*args, **kws):
         raise TypeError(f"fastopt's {original.__name__} is for compiled code")

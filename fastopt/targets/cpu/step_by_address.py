@@ -1,8 +1,8 @@
 """One step over many arrays of the host in one call, by a table of their addresses.
 
-A row of the table has the columns `FIRST` (elements in previous rows), `COUNT`, `BYTES`, `OLD`
-(address of x in the previous step), `X` and `G`. From `STATE` on it has a column for each slot of
-the rule. An unused slot has x's address.
+A row of the table has the columns `FIRST`, `COUNT`, `BYTES`, `OLD`, `X` and `G`. `FIRST` is the
+number of elements in previous rows, `OLD` the address of x in the previous step. From `STATE` on it
+has a column for each slot of the rule. An unused slot has x's address.
 
 `find` reads addresses, shapes and strides from the arrays' own headers. Every extension module
 depends on this layout, which is behind the macros of NumPy's C API, such as `PyArray_DATA`. A call

@@ -62,23 +62,23 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
             if b >= control[READY]:
                 break
             at = b % (chunk * slots)
-            prepare(at, record, x, arrays_to_clear, still, given)
+            load_problem(at, record, x, arrays_to_clear, still, given)
         if record[0] == RUNNING:
             options = named(OPTIONS, given.options, row_of(given.options, at))
             schedule = named(SCHEDULE, given.schedule, row_of(given.schedule, at))
-            run = recall(record)
-            keep(propose(run, moving, still, state, LIMITS, options, schedule), record)
+            run = load_scalars(record)
+            store_scalars(propose(run, moving, still, state, LIMITS, options, schedule), record)
             data = rows(given.fields, (), at) + given.args, more
             f = value(x_shaped, moving[-2], data)
             limits = named(LIMITS, given.limits, row_of(given.limits, at))
-            run = recall(record)
-            keep(judge(run, f, moving, still, x_shaped, limits, data), record)
+            run = load_scalars(record)
+            store_scalars(judge(run, f, moving, still, x_shaped, limits, data), record)
         if record[0] != RUNNING:
-            put(at, record[0], record, x, still, results)
+            write_result(at, record[0], record, x, still, results)
             cuda.atomic.add(control, DONE + at // chunk, 1)
             at = -1
     if control[STOP] != 0 and at >= 0:
-        put(at, control[STOP], record, x, still, results)
+        write_result(at, control[STOP], record, x, still, results)
         at = -1
     under_way[t] = at
     for i in range(LENGTH):
@@ -86,7 +86,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     cuda.atomic.add(control, ENDED, 1)  # not reached by a thread in which an error occurs
 
 
-def recall(record):
+def load_scalars(record):
     """Return the scalars of the running problem, from memory.
 
     Keeping them in registers during an evaluation would need two thirds more registers.
@@ -94,12 +94,12 @@ def recall(record):
     return cast(Run, real, record)
 
 
-def keep(run, record):
+def store_scalars(run, record):
     for i in range(len(run)):
         record[i] = run[i]
 
 
-def prepare(b, record, x, arrays_to_clear, still, given):
+def load_problem(b, record, x, arrays_to_clear, still, given):
     """Copy the start of the problem in row b to the thread's arrays."""
     at, finite = row_of(given.x0, b), True
     for i in range(LENGTH):
@@ -115,10 +115,10 @@ def prepare(b, record, x, arrays_to_clear, still, given):
         at = row_of(given.low, b)
         for i in range(LENGTH):
             still[0][i], still[1][i] = given.low[at, i], given.high[at, i]
-    keep(cast(Run, real, FRESH if finite else NONFINITE_RUN), record)
+    store_scalars(cast(Run, real, FRESH if finite else NONFINITE_RUN), record)
 
 
-def put(b, status, run, x, still, results):
+def write_result(b, status, run, x, still, results):
     """Write the results of the problem in row b."""
     for i in range(LENGTH):
         results.x[b, i], results.jac[b, i] = still[2][i], still[3][i]

@@ -39,7 +39,7 @@ def go_on(record, record_out, moving, still, state, rules, f, d, partials, barri
     run, (limits, options, schedule) = cast(Run, double, record), rules
     if d.size > 0:
         g = moving[-2]
-        for i in share(g.size):
+        for i in my_elements(g.size):
             g[i] = d[i]
         run = judge(run, f[0] * double(1.0), moving, still, moving[-1], limits, ())
     else:
@@ -49,7 +49,7 @@ def go_on(record, record_out, moving, still, state, rules, f, d, partials, barri
             record_out[i] = run[i]
 
 
-def share(n):
+def my_elements(n):
     """Return the indices of this thread's elements."""
     return range(cuda.grid(1), n, cuda.gridsize(1))
 

@@ -168,7 +168,7 @@ def plain_team(rule, kind, uses, dtype, bounded, target):
         "BOUNDED": bounded,
         "cuda": target.cuda,
         "double": np.float64,
-        "each": grid_kernel_source.share,
+        "each": grid_kernel_source.my_elements,
         "anyone": grid_kernel_source.anyone,
         "propose": loop.propose,
         "judge": loop.judge,

@@ -25,7 +25,7 @@ class ArrayLayout(NamedTuple):
 
     n: int
     addresses: tuple
-    lengths: tuple  # of the axes; empty if all arrays are contiguous
+    lengths: tuple  # lengths of the axes; empty if all arrays are contiguous
     strides: tuple  # a tuple for each array, in elements
     dtype: np.dtype
     device: int | None
