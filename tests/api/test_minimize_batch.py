@@ -136,7 +136,7 @@ def test_fields_of_all_kinds():
 
 def test_single_precision():
     y = Y.astype(np.float32)
-    res = check(misfit, X0.astype(np.float32), y, (T.astype(np.float32),), method="adagrad")
+    res = check(misfit, X0.astype(np.float32), y, (T.astype(np.float32),))
     assert res.x.dtype == res.jac.dtype == np.float32
     assert res.success.all()
 
