@@ -50,7 +50,7 @@ def blocks(text):
     """Return the Python blocks of a page."""
     found = list(BLOCK.finditer(text))
     result = []
-    for match, after in zip(found, [*found[1:], None], strict=True):
+    for match, after in zip(found, [*found, None][1:], strict=True):
         if match["kind"] != "python":
             continue
         shown = after and after["kind"] == "text" and not text[match.end() : after.start()].strip()
