@@ -70,7 +70,8 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 copyright = "the authors of fastopt, BSD-3 license"
-html_sidebars = {"index": [], "contributing": [], "changelog": []}
+ALONE = "index", "start", "coming-from", "speed", "contributing", "changelog"
+html_sidebars = {page: [] for page in ALONE}
 
 # asv's pages about the history of speed, if `python -m benchmarks.run` has made them.
 DASHBOARD = ROOT / ".asv" / "html"

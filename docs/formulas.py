@@ -7,7 +7,7 @@ import zlib
 from matplotlib import font_manager, mathtext
 from matplotlib.backends import backend_svg  # noqa: F401  (the format is found by its module)
 
-SIZE = 11.5  # points
+SIZE = 13.5  # points
 REPLACED = {r"\text": r"\mathrm", "\n": " "}  # Matplotlib's names
 
 
@@ -18,7 +18,7 @@ def svg(formula):
     formula = re.sub(r"(?<=mathrm\{)[^}]*", lambda m: m[0].replace(" ", r"\ "), formula)
     out, font = io.BytesIO(), font_manager.FontProperties(size=SIZE, math_fontfamily="stix")
     depth = mathtext.math_to_image(f"${formula}$", out, font, dpi=72, format="svg")
-    text = out.getvalue().decode()
+    text = out.getvalue().decode().strip()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="patch_1">.*?</g>', "", text, flags=re.DOTALL)  # the white ground
