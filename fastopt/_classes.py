@@ -39,7 +39,7 @@ def described(defaults, automatic=None):
     defaults : dict
         The options and their defaults with a learning rate.
     automatic : dict, optional
-        Their defaults with the automatic step, if they are to be said.
+        Their defaults with the automatic step, to be named if they differ.
     """
     lines = []
     for name, value in defaults.items():
@@ -93,7 +93,7 @@ def _doc(name, rule, known):
     return f"{head}\n{DOC.replace('OWN', described(own)).replace('NAME', name)}"
 
 
-DOC = """An optimizer steps float32 or float64 arrays of any shape in place, whoever made them.
+DOC = """An optimizer steps float32 or float64 arrays of any shape in place, of any library.
 
 The step is exactly the formula above: there is no automatic step. Without arguments, the defaults
 of the signature hold. Those of `fastopt.minimize` with "auto" are others; ``help`` of the method

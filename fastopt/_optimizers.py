@@ -16,7 +16,7 @@ POLICIES = "raise", "skip", "propagate"
 
 
 class Optimizer(Updates):
-    """What `_classes` makes a class of for each rule; what is public is documented there."""
+    """The base of the public classes, which `_classes` makes, one for each rule."""
 
     method = ""
     adamw = False
@@ -113,7 +113,15 @@ class Optimizer(Updates):
             Naming the array, where structure, shapes or dtypes are not those of the first step,
             where an array cannot be written, shares memory with a parameter, or lives elsewhere.
         FloatingPointError
-            Where a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
+            If a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> x, opt = np.ones(2), fastopt.SGD(0.5)
+        >>> opt.step(x, 2.0 * x)
+        >>> x.tolist()
+        [0.0, 0.0]
         """
         alone = self._alone
         if alone is not None and type(params) is type(grads) is np.ndarray:
@@ -253,7 +261,18 @@ class Optimizer(Updates):
         return _states.begin(params, *how)
 
     def coefficients(self, steps):
-        """The coefficients of steps t = 1, 2, ..., a row each, for `fastopt.kernels`."""
+        """Return the coefficients of steps t = 1, 2, ..., for `fastopt.kernels`.
+
+        Parameters
+        ----------
+        steps : int
+            The number of steps.
+
+        Returns
+        -------
+        array of float64, shape (steps, k)
+            A row for each step.
+        """
         if not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")
         options, schedule, _ = self._sets[()]

@@ -69,7 +69,18 @@ class Saved:
         return not others
 
     def state_dict(self):
-        """All that the steps have made: a dict of numbers, strings and NumPy arrays (copies)."""
+        """Return the state: a dict of numbers, strings and NumPy arrays (copies).
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> opt, x = fastopt.Adam(0.1), np.ones(2)
+        >>> opt.step(x, np.ones(2))
+        >>> again = fastopt.Adam(0.1)
+        >>> again.load_state_dict(opt.state_dict())
+        >>> again.t
+        1
+        """
         return self._turns.look(self._state_dict)
 
     def _state_dict(self):
@@ -89,10 +100,15 @@ class Saved:
         return self._state.packed() if self._state is not None else self._loaded or {}
 
     def load_state_dict(self, state):
-        """Go on where `state_dict` was taken, with this optimizer's own options.
+        """Continue where `state_dict` was called, with this optimizer's own options.
 
         With the same options the steps are the same to the last bit. If the state is refused, the
         optimizer is unchanged.
+
+        Parameters
+        ----------
+        state : dict
+            What `state_dict` returned.
 
         Raises
         ------

@@ -16,13 +16,23 @@ class Updates(Saved):
     _less: Any
 
     def init(self, params):
-        """The state before the first step, for `update`: dicts of arrays and numbers."""
+        """Return the state before the first step, for `update`: dicts of arrays and numbers.
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> opt, x = fastopt.RMSProp(0.1), np.ones(2)
+        >>> state = opt.init(x)
+        >>> updates, state = opt.update(np.ones(2), state, x)
+        >>> state["t"], bool((x + updates < 1.0).all())
+        (1, True)
+        """
         other = self._other()
         other._state = other._begin(params)
         return {"t": 0, "arrays": other._packed()}
 
     def update(self, grads, state, params=None):
-        """What a step adds to the parameters, and the state after it; nothing given is written.
+        """Return what a step adds to the parameters, and the state after it; write nothing given.
 
         Parameters
         ----------
