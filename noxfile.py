@@ -209,8 +209,9 @@ def wheel(session):
 def docs(session):
     """Build the documentation site in docs/_build/html, and check its links and its looks.
 
-    The build runs the code of the pages and the examples, the latter at brief sizes. ``nox -s docs
-    -- full`` runs them at their own, in some minutes; ``-- pages`` runs nothing and draws nothing.
+    The build runs the code of the pages and the examples, the latter at brief sizes; ``nox -s docs
+    -- full`` runs them at their own, in some minutes. FASTOPT_SCREENSHOTS names a folder for
+    pictures of pages, which are taken if there is Chromium.
     """
     install(session, "-e", ".[docs]")
     site = ROOT / "docs" / "_build" / "html"

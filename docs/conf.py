@@ -2,7 +2,8 @@
 
 The build runs the code of the pages (`pages.py`) and of the examples. Environment variables:
 
-- ``FASTOPT_DOCS=pages`` builds without running anything: pages lack their pictures;
+- ``FASTOPT_DOCS=pages`` builds without running anything, for a quick look at the text: there are
+  the pictures of the last build, or none;
 - ``FASTOPT_DOCS=full`` runs the examples at their full sizes, which takes some minutes.
 """
 
@@ -109,7 +110,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1e9,
     "within_subsection_order": "FileNameSortKey",
 }
-suppress_warnings = ["config.cache"]
+suppress_warnings = ["config.cache", *([] if RUN else ["image.not_readable"])]
 
 
 def run_pages(app):
