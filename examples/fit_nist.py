@@ -1,4 +1,5 @@
-"""Fit NIST's certified regression problems with AdaGrad and RMSProp, nothing tuned.
+"""Fit NIST's certified regression problems, nothing tuned
+=======================================================
 
 Usage::
 
