@@ -254,7 +254,7 @@ def _plain_tuple(*values):
 
 
 def adopt(name, array):
-    raise ValueError(f"{name} lives on a GPU, and device='cpu' was asked for; copy it first")
+    raise ValueError(f"{name} lives on a GPU, but device='cpu' was given; copy it to the host")
 
 
 def prepared(xs, gs, states, groups):
