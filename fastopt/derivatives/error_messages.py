@@ -37,7 +37,7 @@ def _check_schedule(objective):
     if schedule is not None:
         result = _compiled(schedule, "learning_rate", (types.float64,))
         if not isinstance(result, types.Number) or isinstance(result, types.Complex):
-            raise TypeError(f"learning_rate must return a number; compiled: {result}")
+            raise TypeError(f"learning_rate must return a number; compiled, it returns {result}")
 
 
 def require_complex(fun, x, args):
@@ -116,7 +116,9 @@ def _wrong(name, result: Any, method, ndim):
         real = isinstance(dtype, types.Number) and not isinstance(dtype, types.Complex)
         if real and getattr(result, "ndim", 1) in (1, ndim):
             return None
-        return f"jac must return an array of real numbers in x's shape; compiled: {result}"
+        return (
+            f"jac must return an array of real numbers in x's shape; compiled, it returns {result}"
+        )
     if method == "fun":
         parts = getattr(result, "types", ())  # set for tuples
         if len(parts) == 2:

@@ -108,7 +108,7 @@ class Checked(CPUDispatcher):
 
 
 def _no_array(kind):
-    return f"x must be an array of float64 or float32; compiled: {kind}"
+    return f"x must be an array of float64 or float32, but in compiled code it is {kind}"
 
 
 def _is_integer(x):

@@ -33,7 +33,7 @@ class PreparedStep:
         self.tree, self.layout = tree, layout
         # For each group: its numbers, its schedule, the sign of its gradients.
         self.group_schedules: list = []
-        # `step_by_address.whole` with its arguments, for a single small array.
+        # `step_by_address.checked_step` with its arguments, for a single small array.
         self.alone: Any = None
         self.xs: list = []  # the parameters of the last step
         self.checks = False  # whether the gradients are checked before a step

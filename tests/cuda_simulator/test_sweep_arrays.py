@@ -227,7 +227,7 @@ ERRORS = {
         bad(x=np.lib.stride_tricks.as_strided(np.zeros(1), (4,), (0,))),
     ),
     "g is list; arrays of float32": (TypeError, bad(g=[0.0] * 4)),
-    "state has 1 arrays; one a slot is accepted: v, mean, buffer": (
+    "state has 1 arrays, but must have one a slot: v, mean, buffer": (
         ValueError,
         bad(state=(np.zeros(4),)),
     ),

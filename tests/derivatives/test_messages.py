@@ -351,7 +351,7 @@ def test_plain_functions_called_from_compiled_ones():
         (lambda t: TABLE["a"], "'TABLE' is a dict"),
         (lambda t: np.summ(t), "numpy has no 'summ'"),
         (lambda t: MODEL.k, "'MODEL' is a Model"),
-        (lambda t: "a", "learning_rate must return a number; compiled: "),
+        (lambda t: "a", "learning_rate must return a number; compiled, it returns "),
         (lambda t, u: 0.1, "learning_rate is <lambda>(t, u), and is called with 1"),
     ],
 )

@@ -463,7 +463,7 @@ def strike(door, count, seed):
     again = [0.0, 0.0, 1e-4, 1e-3]  # seconds to a second signal
     door.again()
     for _ in range(3):
-        thread_pool.shared(int, [("1",)] * 64)
+        thread_pool.map_threads(int, [("1",)] * 64)
     time.sleep(0.1)  # a thread counts once it runs
     idle = _thread._count()
     out, err = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())

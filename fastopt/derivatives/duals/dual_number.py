@@ -158,8 +158,8 @@ def from_array(context, builder, source, kind, value):
     """Return an array of duals in another layout; reject one of numbers, which needs a copy."""
     if not isinstance(source, DualArray):
         raise TypingError(
-            "a number that depends on x is in an array in one place, in another the same name is "
-            "an array of plain numbers; begin with one that depends on x, as `data + 0.0 * x[0]`"
+            "a number that depends on x is in this array in one place, but elsewhere the same name "
+            "is an array of plain numbers; begin with one that depends on x: `data + 0.0 * x[0]`"
         )
     return value
 

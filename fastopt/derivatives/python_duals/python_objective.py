@@ -89,7 +89,7 @@ def checked(d, x):
     if array.dtype.kind not in "fiub":
         raise TypeError(f"jac must return real numbers, not {describe(array)}")
     if array.shape not in (x.shape, (x.size,)) and not array.size == x.size == 1:
-        raise ValueError(f"jac returned {describe(d)}; x has shape {x.shape}")
+        raise ValueError(f"jac returned {describe(d)}, but x has shape {x.shape}")
     return array.reshape(-1)
 
 

@@ -27,7 +27,7 @@ from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numb
 from fastopt.targets.cpu import objective_call, prepared_arrays, solve_entry
 from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.calls_by_address import kind_and_size
-from fastopt.targets.cpu.thread_pool import shared
+from fastopt.targets.cpu.thread_pool import map_threads
 
 NAME = "cpu"
 __all__ = [
@@ -114,7 +114,7 @@ def sweep(rule, uses, x, g, c, state, threads=None):
         at = slice(cuts[k], cuts[k + 1])
         run(x[at], g[at], c, tuple(s[at] for s in state), x[at], x[at], False)
 
-    shared(part, [(k,) for k in range(threads)])
+    map_threads(part, [(k,) for k in range(threads)])
 
 
 def _flat(*arrays):
@@ -254,7 +254,7 @@ def _plain_tuple(*values):
 
 
 def adopt(name, array):
-    raise ValueError(f"{name} lives on a GPU, and device='cpu' was asked for; copy it first")
+    raise ValueError(f"{name} lives on a GPU, but device='cpu' was given; copy it to the host")
 
 
 def prepared(xs, gs, states, groups):

@@ -12,7 +12,7 @@ from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link,
 from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.concurrency.turns import T
 from fastopt.targets.cpu import step_by_address
-from fastopt.targets.cpu.thread_pool import shared
+from fastopt.targets.cpu.thread_pool import map_threads
 
 # Elements per block of a sum of squares. Blocks are fixed, so that the result does not depend on
 # the number of threads.
@@ -104,15 +104,15 @@ class Prepared:
         self.order = full[np.argsort(self.table[full, step_by_address.X], kind="stable")]
         if self.non_contiguous:  # any change of address requires a new `Prepared`
             self.order = np.array([step_by_address.UNKNOWN])
-        self.one: Any = self.alone()
+        self.one: Any = self.single_array_step()
 
     def _expect(self, k, array, *row_column_flags):
         axes = [n for both in zip(array.shape, array.strides, strict=True) for n in both]
         row = [*row_column_flags, id(array.dtype), array.ndim, *axes]
         self.expected[k, : len(row)] = row
 
-    def alone(self):
-        """Return `step_by_address.whole` and its arguments for a single small array, or None.
+    def single_array_step(self):
+        """Return `checked_step` and its arguments for a single small array, or None.
 
         A step of few elements takes less time than a dozen lines of Python.
         """
@@ -121,10 +121,10 @@ class Prepared:
         large = batch.total * batch.bytes_per_element > BRIEF
         if others or len(self.table) > 1 or self.non_contiguous or large:
             return None
-        return compiled(step_by_address.whole, *batch.how, atomic=True), rest
+        return compiled(step_by_address.checked_step, *batch.kernel_key, atomic=True), rest
 
     def take(self, x, g, look, turns):
-        """Call `step_by_address.whole` for two arrays by their `id`; the caller has the turn."""
+        """Call `checked_step` for two arrays by their `id`; the caller has the turn."""
         run, rest = self.one
         return run(x, g, step_by_address.MINE, 0.0, id(self.xs[0]), *rest, look, turns)
 
@@ -200,7 +200,7 @@ class Batch:
         self.group, self.table, self.total = group, table, total
         self.non_contiguous, self.cpu = non_contiguous, cpu
         self.bytes_per_element = group.dtype.itemsize * (2 + sum(group.uses))
-        self.how = group.rule, group.uses, group.dtype, cpu.rule_bindings
+        self.kernel_key = group.rule, group.uses, group.dtype, cpu.rule_bindings
         bound = finiteness_bindings(group.dtype)
         self.examine, self.add = (
             jit(text, bound) for text in (step_by_address.finite, step_by_address.squares)
@@ -209,7 +209,7 @@ class Batch:
     @functools.cached_property
     def run(self):
         """Take a step over all elements, and count it."""
-        return compiled(step_by_address.all_of, *self.how)
+        return compiled(step_by_address.all_of, *self.kernel_key)
 
     @functools.cached_property
     def measure(self):
@@ -220,20 +220,22 @@ class Batch:
         threads = self.total * bytes_per_element // self.cpu.BYTES_PER_THREAD
         return min(threads, thread_limit()) if threads > 1 else 1
 
-    def shared(self, kernel, bytes_per_element, *rest):
+    def map_threads(self, kernel, bytes_per_element, *rest):
         """Return the results of a kernel for parts of the elements, one part per thread."""
         threads = self.threads(bytes_per_element)
         if threads == 1:
             return [kernel(self.table, 0, self.total, *rest)]
         cuts = [self.total * k // threads for k in range(threads + 1)]
-        return shared(kernel, [(self.table, *ends, *rest) for ends in itertools.pairwise(cuts)])
+        return map_threads(
+            kernel, [(self.table, *ends, *rest) for ends in itertools.pairwise(cuts)]
+        )
 
     def distances(self):
         """Return `step_by_address.distances` of the arrays."""
         return self.measure(self.table)
 
     def finite(self):
-        good = all(self.shared(self.examine, self.group.dtype.itemsize))
+        good = all(self.map_threads(self.examine, self.group.dtype.itemsize))
         return good and all(np.isfinite(g).all() for _, g, *_ in self.non_contiguous)
 
     def squares(self):
@@ -242,7 +244,7 @@ class Batch:
             for first in range(0, self.total, REDUCTION_BLOCK)
         ]
         if self.threads(self.group.dtype.itemsize) > 1:
-            parts = shared(self.add, calls)
+            parts = map_threads(self.add, calls)
         else:
             parts = itertools.starmap(self.add, calls)
         return sum(parts) + sum(_squares(g) for _, g, *_ in self.non_contiguous)
@@ -254,8 +256,8 @@ class Batch:
             options = rules.options_class(rule)._make(numbers[:-2].tolist())
             c, _ = rule.coefficients(options, options.learning_rate, *numbers[-2:].tolist())
             self.cpu.sweep(rule, group.uses, x, g, np.array(c, group.dtype), tuple(state))
-        numbers[-1] = self.shared(
-            compiled(step_by_address.step, *self.how), self.bytes_per_element, numbers
+        numbers[-1] = self.map_threads(
+            compiled(step_by_address.step, *self.kernel_key), self.bytes_per_element, numbers
         )[0]
 
 

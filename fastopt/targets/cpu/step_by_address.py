@@ -138,7 +138,7 @@ def step(table, first, last, numbers):
     return carry
 
 
-def whole(x, g, before, rate, old, expected, table, order, numbers, look, turns):
+def checked_step(x, g, before, rate, old, expected, table, order, numbers, look, turns):
     """Check and take a step over one small array, in one call; return FOUND if it is done.
 
     Parameters

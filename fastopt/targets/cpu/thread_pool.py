@@ -71,17 +71,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)  # threads do not survive a fork
 
 
-def shared(function, calls):
+def map_threads(function, calls):
     """Return ``function(*call)`` of each call: the first in this thread, the others in the pool.
 
     They work on memory of the caller's, so all have ended when this returns or raises. Ctrl-C waits
     until then.
     """
     with Held():
-        return _shared(function, calls)
+        return _map_threads(function, calls)
 
 
-def _shared(function, calls):
+def _map_threads(function, calls):
     first, *others = calls
     pool, tasks = _pool, [_Task(function, call) for call in others]
     pool.grow(len(tasks))

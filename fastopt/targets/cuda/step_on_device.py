@@ -45,7 +45,7 @@ def descriptions(uses, item, stream, host, keepalive, label):
     x, g, state = item
     if len(state) != len(uses):
         slots = ", ".join(uses._fields)
-        raise ValueError(f"state{label} has {len(state)} arrays; one a slot is accepted: {slots}")
+        raise ValueError(f"state{label} has {len(state)} arrays, but must have one a slot: {slots}")
     arrays = [x, g, *itertools.compress(state, uses)]
     describe = device_views.describe
     return tuple(
