@@ -177,7 +177,7 @@ def draw_convergence(datasets, histories):
         style(ax, data.name)
     axes[0].legend(frameon=False, fontsize=8)
     fig.supxlabel("evaluations of the function and its gradient", fontsize=10)
-    fig.supylabel("relative excess over the certified residual sum of squares", fontsize=10)
+    fig.supylabel("relative excess over the certified\nresidual sum of squares", fontsize=10)
     fig.suptitle("Convergence to NIST's certified residual sum of squares (dotted: its precision)")
     return fig
 
