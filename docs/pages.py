@@ -78,6 +78,8 @@ def run(path, pictures=None):
                 left_out.append((block.line, f"needs {', '.join(missing)}"))
             else:
                 _check(path, block, scope)
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close("all")
         if pictures:
             pathlib.Path(pictures).mkdir(parents=True, exist_ok=True)
             for picture in pathlib.Path(folder).glob("*.png"):
