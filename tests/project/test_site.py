@@ -55,6 +55,11 @@ def pages():
     return {p: Page(SITE / p) for p in found if p.parts[0] not in ("_static", "dashboard")}
 
 
+def is_picture_not_made(link):
+    """Return True for pictures of the pages' code, which a quick build does not run."""
+    return os.environ.get("FASTOPT_DOCS") == "pages" and "pictures/" in link
+
+
 def test_links_inside_lead_somewhere():
     count = 0
     for path, page in pages().items():
@@ -63,6 +68,8 @@ def test_links_inside_lead_somewhere():
             if re.match(r"\w+:|//", target):
                 continue
             target = target.partition("?")[0]
+            if is_picture_not_made(target):
+                continue
             there = (SITE / path.parent / target).resolve() if target else SITE / path
             assert there.is_file(), (str(path), link)
             other = pages().get(pathlib.Path(os.path.relpath(there, SITE)))
@@ -145,7 +152,11 @@ def test_no_page_is_wider_than_its_window(address, tmp_path):
         (SITE / "measure.html").unlink()
     found = json.loads(re.search(r"<pre>(.*?)</pre>", out, re.DOTALL)[1])
     assert len(found) == len(todo)
-    assert {page: what for page, what in found.items() if what[0] > 0 or what[1]} == {}
+    broken = {
+        page: (wider, [link for link in missing if not is_picture_not_made(link)])
+        for page, (wider, missing) in found.items()
+    }
+    assert {page: what for page, what in broken.items() if what[0] > 0 or what[1]} == {}
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
