@@ -1,4 +1,4 @@
-"""The textbook iteration with a given learning rate."""
+"""The textbook iteration with a user-given learning rate."""
 
 import math
 
@@ -19,7 +19,7 @@ from fastopt.solver.status_codes import (
 
 
 def propose(run, moving, still, state, limits, options, schedule):
-    """One step of the rule; none before the first evaluation."""
+    """Take a step of the rule; no step before the first evaluation."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, _ = run[:9]
     g, x = moving
     moved = INF
@@ -37,7 +37,7 @@ def propose(run, moving, still, state, limits, options, schedule):
 
 
 def judge(run, f_new, moving, still, x_shaped, limits, data):
-    """Keep the best point, and look whether it is time to stop."""
+    """Store the best point, and decide whether to stop."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     g, x = moving
     low, high, best_x, best_g, best_f = still
@@ -48,7 +48,7 @@ def judge(run, f_new, moving, still, x_shaped, limits, data):
         settle(x, g, low, high)
     if limits.gtol > 0.0:
         gnorm = steepness(x, g, x, low, high)
-    if first or -INF < f < lowest:  # what has overflowed is no best point
+    if first or -INF < f < lowest:  # a point at which f overflows is not the best one
         lowest = f
         keep(x, g, f, best_x, best_g, best_f)
     if status != RUNNING:
