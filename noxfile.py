@@ -210,6 +210,27 @@ def wheel(session):
 
 
 @nox.session
+def docs(session):
+    """Build the documentation site in docs/_build/html, and check its links and its looks.
+
+    The build runs the code of the pages and the examples, the latter at brief sizes; ``nox -s docs
+    -- full`` runs them at their own, in some minutes. FASTOPT_SCREENSHOTS names a folder for
+    pictures of pages, which are taken if there is Chromium.
+    """
+    install(session, "-e", ".[docs]")
+    site = ROOT / "docs" / "_build" / "html"
+    for made in (site, ROOT / "docs" / "gallery", ROOT / "docs" / "pictures"):
+        shutil.rmtree(made, ignore_errors=True)
+    env = {"FASTOPT_DOCS": " ".join(session.posargs)}
+    build = ["-b", "html", "-W", "--keep-going", "-d", str(ROOT / "docs" / "_build" / "doctrees")]
+    session.run("python", "-m", "sphinx", *build, str(ROOT / "docs"), str(site), env=env)
+    env = {"FASTOPT_SITE": str(site)}
+    test = ["-o", "addopts=", "-q", "-rs", "--noconftest", "tests/project/test_site.py"]
+    session.run("python", "-m", "pytest", *test, env=env)
+    session.log(f"the site is {site / 'index.html'}")
+
+
+@nox.session
 def asv(session):
     """Check that asv finds the benchmarks, and run a few of them once."""
     install(session, "-e", ".[test]")
@@ -227,7 +248,7 @@ def asv(session):
 
 @nox.session
 def pictures(session):
-    """Draw the pictures of the README again, in examples/figures (about ten minutes)."""
+    """Draw the pictures of README and pages again, in examples/figures (about ten minutes)."""
     install(session, "-e", ".[test]")
     for name in PICTURES:
         session.run("python", f"examples/{name}.py", "--output", "examples/figures")

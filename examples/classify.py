@@ -1,4 +1,5 @@
-"""Logistic regression by mini-batches, on two data sets that scikit-learn brings along.
+"""Logistic regression by mini-batches
+===================================
 
 Usage::
 
@@ -6,7 +7,7 @@ Usage::
     python classify.py --output pictures
 
 Minimised is what scikit-learn's LogisticRegression minimises, divided by the number of rows: the
-mean of the rows' losses -log p(label), and |w|^2 / (2 rows C), without the intercepts. For the
+mean of the rows' losses -log p(label), and ``|w|^2 / (2 rows C)``, without the intercepts. For the
 569 tumours (two classes, 31 parameters) the gradient is derived; for the 1,797 digits (ten classes,
 650 parameters) it is written by hand, which pays there.
 

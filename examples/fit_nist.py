@@ -1,4 +1,5 @@
-"""Fit NIST's certified regression problems with AdaGrad and RMSProp, nothing tuned.
+"""Fit NIST's certified regression problems, nothing tuned
+=======================================================
 
 Usage::
 
@@ -128,7 +129,11 @@ def style(ax, title):
 
 def panels(count, **how):
     """Make a panel for each of up to eight data sets."""
-    fig, axes = plt.subplots(2, 4, figsize=(13, 6), layout="constrained", **how)
+    rows, columns = -(-count // 4), min(count, 4)
+    size = max(8.0, 3.25 * columns), 3.0 * rows
+    fig, axes = plt.subplots(
+        rows, columns, figsize=size, layout="constrained", squeeze=False, **how
+    )
     for ax in axes.flat[count:]:
         ax.set_visible(False)
     return fig, axes.flat[:count]
@@ -172,7 +177,7 @@ def draw_convergence(datasets, histories):
         style(ax, data.name)
     axes[0].legend(frameon=False, fontsize=8)
     fig.supxlabel("evaluations of the function and its gradient", fontsize=10)
-    fig.supylabel("relative excess over the certified residual sum of squares", fontsize=10)
+    fig.supylabel("relative excess over the certified\nresidual sum of squares", fontsize=10)
     fig.suptitle("Convergence to NIST's certified residual sum of squares (dotted: its precision)")
     return fig
 

@@ -1,4 +1,5 @@
-"""Fit a logistic growth curve to each of 50 chicks, all in one call.
+"""Fit a growth curve to each of 50 chicks, all in one call
+========================================================
 
 Usage::
 

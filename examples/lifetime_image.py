@@ -1,4 +1,5 @@
-"""Fit a fluorescence decay to each of the 262,144 pixels of an image.
+"""Fit a fluorescence decay to each pixel of an image
+==================================================
 
 Usage::
 

@@ -1,4 +1,5 @@
-"""How fast do twelve people take up and clear a drug? Fits, and 120,000 bootstrap refits.
+"""Fit twelve people's drug levels, and refit them 120,000 times
+=============================================================
 
 Usage::
 

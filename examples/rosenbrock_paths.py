@@ -1,4 +1,5 @@
-"""Draw how AdaGrad and RMSProp walk down Rosenbrock's valley from (-1.2, 1).
+"""Draw how AdaGrad and RMSProp walk down Rosenbrock's valley
+==========================================================
 
 Usage::
 

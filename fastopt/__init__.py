@@ -1,4 +1,16 @@
-"""fastopt: fast first-order optimisation from NumPy arrays, compiled by Numba."""
+"""Minimise functions with adaptive-gradient methods, compiled by Numba.
+
+Functions: `minimize` solves one problem, `minimize_batch` one problem for each row of data,
+`minimize_stochastic` takes mini-batches of rows, and `multistart` looks for all minima in a box.
+Optimizers step your own arrays in place: `AdaGrad`, `RMSProp`, `AdaDelta`, `Adam`, `AdamW`,
+`AdaMax`, `Nadam`, `SGD`. `kernels` has their steps for `@njit` code, `schedules` learning rates.
+`value_and_grad` and `compare_grad` give and check gradients; `save` and `load` keep state.
+`methods()` lists the methods, `show_config()` what is installed; `precompile` compiles ahead.
+As methods of SciPy: ``scipy.optimize.minimize(fun, x0, method=fastopt.rmsprop)``.
+
+Read on: ``help(fastopt.minimize)``, ``help(fastopt.rmsprop)``, and the site that ``nox -s docs``
+builds from docs/, which begins with docs/start.md.
+"""
 
 from fastopt import kernels, schedules
 from fastopt._version import __version__ as __version__

@@ -1,4 +1,4 @@
-"""Evaluations that fastopt's default method needs for large problems, beside SciPy's methods.
+"""Evaluations that fastopt's default method needs for large problems, next to SciPy's methods.
 
 Usage::
 

@@ -6,8 +6,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fastopt import rules
 from fastopt.api.minimize import minimize
+from fastopt.inputs import run_options
 from fastopt.optimizers import rule_classes
 
 
@@ -29,15 +32,55 @@ def method(name):
         return minimize(fun, x0, args, name, jac, bounds, tol, callback, options, device=device)
 
     solve.__name__ = solve.__qualname__ = name
-    rule = rules.get(name)
-    defaults = rules.options_class(rule)._field_defaults.items()
-    own = ", ".join(f"{k}={v!r}" for k, v in defaults if k != "learning_rate")
-    solve.__doc__ = (
-        f"{rule.__doc__}\nAs a method of SciPy: ``scipy.optimize.minimize(fun, x0, "
-        f"method=fastopt.{name})``, or of `fastopt.minimize`, as {name!r}.\n\n"
-        f"Options of its own: {own}.\nThe others are those of `fastopt.minimize`."
-    )
+    solve.__doc__ = _doc(name)
     return solve
+
+
+def _doc(name):
+    """Return what `help` shows of a method: the rule, and which defaults hold when."""
+    rule = rules.get(name)
+    given = {**rules.options_class(rule)._field_defaults}
+    del given["learning_rate"]
+    automatic = run_options.parse(rule, None, None, np.dtype(float)).rule._asdict()
+    own = rule_classes.described(given, automatic)
+    return DOC.format(head=(rule.__doc__ or "").strip(), own=own, name=name)
+
+
+DOC = """{head}
+
+Give it to SciPy, ``scipy.optimize.minimize(fun, x0, method=fastopt.{name})``, or to the functions
+of fastopt, ``fastopt.minimize(fun, x0, method="{name}")``.
+
+Parameters
+----------
+fun, x0, args, jac, bounds, callback
+    As in `fastopt.minimize`.
+learning_rate : {{"auto"}}, float or callable, default "auto"
+    "auto": a search finds the step, and the rule gives it the metric. A number or a schedule of
+    `fastopt.schedules` gives exactly the rule above.
+{own}
+**options
+    The other options of `fastopt.minimize`.
+
+Returns
+-------
+scipy.optimize.OptimizeResult
+    As from `fastopt.minimize`.
+
+Raises
+------
+ValueError, TypeError
+    If an argument makes no sense, or if there are constraints other than bounds.
+
+Examples
+--------
+>>> import fastopt, scipy.optimize
+>>> def fun(x):
+...     return (x[0] - 3) ** 2 + (x[1] + 1) ** 2
+>>> res = scipy.optimize.minimize(fun, [0.0, 0.0], method=fastopt.{name})
+>>> res.success, res.x.round(3).tolist()
+(True, [3.0, -1.0])
+"""
 
 
 def _given(constraints):

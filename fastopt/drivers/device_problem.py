@@ -14,7 +14,7 @@ from fastopt.drivers.single_problem import Problem
 from fastopt.inputs import run_options
 from fastopt.inputs.start_and_bounds import checked_bounds, sides_of, start_point
 from fastopt.results import optimize_result
-from fastopt.solver.run_state import Run
+from fastopt.solver.run_state import BEST_G, BEST_X, F, Run
 from fastopt.targets.cuda.grid_kernel_source import BLOCK, WORDS
 
 # Elements up to which a single block is launched: one block need not wait for others.
@@ -96,7 +96,11 @@ class DeviceProblem(Problem):
         wanted = (9 + 2 * chosen.maxcor + sum(uses)) * x0.size * np.dtype(x0.dtype).itemsize
         with device.allocating(wanted, "the problem", "a smaller options['maxcor'] needs less"):
             self.allocate(device, stream, x0, box, chosen, uses)
-        self.kernel, self.objective, self.point = kernel, objective, objective.wrap(self.moving[-1])
+        self.kernel, self.objective, self.point = (
+            kernel,
+            objective,
+            objective.wrap(self.iterates[-1]),
+        )
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.rules = chosen.limits, chosen.rule, schedule
         self.chosen, self.before, self.reason = chosen, 0, None
@@ -112,12 +116,12 @@ class DeviceProblem(Problem):
             array.copy_to_device(x0, stream=stream)
         best_g.copy_to_device(np.full(n, np.nan, dtype), stream=stream)
         self.best_f = send(np.full(1, np.nan))
-        self.moving, self.still = (g, x), (*(box or (x, x)), best_x, best_g, self.best_f)
+        self.iterates, self.workspace = (g, x), (*(box or (x, x)), best_x, best_g, self.best_f)
         if auto:
             p, scale = send(np.zeros(n, dtype)), send(np.ones(n, dtype))  # read before written
-            self.moving = x, g, p, *(make(n, dtype) for _ in range(3))
+            self.iterates = x, g, p, *(make(n, dtype) for _ in range(3))
             block, along = make((max(1, pairs), n), dtype), make(max(1, pairs), np.float64)
-            self.still += (scale, block[:pairs], along)
+            self.workspace += (scale, block[:pairs], along)
         self.state = tuple(make(n, dtype) if used else x for used in uses)
         self.x = x
         self.blocks = 1 if n <= SINGLE_BLOCK_MAX else device.multiprocessors()
@@ -131,7 +135,7 @@ class DeviceProblem(Problem):
     def launch(self, f, d):
         """Launch the kernel: propose a point if d is empty, else judge it."""
         how = self.blocks, self.threads, self.stream, 8 * (WORDS + BLOCK)
-        arrays = *self.records, self.moving, self.still, self.state
+        arrays = *self.records, self.iterates, self.workspace, self.state
         self.kernel[how](*arrays, self.rules, f, d, self.partials, self.arrived)
         self.records.reverse()
 
@@ -166,10 +170,10 @@ class DeviceProblem(Problem):
         With a fixed rate that point is x itself.
         """
         if self.chosen.schedule is not None:
-            self.x.copy_to_device(self.still[2], stream=self.stream)
+            self.x.copy_to_device(self.workspace[BEST_X], stream=self.stream)
             best_f = np.empty(1)
             self.device.copy_from(self.best_f, best_f, self.stream)
-            self.record[4] = best_f[0]
+            self.record[F] = best_f[0]
 
     def result(self, status):
         run = Run(*self.record.tolist())
@@ -177,9 +181,9 @@ class DeviceProblem(Problem):
         self.device.copy_from(self.best_f, best_f, self.stream)
         return optimize_result.build(
             status,
-            x=self.objective.wrap(self.still[2]),
+            x=self.objective.wrap(self.workspace[BEST_X]),
             fun=float(best_f[0]),
-            jac=self.objective.wrap(self.still[3]),
+            jac=self.objective.wrap(self.workspace[BEST_G]),
             nit=int(run.nit),
             nfev=int(run.nfev),
             njev=int(run.nfev),

@@ -124,8 +124,8 @@ def check_complex_step(fun, args, x, box):
     slope = np.imag(python_objective.complex_function(fun)(x + 1e-10j * direction, *args)) / 1e-10
     wanted = above - below
     # At a minimum the slope is almost zero, and the difference is due to curvature.
-    bend = abs(above - at + below - at)
-    if abs(wanted - slope) > 0.01 * max(abs(wanted), abs(slope)) + noise + bend:
+    two_loop_recursion = abs(above - at + below - at)
+    if abs(wanted - slope) > 0.01 * max(abs(wanted), abs(slope)) + noise + two_loop_recursion:
         raise ValueError(
             f"jac='cs' gives the slope {slope:.3g} where differences give {wanted:.3g}: fun is not "
             "complex-safe (abs, min, max and comparisons lose the derivative); use '3-point'"

@@ -10,7 +10,7 @@ from fastopt import rules
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
-from fastopt.solver.run_state import Run, apart, width
+from fastopt.solver.run_state import BEST_F, BEST_X, NFEV, NIT, STATUS, F, Run, apart, width
 from fastopt.solver.status_codes import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 
 INITIAL_RUN = np.array(Run())
@@ -40,11 +40,11 @@ class Problem:
         run = len(Run._fields)
         self.scalars = scalars = apart(run + 1 + pairs, float)
         self.record, best_f, along = scalars[:run], scalars[run : run + 1], scalars[run + 1 :]
-        self.moving, self.still = (g, x), (low, high, best_x, best_g, best_f)
+        self.iterates, self.workspace = (g, x), (low, high, best_x, best_g, best_f)
         if auto:
-            self.moving = (x, g, *(next(rows) for _ in range(4)))
-            self.still += (next(rows), block[:pairs], along)
-        self.x, self.x_shaped = x, self.moving[-1].reshape(x0.shape)
+            self.iterates = (x, g, *(next(rows) for _ in range(4)))
+            self.workspace += (next(rows), block[:pairs], along)
+        self.x, self.x_shaped = x, self.iterates[-1].reshape(x0.shape)
         self.state = tuple(next(rows) if used else x for used in uses)
         self.put_start(x0, box)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
@@ -60,7 +60,7 @@ class Problem:
 
     def put_start(self, x0, box):
         """Put the start into arrays of zeros."""
-        low, high, best_x, best_g, best_f = self.still[:5]
+        low, high, best_x, best_g, best_f = self.workspace[:5]
         self.x[:] = best_x[:] = x0.reshape(-1)
         best_g.fill(math.nan)
         if box is not None:
@@ -98,7 +98,7 @@ class Problem:
 
     def arguments(self, until):
         """Return the arguments of the solver."""
-        arrays = self.record, self.moving, self.still, self.x_shaped, self.state
+        arrays = self.record, self.iterates, self.workspace, self.x_shaped, self.state
         return (*arrays, *self.fixed, until)
 
     def keep(self, checkpoint):
@@ -109,7 +109,7 @@ class Problem:
         status, nit, nfev = self.record[:3]
         limits = self.chosen.limits
         if status in (MAXITER, MAXFEV) and nit < limits.maxiter and nfev < limits.maxfev:
-            self.record[0] = RUNNING  # a limit was raised
+            self.record[STATUS] = RUNNING  # a limit was raised
 
     def snapshot(self):
         """Return the complete state of the loop."""
@@ -132,7 +132,7 @@ class Problem:
         except KeyboardInterrupt:
             status = INTERRUPTED
             # If Ctrl-C interrupted an evaluation in Python, the state is between two iterations.
-            whole = self.objective.compiled and self.record[2] > self.evaluations_before
+            whole = self.objective.compiled and self.record[NFEV] > self.evaluations_before
             self.interrupted()
         finally:
             progress.close()
@@ -150,19 +150,19 @@ class Problem:
     def interrupted(self):
         """Return x to the best point after a Ctrl-C inside fun: the last point has no value."""
         if not self.objective.compiled:
-            self.x[:], self.record[4] = self.still[2], self.still[4][0]
+            self.x[:], self.record[F] = self.workspace[BEST_X], self.workspace[BEST_F][0]
 
     def run_until_done(self, callback, progress):
         """Run the loop slice by slice until it ends; return its status."""
         record, began = self.record, time.perf_counter()
         # A plain objective runs one evaluation a slice, so that Ctrl-C finds all of them counted.
         compiled = self.objective.compiled
-        budget, nit = 1.0, record[1]
+        budget, nit = 1.0, record[NIT]
         while True:
-            self.evaluations_before, entered = record[2], time.perf_counter()
-            until_nit = record[1] + 1.0 if callback else math.inf
+            self.evaluations_before, entered = record[NFEV], time.perf_counter()
+            until_nit = record[NIT] + 1.0 if callback else math.inf
             try:
-                self.call((until_nit, record[2] + budget))
+                self.call((until_nit, record[NFEV] + budget))
             except Exception as error:
                 user_error = self.as_user_error(error)
                 if user_error is error:
@@ -211,7 +211,7 @@ class Problem:
 
     def result(self, status):
         run = Run(*self.record.tolist())
-        best_x, best_g, best_f = self.still[2:5]
+        best_x, best_g, best_f = self.workspace[2:5]
         shape = self.x_shaped.shape
         return optimize_result.build(
             status,

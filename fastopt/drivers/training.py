@@ -13,7 +13,17 @@ from fastopt.drivers import objective_bindings, objective_checks
 from fastopt.drivers.single_problem import CHECK_INTERVAL
 from fastopt.results import optimize_result
 from fastopt.results.progress import Counter, report
-from fastopt.solver.minibatch import KEY, EpochSettings, Part, TrainingState
+from fastopt.solver.minibatch import (
+    AVERAGED,
+    KEY,
+    LOSS,
+    NIT,
+    ROW,
+    STATUS,
+    EpochSettings,
+    Part,
+    TrainingState,
+)
 from fastopt.solver.run_state import apart
 from fastopt.solver.status_codes import (
     EARLY,
@@ -168,19 +178,19 @@ class Training:
         )
         self.solve.calls[KEY] = key.view(np.int64)
         record[2:4] = 0.0
-        while record[2] < rows:
-            left = self.chosen.limits.maxiter - record[1]
+        while record[ROW] < rows:
+            left = self.chosen.limits.maxiter - record[NIT]
             if left <= 0.0:
                 return MAXITER
             if time.perf_counter() - self.began > self.chosen.maxtime:
                 return MAXTIME
-            left = min(left, (rows - record[2]) / work.batch)
+            left = min(left, (rows - record[ROW]) / work.batch)
             self.slicer.run(self.solve, left)
-            counter.update((epoch - 1) * rows + int(record[2]))
-            if record[0] == RUNNING and not np.isfinite(self.x).all():
-                record[0] = NONFINITE  # x has overflowed; fun may still be finite there
-            if record[0] != RUNNING:
-                return record[0]
+            counter.update((epoch - 1) * rows + int(record[ROW]))
+            if record[STATUS] == RUNNING and not np.isfinite(self.x).all():
+                record[STATUS] = NONFINITE  # x has overflowed; fun may still be finite there
+            if record[STATUS] != RUNNING:
+                return record[STATUS]
         return RUNNING
 
     def end_epoch(self, epoch):
@@ -189,7 +199,7 @@ class Training:
         Return False if the loss has overflowed to minus infinity.
         """
         point = self.point()
-        score = loss = self.record[3] / len(self.part.order)
+        score = loss = self.record[LOSS] / len(self.part.order)
         if self.held is not None:
             score = self.validate(point)
             self.held_loss.append(score)
@@ -200,7 +210,7 @@ class Training:
 
     def point(self):
         """Return the current point: the average, once iterates are averaged."""
-        return self.copy(self.mean if self.record[5] > 0.0 else self.x)
+        return self.copy(self.mean if self.record[AVERAGED] > 0.0 else self.x)
 
     def copy(self, point):
         """Return a copy of a point in x0's shape and type."""
@@ -218,7 +228,7 @@ class Training:
     def callback_info(self, epoch):
         """Return the keywords of a callback in addition to x."""
         held = {"validation_loss": self.held_loss[-1]} if self.held_loss else {}
-        return {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[1]), **held}
+        return {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[NIT]), **held}
 
     def result(self, status):
         """Return the result of the run."""

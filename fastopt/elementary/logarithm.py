@@ -68,9 +68,9 @@ def log1p(x):
 def in_base(f, inverse, inverse_rest):
     """Compute log(1 + f) times the inverse of ln(base), as an unevaluated sum."""
     square, less = beyond(f)
-    bend = less - square
-    high = f + bend
-    low = bend - (high - f)
+    two_loop_recursion = less - square
+    high = f + two_loop_recursion
+    low = two_loop_recursion - (high - f)
     product = high * inverse
     return product, fma(high, inverse, -product) + fma(high, inverse_rest, low * inverse)
 

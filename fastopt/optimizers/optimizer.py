@@ -127,6 +127,14 @@ class Optimizer(Updates):
             the array.
         FloatingPointError
             If a gradient is not finite and `on_nonfinite` is "raise". Nothing has changed then.
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> x, opt = np.ones(2), fastopt.SGD(0.5)
+        >>> opt.step(x, 2.0 * x)
+        >>> x.tolist()
+        [0.0, 0.0]
         """
         fast = self._fast_path
         if fast is not None and type(params) is type(grads) is np.ndarray:
@@ -268,7 +276,18 @@ class Optimizer(Updates):
         return slot_arrays.begin(params, *how)
 
     def coefficients(self, steps):
-        """Return the coefficients of steps t = 1, 2, ..., a row each, for `fastopt.kernels`."""
+        """Return the coefficients of steps t = 1, 2, ..., for `fastopt.kernels`.
+
+        Parameters
+        ----------
+        steps : int
+            The number of steps.
+
+        Returns
+        -------
+        array of float64, shape (steps, k)
+            A row for each step.
+        """
         if not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")
         options, schedule, _ = self._sets[()]

@@ -16,7 +16,17 @@ class Updates(StateDictMixin):
     _subtraction: Any
 
     def init(self, params):
-        """Return the state before the first step, for `update`: dicts of arrays and numbers."""
+        """Return the state before the first step, for `update`: dicts of arrays and numbers.
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> opt, x = fastopt.RMSProp(0.1), np.ones(2)
+        >>> state = opt.init(x)
+        >>> updates, state = opt.update(np.ones(2), state, x)
+        >>> state["t"], bool((x + updates < 1.0).all())
+        (1, True)
+        """
         other = self._stateless_copy()
         other._state = other._initial_state(params)
         return {"t": 0, "arrays": other._packed()}

@@ -8,6 +8,51 @@ from fastopt import rules
 from fastopt.optimizers import hyperparameters
 from fastopt.optimizers.optimizer import Optimizer
 
+# What the options of the rules mean: for `help`.
+MEANINGS = {
+    "rho": "Decay of the moving averages, in [0, 1).",
+    "beta1": "Decay of the moving average of g, in [0, 1).",
+    "beta2": "Decay of the moving average of g², or of the largest g, in [0, 1).",
+    "eps": "Keeps zero from dividing; see the formula for its place.",
+    "eps_inside": "If False, `eps` is outside the root, or outside the maximum.",
+    "eps_root": "A second epsilon, inside the root.",
+    "eps_hat": "If True, `eps` is added before the bias correction.",
+    "initial_accumulator": "Where the sum or average of g² starts.",
+    "centered": "If True, the squared mean of g is subtracted from the mean of g².",
+    "momentum": "Decay of the momentum buffer (heavy ball), in [0, 1).",
+    "nesterov": "If True, Nesterov's form of momentum.",
+    "dampening": "Share of the gradient that does not enter the momentum buffer.",
+    "rate_inside": "If True, the learning rate is applied before the momentum buffer.",
+    "amsgrad": "If True, the divisor is the largest average so far.",
+    "max_corrected": "If True, `amsgrad` takes the largest of the corrected averages.",
+    "momentum_decay": "Decay of the schedule of the momentum.",
+}
+# These have no effect with the automatic step, which keeps moves in place of momentum.
+IDLE = "beta1", "momentum", "nesterov", "dampening", "rate_inside", "momentum_decay"
+IDLE = *IDLE, "initial_accumulator"
+
+
+def described(defaults, automatic=None):
+    """Return the parameters of a docstring that say what the options of a rule are.
+
+    Parameters
+    ----------
+    defaults : dict
+        The options and their defaults with a learning rate.
+    automatic : dict, optional
+        Their defaults with the automatic step, to be named if they differ.
+    """
+    lines = []
+    for name, value in defaults.items():
+        more = ""
+        if automatic and name in IDLE:
+            more = '; no effect with "auto"'
+        elif automatic and automatic[name] != value:
+            more = f'; {automatic[name]!r} with "auto"'
+        lines.append(f"{name} : {type(value).__name__}, default {value!r}{more}")
+        lines.append(f"    {MEANINGS[name]}")
+    return "\n".join(lines)
+
 
 @functools.cache
 def names():
@@ -42,15 +87,18 @@ def _signature(known):
 
 
 def _doc(name, rule, known):
-    own = [n for n in rules.options_class(rule)._fields if n != "learning_rate"]
+    own = {n: known[n] for n in rules.options_class(rule)._fields if n != "learning_rate"}
     head = rule.__doc__
     if name == "AdamW":
         head = "Adam with decoupled weight decay (Loshchilov and Hutter 2019).\n\n" + head
-    listed = f"{', '.join(own)} : optional\n    Of the rule: see above." if own else ""
-    return f"{head}\n{DOC.replace('OWN', listed).replace('NAME', name)}"
+    return f"{head}\n{DOC.replace('OWN', described(own)).replace('NAME', name)}"
 
 
-DOC = """An optimizer object: it steps arrays in place, whoever made them.
+DOC = """An optimizer steps float32 or float64 arrays of any shape in place, of any library.
+
+The step is exactly the formula above: there is no automatic step. Without arguments, the defaults
+of the signature hold. Those of `fastopt.minimize` with "auto" are others; ``help`` of the method
+lists them.
 
 Parameters
 ----------
@@ -58,38 +106,46 @@ learning_rate : float or callable
     A number, one of `fastopt.schedules`, or any function of the step t = 1, 2, ...
 OWN
 weight_decay : float
-    Draws parameters towards zero: added to the gradient as ``weight_decay * x`` (an L2 penalty),
-    or, with `decoupled_weight_decay`, ``learning_rate * weight_decay * x`` taken off x itself.
+    Pull parameters towards zero. ``weight_decay * x`` is added to the gradient (an L2 penalty).
+    With `decoupled_weight_decay`, ``learning_rate * weight_decay * x`` is subtracted from x.
 decoupled_weight_decay : bool
+    See `weight_decay`.
 clip_value : float, optional
-    Gradients are brought into [-clip_value, clip_value].
+    Clip gradients to [-clip_value, clip_value].
 maximize : bool
-    Climb instead.
+    If True, climb.
 groups : dict of dicts, optional
-    Hyperparameters for some of the arrays. An array belongs to a group whose key stands in its
-    name, which is the keys and places that lead to it, joined by dots: ``{"bias": {"weight_decay":
-    0.0}}`` holds for params["layers"][0]["bias"]. Of several groups the later one wins.
+    Other hyperparameters for some of the arrays: those whose name contains the key. The name is
+    the keys and places that lead to an array, joined by dots: ``{"bias": {"weight_decay": 0.0}}``
+    holds for params["layers"][0]["bias"]. If several keys match, the last one wins.
 style : {"torch", "optax", "keras"}, optional
-    Defaults and conventions of another library; options that are given win.
+    Take defaults and conventions of another library. Options that are given win.
 clip_norm : float, optional
-    Gradients are scaled down where the norm of all of them together is larger. On a device the
-    step waits for the norm.
+    Scale gradients down if the norm of all of them together is larger. On a device the step waits
+    for the norm.
 on_nonfinite : {"raise", "skip", "propagate"}, optional
-    What happens before a step whose gradients are not finite: a FloatingPointError; nothing, and
-    `skipped` counts it; the step. By default "raise", and "propagate" on a device, where looking
-    means waiting.
+    What to do if a gradient is not finite: "raise" a FloatingPointError, "skip" the step and
+    increase `skipped`, or "propagate" (take the step). The default is "raise". On a device it is
+    "propagate", because checking there means waiting.
 row_wise : bool
-    Matrices have one accumulator a row, of the mean of g² over it (AdaGrad, and RMSProp without
-    momentum): a fraction of the memory for tables of embeddings.
+    If True, a matrix has one accumulator for each row, of the mean of g² (AdaGrad, and RMSProp
+    without momentum). Tables of embeddings then take a fraction of the memory.
 
 Attributes
 ----------
 t : int
-    Steps done.
+    The number of steps taken.
 skipped : int
-    Steps left out.
-learning_rate
-    May be set at any time.
+    The number of steps that were skipped.
+learning_rate : float or callable
+    The learning rate. It may be set at any time.
+
+Raises
+------
+TypeError
+    If an argument is unknown; the message suggests another.
+ValueError
+    If a value is out of range.
 
 Examples
 --------

@@ -69,7 +69,18 @@ class StateDictMixin:
         return not others
 
     def state_dict(self):
-        """Return the state of all steps: a dict of numbers, strings and NumPy arrays (copies)."""
+        """Return the state: a dict of numbers, strings and NumPy arrays (copies).
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> opt, x = fastopt.Adam(0.1), np.ones(2)
+        >>> opt.step(x, np.ones(2))
+        >>> again = fastopt.Adam(0.1)
+        >>> again.load_state_dict(opt.state_dict())
+        >>> again.t
+        1
+        """
         return self._turns.read(self._state_dict)
 
     def _state_dict(self):
@@ -93,6 +104,11 @@ class StateDictMixin:
 
         With the same options the steps are the same to the last bit. If the state is rejected, the
         optimizer is unchanged.
+
+        Parameters
+        ----------
+        state : dict
+            What `state_dict` returned.
 
         Raises
         ------

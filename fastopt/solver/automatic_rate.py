@@ -1,15 +1,24 @@
-"""The loop that finds the step by itself: what `learning_rate="auto"` stands for.
+"""The search that finds the step by itself, for `learning_rate="auto"`.
 
-The rule gives the metric: the diagonal that it divides the gradient by. In this metric the last
-few moves and what they did to the gradient make the direction (limited-memory BFGS: Nocedal 1980,
-Liu and Nocedal 1989), and a nonmonotone search takes the step (Grippo, Lampariello and Lucidi 1986;
-Zhang and Hager 2004). Without such pairs it is the spectral projected gradient method of Birgin,
-Martinez and Raydan (2000, SPG2), with the step of Barzilai and Borwein (1988).
+The rule gives the metric: the diagonal by which it divides the gradient. The direction is that of
+limited-memory BFGS in this metric, from the last few moves (Nocedal 1980, Liu and Nocedal 1989). A
+nonmonotone search finds the step (Grippo, Lampariello and Lucidi 1986; Zhang and Hager 2004).
+Without pairs of moves the method is the spectral projected gradient of Birgin, Martinez and Raydan
+(2000, SPG2). Its step is that of Barzilai and Borwein (1988).
 """
 
 import math
 
-from fastopt.solver.direction import accept, begin, direct, measure, reach, share, steep, trial
+from fastopt.solver.direction import (
+    accept_trial,
+    far_move,
+    initialise_scaling,
+    largest_effect,
+    limited_fraction,
+    search_direction,
+    trial_point,
+    update_metric,
+)
 from fastopt.solver.placeholders import (
     BOUNDED,
     EPS,
@@ -22,7 +31,14 @@ from fastopt.solver.placeholders import (
     gradient,
 )
 from fastopt.solver.run_state import FIRST, INF, Run
-from fastopt.solver.solve_loop import copy, keep, measure_sizes, settle, steepness, still_within
+from fastopt.solver.solve_loop import (
+    copy,
+    measure_sizes,
+    projected_gradient_norm,
+    settle,
+    step_below_xtol,
+    store_best,
+)
 from fastopt.solver.status_codes import (
     FTOL,
     GTOL,
@@ -35,73 +51,75 @@ from fastopt.solver.status_codes import (
 )
 
 ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
-# Pairs with which no trial moves a component by more than FIRST times WIDER to their number, of its
-# scale. They come from small moves, and say nothing of places far off: a peak would be thrown out
-# of its data. Measured over 4,000 Gaussians of heights from 1e-6 to 1e6: 3,976 are found with
-# 451,000 evaluations, without this 3,678 with 1,930,000.
+# With at most SHORT pairs, a trial moves a component by at most FIRST WIDER^pairs of its scale.
+# First pairs come from small moves and say nothing about distant places: without this limit a peak
+# leaves its data. Measured: 4,000 Gaussians of heights from 1e-6 to 1e6. With the limit 3,976 are
+# found with 451,000 evaluations, without it 3,678 with 1,930,000.
 SHORT = 3.0
 WIDER = 30.0
-MEMORY = 0.85  # of past values in the reference value: Zhang and Hager (2004), their eta
-PATIENCE = 30.0  # iterations without gain before the floating-point floor is declared
-SMALL = 1e-5  # of the first gradient: what rounding may leave of it
-TRIES = 4.0  # single components moved far beyond their scales before a minimum is declared
-GONE = 16.0  # roundings of the first f: what may be left of f where its minimum is zero
+ZH_ETA = 0.85  # weight of past values in the reference value: eta of Zhang and Hager (2004)
+STALL_LIMIT = 30.0  # iterations without gain before the floating-point floor is declared
+ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
+TRIES = 4.0  # moves of single components far beyond their scales, before success
+GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 
 
-def ending(pull, f, first_pull, first_f, jumps):
-    """Return the status where no decrease is left to find: at the floor of rounding, or misled.
+def final_status(pull, f, first_pull, first_f, jumps):
+    """Return the status if no decrease is found: the floor of rounding, or a wrong gradient.
 
-    At the floor the slope has fallen far, or f is level. Elsewhere the gradient is wrong, or the
-    function has noise or a kink, where it `jumps`. Differences in a narrow valley are wrong by far
-    more than is left of an exact slope: with them f must have fallen to nothing too.
+    At the floor the slope is far below the first one, or f is level. Elsewhere the gradient is
+    wrong, or the function has noise or a kink, at which the gradient `jumps`. In a narrow valley
+    the error of differences is larger than an exact slope. So with differences f must be near zero
+    too.
     """
-    fallen = pull <= max(SMALL, ROOT_EPS) * first_pull
+    fallen = pull <= max(ROUNDING_FLOOR, ROOT_EPS) * first_pull
     if pull <= FOURTH_ROOT_EPS * abs(f):
         return FTOL if fallen or not jumps else NO_STEP
     gone = EXACT or abs(f) <= GONE * EPS * abs(first_f)
     return FTOL if fallen and gone else NO_STEP
 
 
-def propose(run, moving, still, state, limits, options, schedule):
-    """The next point to evaluate the objective at, on the present direction or on a new one."""
+def propose(run, iterates, workspace, state, limits, options, schedule):
+    """Set the next trial point, on the present direction or on a new one."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
     fraction, first_pull, first_f, kept, reached, tries, latest = run[19:26]
-    x, g, p, w, _, new = moving
-    low, high, _, _, _, scale, pairs, along = still
+    x, g, p, w, _, new = iterates
+    low, high, _, _, _, scale, pairs, along = workspace
     if nfev > 0.0 and fraction == 0.0:
         if norm == 0.0:
-            norm = begin(x, g, f, w, scale, state, first_pull < INF, low, high)
+            norm = initialise_scaling(x, g, f, w, scale, state, first_pull < INF, low, high)
             if first_pull == INF:
                 first_pull, first_f = 1.0 / norm, f
         c, carry = coefficients(options, 1.0, INF, carry)
-        measure(x, g, w, scale, c, state, norm, low, high)
-        slope = direct(x, g, p, w, pairs, along, kept, step, low, high)
+        update_metric(x, g, w, scale, c, state, norm, low, high)
+        slope = search_direction(x, g, p, w, pairs, along, kept, step, low, high)
         fraction = 1.0
         if 0.0 < kept <= SHORT:
             cap = FIRST * WIDER
             for _ in range(1, int(kept)):
                 cap *= WIDER
-            fraction = share(x, p, scale, cap)
-    moved = 1.0 if trial(x, p, fraction, new, low, high) else 0.0
+            fraction = limited_fraction(x, p, scale, cap)
+    moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
     return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest)
 
 
-def judge(run, f_new, moving, still, x_shaped, limits, data):
-    """What follows from the value at the proposed point: a step, a shorter trial, or the end."""
+def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
+    """Accept the trial point, shorten the trial, or end: by the value of f there."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
     fraction, first_pull, first_f, kept, reached, tries, latest = run[19:26]
-    x, g, p, w, new_g, new = moving
-    low, high, best_x, best_g, best_f, scale, pairs, _ = still
+    x, g, p, w, new_g, new = iterates
+    low, high, best_x, best_g, best_f, scale, pairs, _ = workspace
     asked = limits.ftol > EPS_2_3
     first, stuck, jumps = nfev == 0.0, False, False
     nfev += 1.0
-    slack = 4.0 * EPS * abs(f)  # what rounding may add to f
-    near = 0.0 < -slope <= EPS_2_3 * abs(f)  # only where so little is left to gain
-    wanted = reference + ARMIJO * fraction * slope + (slack if near else 0.0)  # is it forgiven
+    slack = 4.0 * EPS * abs(f)  # largest rounding error of f
+    # Near convergence, accept an increase of f that rounding alone could cause.
+    near = 0.0 < -slope <= EPS_2_3 * abs(f)
+    wanted = reference + ARMIJO * fraction * slope + (slack if near else 0.0)
     good = first or (moved > 0.0 and f_new <= wanted)
     if good:
         nfev += gradient(new, x_shaped, new_g, f_new, low, high, data)
@@ -110,11 +128,11 @@ def judge(run, f_new, moving, still, x_shaped, limits, data):
             settle(new, new_g, low, high)
             if first:
                 measure_sizes(new, scale)
-        gnorm_new = steepness(new, new_g, scale, low, high)
+        gnorm_new = projected_gradient_norm(new, new_g, scale, low, high)
         good = math.isfinite(f_new) and math.isfinite(gnorm_new)
     if good:
         latest = -1.0 if first else kept
-        ss, sy, change, shift = accept(x, g, new, new_g, w, scale, pairs, kept)
+        ss, sy, change, shift = accept_trial(x, g, new, new_g, w, scale, pairs, kept)
         f, gnorm = f_new, gnorm_new
         if first:
             reference = mark = f
@@ -124,34 +142,34 @@ def judge(run, f_new, moving, still, x_shaped, limits, data):
             step = min(max(step, 1.0 / HUGE), HUGE)
             if pairs.size > 0 and sy > -EPS * fraction * slope:
                 kept += 1.0
-            if shift * (16.0 * EPS) > ROOT_EPS:  # the metric is that of other units
+            if shift * (16.0 * EPS) > ROOT_EPS:  # the metric belongs to other units
                 step, kept = FIRST, 0.0
-            reference = (MEMORY * weight * reference + f) / (MEMORY * weight + 1.0)
-            weight = MEMORY * weight + 1.0
+            reference = (ZH_ETA * weight * reference + f) / (ZH_ETA * weight + 1.0)
+            weight = ZH_ETA * weight + 1.0
         fraction = 0.0
         if first or f < lowest - slack or (f <= lowest + slack and gnorm < least):
             least = gnorm
-            keep(x, g, f, best_x, best_g, best_f)
+            store_best(x, g, f, best_x, best_g, best_f)
         lowest = min(lowest, f)
         stalled += 1.0
         gain = f < mark - limits.ftol * abs(mark) or gnorm < 0.5 * mark_gnorm
         if first or (gain and shift > EPS):
             mark, mark_gnorm, stalled = min(f, mark), min(gnorm, mark_gnorm), 0.0
-        over = limits.ftol > 0.0 and stalled >= PATIENCE
+        over = limits.ftol > 0.0 and stalled >= STALL_LIMIT
         if gnorm <= limits.gtol:
             status = GTOL
         elif over and asked:
             status = FTOL
-        elif over:  # where x stands still although f falls, the gradient jumps
+        elif over:  # if x does not change although f decreases, the gradient jumps
             stuck, jumps = True, gain
-        elif not first and still_within(change, x, limits.xtol):
+        elif not first and step_below_xtol(change, x, limits.xtol):
             status = XTOL
         elif nit >= limits.maxiter:
             status = MAXITER
     elif first:
-        keep(new, new_g, f_new, best_x, best_g, best_f)
+        store_best(new, new_g, f_new, best_x, best_g, best_f)
         f, status = f_new, NONFINITE
-    elif f_new == -INF:  # no minimum there is
+    elif f_new == -INF:  # there is no minimum
         status = NONFINITE
     elif not (moved > 0.0 and EPS * abs(f) < -fraction * slope < INF):
         stuck = True
@@ -161,15 +179,15 @@ def judge(run, f_new, moving, still, x_shaped, limits, data):
         fraction *= min(max(ideal, 0.1), 0.5)
     left = f > lowest + slack
     if stuck or (left and status in (GTOL, FTOL)):
-        # Back to the best point. Where a better one was left behind, or f should fall yet, the
-        # search begins again there: metric and step may be those of a far steeper place. But
-        # from the same point the same path would follow, at the floor of rounding for ever.
+        # Return to the best point. Restart there if the current point is worse, or if f should
+        # still decrease: metric and step may be left over from a much steeper region. Restart
+        # from a given point only once: otherwise the search would repeat the same path.
         copy(best_x, x)
         copy(best_g, g)
         f = reference = best_f[0]
         gnorm, weight, stalled, fraction = least, 1.0, 0.0, 0.0
         norm, step, kept = 0.0, FIRST, 0.0
-        pull = steep(x, g, scale, low, high)
+        pull = largest_effect(x, g, scale, low, high)
         sloping = pull > FOURTH_ROOT_EPS * abs(f)
         fell = reached == INF or lowest < reached - slack
         tries = 0.0 if fell else tries + 1.0
@@ -178,12 +196,12 @@ def judge(run, f_new, moving, still, x_shaped, limits, data):
         elif gnorm <= limits.gtol:
             status = GTOL
         elif stuck or not asked:
-            status = ending(pull, f, first_pull, first_f, jumps)
+            status = final_status(pull, f, first_pull, first_f, jumps)
         else:
             status = FTOL
         returned = lowest
         if status == FTOL and tries <= TRIES and not asked:
-            slope = reach(x, g, f, p, scale, pairs, latest, tries, low, high)
+            slope = far_move(x, g, f, p, scale, pairs, latest, tries, low, high)
             reached = lowest if fell else reached
             if slope < 0.0:
                 status, fraction = RUNNING, 1.0

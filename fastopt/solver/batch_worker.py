@@ -8,7 +8,19 @@ import math
 from typing import Any, NamedTuple
 
 from fastopt.solver.placeholders import BOUNDED, add, call, fetch_row, hold_at, named, opened
-from fastopt.solver.run_state import Run
+from fastopt.solver.run_state import (
+    BEST_F,
+    BEST_G,
+    BEST_X,
+    HIGH,
+    LOW,
+    NFEV,
+    NIT,
+    NJEV,
+    STATUS,
+    F,
+    Run,
+)
 from fastopt.solver.status_codes import NONFINITE, RUNNING
 
 # Indices in `control`, the integers that all threads share, each on a cache line of its own.
@@ -27,9 +39,9 @@ class WorkerBuffers(NamedTuple):
     """A thread's own arrays: those of `Problem`."""
 
     record: Any
-    x: Any  # the array of `moving` that holds the iterate
-    moving: Any
-    still: Any
+    x: Any  # the array of `iterates` that holds the iterate
+    iterates: Any
+    workspace: Any
     state: Any
     calls: Any  # see `objective_evaluation`
     until: Any
@@ -72,30 +84,35 @@ def load_problem(b, work, given):
     """Copy the start of problem b to the thread's arrays; return True if it is finite."""
     for i in range(len(work.record)):
         work.record[i] = FRESH[i]
-    for array in work.moving:
+    for array in work.iterates:
         array[:] = 0.0  # removes values of the previous problem: inf times zero is not zero
-    x, best_x, best_g, at = work.x, work.still[2], work.still[3], row_of(given.x0, b)
+    x, best_x, best_g, at = (
+        work.x,
+        work.workspace[BEST_X],
+        work.workspace[BEST_G],
+        row_of(given.x0, b),
+    )
     finite = True
     for i in range(x.size):
         x[i] = best_x[i] = given.x0[at, i]
         best_g[i] = math.nan
         finite = finite and math.isfinite(x[i])
-    work.still[4][0] = math.nan
+    work.workspace[BEST_F][0] = math.nan
     if BOUNDED:
         at = row_of(given.low, b)
         for i in range(x.size):
-            work.still[0][i], work.still[1][i] = given.low[at, i], given.high[at, i]
+            work.workspace[LOW][i], work.workspace[HIGH][i] = given.low[at, i], given.high[at, i]
     return finite
 
 
 def write_result(b, status, work, results):
     """Write the results of problem b."""
-    run, best_x, best_g = work.record, work.still[2], work.still[3]
+    run, best_x, best_g = work.record, work.workspace[BEST_X], work.workspace[BEST_G]
     for i in range(work.x.size):
         results.x[b, i], results.jac[b, i] = best_x[i], best_g[i]
         results.x_last[b, i] = work.x[i]
-    results.fun[b], results.fun_last[b] = work.still[4][0], run[4]
-    results.nit[b], results.nfev[b], results.njev[b] = int(run[1]), int(run[2]), int(run[3])
+    results.fun[b], results.fun_last[b] = work.workspace[BEST_F][0], run[F]
+    results.nit[b], results.nfev[b], results.njev[b] = int(run[NIT]), int(run[NFEV]), int(run[NJEV])
     results.status[b] = int(status)
 
 
@@ -107,16 +124,16 @@ def solve_one(b, loop, block, control, budget, work, given):
     limits = named(given.limits[0], given.limits[1], row_of(given.limits[1], b))
     options = named(given.options[0], given.options[1], row_of(given.options[1], b))
     schedule = named(given.schedule[0], given.schedule[1], row_of(given.schedule[1], b))
-    own = work.record, work.moving, work.still, work.state
+    own = work.record, work.iterates, work.workspace, work.state
     hold_at(block, (*own, limits, options, schedule, work.calls, work.until))
     fetch_row(work.calls, b)
     budget = min(budget, INITIAL_BUDGET)
     while True:
         tick = control[TICK]
-        work.until[0], work.until[1] = math.inf, work.record[2] + budget
+        work.until[0], work.until[1] = math.inf, work.record[NFEV] + budget
         call(loop, block)
-        if work.record[0] != RUNNING:
-            return work.record[0], budget
+        if work.record[STATUS] != RUNNING:
+            return work.record[STATUS], budget
         if control[STOP] != 0:
             return float(control[STOP]), budget
         budget = 2.0 * budget if control[TICK] == tick else max(1.0, 0.5 * budget)
@@ -144,9 +161,9 @@ def worker_loop(held):
         if finite:
             status, budget = solve_one(b, loop, block, control, budget, work, given)
         else:
-            status, work.record[4] = NONFINITE, math.nan  # fun is not evaluated at such a start
+            status, work.record[F] = NONFINITE, math.nan  # fun is not evaluated at such a start
         write_result(b, status, work, results)
-        if finite and work.record[0] == RUNNING:
+        if finite and work.record[STATUS] == RUNNING:
             return
         work.at[0] = -1
 

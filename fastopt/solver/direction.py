@@ -1,7 +1,7 @@
 """The rule's diagonal metric, and the direction and the step in it.
 
-The loops over elements are written for any number of workers: `each` gives a worker its share, and
-`total`, `most` and `anyone` bring together what all have found. A compiled loop is alone.
+The loops over elements are written for any number of workers. `each` gives a worker its elements;
+`total`, `most` and `anyone` combine the results of all workers. A compiled loop has one worker.
 """
 
 import math
@@ -28,36 +28,39 @@ from fastopt.solver.placeholders import (
 from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import clip, largest
 
-UNBENT = 1e-3  # of a slope: rounding changes it by more where it is nothing but noise
+NOISE_SLOPE = (
+    1e-3  # relative change of a slope by a move; a slope that is rounding noise changes more
+)
 
 
-def held(x, g, low, high):
-    """Whether a bound holds a component: f falls beyond it."""
+def is_blocked(x, g, low, high):
+    """Return True if a bound blocks a component: f decreases beyond it."""
     return (x <= low and g > 0.0) or (x >= high and g < 0.0)
 
 
-def measure(x, g, w, scale, c, state, norm, low, high):
-    """The rule's diagonal metric 1/w.
+def update_metric(x, g, w, scale, c, state, norm, low, high):
+    """Write the diagonal w, the inverse of the rule's metric.
 
-    The rule sees the gradient in units of the first one and of x's sizes. Where a bound holds x,
-    w is zero: nothing moves there.
+    The rule gets the gradient in units of the first gradient and of the scales of x. For components
+    that a bound blocks, w is zero, so that they do not move.
     """
     c, norm = cast(C, real, c), real(norm)
     for i in each(SIZE or x.size):
         _, d, s = update(g[i] * scale[i] * norm, load(state, i), c)
         store(state, i, s)
         w[i] = scale[i] * (scale[i] * norm / d)
-        if BOUNDED and held(x[i], g[i], low[i], high[i]):
+        if BOUNDED and is_blocked(x[i], g[i], low[i], high[i]):
             w[i] = 0.0
         if PADDED and i >= x.size:
             w[i] = 0.0
 
 
-def bend(g, p, w, pairs, along, kept):
-    """Direction p = H g by the two-loop recursion, H an approximate inverse Hessian.
+def two_loop_recursion(g, p, w, pairs, along, kept):
+    """Write p = H g by the two-loop recursion; return False if there is no useful pair.
 
-    H is built from the pairs of moves s and changes y of the gradient, on the components that no
-    bound holds, from the metric times the s'y / y'Wy of the last pair.
+    H approximates the inverse Hessian on the components that no bound blocks. It is built from the
+    pairs of moves s and changes y of the gradient. The recursion starts from the metric, times
+    s'y / y'Wy of the last pair.
     """
     rows = pairs.shape[0] // 2
     count, size = min(int(kept), rows), 0.0
@@ -96,8 +99,8 @@ def bend(g, p, w, pairs, along, kept):
     return size > 0.0
 
 
-def descend(x, g, p, low, high):
-    """Turn p downhill and into the box; the slope of f along it."""
+def clip_and_slope(x, g, p, low, high):
+    """Negate p and clip it into the box; return the slope of f along it."""
     slope = 0.0
     for i in each(SIZE or x.size):
         p[i] = clip(x[i] - p[i], low[i], high[i]) - x[i] if BOUNDED else -p[i]
@@ -105,19 +108,19 @@ def descend(x, g, p, low, high):
     return total(slope)
 
 
-def direct(x, g, p, w, pairs, along, kept, step, low, high):
-    """Direction p and the slope of f along it."""
-    if kept > 0.0 and bend(g, p, w, pairs, along, kept):
-        slope = descend(x, g, p, low, high)
+def search_direction(x, g, p, w, pairs, along, kept, step, low, high):
+    """Write the direction p; return the slope of f along it."""
+    if kept > 0.0 and two_loop_recursion(g, p, w, pairs, along, kept):
+        slope = clip_and_slope(x, g, p, low, high)
         if slope < 0.0:
             return slope
     for i in each(SIZE or x.size):  # the metric's own direction always descends
         p[i] = real(step) * w[i] * g[i]
-    return descend(x, g, p, low, high)
+    return clip_and_slope(x, g, p, low, high)
 
 
-def trial(x, p, fraction, new, low, high):
-    """New = x + fraction p; whether that differs from x."""
+def trial_point(x, p, fraction, new, low, high):
+    """Write new = x + fraction p; return True if it differs from x."""
     a, moved = real(fraction), False
     for i in each(SIZE or x.size):
         new[i] = x[i] + a * p[i]
@@ -127,10 +130,11 @@ def trial(x, p, fraction, new, low, high):
     return anyone(moved)
 
 
-def share(x, p, scale, cap):
-    """Return the part of p, at most all of it, that moves no component by more than cap scales.
+def limited_fraction(x, p, scale, cap):
+    """Return the largest fraction of p, at most 1, with no move beyond `cap` scales.
 
-    A component far below its scale moves freely: it began at zero, and its scale is a guess.
+    Components far below their scales are not limited: they began at zero, and their scales are
+    guesses.
     """
     top = 0.0
     for i in each(SIZE or x.size):
@@ -140,10 +144,11 @@ def share(x, p, scale, cap):
     return cap / top if top > cap else 1.0
 
 
-def accept(x, g, new, new_g, w, scale, pairs, kept):
-    """Move to the new point; s's in the metric, s'y, and the largest s itself and by its scale.
+def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
+    """Move to the new point and store the pair of the move.
 
-    A component that has outgrown its scale takes its size for it: x0 may start near zero.
+    The scale of a component grows with its size, since x0 may be near zero. Returned are s's in the
+    metric, s'y, the largest component of s, and the largest one in units of its scale.
     """
     ss, sy, moved, shift, rows = 0.0, 0.0, 0.0, 0.0, pairs.shape[0] // 2
     k = 2 * (int(kept) % rows) if rows > 0 else -1
@@ -162,16 +167,17 @@ def accept(x, g, new, new_g, w, scale, pairs, kept):
     return total(ss), total(sy), most(moved), most(shift)
 
 
-def begin(x, g, f, w, scale, state, again, low, high):
-    """Scales and state of the rule at the first point, and the norm that frees it of f's units.
+def initialise_scaling(x, g, f, w, scale, state, again, low, high):
+    """Set the scales and the rule's state; return the factor that removes the units of f.
 
-    The scales are the sizes of x's components. A zero takes the size at which it counts as much as
-    the steepest of the others or as f itself, but at most the largest of theirs and the width of
-    its bounds; an x of zeros has 1. What is tiny beside the others, and
-    hardly moves f, is as good as zero. Where the search begins `again` it has its scale already.
+    The scale of a component is its absolute value. A zero component gets the scale at which its
+    effect on f equals the largest effect of the others, or f itself. This scale is at most the
+    largest of the others and the width of its bounds. If all components are zero, all scales are 1.
+    A tiny component with little effect on f counts as zero. After a restart (`again`) such
+    components keep their scales.
     """
     tiny, biggest, top = ROOT_EPS, largest(x), abs(f)
-    if real(EPS * biggest * biggest) == 0.0:  # so is what would underflow below
+    if real(EPS * biggest * biggest) == 0.0:  # products below would underflow
         biggest = real(0.0)
     for i in each(SIZE or g.size):
         top = max(top, abs(x[i] * g[i]))
@@ -198,29 +204,30 @@ def begin(x, g, f, w, scale, state, again, low, high):
     return norm
 
 
-def steep(x, g, scale, low, high):
-    """Return the most that f would change where a component moves by its scale."""
+def largest_effect(x, g, scale, low, high):
+    """Return the largest change of f, to first order, by a move of one component by its scale."""
     pull = 0.0
     for i in each(SIZE or g.size):
-        if not BOUNDED or not held(x[i], g[i], low[i], high[i]):
+        if not BOUNDED or not is_blocked(x[i], g[i], low[i], high[i]):
             pull = max(pull, abs(g[i]) * scale[i])
     return most(pull)
 
 
-def reach(x, g, f, p, scale, pairs, latest, tries, low, high):
-    """Set p to a move of components that may be far off; return the slope of f along it.
+def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
+    """Set p to a move of components far beyond their scales; return the slope of f along it.
 
-    A component that began at zero may have a unit far larger than its scale. Then f shows nothing
-    of a move by this scale, and the slope is no noise: the last move has hardly changed it. Such a
-    component moves so far that f should change visibly. A slope that is noise after all spoils the
-    move of all: after it each component moves alone, the one farthest beyond its scale first.
+    A component that began at zero may have a unit far larger than its scale. Then a move by its
+    scale does not change f visibly. Its slope is not noise if the last move has hardly changed it.
+    Such components move so far that f should change visibly, all at once in the first try. A slope
+    that is noise after all spoils this move. So in later tries each component moves alone, the one
+    farthest beyond its scale first.
     """
     rows, slope, below = pairs.shape[0] // 2, 0.0, INF
     k = 2 * (int(latest) % rows) + 1 if rows > 0 and latest >= 0.0 else -1
     for i in each(SIZE or g.size):
         p[i] = real(0.0)
         hidden = abs(g[i]) * scale[i] <= 256.0 * EPS * abs(f)
-        if hidden and g[i] != 0.0 and (k < 0 or abs(pairs[k, i]) < real(UNBENT) * abs(g[i])):
+        if hidden and g[i] != 0.0 and (k < 0 or abs(pairs[k, i]) < real(NOISE_SLOPE) * abs(g[i])):
             far = x[i] - real(ROOT_EPS * abs(f)) / g[i]
             if BOUNDED:
                 far = clip(far, low[i], high[i])

@@ -3,8 +3,15 @@
 import math
 
 from fastopt.solver.placeholders import BOUNDED, accumulator, coefficients, gradient, rate
-from fastopt.solver.run_state import INF, Run
-from fastopt.solver.solve_loop import fill, keep, settle, steepness, still_within, sweep
+from fastopt.solver.run_state import HIGH, INF, LOW, Run
+from fastopt.solver.solve_loop import (
+    fill,
+    projected_gradient_norm,
+    settle,
+    step_below_xtol,
+    store_best,
+    sweep,
+)
 from fastopt.solver.status_codes import (
     FTOL,
     GTOL,
@@ -18,10 +25,10 @@ from fastopt.solver.status_codes import (
 )
 
 
-def propose(run, moving, still, state, limits, options, schedule):
+def propose(run, iterates, workspace, state, limits, options, schedule):
     """Take a step of the rule; no step before the first evaluation."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, _ = run[:9]
-    g, x = moving
+    g, x = iterates
     moved = INF
     if nfev == 0.0:
         fill(state, x.size, accumulator(options))
@@ -30,27 +37,27 @@ def propose(run, moving, still, state, limits, options, schedule):
         if 0.0 <= eta < INF:
             nit += 1.0
             c, carry = coefficients(options, eta, nit, carry)
-            moved = sweep(x, g, c, state, still[0], still[1], limits.xtol > 0.0)
+            moved = sweep(x, g, c, state, workspace[LOW], workspace[HIGH], limits.xtol > 0.0)
         else:
             status = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
     return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])
 
 
-def judge(run, f_new, moving, still, x_shaped, limits, data):
-    """Store the best point, and decide whether to stop."""
+def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
+    """Store the best point, and set the status if a limit is reached."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
-    g, x = moving
-    low, high, best_x, best_g, best_f = still
+    g, x = iterates
+    low, high, best_x, best_g, best_f = workspace
     first, old, f = nfev == 0.0, f, f_new
     nfev += 1.0 + gradient(x, x_shaped, g, f, low, high, data)
     njev += 1.0
     if BOUNDED:
         settle(x, g, low, high)
     if limits.gtol > 0.0:
-        gnorm = steepness(x, g, x, low, high)
+        gnorm = projected_gradient_norm(x, g, x, low, high)
     if first or -INF < f < lowest:  # a point at which f overflows is not the best one
         lowest = f
-        keep(x, g, f, best_x, best_g, best_f)
+        store_best(x, g, f, best_x, best_g, best_f)
     if status != RUNNING:
         moved = 0.0  # the learning rate allowed no step
     elif not (math.isfinite(f) and math.isfinite(gnorm)):
@@ -59,7 +66,7 @@ def judge(run, f_new, moving, still, x_shaped, limits, data):
         status = GTOL
     elif not first and abs(old - f) <= limits.ftol * max(abs(old), abs(f)) > 0.0:
         status = FTOL
-    elif not first and still_within(moved, x, limits.xtol):
+    elif not first and step_below_xtol(moved, x, limits.xtol):
         status = XTOL
     elif nit >= limits.maxiter:
         status = MAXITER

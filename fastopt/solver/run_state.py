@@ -1,4 +1,4 @@
-"""What a problem carries from call to call of its loop, and when it stops."""
+"""The scalars of a run between two calls of its loop, and the limits at which it stops."""
 
 import math
 from collections import namedtuple
@@ -9,16 +9,18 @@ import numpy as np
 from fastopt.solver.status_codes import RUNNING
 
 INF = math.inf
-# Of |x0| that the first trial moves each component. With 0.1 a peak at 545 is looked for at 600,
-# where there is none: 25 to 68 % of such fits found it, with 0.01 87 to 89 %.
+# Fraction of |x0| by which the first trial moves each component. With 0.1 a peak at 545 is expected
+# at 600, where there is none: 25 to 68 % of such fits find it. With 0.01 it is 87 to 89 %.
 FIRST = 0.01
-# Up to the last of these the loop is compiled for such numbers of parameters and works on copies in
-# registers; what is beyond the last parameter is zero.
+# Numbers of parameters for which a loop of its own is compiled, with copies in registers. Elements
+# beyond the last parameter are zero.
 FEW = 2, 3, 4, 6, 8
+STATUS, NIT, NFEV, NJEV, F = range(5)  # places in `Run`, for arrays that hold one
+LOW, HIGH, BEST_X, BEST_G, BEST_F = range(5)  # places in `workspace`
 
 
 class Run(NamedTuple):
-    """All scalars that a problem carries from call to call."""
+    """All scalars of a run, kept from call to call."""
 
     status: float = RUNNING
     nit: float = 0.0
@@ -26,30 +28,31 @@ class Run(NamedTuple):
     njev: float = 0.0
     f: float = 0.0
     gnorm: float = 0.0
-    lowest: float = INF  # f seen
+    lowest: float = INF  # lowest f so far
     carry: float = 1.0  # the rule's own scalar
-    moved: float = 0.0  # of x by the step, at most; of `automatic_rate`: 1 where x changed
-    # Of `automatic_rate` only:
-    least: float = INF  # gnorm of the best point
-    mark: float = INF  # f when last something was gained
-    mark_gnorm: float = INF
-    stalled: float = 0.0  # iterations since then
-    returned: float = INF  # f of the best point when last the search began again there
-    norm: float = 0.0  # brings the first gradient to largest component 1; 0: (re)begin
-    reference: float = 0.0  # what f is compared with: Zhang and Hager's C
-    weight: float = 1.0  # and their Q
+    # Largest change of a component by the step; in `automatic_rate`: 1 if x changed.
+    moved: float = 0.0
+    # Used by `automatic_rate` only:
+    least: float = INF  # gnorm at the best point
+    mark: float = INF  # f at the last iteration that counted as progress
+    mark_gnorm: float = INF  # gnorm there
+    stalled: float = 0.0  # iterations without progress
+    returned: float = INF  # best f at the last restart
+    norm: float = 0.0  # 1 / largest component of the scaled first gradient; 0: initialise
+    reference: float = 0.0  # reference value of f: C of Zhang and Hager
+    weight: float = 1.0  # their Q
     step: float = FIRST  # Barzilai-Borwein step in the rule's metric
     slope: float = 0.0  # directional derivative of f along the direction
-    fraction: float = 0.0  # of the direction that the next trial takes; 0: a new direction first
-    first_pull: float = INF  # most that f would change where a component moved by its scale
+    fraction: float = 0.0  # fraction of the direction for the next trial; 0: new direction
+    first_pull: float = INF  # largest change of f by a component's scale, at x0
     first_f: float = 0.0
-    kept: float = 0.0  # pairs of moves and changes of the gradient, ever
-    reached: float = INF  # best f when last components were tried far beyond their scales
-    tries: float = 0.0  # of such moves from there
-    latest: float = -1.0  # pairs kept before the last move, which says where this move's pair is
+    kept: float = 0.0  # number of pairs stored so far, also of those overwritten
+    reached: float = INF  # best f at the last moves of components far beyond their scales
+    tries: float = 0.0  # number of such moves from there
+    latest: float = -1.0  # `kept` before the last move, which locates the pair of this move
 
 
-# The scalars that the loop for a given learning rate works on: as many registers are free for it.
+# The scalars of the loop for a given learning rate. There are registers for this many.
 Brief = namedtuple("Brief", Run._fields[:9])
 
 
@@ -64,11 +67,11 @@ class Limits(NamedTuple):
 
 
 def width(n):
-    """Return the room for so many parameters: of a few, loops compiled for that many run."""
+    """Return the size of the compiled loop for n parameters: one of FEW, or n itself."""
     return next((few for few in FEW if n <= few), n)
 
 
 def apart(size, dtype):
-    """Zeros that share no cache line with another array: threads would wait for each other."""
+    """Return zeros on cache lines of their own: on shared ones, threads wait for each other."""
     room = 128 // np.dtype(dtype).itemsize
     return np.zeros(size + 2 * room, dtype)[room:-room]

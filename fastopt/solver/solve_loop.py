@@ -1,9 +1,9 @@
 """The loop that solves one problem, once for the interpreter, the CPU and CUDA; and its vectors.
 
 `propose` and `judge` are those of `fixed_rate`, for a given learning rate, or of
-`automatic_rate`, which finds the step itself. They keep everything they know in `Run` and in
-arrays, so that the loop can stop after any evaluation and go on later with the same bits. The
-objective is evaluated at one place only: what is inlined there is compiled once.
+`automatic_rate`, which finds the step itself. Their whole state is in `Run` and in arrays. So the
+loop can stop after any evaluation and continue later with the same bits. The objective is evaluated
+in one place only, so that it is compiled once if it is inlined there.
 """
 
 import math
@@ -29,17 +29,17 @@ from fastopt.solver.placeholders import (
 from fastopt.solver.status_codes import RUNNING
 
 
-def loop(run, moving, still, x_shaped, state, limits, options, schedule, data, until):
-    """Go on until the problem ends or so many iterations or evaluations are done."""
+def loop(run, iterates, workspace, x_shaped, state, limits, options, schedule, data, until):
+    """Iterate until the problem ends, or until `until` iterations or evaluations are done."""
     while run.status == RUNNING and run.nit < until[0] and run.nfev < until[1]:
-        run = propose(run, moving, still, state, limits, options, schedule)
-        f = 1.0 * value(x_shaped, moving[-2], data)  # of float64, as the scalars of a run are
-        run = judge(run, f, moving, still, x_shaped, limits, data)
+        run = propose(run, iterates, workspace, state, limits, options, schedule)
+        f = 1.0 * value(x_shaped, iterates[-2], data)  # float64, as all scalars of a run
+        run = judge(run, f, iterates, workspace, x_shaped, limits, data)
     return run
 
 
 def clip(v, low, high):
-    """Into the box; NaN passes."""
+    """Return v clipped into the box; NaN stays NaN."""
     return low if v < low else (high if v > high else v)
 
 
@@ -49,7 +49,7 @@ def copy(source, target):
 
 
 def largest(x):
-    """Largest absolute component; NaN if any is NaN."""
+    """Return the largest absolute component; NaN if any is NaN."""
     top = 0.0
     for i in each(SIZE or x.size):
         if abs(x[i]) > top or x[i] != x[i]:
@@ -57,15 +57,15 @@ def largest(x):
     return most(top)
 
 
-def still_within(change, x, xtol):
-    """Whether a step changed x by no more than xtol, relatively (and tiny x by xtol squared)."""
+def step_below_xtol(change, x, xtol):
+    """Return True if a step changed x by at most xtol, relatively; tiny x by xtol squared."""
     return xtol > 0.0 and change <= xtol * (xtol + largest(x))
 
 
 def settle(x, g, low, high):
-    """Set to zero what is not finite where no step can follow it.
+    """Set slopes that are not finite to zero if their components cannot move.
 
-    A fixed component has no slope, and neither has one that an infinite slope holds at its bound.
+    These are fixed components, and those at a bound that an infinite slope points beyond.
     """
     for i in each(SIZE or x.size):
         held = (x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)
@@ -74,17 +74,17 @@ def settle(x, g, low, high):
 
 
 def measure_sizes(x, size):
-    """Take the absolute values of x as the sizes of its components."""
+    """Write the absolute values of x as the sizes of its components."""
     for i in each(SIZE or x.size):
         size[i] = abs(x[i])
 
 
-def steepness(x, g, size, low, high):
-    """Largest component of the projected gradient x - P(x - g); NaN if any is NaN.
+def projected_gradient_norm(x, g, size, low, high):
+    """Return the largest component of the projected gradient x - P(x - g); NaN if any is NaN.
 
-    It is not computed by this difference, in which a small g is lost beside a large x. What a bound
-    cuts off is measured in units of the box's width or the component's size, if these are below 1:
-    a box may be narrower than gtol.
+    It is not computed by this difference, which loses a small g next to a large x. The distance to
+    a bound is measured in units of the box's width or of the component's size, if these are below
+    1: a box may be narrower than gtol.
     """
     if not BOUNDED:
         return largest(g)
@@ -105,20 +105,20 @@ def steepness(x, g, size, low, high):
 
 
 def fill(state, n, v0):
-    """The rule's state before the first step of a given rate."""
+    """Write the rule's state before the first step with a given learning rate."""
     for i in each(SIZE or n):
         store(state, i, start(real(v0)))
 
 
-def keep(x, g, f, best_x, best_g, best_f):
-    """Remember the best point; its value stands beside it, so that Ctrl-C cannot part them."""
+def store_best(x, g, f, best_x, best_g, best_f):
+    """Store the best point. Its value is in an array too: Ctrl-C cannot separate the two."""
     best_f[0] = f
     copy(x, best_x)
     copy(g, best_g)
 
 
 def sweep(x, g, c, state, low, high, track):
-    """One step of the rule on every element; the largest change of x where `track` asks for it."""
+    """Take a step of the rule on every element; return the largest change of x if `track`."""
     c = cast(C, real, c)
     moved = 0.0
     for i in each(SIZE or x.size):

@@ -1,4 +1,4 @@
-"""Status codes of a run and what they mean. Floats, since the loop keeps all scalars alike."""
+"""Status codes of a run, and their messages. They are floats, as all scalars of the loop."""
 
 RUNNING = 100.0
 GTOL = 0.0
@@ -16,7 +16,7 @@ NONFINITE = -1.0
 NO_STEP = -2.0
 NONFINITE_RATE = -3.0
 RAISED = -5.0
-NEGATIVE_RATE = -4.0  # an error when it comes to the user
+NEGATIVE_RATE = -4.0  # raised as an error
 
 MESSAGES = {
     0: "Converged: the largest component of the projected gradient is below gtol.",

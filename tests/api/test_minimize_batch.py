@@ -136,7 +136,7 @@ def test_fields_of_all_kinds():
 
 def test_single_precision():
     y = Y.astype(np.float32)
-    res = check(misfit, X0.astype(np.float32), y, (T.astype(np.float32),), method="adagrad")
+    res = check(misfit, X0.astype(np.float32), y, (T.astype(np.float32),))
     assert res.x.dtype == res.jac.dtype == np.float32
     assert res.success.all()
 
@@ -393,18 +393,18 @@ def test_a_slow_callback_does_not_stop_the_clock(monkeypatch):
 def test_nothing_of_the_problem_before_remains():
     """Infinite numbers in the loop's arrays would make NaN of the next problem's zeros."""
     rows = np.full((6, 3), math.inf)
-    still = (rows[0], rows[0], np.full(3, 7.0), np.full(3, 7.0), np.full(1, 7.0))
-    moving, record = tuple(np.full((6, 3), math.inf)), np.full(len(Run._fields), 7.0)
+    workspace = (rows[0], rows[0], np.full(3, 7.0), np.full(3, 7.0), np.full(1, 7.0))
+    iterates, record = tuple(np.full((6, 3), math.inf)), np.full(len(Run._fields), 7.0)
     work = batch_worker.WorkerBuffers(
-        record, moving[0], moving, still, (), None, None, np.zeros(1, int)
+        record, iterates[0], iterates, workspace, (), None, None, np.zeros(1, int)
     )
     given = batch_worker.ProblemData(np.arange(6.0).reshape(2, 3), *[None] * 7)
     prepare = compiler.link(batch_worker.load_problem, {"BOUNDED": False}, compiler.undecorated)
     assert prepare(1, work, given)
-    np.testing.assert_array_equal(moving, [[3.0, 4.0, 5.0]] + [[0.0] * 3] * 5)
+    np.testing.assert_array_equal(iterates, [[3.0, 4.0, 5.0]] + [[0.0] * 3] * 5)
     np.testing.assert_array_equal(record, Run())
-    np.testing.assert_array_equal(still[2], [3.0, 4.0, 5.0])
-    assert np.isnan([*still[3], *still[4]]).all()
+    np.testing.assert_array_equal(workspace[2], [3.0, 4.0, 5.0])
+    assert np.isnan([*workspace[3], *workspace[4]]).all()
 
 
 def test_interrupt_keeps_what_is_finished():

@@ -55,8 +55,10 @@ def found():
 
 
 def test_this_numba_is_known():
-    """Where it is not, look whether what stands in `shortcuts` still is what Numba does."""
-    assert KNOWN[0] <= numba.version_info.short <= KNOWN[1]
+    """The shortcuts are off with a newer one, until somebody has compared its functions."""
+    assert numba.version_info.short >= KNOWN[0]
+    if numba.version_info.short > KNOWN[1]:
+        pytest.skip(f"Numba {numba.__version__} is newer than the last that shortcuts know")
 
 
 def test_the_same_code():

@@ -31,12 +31,12 @@ def ptx_of(method, rate, dtype):
     )
     real = numba.from_dtype(dtype)
     vector, scalars = types.Array(real, 1, "C"), types.Array(types.float64, 1, "C")
-    moving, still = 2 * [vector], [*4 * [vector], scalars]
+    iterates, workspace = 2 * [vector], [*4 * [vector], scalars]
     if rate is None:
-        moving, still = 6 * [vector], [*still, vector, types.Array(real, 2, "C"), scalars]
+        iterates, workspace = 6 * [vector], [*workspace, vector, types.Array(real, 2, "C"), scalars]
     schedule = chosen.schedule if rate is not None else ()
     signature = types.void(
-        *(scalars, scalars, types.Tuple(moving), types.Tuple(still)),
+        *(scalars, scalars, types.Tuple(iterates), types.Tuple(workspace)),
         types.UniTuple(vector, len(uses)),
         numba.typeof((chosen.limits, chosen.rule, schedule)),
         *(scalars, vector, scalars, types.Array(types.int64, 1, "C")),

@@ -186,8 +186,8 @@ def test_searchsorted_is_a_step():
         i = np.searchsorted(knots, x[0])
         slope = (y[i] - y[i - 1]) / (knots[i] - knots[i - 1])
         places = np.searchsorted(knots, x, side="right")
-        moving = np.searchsorted(x, 0.8)
-        return y[i - 1] + slope * (x[0] - knots[i - 1]) + np.sum(y[places] * x) + moving * x[1]
+        iterates = np.searchsorted(x, 0.8)
+        return y[i - 1] + slope * (x[0] - knots[i - 1]) + np.sum(y[places] * x) + iterates * x[1]
 
     x, knots = np.array([0.5, 1.3]), np.array([0.0, 0.5, 1.0, 2.0])
     y = np.array([1.0, 3.0, 2.0, 5.0])

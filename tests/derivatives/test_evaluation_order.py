@@ -188,5 +188,6 @@ def slopes(fun):
 @pytest.mark.parametrize("fun", [added, functions, of_a_view], ids=lambda f: f.__name__)
 def test_without_derivatives(fun):
     """Numba by itself moves the first operand past the call; our functions stay Python's."""
-    found = fastopt.minimize(jit(fun), X, jac="2-point", options={"maxfev": 1})
+    options = {"maxfev": 1, "learning_rate": 1.0}  # whose loop takes less to compile
+    found = fastopt.minimize(jit(fun), X, jac="2-point", options=options)
     assert found.fun_last == pytest.approx(fun(X.copy()), rel=1e-14)

@@ -1,9 +1,11 @@
-"""What the README promises: its code runs, its tables name everything there is."""
+"""What README and the pages promise: their code runs, their tables name everything there is."""
 
+import importlib.util
 import pathlib
 import re
 
 import numpy as np
+import pytest
 
 import fastopt
 from fastopt import rules, schedules
@@ -11,21 +13,22 @@ from fastopt.inputs import run_options
 from fastopt.solver import status_codes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+METHODS, FAILED = TEXTS["docs/methods.md"], TEXTS["docs/it-failed.md"]
 
-
-def blocks(section):
-    """The Python code of a section, without what needs more than fastopt."""
-    text = re.search(rf"^## {section}$(.*?)^## ", TEXT, re.DOTALL | re.MULTILINE)
-    assert text, section
-    return re.findall(r"(?<!-->\n)```python\n(.*?)```", text.group(1), re.DOTALL)
+spec = importlib.util.spec_from_file_location("pages", DOCS / "pages.py")
+pages = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(pages)
 
 
 def test_code_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scope = {}
-    quickstart, batch, with_scipy = blocks("Quickstart")
-    exec(quickstart, scope)  # the README's own code
+    quickstart, batch, with_scipy = [block.code for block in pages.blocks(README)]
+    exec(quickstart, scope)  # README's own code
     assert "[2.5 1.3 0.5]" in capsys.readouterr().out
     assert scope["res"].success
     exec(batch, scope)
@@ -33,52 +36,99 @@ def test_code_runs(capsys, tmp_path, monkeypatch):
     np.testing.assert_allclose(scope["res"].x[:, 1], scope["rates"], rtol=1e-4)
     exec(with_scipy, scope)
     np.testing.assert_allclose(scope["res"].x, [2.5, 1.3, 0.5], rtol=1e-4)
-    for section in ("Your own loop", "Finite sums: mini-batches", "Save and resume", "Gradients"):
-        for block in blocks(section):
-            exec(block, scope)
-            if "def fit" in block:
-                np.testing.assert_allclose(scope["x"], [1.0, 2.0, 3.0], atol=0.1)
-    out = capsys.readouterr().out
-    assert "[ 2.  -1.   0.5] All epochs are done." in out
-    assert "agrees with central differences" in out
-    np.testing.assert_allclose(scope["params"]["w"], 2.0, atol=0.3)
-    assert np.flatnonzero(scope["table"].any(axis=1)).tolist() == [7, 99]
-    assert (tmp_path / "fits.npz").exists()
+
+
+@pytest.mark.parametrize("name", ["gradients", "own-loop", "save-and-resume"])
+def test_code_of_pages_runs(name):
+    """Those that need nothing but fastopt; `test_pages.py` runs the others."""
+    assert pages.run(DOCS / f"{name}.md")[1] == []
+
+
+def test_readme_is_brief():
+    assert len(README.splitlines()) <= 200
 
 
 def test_every_method_option_and_status_is_described():
     for method in fastopt.methods():
-        row = re.search(rf'^\| `"{method}"` \|.*$', TEXT, re.MULTILINE)
+        row = re.search(rf'^\| `"{method}"` \|.*$', METHODS, re.MULTILINE)
         assert row, method
         kind = rules.options_class(rules.get(method))
         for name, default in kind._field_defaults.items():
             if name != "learning_rate":
                 shown = f"`{name}` {default}" if isinstance(default, bool) else f"`{name}` "
                 assert shown in row.group(), (method, name)
-                assert re.search(rf"^\| .*`{name}`.* \|", TEXT, re.MULTILINE)
+                assert re.search(rf"^\| .*`{name}`.* \|", METHODS, re.MULTILINE)
+        assert method in README
     for name in run_options.COMMON:
-        assert re.search(rf"^\| `{name}` \|", TEXT, re.MULTILINE), name
+        assert re.search(rf"^\| `{name}` \|", METHODS, re.MULTILINE), name
     for status in status_codes.MESSAGES:
         shown = str(status).replace("-", "\N{MINUS SIGN}")
-        assert re.search(rf"^\| {shown} \|", TEXT, re.MULTILINE), status
+        assert re.search(rf"^\| {shown} \|", FAILED, re.MULTILINE), status
     for kind in schedules.KINDS:
-        assert kind.__name__ in TEXT
+        assert kind.__name__ in METHODS
 
 
 def test_defaults_in_words():
     limits = run_options.parse(rules.get("rmsprop"), None, None, np.dtype(float)).limits
-    assert f"{limits.gtol:.0e}".replace("-0", "-") in TEXT
-    assert f"{int(limits.maxfev):,}" in TEXT
+    assert f"{limits.gtol:.0e}".replace("-0", "-") in METHODS
+    assert f"{int(limits.maxfev):,}" in METHODS
+
+
+def test_every_public_name_has_a_page():
+    """In the API: from its docstring, which has an example."""
+    shown = "\n".join(text for name, text in TEXTS.items() if name.startswith("docs/api/"))
+    names = [name for name in dir(fastopt) if name not in ("kernels", "precompile", "schedules")]
+    names += [f"kernels.{method}" for method in fastopt.methods()]
+    names += [f"schedules.{kind.__name__}" for kind in schedules.KINDS]
+    for name in names:
+        assert re.search(rf"auto(function|class):: fastopt\.{name}$", shown, re.MULTILINE), name
+        found = fastopt
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert "Examples\n" in found.__doc__, name
+    assert re.search(r"autofunction:: fastopt\.precompile$", shown, re.MULTILINE)
 
 
 def test_files_exist():
-    """Those that the text or a command names."""
-    named = re.findall(r"\b(?:benchmarks|examples|tests|fastopt)/[\w/-]+(?:\.\w+)?", TEXT)
-    assert len(set(named)) > 5
-    for path in named:
-        assert (ROOT / path).exists(), path
+    """Those that a text or a command names."""
+    for name, text in TEXTS.items():
+        named = re.findall(r"\b(?:benchmarks|examples|tests|fastopt|docs)/[\w/-]+(?:\.\w+)?", text)
+        made = ("docs/_build", "fastopt/rules/", "examples/pictures")
+        for path in named:
+            assert (ROOT / path).exists() or path.startswith(made), (name, path)
 
 
-def test_pictures_exist():
-    for path in re.findall(r"!\[.*?\]\((.*?)\)", TEXT):
-        assert (ROOT / path).is_file()
+def test_links_exist():
+    """Files that links and pictures point to; `nox -s docs` follows their anchors."""
+    for name, text in TEXTS.items():
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+            if not re.match(r"\w+:|gallery/|pictures/|\.\./gallery", target):
+                assert (ROOT / name).parent.joinpath(target).is_file(), (name, target)
+
+
+MADE = {"docs/differentiable.md", "docs/changelog.md"}  # from the code; from CHANGELOG.md
+# Words and a length that PROSE, the rules of style, forbid.
+FORBIDDEN = """dear|anew|beside|so many|as they come|the one before|the like|whoever|for ever|yet|
+    said|stands|apart|alike""".replace("\n    ", "")
+
+
+def sentences(text):
+    """Return the sentences of a page: no code, tables, headings or links' targets."""
+    text = re.sub(r"^(```|:::+|\$\$)[^\n]*\n.*?^\1[`:]*$", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"^(\||#|:|\().*$", ".", text, flags=re.MULTILINE)
+    text = re.sub(r"^(- |\d+\. )", ". ", text, flags=re.MULTILINE)
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)|\$[^$]*\$", "", text)
+    text = re.sub(r"`[^`]*`", "code", text)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    return re.split(r"[.!?][)*\"]*\s+|\n\n|:\s*\n", text)
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS.keys() - MADE))
+def test_prose_is_plain(name):
+    for sentence in sentences(TEXTS[name]):
+        words = sentence.split()
+        assert len(words) <= 25, (name, sentence)
+        found = re.search(rf"\b({FORBIDDEN})\b", sentence)
+        assert not found, (name, found[0], sentence)
+        assert not re.match(r"\W*(Of|What|Where) [^?]*$", sentence) or len(words) < 4, sentence

@@ -46,7 +46,7 @@ def test_cut_anywhere_same_bits(compiled, options):
         pieces += 1
     assert pieces > 50
     assert Run(*cut.record.tolist()) == end
-    for a, b in zip(whole.moving + whole.still, cut.moving + cut.still, strict=True):
+    for a, b in zip(whole.iterates + whole.workspace, cut.iterates + cut.workspace, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -58,15 +58,15 @@ def test_state_is_explicit():
     resumed = problem(True, {"maxfev": 400})
     resumed.record[:] = half.record
     for mine, theirs in (
-        (resumed.moving, half.moving),
-        (resumed.still, half.still),
+        (resumed.iterates, half.iterates),
+        (resumed.workspace, half.workspace),
         (resumed.state, half.state),
     ):
         for a, b in zip(mine, theirs, strict=True):
             a[:] = b
     advance(resumed, math.inf)
     np.testing.assert_array_equal(resumed.record, whole.record)
-    np.testing.assert_array_equal(resumed.moving[0], whole.moving[0])
+    np.testing.assert_array_equal(resumed.iterates[0], whole.iterates[0])
 
 
 @pytest.mark.parametrize("method", fastopt.methods())
@@ -119,7 +119,7 @@ def test_what_lies_beyond_the_last_parameter_stays_zero(n, options):
     assert res.status >= 0
     wide = whole.arrays.shape[1]
     assert wide > n
-    for row in (*whole.moving, *whole.still[:4]):
+    for row in (*whole.iterates, *whole.workspace[:4]):
         start = (
             row.__array_interface__["data"][0] - whole.arrays.__array_interface__["data"][0]
         ) // 8

@@ -32,7 +32,7 @@ def both(x, a):
 
 
 @njit
-def steep(x, limit):
+def largest_effect(x, limit):
     if x[1] > limit:
         raise ValueError("too far")
     return (x[0] - 1.0) ** 2 + (x[1] - 2.0) ** 2
@@ -79,6 +79,6 @@ def test_single_precision_and_differences(n):
 def test_what_fun_raises_comes_through():
     for _ in range(3):
         with pytest.raises(ValueError, match="too far"):
-            fastopt.minimize(steep, [0.0, 0.0], (1.0,))
-        found = fastopt.minimize(steep, [0.0, 0.0], (100.0,))
+            fastopt.minimize(largest_effect, [0.0, 0.0], (1.0,))
+        found = fastopt.minimize(largest_effect, [0.0, 0.0], (100.0,))
         np.testing.assert_allclose(found.x, [1.0, 2.0], atol=1e-6)

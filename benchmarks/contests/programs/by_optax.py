@@ -40,7 +40,7 @@ def sweep(method, data):
     return run, np.array(kept[0]), {"version": VERSION}
 
 
-def descend(gradient, x0, rule, iterations):
+def clip_and_slope(gradient, x0, rule, iterations):
     def step(_, carry):
         x, state = carry
         updates, state = rule.update(gradient(x), state)
@@ -56,7 +56,7 @@ def iterations(data):
         a, b = x[1] - x[0] * x[0], 1.0 - x[0]
         return jnp.stack((-400.0 * x[0] * a - 2.0 * b, 200.0 * a))
 
-    call = jax.jit(lambda x, n: descend(gradient, x, RULES["rmsprop"](1e-4), n))
+    call = jax.jit(lambda x, n: clip_and_slope(gradient, x, RULES["rmsprop"](1e-4), n))
     x0, n = jnp.asarray(data["x0"]), int(data["iterations"])
     found = np.array(call(x0, int(data["some"])))
     return lambda: jax.block_until_ready(call(x0, n)), found, {"version": VERSION}
@@ -77,7 +77,7 @@ def fixed(kind, vmap, data):
     gradient = jax.grad(misfit) if kind == "grad" else by_hand
 
     def fit(y, iterations=500):
-        return descend(lambda p: gradient(p, y), start, rule, iterations)
+        return clip_and_slope(lambda p: gradient(p, y), start, rule, iterations)
 
     found = jax.jit(jax.vmap(lambda y: fit(y, int(data["some"]))))(data["y"])
     job, way = ways.fastest(fit, data["y"], (ways.ALL,) if vmap else ways.BATCHES)

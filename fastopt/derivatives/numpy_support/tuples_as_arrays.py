@@ -111,10 +111,10 @@ def _each(*forms):
         part = DualArray(dual, 2, "C")
 
         def codegen(context, builder, sig, args):
-            values = cgutils.unpack_tuple(builder, args[0])
-            made = [
+            values, like = cgutils.unpack_tuple(builder, args[0]), context.get_constant_null(dual)
+            made = [  # forms that know no other item are compiled once for all tuples
                 context.compile_internal(
-                    builder, forms[_ndim(kind)], part(kind, items), [value, args[0]]
+                    builder, forms[_ndim(kind)], part(kind, dual), [value, like]
                 )
                 for kind, value in zip(kinds, values, strict=True)
             ]

@@ -143,6 +143,7 @@ def made(method, compiled_sweep, register, plain, checked=True):
 
     step.__name__ = step.__qualname__ = method
     fields = ", ".join(rule.C._fields)
+    kind = rules.options_class(rule).__name__
     step.__doc__ = f"""Take a step of {method} on vectors, in place, in compiled code.
 
     Parameters
@@ -153,7 +154,7 @@ def made(method, compiled_sweep, register, plain, checked=True):
         An array like x for each of {", ".join(slots)}; None for one that the options do not need.
         Trailing ones may be left out.
     coefficients : tuple or array of float
-        A row of ``fastopt.{rules.options_class(rule).__name__}(...).coefficients(steps)``:
+        A row of ``fastopt.{kind}(...).coefficients(steps)``:
         {fields}.
 
     Raises
@@ -161,6 +162,19 @@ def made(method, compiled_sweep, register, plain, checked=True):
     ValueError
         If lengths differ. In a `cuda.jit` kernel the thread ends there without a step; CUDA
         reports the exception if the kernel was compiled with ``debug=True``.
+
+    Examples
+    --------
+    >>> import numpy as np, fastopt
+    >>> from numba import njit
+    >>> @njit
+    ... def fit(x, target, state, table):
+    ...     for row in table:
+    ...         fastopt.kernels.{method}(x, x - target, state, row)
+    >>> x, table = np.zeros(2), fastopt.{kind}(0.1).coefficients(3)
+    >>> fit(x, np.ones(2), ({", ".join(["np.zeros(2)"] * len(slots))},), table)
+    >>> bool((x > 0.0).all())
+    True
     """
     register(step)(typed)
     return step

@@ -8,6 +8,7 @@ from numba.core import types
 from fastopt.compiling.compiler import jit
 from fastopt.solver import batch_worker, objective_evaluation
 from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
+from fastopt.solver.run_state import HIGH, LOW
 from fastopt.solver.status_codes import INTERRUPTED, NOT_RUN, RAISED
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
@@ -45,7 +46,7 @@ class ThreadScheduler:
             solver, at = p.solve, np.full(1, -1)
             solver.compile()
             work = batch_worker.WorkerBuffers(
-                p.record, p.x, p.moving, p.still, p.state, solver.calls, solver.until, at
+                p.record, p.x, p.iterates, p.workspace, p.state, solver.calls, solver.until, at
             )
             row_buffers, share = tuple(map(room, given.fields)), 8 * len(problems)
             source = given.fields, row_buffers, given.args, p.fixed[-1][1:], solver.data[1:]
@@ -67,7 +68,7 @@ class ThreadScheduler:
             work.at[0], results.status[b] = b, int(INTERRUPTED)
             if bounded:
                 at = batch_worker.row_of(given.low, b)
-                work.still[0][:], work.still[1][:] = given.low[at], given.high[at]
+                work.workspace[LOW][:], work.workspace[HIGH][:] = given.low[at], given.high[at]
 
     def start(self):
         """Start the threads, on the problems to resume and on all that have not run."""

@@ -126,36 +126,38 @@ def _flat(*arrays):
     return arrays
 
 
-def solve(record, moving, still, x_shaped, state, limits, options, schedule, data, until):
+def solve(record, iterates, workspace, x_shaped, state, limits, options, schedule, data, until):
     """Run the loop from the scalars in `record`, and write them back.
 
     They are updated in place, since Python may drop a returned value if Ctrl-C arrives at that
-    moment. `moving` are the arrays that change at every evaluation. The last one is the point at
+    moment. `iterates` are the arrays that change at every evaluation. The last one is the point at
     which fun is evaluated; `x_shaped` is that point in x0's shape.
     """
     run = cast(Run, np.float64, record)
-    run = loop(run, moving, still, x_shaped, state, limits, options, schedule, data, until)
+    run = loop(run, iterates, workspace, x_shaped, state, limits, options, schedule, data, until)
     for i in range(len(run)):
         record[i] = run[i]
 
 
 def solve_held(held):
     """Run `solve` for an objective called by its address, with all arguments behind a pointer."""
-    record, moving, still, state, limits, options, schedule, calls, until = opened(held)
+    record, iterates, workspace, state, limits, options, schedule, calls, until = opened(held)
     run = cast(Run, np.float64, record)
-    run = loop(run, moving, still, moving[-1], state, limits, options, schedule, calls, until)
+    run = loop(
+        run, iterates, workspace, iterates[-1], state, limits, options, schedule, calls, until
+    )
     for i in range(len(run)):
         record[i] = run[i]
 
 
 def solve_in_registers(held):
     """Run `solve_held` for a few parameters, with the arrays copied to registers and back."""
-    record, moving, still, state, limits, options, schedule, calls, until = opened(held)
+    record, iterates, workspace, state, limits, options, schedule, calls, until = opened(held)
     run = cast(Run, np.float64, record)
-    near, near_state = fetch(moving, SIZE), fetch(state, SIZE)
-    run = loop(run, near, still, near[-1], near_state, limits, options, schedule, calls, until)
+    near, near_state = fetch(iterates, SIZE), fetch(state, SIZE)
+    run = loop(run, near, workspace, near[-1], near_state, limits, options, schedule, calls, until)
     bring_back(near_state, state, SIZE)  # before x, since an unused slot is x
-    bring_back(near, moving, SIZE)
+    bring_back(near, iterates, SIZE)
     for i in range(len(run)):
         record[i] = run[i]
 
@@ -173,18 +175,18 @@ _HELPERS = (
     solve_loop.largest,
     solve_loop.settle,
     solve_loop.measure_sizes,
-    solve_loop.steepness,
+    solve_loop.projected_gradient_norm,
     solve_loop.fill,
-    solve_loop.keep,
+    solve_loop.store_best,
     solve_loop.sweep,
-    direction.measure,
-    direction.direct,
-    direction.trial,
-    direction.accept,
-    direction.begin,
-    direction.reach,
-    direction.share,
-    direction.steep,
+    direction.update_metric,
+    direction.search_direction,
+    direction.trial_point,
+    direction.accept_trial,
+    direction.initialise_scaling,
+    direction.far_move,
+    direction.limited_fraction,
+    direction.largest_effect,
 )
 
 

@@ -31,9 +31,9 @@ class Solver:
         words = apart(WORDS + 2, np.int64)
         self.calls, self.until = words[:WORDS], words[WORDS:].view(float)
         limits, options, schedule, data = problem.fixed
-        self.own = problem.record, problem.moving, problem.still, problem.state
+        self.own = problem.record, problem.iterates, problem.workspace, problem.state
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
-        self.points = problem.x_shaped, *problem.still[:2]
+        self.points = problem.x_shaped, *problem.workspace[:2]
         self.hold(data)
         self.real, self.near = problem.x.dtype.char, problem.x.size <= FEW[-1]
         self.bindings = problem.objective.bindings

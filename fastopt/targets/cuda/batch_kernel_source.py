@@ -30,7 +30,19 @@ from fastopt.solver.placeholders import (
     shaped_as,
     value,
 )
-from fastopt.solver.run_state import Run
+from fastopt.solver.run_state import (
+    BEST_F,
+    BEST_G,
+    BEST_X,
+    HIGH,
+    LOW,
+    NFEV,
+    NIT,
+    NJEV,
+    STATUS,
+    F,
+    Run,
+)
 from fastopt.solver.status_codes import NONFINITE, RUNNING
 
 cuda: Any = None  # bound by the target
@@ -52,7 +64,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     """
     t = cuda.grid(1)
     at, point = under_way[t], local(real, steps)
-    record, saved, x, arrays_to_clear, moving, still, state = arrays(room, point, t)
+    record, saved, x, arrays_to_clear, iterates, workspace, state = arrays(room, point, t)
     for i in range(LENGTH):
         point[i] = saved[i]
     x_shaped, more = shaped_as(point), scratch(real, steps)
@@ -62,23 +74,25 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
             if b >= control[READY]:
                 break
             at = b % (chunk * slots)
-            load_problem(at, record, x, arrays_to_clear, still, given)
-        if record[0] == RUNNING:
+            load_problem(at, record, x, arrays_to_clear, workspace, given)
+        if record[STATUS] == RUNNING:
             options = named(OPTIONS, given.options, row_of(given.options, at))
             schedule = named(SCHEDULE, given.schedule, row_of(given.schedule, at))
             run = load_scalars(record)
-            store_scalars(propose(run, moving, still, state, LIMITS, options, schedule), record)
+            store_scalars(
+                propose(run, iterates, workspace, state, LIMITS, options, schedule), record
+            )
             data = rows(given.fields, (), at) + given.args, more
-            f = value(x_shaped, moving[-2], data)
+            f = value(x_shaped, iterates[-2], data)
             limits = named(LIMITS, given.limits, row_of(given.limits, at))
             run = load_scalars(record)
-            store_scalars(judge(run, f, moving, still, x_shaped, limits, data), record)
-        if record[0] != RUNNING:
-            write_result(at, record[0], record, x, still, results)
+            store_scalars(judge(run, f, iterates, workspace, x_shaped, limits, data), record)
+        if record[STATUS] != RUNNING:
+            write_result(at, record[STATUS], record, x, workspace, results)
             cuda.atomic.add(control, DONE + at // chunk, 1)
             at = -1
     if control[STOP] != 0 and at >= 0:
-        write_result(at, control[STOP], record, x, still, results)
+        write_result(at, control[STOP], record, x, workspace, results)
         at = -1
     under_way[t] = at
     for i in range(LENGTH):
@@ -99,7 +113,7 @@ def store_scalars(run, record):
         record[i] = run[i]
 
 
-def load_problem(b, record, x, arrays_to_clear, still, given):
+def load_problem(b, record, x, arrays_to_clear, workspace, given):
     """Copy the start of the problem in row b to the thread's arrays."""
     at, finite = row_of(given.x0, b), True
     for i in range(LENGTH):
@@ -107,22 +121,22 @@ def load_problem(b, record, x, arrays_to_clear, still, given):
             real(1.0),
             real(0.0),
         )  # inf or NaN times zero would not be zero
-        x[i] = still[2][i] = given.x0[at, i]
-        still[3][i] = real(math.nan)
+        x[i] = workspace[BEST_X][i] = given.x0[at, i]
+        workspace[BEST_G][i] = real(math.nan)
         finite = finite and math.isfinite(x[i])
-    still[4][0] = real(math.nan)
+    workspace[BEST_F][0] = real(math.nan)
     if BOUNDED:
         at = row_of(given.low, b)
         for i in range(LENGTH):
-            still[0][i], still[1][i] = given.low[at, i], given.high[at, i]
+            workspace[LOW][i], workspace[HIGH][i] = given.low[at, i], given.high[at, i]
     store_scalars(cast(Run, real, FRESH if finite else NONFINITE_RUN), record)
 
 
-def write_result(b, status, run, x, still, results):
+def write_result(b, status, run, x, workspace, results):
     """Write the results of the problem in row b."""
     for i in range(LENGTH):
-        results.x[b, i], results.jac[b, i] = still[2][i], still[3][i]
+        results.x[b, i], results.jac[b, i] = workspace[BEST_X][i], workspace[BEST_G][i]
         results.x_last[b, i] = x[i]
-    results.fun[b], results.fun_last[b] = still[4][0], run[4]
-    results.nit[b], results.nfev[b], results.njev[b] = int(run[1]), int(run[2]), int(run[3])
+    results.fun[b], results.fun_last[b] = workspace[BEST_F][0], run[F]
+    results.nit[b], results.nfev[b], results.njev[b] = int(run[NIT]), int(run[NFEV]), int(run[NJEV])
     results.status[b] = int(status)

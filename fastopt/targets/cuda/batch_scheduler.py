@@ -46,7 +46,7 @@ class CudaScheduler:
 
     def __init__(self, device, kernel, layout, given, results, steps):
         self.device, self.kernel, self.results = device, kernel, results
-        self.total, dtype, self.moving = results.status.size, given.x0.dtype, []
+        self.total, dtype, self.transfers = results.status.size, given.x0.dtype, []
         n = results.x.shape[1]
         per_row, fixed, whole = self.memory_needed(given)
         per_row += (3 * n + 2) * dtype.itemsize + 16
@@ -100,7 +100,7 @@ class CudaScheduler:
         if once or len(array) != self.total or self.total == 1:
             return self.device.upload(array)
         there = self.device.empty((size, *array.shape[1:]), array.dtype)
-        self.moving.append((array, there))
+        self.transfers.append((array, there))
         return there
 
     @property
@@ -115,7 +115,7 @@ class CudaScheduler:
             return False
         first, last = self.cut(self.sent)
         at = self.sent % self.slots * self.chunk
-        for array, there in self.moving:
+        for array, there in self.transfers:
             rows = np.ascontiguousarray(array[first:last])
             self.device.copy_to(there[at : at + last - first], rows)
         status = self.arguments[4].status[at : at + last - first]

@@ -29,7 +29,7 @@ WORDS = 4
 BLOCK = 256  # threads per block; a power of two
 
 
-def go_on(record, record_out, moving, still, state, rules, f, d, partials, barrier_counter):
+def go_on(record, record_out, iterates, workspace, state, rules, f, d, partials, barrier_counter):
     """Propose a point, or, if there is a gradient d, judge the point by that and the value f.
 
     The scalars are read from `record` and written to `record_out`, another array, since a block may
@@ -38,12 +38,12 @@ def go_on(record, record_out, moving, still, state, rules, f, d, partials, barri
     begin(partials, barrier_counter)
     run, (limits, options, schedule) = cast(Run, double, record), rules
     if d.size > 0:
-        g = moving[-2]
+        g = iterates[-2]
         for i in my_elements(g.size):
             g[i] = d[i]
-        run = judge(run, f[0] * double(1.0), moving, still, moving[-1], limits, ())
+        run = judge(run, f[0] * double(1.0), iterates, workspace, iterates[-1], limits, ())
     else:
-        run = propose(run, moving, still, state, limits, options, schedule)
+        run = propose(run, iterates, workspace, state, limits, options, schedule)
     if cuda.grid(1) == 0:
         for i in range(len(run)):
             record_out[i] = run[i]

@@ -45,10 +45,10 @@ class Layout:
         best = at["best_x"], at["best_g"], BlockSlice(SCALARS - 1, (1,))
         self.state = tuple(self.add(n) if used else x for used in uses)
         if auto:
-            self.moving = x, at["g"], at["p"], at["w"], at["new_g"], self.point
-            self.still = (*box, *best, at["scale"], self.add(pairs, n), along)
+            self.iterates = x, at["g"], at["p"], at["w"], at["new_g"], self.point
+            self.workspace = (*box, *best, at["scale"], self.add(pairs, n), along)
         else:
-            self.moving, self.still = (at["g"], self.point), (*box, *best)
+            self.iterates, self.workspace = (at["g"], self.point), (*box, *best)
         # Arrays that are read before they are first written, so that they must be cleared between
         # problems.
         self.x, self.arrays_to_clear = x, (at["scale"], at["p"]) if auto else (at["g"], at["g"])
@@ -65,8 +65,8 @@ class Layout:
             self.saved,
             self.x,
             self.arrays_to_clear,
-            self.moving,
-            self.still,
+            self.iterates,
+            self.workspace,
             self.state,
         )
 
