@@ -86,10 +86,10 @@ def orders(count, rows=ROWS):
     """Return the order of the rows in each of our epochs."""
     from fastopt.solver import minibatch  # older commits have none
 
-    draw, order = numba.njit(minibatch.draw), np.arange(rows, dtype=np.int32)
+    shuffle, order = numba.njit(minibatch.shuffle_ahead), np.arange(rows, dtype=np.int32)
     keys, found = np.random.default_rng(SEED), []
     for _ in range(count):
-        draw(order, 0, rows, keys.integers(2**64, dtype=np.uint64))
+        shuffle(order, 0, rows, keys.integers(2**64, dtype=np.uint64))
         found.append(order.copy())
     return np.array(found)
 

@@ -8,7 +8,7 @@ written to g; `own` is a buffer for the gradient of one row.
 args. The other items are as in `gradient_methods`.
 """
 
-from fastopt.solver.minibatch import AHEAD
+from fastopt.solver.minibatch import PREFETCH_ROWS
 from fastopt.solver.placeholders import (
     CHUNK,
     DUAL,
@@ -32,7 +32,7 @@ def written(x, x_shaped, g, own, part, first, last, data):
     f = 0.0
     clear(g)
     for k in range(first, last):
-        prefetch(part.fields, later(part, k, AHEAD))
+        prefetch(part.fields, later(part, k, PREFETCH_ROWS))
         row = (data[0] + rows(part.fields, part.row_buffers, part.order[k]) + data[1], *data[2:])
         of_row = value(x_shaped, own, row)
         gradient(x, x_shaped, own, of_row, x, x, row)
@@ -58,7 +58,7 @@ def derived(x, x_shaped, g, own, part, first, last, data):
         point, dual = seeded(DUAL, x_shaped, data[2], chunk, SIZE), 0.0
         for k in range(first, last):
             if chunk == 0:
-                prefetch(part.fields, later(part, k, AHEAD))
+                prefetch(part.fields, later(part, k, PREFETCH_ROWS))
             row = rows(part.fields, part.row_buffers, part.order[k]) + data[1]
             dual = dual + fun(point, *row)
         write_partials(dual, g, chunk, SIZE)
@@ -80,7 +80,7 @@ def sum_of_rows(x_shaped, own, part, first, last, data):
     """Return the sum of `fun` over rows."""
     f = 0.0
     for k in range(first, last):
-        prefetch(part.fields, later(part, k, AHEAD))
+        prefetch(part.fields, later(part, k, PREFETCH_ROWS))
         row = data[0] + rows(part.fields, part.row_buffers, part.order[k]) + data[1]
         f += value(x_shaped, own, (row,))
     return f

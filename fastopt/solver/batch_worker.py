@@ -1,7 +1,7 @@
-"""Many problems, one after the other, through one solver: what each thread runs.
+"""The loop of each thread of a batch: it solves one problem after the other with one solver.
 
-`loop` is the address of the loop of `minimize` itself: inlined here, its multiply-adds would
-contract otherwise, and a problem would take another path in a batch than alone.
+`loop` is the address of the loop of `minimize` itself. If that were inlined here, its multiply-adds
+would contract differently, and a problem would have different bits in a batch.
 """
 
 import math
@@ -23,42 +23,46 @@ from fastopt.solver.run_state import (
 )
 from fastopt.solver.status_codes import NONFINITE, RUNNING
 
-# Places in `control`, the integers that all threads share, each on a cache line of its own.
+# Indices in `control`, the integers that all threads share, each on a cache line of its own.
 NEXT, DONE, STOP, TICK = 0, 8, 16, 24
-CONTROL = 32  # integers
-BEAT = 0.05  # seconds between two ticks: as long as compiled work goes on before it looks up
-INITIAL_BUDGET = 16.0  # evaluations to begin with: a problem may be far dearer than the one before
-MOST = 16  # problems that a thread takes at once: tiny ones last no longer than the taking
+CONTROL = 32  # number of integers
+# Seconds between ticks of the shared clock; compiled code checks for a stop at least this often.
+BEAT = 0.05
+# Evaluations before the first check of a problem: it may be far slower than the previous one.
+INITIAL_BUDGET = 16.0
+# Largest number of problems that a thread claims at once. For tiny problems, claiming them one by
+# one would take as long as solving them.
+MAX_CLAIM = 16
 
 
 class WorkerBuffers(NamedTuple):
     """A thread's own arrays: those of `Problem`."""
 
     record: Any
-    x: Any  # the one of `iterates` that holds the iterate
+    x: Any  # the array of `iterates` that holds the iterate
     iterates: Any
     workspace: Any
     state: Any
     calls: Any  # see `objective_evaluation`
     until: Any
-    at: Any  # the problem under way; -1: none
+    at: Any  # number of the current problem; -1: none
 
 
 class ProblemData(NamedTuple):
-    """What the problems consist of; fields and tables have a row a problem, or one for all."""
+    """The data of the problems; fields and tables have a row for each problem, or one for all."""
 
     x0: Any
     low: Any
     high: Any
     fields: Any
     args: Any
-    limits: Any  # (template, table), as the following two
+    limits: Any  # (template, table), like the following two
     options: Any
     schedule: Any
 
 
 class Results(NamedTuple):
-    """A row a problem."""
+    """The results, with a row for each problem."""
 
     x: Any
     fun: Any
@@ -72,16 +76,16 @@ class Results(NamedTuple):
 
 
 def row_of(table, b):
-    """The row for problem b of a table that may have one for all."""
+    """Return the row for problem b of a table that may have one row for all."""
     return b if table.shape[0] > 1 else 0
 
 
-def prepare(b, work, given):
-    """The start of problem b into the thread's arrays; whether it is finite."""
+def load_problem(b, work, given):
+    """Copy the start of problem b to the thread's arrays; return True if it is finite."""
     for i in range(len(work.record)):
         work.record[i] = FRESH[i]
     for array in work.iterates:
-        array[:] = 0.0  # nothing of the problem before must remain: inf times zero is not zero
+        array[:] = 0.0  # removes values of the previous problem: inf times zero is not zero
     x, best_x, best_g, at = (
         work.x,
         work.workspace[BEST_X],
@@ -101,8 +105,8 @@ def prepare(b, work, given):
     return finite
 
 
-def put(b, status, work, results):
-    """What came of problem b."""
+def write_result(b, status, work, results):
+    """Write the results of problem b."""
     run, best_x, best_g = work.record, work.workspace[BEST_X], work.workspace[BEST_G]
     for i in range(work.x.size):
         results.x[b, i], results.jac[b, i] = best_x[i], best_g[i]
@@ -112,10 +116,10 @@ def put(b, status, work, results):
     results.status[b] = int(status)
 
 
-def one(b, loop, block, control, budget, work, given):
-    """Go on with problem b to its end, or until told to stop.
+def solve_one(b, loop, block, control, budget, work, given):
+    """Run problem b to its end, or until a stop is requested.
 
-    Returns its status, and the evaluations that 50 ms are good for.
+    Returns its status, and the number of evaluations possible in 50 ms.
     """
     limits = named(given.limits[0], given.limits[1], row_of(given.limits[1], b))
     options = named(given.options[0], given.options[1], row_of(given.options[1], b))
@@ -136,29 +140,29 @@ def one(b, loop, block, control, budget, work, given):
 
 
 def worker_loop(held):
-    """Finish the problem under way, if there is one; take others while there are any to do."""
+    """Finish the current problem, if there is one; then claim others until none is left."""
     todo, loop, block, control, share, work, given, results = opened(held)
     budget, next_, last = 1.0, 0, 0
-    first = -1 if work.at[0] >= 0 else 0  # last - first: taken, and not yet counted as done
+    first = -1 if work.at[0] >= 0 else 0  # last - first: problems claimed but not counted as done
     while control[STOP] == 0:
         finite = True
         if work.at[0] < 0:
             if next_ == last:
                 add(control, DONE, last - first)
-                take = max(1, min(MOST, (todo.size - control[NEXT]) // share))
+                take = max(1, min(MAX_CLAIM, (todo.size - control[NEXT]) // share))
                 first = next_ = add(control, NEXT, take)
                 last = min(first + take, todo.size)
                 if first >= last:
                     return
             work.at[0] = todo[next_]
             next_ += 1
-            finite = prepare(work.at[0], work, given)
+            finite = load_problem(work.at[0], work, given)
         b = work.at[0]
         if finite:
-            status, budget = one(b, loop, block, control, budget, work, given)
+            status, budget = solve_one(b, loop, block, control, budget, work, given)
         else:
-            status, work.record[F] = NONFINITE, math.nan  # fun is not asked there
-        put(b, status, work, results)
+            status, work.record[F] = NONFINITE, math.nan  # fun is not evaluated at such a start
+        write_result(b, status, work, results)
         if finite and work.record[STATUS] == RUNNING:
             return
         work.at[0] = -1

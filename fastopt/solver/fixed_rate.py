@@ -1,4 +1,4 @@
-"""The textbook iteration with a given learning rate."""
+"""The textbook iteration with a user-given learning rate."""
 
 import math
 
@@ -26,7 +26,7 @@ from fastopt.solver.status_codes import (
 
 
 def propose(run, iterates, workspace, state, limits, options, schedule):
-    """Take a step of the rule; none before the first evaluation."""
+    """Take a step of the rule; no step before the first evaluation."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, _ = run[:9]
     g, x = iterates
     moved = INF
@@ -55,7 +55,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         settle(x, g, low, high)
     if limits.gtol > 0.0:
         gnorm = projected_gradient_norm(x, g, x, low, high)
-    if first or -INF < f < lowest:  # a value that overflowed is no best point
+    if first or -INF < f < lowest:  # a point at which f overflows is not the best one
         lowest = f
         store_best(x, g, f, best_x, best_g, best_f)
     if status != RUNNING:

@@ -1,7 +1,7 @@
-"""Passes over the rows of data by mini-batches: a step of the rule for each.
+"""Passes over the rows of data in mini-batches, with a step of the rule for each mini-batch.
 
-All that a run knows is in `TrainingState` and in arrays, so that the loop can stop after any step,
-and go on later with the same bits.
+The entire state of a run is in `TrainingState` and in arrays. So the loop can stop after any step,
+and continue later with the same bits.
 """
 
 import math
@@ -25,51 +25,51 @@ from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import fill, sweep
 from fastopt.solver.status_codes import NEGATIVE_RATE, NONFINITE, NONFINITE_RATE, RUNNING
 
-# Places in `calls`: the address of `turn` and of what it reads, that of `rate_at`, or zero where
-# the rate is constant, and of what it reads; the key of the epoch's random numbers.
+# Indices in `calls`. TURN and HELD are the addresses of `turn` and of its data. RATE and SCHEDULE
+# are those of `rate_at` and its data, or zero if the rate is constant. KEY is the key of the
+# epoch's random numbers.
 TURN, HELD, RATE, SCHEDULE, KEY = range(5)
-WORDS = 16
-STATUS, NIT, ROW, LOSS, CARRY, AVERAGED, ETA = range(7)  # places of `TrainingState`
-# Rows that memory is asked for ahead of time: without, a pass over 20 MB in random order takes
-# three times as long.
-AHEAD = 16
+WORDS = 16  # number of integers in `calls`
+STATUS, NIT, ROW, LOSS, CARRY, AVERAGED, ETA = range(7)  # indices of `TrainingState`
+# Rows prefetched in advance: without, a pass over 20 MB in random order takes three times as long.
+PREFETCH_ROWS = 16
 
 
 class TrainingState(NamedTuple):
     """All scalars that a run carries from call to call."""
 
     status: float = RUNNING
-    nit: float = 0.0  # steps
-    row: float = 0.0  # of the epoch, that comes next
-    loss: float = 0.0  # summed over the rows before it
+    nit: float = 0.0  # number of steps
+    row: float = 0.0  # next row of the epoch
+    loss: float = 0.0  # sum over the rows before `row`
     carry: float = 1.0  # the rule's own scalar
-    averaged: float = 0.0  # iterates in the mean
-    rate: float = 0.0  # of the next step
+    averaged: float = 0.0  # number of iterates in the mean
+    rate: float = 0.0  # learning rate of the next step
 
 
 class Part(NamedTuple):
-    """Rows of the data, and the order in which they are taken."""
+    """Rows of the data, and the order in which they are used."""
 
     order: Any
     fields: Any
-    row_buffers: Any  # for rows that do not lie together; for mini-batches
+    row_buffers: Any  # for rows that are not contiguous, and for mini-batches
 
 
 class EpochSettings(NamedTuple):
-    """What holds for an epoch, as floats, and until which step the loop goes on."""
+    """The settings of an epoch, as floats, and the step at which the loop returns."""
 
     batch: float  # rows in a mini-batch
-    shuffle: float
-    decay: float  # of weights
+    shuffle: float  # whether the order is shuffled
+    decay: float  # decoupled weight decay
     average: float  # whether iterates are averaged
-    rate: float  # where it is constant
-    until: float = 0.0
+    rate: float  # the learning rate if it is constant
+    until: float = 0.0  # number of steps
 
 
 def through(held):
-    """Go from mini-batch to mini-batch until `turn` says so: what is compiled for an objective.
+    """Process mini-batches until `turn` returns zero; compiled for each objective.
 
-    What is hoisted out of its loop is computed once, not for each mini-batch.
+    Code that is hoisted out of this loop runs once, not for each mini-batch.
     """
     record, calls, points, part, data = opened(held)
     first = int(record[ROW])
@@ -80,7 +80,7 @@ def through(held):
 
 
 def turn(f, first, last, held):
-    """Take the step of a mini-batch, if there is one, and return the end of the next, or zero."""
+    """Take the step of a mini-batch, if any, and return the end of the next one, or zero."""
     record, points, order, state, options, numbers, calls = opened(held)
     plan, n, nit = cast(EpochSettings, np.float64, numbers), order.size, record[NIT]
     x, g, mean = points
@@ -91,11 +91,11 @@ def turn(f, first, last, held):
         nit, eta = nit + 1.0, record[ETA]
         c, carry = coefficients(options, eta, nit, record[CARRY])
         if plan.decay > 0.0:
-            shrink(x, eta * plan.decay)
+            decay_weights(x, eta * plan.decay)
         sweep(x, g, c, state, x, x, False)
         if plan.average != 0.0:
             record[AVERAGED] += 1.0
-            follow(mean, x, record[AVERAGED])
+            update_average(mean, x, record[AVERAGED])
         record[NIT], record[CARRY], record[ROW] = nit, carry, float(last)
         record[LOSS] += f * (last - first)
     elif nit == 0.0:
@@ -111,21 +111,21 @@ def turn(f, first, last, held):
     record[ETA] = eta
     end = min(last + int(plan.batch), n)
     if plan.shuffle != 0.0:
-        ahead = max(AHEAD, int(plan.batch))
-        draw(order, min(last + ahead, n) if last else 0, min(end + ahead, n), np.uint64(calls[KEY]))
+        ahead, key = max(PREFETCH_ROWS, int(plan.batch)), np.uint64(calls[KEY])
+        shuffle_ahead(order, min(last + ahead, n) if last else 0, min(end + ahead, n), key)
     return float(end)
 
 
 def rate_at(t, held):
-    """Return the learning rate of step t: what is compiled for a schedule."""
+    """Return the learning rate of step t; compiled for each schedule."""
     return 1.0 * rate(opened(held), t)
 
 
-def draw(order, first, last, key):
-    """Fisher and Yates's shuffle of the order, from place to place as the rows are needed.
+def shuffle_ahead(order, first, last, key):
+    """Shuffle the order (Fisher and Yates) from `first` to `last`, shortly before its use.
 
-    The random number for place i is SplitMix64's (Steele, Lea and Flood 2014), number i + 1 from
-    `key`: none has to be kept.
+    The random number for place i is number i + 1 of SplitMix64 (Steele, Lea and Flood 2014) from
+    `key`. So there is no generator state to store.
     """
     for i in range(first, last):
         z = key + np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -138,27 +138,27 @@ def draw(order, first, last, key):
 
 
 def all_finite(g):
-    wrong = 0  # counted, not left at: so it runs in vectors
+    wrong = 0  # counted without an early exit, so that the loop vectorises
     for i in range(SIZE or g.size):
         wrong += g[i] - g[i] != 0.0
     return wrong == 0
 
 
-def shrink(x, share):
-    """Weight decay beside the gradient (Loshchilov and Hutter 2019)."""
+def decay_weights(x, share):
+    """Apply decoupled weight decay (Loshchilov and Hutter 2019)."""
     kept = real(1.0 - share)
     for i in range(SIZE or x.size):
         x[i] *= kept
 
 
-def follow(mean, x, count):
-    """The mean of `count` iterates, x being the last (Polyak and Juditsky 1992)."""
+def update_average(mean, x, count):
+    """Update the mean of `count` iterates, of which x is the last (Polyak and Juditsky 1992)."""
     for i in range(SIZE or x.size):
         mean[i] += (x[i] - mean[i]) / count
 
 
-def measure(total, x_shaped, own, part, data, batch, steps):
-    """Add up fun's values for so many mini-batches; `total` is the sum and the row to go on at."""
+def sum_losses(total, x_shaped, own, part, data, batch, steps):
+    """Add fun's values for `steps` mini-batches; `total` is the sum and the next row."""
     f, row = total[0], int(total[1])
     last = min(row + batch * int(steps), part.order.size)
     while row < last:

@@ -84,7 +84,7 @@ def projected_gradient_norm(x, g, size, low, high):
 
     It is not computed by this difference, which loses a small g next to a large x. The distance to
     a bound is measured in units of the box's width or of the component's size, if these are below
-    1: a box may be narrower than gtol.
+    1. A box may be narrower than gtol.
     """
     if not BOUNDED:
         return largest(g)

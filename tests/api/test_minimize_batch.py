@@ -399,7 +399,7 @@ def test_nothing_of_the_problem_before_remains():
         record, iterates[0], iterates, workspace, (), None, None, np.zeros(1, int)
     )
     given = batch_worker.ProblemData(np.arange(6.0).reshape(2, 3), *[None] * 7)
-    prepare = compiler.link(batch_worker.prepare, {"BOUNDED": False}, compiler.undecorated)
+    prepare = compiler.link(batch_worker.load_problem, {"BOUNDED": False}, compiler.undecorated)
     assert prepare(1, work, given)
     np.testing.assert_array_equal(iterates, [[3.0, 4.0, 5.0]] + [[0.0] * 3] * 5)
     np.testing.assert_array_equal(record, Run())

@@ -16,12 +16,13 @@ from numba.core import types as numba_types
 import fastopt
 from fastopt import rules
 from fastopt.compiling import code_walk, compiler, content_digest, type_keys
+from fastopt.derivatives import minibatch_gradients
 from fastopt.drivers import objective_bindings
 from fastopt.inputs import run_options
 from fastopt.solver import batch_worker, objective_evaluation, solve_loop
 from fastopt.solver import minibatch as epochs
 from fastopt.targets.common import row_access
-from fastopt.targets.cpu import batch_threads, calls_by_address
+from fastopt.targets.cpu import batch_threads, calls_by_address, minibatch_step
 from fastopt.targets.cpu import cpu_target as cpu
 
 
@@ -47,6 +48,8 @@ def bindings():
         **calls_by_address.OWN,
         **own,
         **objective(20).bindings,
+        "asked": minibatch_step.asked,
+        "mean_and_gradient": minibatch_gradients.BY_ROWS["derived"],
         "SIZE": 0,
     }
 

@@ -94,7 +94,7 @@ class ThreadScheduler:
                 if b < 0:  # not raised by fun
                     self.failure = error
                     return
-                batch_worker.put(b, RAISED, work, self.results)
+                batch_worker.write_result(b, RAISED, work, self.results)
                 if math.isnan(self.results.fun[b]):
                     self.results.fun_last[b] = math.nan
                 self.errors[b] = error.with_traceback(None)

@@ -132,8 +132,8 @@ def _turn(rule, uses, dtype):
 
 
 def meter(dtype, objective, way):
-    """Return `minibatch.measure` around the objective."""
+    """Return `minibatch.sum_losses` around the objective."""
     summed = minibatch_gradients.sum_together if way.together else minibatch_gradients.sum_of_rows
     own = {**cpu.numbers(dtype), "real": dtype.type, "SIZE": 0, "sum_of_values": summed}
     bindings = {**own, **_OWN, **objective.bindings}
-    return jit(minibatch.measure, bindings, objective.refcounted)
+    return jit(minibatch.sum_losses, bindings, objective.refcounted)
