@@ -275,31 +275,6 @@ class Optimizer(Updates):
         how = self._rule, self._sets, self._settings, self._groups, self._row_wise, self._loaded
         return slot_arrays.begin(params, *how)
 
-    def coefficients(self, steps):
-        """Return the coefficients of steps t = 1, 2, ..., for `fastopt.kernels`.
-
-        Parameters
-        ----------
-        steps : int
-            The number of steps.
-
-        Returns
-        -------
-        array of float64, shape (steps, k)
-            A row for each step.
-        """
-        if not isinstance(steps, int | np.integer) or steps < 0:
-            raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")
-        options, schedule, _ = self._sets[()]
-        rows, carry = [], 1.0
-        for t in range(1, steps + 1):
-            rate = (
-                options.learning_rate if schedule is None else hyperparameters.rate_at(schedule, t)
-            )
-            c, carry = self._rule.coefficients(options, rate, float(t), carry)
-            rows.append(c)
-        return np.array(rows, np.float64).reshape(steps, len(self._rule.C._fields))
-
     def _subtraction(self):
         """Return an optimizer that subtracts its gradients."""
         return Subtraction(1.0, on_nonfinite="propagate")

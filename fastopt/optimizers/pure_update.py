@@ -1,19 +1,23 @@
-"""Steps that write nothing: `init` and `update` of optimizer objects."""
+"""Methods of optimizer objects that write no arrays: `init`, `update`, `coefficients`."""
 
 import copy
 from typing import Any
 
-from fastopt.optimizers import foreign_arrays, slot_arrays
+import numpy as np
+
+from fastopt.optimizers import foreign_arrays, hyperparameters, slot_arrays
 from fastopt.optimizers.pytree import Tree
 from fastopt.optimizers.state_dict import StateDictMixin
 
 
 class Updates(StateDictMixin):
-    """The base of `optimizer.Optimizer` with `init` and `update`."""
+    """The base of `optimizer.Optimizer` with `init`, `update` and `coefficients`."""
 
     step: Any
     _initial_state: Any
     _subtraction: Any
+    _sets: Any
+    _rule: Any
 
     def init(self, params):
         """Return the state before the first step, for `update`: dicts of arrays and numbers.
@@ -70,3 +74,28 @@ class Updates(StateDictMixin):
         other._loaded, other.skipped = None, 0
         other._turns.begin(0)
         return other
+
+    def coefficients(self, steps):
+        """Return the coefficients of steps t = 1, 2, ..., for `fastopt.kernels`.
+
+        Parameters
+        ----------
+        steps : int
+            The number of steps.
+
+        Returns
+        -------
+        array of float64, shape (steps, k)
+            A row for each step.
+        """
+        if not isinstance(steps, int | np.integer) or steps < 0:
+            raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")
+        options, schedule, _ = self._sets[()]
+        rows, carry = [], 1.0
+        for t in range(1, steps + 1):
+            rate = (
+                options.learning_rate if schedule is None else hyperparameters.rate_at(schedule, t)
+            )
+            c, carry = self._rule.coefficients(options, rate, float(t), carry)
+            rows.append(c)
+        return np.array(rows, np.float64).reshape(steps, len(self._rule.C._fields))

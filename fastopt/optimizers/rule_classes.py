@@ -8,7 +8,7 @@ from fastopt import rules
 from fastopt.optimizers import hyperparameters
 from fastopt.optimizers.optimizer import Optimizer
 
-# What the options of the rules mean: for `help`.
+# Meanings of the options of the rules, for `help`.
 MEANINGS = {
     "rho": "Decay of the moving averages, in [0, 1).",
     "beta1": "Decay of the moving average of g, in [0, 1).",

@@ -108,7 +108,7 @@ class StateDictMixin:
         Parameters
         ----------
         state : dict
-            What `state_dict` returned.
+            A result of `state_dict`.
 
         Raises
         ------
