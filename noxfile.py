@@ -213,10 +213,10 @@ def wheel(session):
 def docs(session):
     """Build the documentation site in docs/_build/html, and check its links and its looks.
 
-    The build runs the code of the pages and the examples, the latter at brief sizes; ``nox -s docs
-    -- full`` runs them at their own, in some minutes, and ``-- quick`` runs nothing: the suite runs
-    the same code. FASTOPT_SCREENSHOTS names a folder for pictures of pages, which are taken if
-    there is Chromium.
+    The build runs the code of the pages, and the examples at brief sizes. With ``-- full`` the
+    examples have their own sizes, which takes some minutes. With ``-- quick`` nothing runs, since
+    the suite runs the same code. FASTOPT_SCREENSHOTS names a folder for pictures of pages, which
+    are taken if there is Chromium.
     """
     install(session, "-e", ".[docs]")
     site = ROOT / "docs" / "_build" / "html"

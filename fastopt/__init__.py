@@ -1,7 +1,7 @@
 """Minimise functions with adaptive-gradient methods, compiled by Numba.
 
-Functions: `minimize` solves one problem, `minimize_batch` one problem for each row of data,
-`minimize_stochastic` takes mini-batches of rows, and `multistart` looks for all minima in a box.
+`minimize` solves one problem, `minimize_batch` one problem for each row of data.
+`minimize_stochastic` uses mini-batches of rows. `multistart` finds all minima in a box.
 Optimizers step your own arrays in place: `AdaGrad`, `RMSProp`, `AdaDelta`, `Adam`, `AdamW`,
 `AdaMax`, `Nadam`, `SGD`. `kernels` has their steps for `@njit` code, `schedules` learning rates.
 `value_and_grad` and `compare_grad` give and check gradients; `save` and `load` keep state.
