@@ -93,6 +93,10 @@ def __getattr__(name) -> Callable[..., Any]:
         return method(name)
     if name[:1].isupper() and name in rule_classes.names():
         return rule_classes.optimizer(name)
+    if name == "BatchResult":  # as pickles name it; late, since it imports scipy.optimize
+        from fastopt.results.batch_result import BatchResult
+
+        return BatchResult
     # If `obj` is the module, Python adds "Did you mean: 'RMSProp'?".
     module = sys.modules["fastopt"]
     raise AttributeError(f"module 'fastopt' has no attribute {name!r}", name=name, obj=module)

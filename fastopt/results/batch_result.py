@@ -16,6 +16,8 @@ class BatchResult(OptimizeResult):
     field: fields are arrays, which can be printed and saved.
     """
 
+    __module__ = "fastopt"  # in pickles, so that they outlive the folders of this package
+
     @property
     def errors(self):
         """A dict of the exceptions of fun, by the number of the problem."""
