@@ -167,6 +167,8 @@ class polynomial(NamedTuple):
 class cosine(NamedTuple):
     """Go from `rate` down to `end` along half a cosine, after a linear warm-up.
 
+    After the warm-up: ``end + (rate - end) * (1 + cos(pi * (t - 1 - warmup) / steps)) / 2``.
+
     Parameters
     ----------
     rate : float
@@ -178,7 +180,7 @@ class cosine(NamedTuple):
     warmup : float
         Iterations of the warm-up: the rate is ``rate * t / warmup``.
     restarts : bool
-        If True, the rate starts again at `rate` after each period (Loshchilov and Hutter 2017,
+        If True, the rate starts again at `rate` after each `steps` (Loshchilov and Hutter 2017,
         arXiv:1608.03983, eq. 5).
     stretch : float
         With `restarts`: each period is this many times as long as the previous one.

@@ -82,7 +82,7 @@ def minimize_stochastic(
         The options of the run, and those of the rule.
 
         - ``learning_rate``: a number, or one of `fastopt.schedules` in steps t = 1, 2, ... The
-          default is the rule's: ``help(fastopt.adam)``.
+          default is that of the rule's optimizer, 0.001 for adam: ``help(fastopt.Adam)``.
         - ``weight_decay``: decoupled from the gradient, times the learning rate (Loshchilov and
           Hutter 2019).
         - ``maxiter`` (steps), ``maxtime`` (seconds, checked every 50 ms): limits.

@@ -32,7 +32,17 @@ def show_config():
         "threads": f"{processor['threads']} of {os.cpu_count()} processors",
         "cache": disk_cache.directory() or "off",
         "cuda": dispatch.cuda_description(),
-        "batches": f"device='auto' means {dispatch.requested('auto', variable=True)!r}",
+        "batches": _batches(),
     }
     for name, value in rows.items():
         print(f"{name:10} {value}")
+
+
+def _batches():
+    """Return where batches with ``device="auto"`` are solved."""
+    meant = dispatch.requested("auto", variable=True)
+    if meant != "auto":
+        return f"device='auto' means {meant!r}, by the environment variable FASTOPT_DEVICE"
+    return "device='auto' is the CPU" + (
+        "" if dispatch.why_not_cuda() else ", and the GPU for large batches"
+    )
