@@ -14,6 +14,8 @@ from numba.core import event
 
 import fastopt
 from fastopt import schedules
+from fastopt.solver import minibatch
+from fastopt.solver.solve_loop import fill, sweep
 from fastopt.targets.cpu import batch_threads
 
 ROWS = np.arange(1.0, 6.0)  # their mean is 3
@@ -56,7 +58,8 @@ def test_what_is_compiled_for_another_objective_rule_or_schedule():
         return (x[0] - 2.0 * row) ** 2 + 1.0
 
     fit(first)
-    step = {"turn", "sweep", "draw", "all_finite", "follow", "shrink", "fill"}
+    names = "turn shuffle_ahead all_finite update_average decay_weights"
+    step = {f.__name__ for f in (*map(vars(minibatch).get, names.split()), sweep, fill)}
     assert not compiled(lambda: fit(second)) & step
     assert not compiled(lambda: fit(second, data=np.arange(7.0))) - {"run_code"}
     for more in (

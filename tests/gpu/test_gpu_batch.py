@@ -71,9 +71,9 @@ def test_several_chunks(there, scheduler, monkeypatch, ring):
     @contextlib.contextmanager
     def small():
         with monkeypatch.context() as patch:
-            patch.setattr(scheduler, "CHUNK", 1e5)
+            patch.setattr(scheduler, "CHUNK_BYTES", 1e5)
             if ring:
-                patch.setattr(scheduler, "ring", lambda *_: ring)
+                patch.setattr(scheduler, "chunking", lambda *_: ring)
             yield
 
     cases.bits_do_not_depend_on_the_window(there, 20_000, small)
