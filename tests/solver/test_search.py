@@ -132,7 +132,7 @@ def test_a_rule_may_be_given_as_its_function():
     by_name = fastopt.minimize(rosen, [-1.2, 1.0], jac=rosen_der, method="adam")
     by_function = fastopt.minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=fastopt.adam)
     np.testing.assert_array_equal(by_function.x, by_name.x)
-    assert "beta1=0.9" in fastopt.adam.__doc__
+    assert "beta1 : float, default 0.9" in fastopt.adam.__doc__
 
 
 # Photons of a decay, counted in 32 channels. From the floor of rounding, 6.6e-7 in the gradient and
