@@ -181,9 +181,9 @@ def minimize(rng, fun, kind):
         given["callback"] = lambda xk: drop(kept)
     kept.append(value)
     args = (kept[0],)
-    own = None if kind == "generator" else value  # which can be gone through once
     found = fastopt.minimize(called, [0.0, 0.0], args, options=BRIEF, **given)
-    judge(fun, found.x, found.fun, own)
+    if kind != "generator":  # which can be read once only
+        judge(fun, found.x, found.fun, value)
 
 
 def value_and_grad(rng, fun, kind):
