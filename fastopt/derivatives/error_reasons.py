@@ -28,6 +28,7 @@ _OPCODES = {
     "LOAD_BUILD_CLASS": "a class inside a function; define it outside",
     "UNPACK_EX": "unpacking with *; use slices",
     "SETUP_ANNOTATIONS": "annotations of variables",
+    "FORMAT_WITH_SPEC": "formats in f-strings",
 }
 _OF_ARRAYS = set("sum mean dot prod max min amax amin var std cumsum median trapezoid".split())
 MISSING = (

@@ -204,7 +204,8 @@ def test_rows_that_are_copied_beside_lists_in_args_own_nothing(monkeypatch):
     del res
     gc.collect()
     assert {room.shape for room in kept} == {(3,)}
-    assert [sys.getrefcount(room) for room in kept] == [3] * len(kept)  # kept, room, the argument
+    nobodys = [np.zeros(3) for _ in kept]  # how Python counts differs between its versions
+    assert [sys.getrefcount(a) for a in kept] == [sys.getrefcount(a) for a in nobodys]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])

@@ -280,6 +280,8 @@ def message(fun, door=fastopt.value_and_grad):
     return text
 
 
+# Numba warns so on Python 3.13, before it says that it does not support generators.
+@pytest.mark.filterwarnings("ignore:Assigning a code object of non-matching type")
 @pytest.mark.parametrize("fun", SAID, ids=lambda f: f.__name__)
 def test_the_line_and_what_is_wrong_there(fun):
     offset, words = SAID[fun]

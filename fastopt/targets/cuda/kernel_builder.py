@@ -12,7 +12,7 @@ from numba import from_dtype
 from fastopt import rules, schedules
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.compiling import content_digest
-from fastopt.compiling.compiler import link
+from fastopt.compiling.compiler import link, undecorated
 from fastopt.derivatives import gradient_methods
 from fastopt.rules import _state_slots
 from fastopt.solver import automatic_rate, fixed_rate
@@ -158,11 +158,23 @@ def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
     return _kernels[key][0]
 
 
+def narrow_rule(rule, uses, dtype):
+    """Return the bindings of a rule whose constants have the element type.
+
+    The rest of the loop works on scalars in float64, whose constants stay as they are.
+    """
+    bound = _state_slots.bindings(rule, uses)
+    slots = {name: bound[name] for name in ("C", "S", "USES")}
+    for name in ("update", "start", "load", "store"):
+        bound[name] = link(bound[name], slots, undecorated, narrow=narrow_to(dtype))
+    return bound
+
+
 def plain_team(rule, kind, uses, dtype, bounded, target):
     """Return the undecorated kernel; `kind` is that of the schedule."""
     loop = fixed_rate if kind is not None else automatic_rate
     bound = {
-        **_state_slots.bindings(rule, uses),
+        **narrow_rule(rule, uses, dtype),
         **numbers(dtype),
         "real": dtype.type,
         "BOUNDED": bounded,
