@@ -89,7 +89,8 @@ def check(session):
         return
     session.run("python", "-m", "pytest", "-o", "addopts=", "-q", "-rs", *QUICK)
     if "numba-cuda" in session.run("python", "-m", "pip", "list", silent=True):
-        lane(session, "cuda_compile", "tests/cuda_compile/test_cubin.py", "-k", ONE_RULE)
+        files = [f"tests/cuda_compile/{name}.py" for name in ("test_cubin", "test_team")]
+        lane(session, "cuda_compile", *files, "-k", ONE_RULE)
     else:
         session.log("without numba-cuda: CUDA's compiler is not tested here")
 
