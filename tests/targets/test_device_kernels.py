@@ -9,9 +9,16 @@ import numba
 import numpy as np
 import pytest
 
+import fastopt
 from fastopt import rules
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cuda import step_on_device, sweep_intrinsics, sweep_kernels, sweep_launcher
+from fastopt.targets.cuda import (
+    kernel_builder,
+    step_on_device,
+    sweep_intrinsics,
+    sweep_kernels,
+    sweep_launcher,
+)
 
 RULE = rules.get("rmsprop")
 OPTIONS = RULE.RMSProp(momentum=0.9)  # v and buffer, no mean: a hole between the slots
@@ -115,3 +122,15 @@ def test_signatures_are_those_of_the_arguments(method, dtype):
     for kind, count in expected.items():
         types = sweep_launcher.signature(kind, rule, uses, np.dtype(dtype)).args
         assert sum(getattr(t, "count", 1) for t in types) == count + len(bits)
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+def test_rules_of_the_grid_kernel_stay_in_single_precision(method):
+    """A float64 zero for a slot that is not used would make all of the rule float64."""
+    rule = rules.get(method)
+    uses = rule.S(*(k == 0 for k in range(len(rule.S._fields))))
+    load = kernel_builder.narrow_rule(rule, uses, np.dtype(np.float32))["load"]
+    compiled = numba.njit(load)
+    compiled((np.ones(2, np.float32),) * len(uses), 0)
+    (found,) = (s.return_type for s in compiled.nopython_signatures)
+    assert set(found.types) == {numba.float32}
