@@ -14,7 +14,8 @@ from fastopt.drivers.single_problem import Problem
 from fastopt.inputs import run_options
 from fastopt.inputs.start_and_bounds import checked_bounds, sides_of, start_point
 from fastopt.results import optimize_result
-from fastopt.solver.run_state import BEST_G, BEST_X, F, Run
+from fastopt.solver import problem_arrays
+from fastopt.solver.run_state import FRESH, F, run_of
 from fastopt.targets.cuda.grid_kernel_source import BLOCK, WORDS
 
 # Elements up to which a single block is launched: one block need not wait for others.
@@ -99,7 +100,7 @@ class DeviceProblem(Problem):
         self.kernel, self.objective, self.point = (
             kernel,
             objective,
-            objective.wrap(self.iterates[-1]),
+            objective.wrap(self.iterates.new),
         )
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.rules = chosen.limits, chosen.rule, schedule
@@ -111,24 +112,26 @@ class DeviceProblem(Problem):
         n, dtype, auto = x0.size, np.dtype(x0.dtype), chosen.schedule is None
         pairs = 2 * chosen.maxcor if auto else 0
         make, send = device.empty, device.upload
-        x, g, best_x, best_g = (make(n, dtype) for _ in range(4))
-        for array in (x, best_x):
-            array.copy_to_device(x0, stream=stream)
-        best_g.copy_to_device(np.full(n, np.nan, dtype), stream=stream)
         self.best_f = send(np.full(1, np.nan))
-        self.iterates, self.workspace = (g, x), (*(box or (x, x)), best_x, best_g, self.best_f)
+        at = {"best_f": self.best_f}
+        if box:
+            at |= {"low": box[0], "high": box[1]}
         if auto:
-            p, scale = send(np.zeros(n, dtype)), send(np.ones(n, dtype))  # read before written
-            self.iterates = x, g, p, *(make(n, dtype) for _ in range(3))
-            block, along = make((max(1, pairs), n), dtype), make(max(1, pairs), np.float64)
-            self.workspace += (scale, block[:pairs], along)
-        self.state = tuple(make(n, dtype) if used else x for used in uses)
-        self.x = x
+            at |= {"p": send(np.zeros(n, dtype)), "scale": send(np.ones(n, dtype))}  # read first
+            at["pairs"] = make((max(1, pairs), n), dtype)[:pairs]
+            at["along"] = make(max(1, pairs), np.float64)
+        for name in problem_arrays.vectors(auto, bool(box), uses):
+            if name not in at:
+                at[name] = make(n, dtype)
+        self.x, self.iterates, self.workspace, self.state = problem_arrays.assembled(at, uses)
+        for array in (self.x, self.workspace.best_x):
+            array.copy_to_device(x0, stream=stream)
+        self.workspace.best_g.copy_to_device(np.full(n, np.nan, dtype), stream=stream)
         self.blocks = 1 if n <= SINGLE_BLOCK_MAX else device.multiprocessors()
         self.threads = min(BLOCK, 1 << (n - 1).bit_length())  # a power of two
         self.partials = send(np.zeros((64 + 8 * pairs) * -(-self.blocks // 16) * 16))
         self.arrived = send(np.zeros(1, np.int64))
-        self.record = np.array(Run(), float)
+        self.record = np.array(FRESH)
         self.records = [send(self.record), send(self.record)]
         device.settle()
 
@@ -170,20 +173,20 @@ class DeviceProblem(Problem):
         With a fixed rate that point is x itself.
         """
         if self.chosen.schedule is not None:
-            self.x.copy_to_device(self.workspace[BEST_X], stream=self.stream)
+            self.x.copy_to_device(self.workspace.best_x, stream=self.stream)
             best_f = np.empty(1)
             self.device.copy_from(self.best_f, best_f, self.stream)
             self.record[F] = best_f[0]
 
     def result(self, status):
-        run = Run(*self.record.tolist())
+        run = run_of(self.record)
         best_f = np.empty(1)
         self.device.copy_from(self.best_f, best_f, self.stream)
         return optimize_result.build(
             status,
-            x=self.objective.wrap(self.workspace[BEST_X]),
+            x=self.objective.wrap(self.workspace.best_x),
             fun=float(best_f[0]),
-            jac=self.objective.wrap(self.workspace[BEST_G]),
+            jac=self.objective.wrap(self.workspace.best_g),
             nit=int(run.nit),
             nfev=int(run.nfev),
             njev=int(run.nfev),

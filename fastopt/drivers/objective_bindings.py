@@ -17,7 +17,7 @@ from fastopt.solver import automatic_rate, fixed_rate
 class Objective(NamedTuple):
     """The objective as a target needs it."""
 
-    bindings: dict  # fun, jac, value, gradient, rate, propose, judge
+    bindings: dict  # fun, jac, value, gradient, rate, propose, judge, RUN
     key: tuple  # identifies the content of the user's functions, in this process
     refcounted: bool  # whether args hold objects with reference counts: lists, dicts, ...
     data: tuple
@@ -99,6 +99,7 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         "write": gradient_methods.write_flat if x.ndim == 1 else gradient_methods.write_shaped,
         "propose": (automatic_rate if schedule is None else fixed_rate).propose,
         "judge": (automatic_rate if schedule is None else fixed_rate).judge,
+        "RUN": (automatic_rate if schedule is None else fixed_rate).RUN,
     }
     data = (args, ()) if method == "autodiff" else (args,)
     if compiled:

@@ -10,10 +10,11 @@ from fastopt import rules
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
-from fastopt.solver.run_state import BEST_F, BEST_X, NFEV, NIT, STATUS, F, Run, apart, width
+from fastopt.solver import problem_arrays
+from fastopt.solver.run_state import FRESH, NFEV, NIT, STATUS, F, apart, run_of, width
 from fastopt.solver.status_codes import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 
-INITIAL_RUN = np.array(Run())
+INITIAL_RUN = np.array(FRESH)
 # Seconds of compiled work between checks of the clock, the callback and Ctrl-C.
 CHECK_INTERVAL = 0.05
 
@@ -29,23 +30,16 @@ class Problem:
         uses = rules.uses(rule, chosen.rule)
         auto = chosen.schedule is None
         pairs = 2 * chosen.maxcor if auto else 0
-        count = 4 + 2 * (box is not None) + 5 * auto + sum(uses)
-        wide = width(n)
-        self.arrays = block = apart((pairs + count) * wide, dtype).reshape(pairs + count, wide)
-        rows = iter(block[pairs:, :n])
-        x, g, best_x, best_g = (next(rows) for _ in range(4))
-        low = high = x
-        if box is not None:
-            low, high = next(rows), next(rows)
-        run = len(Run._fields)
+        names, wide = problem_arrays.vectors(auto, box is not None, uses), width(n)
+        rows, run = pairs + len(names), len(FRESH)
+        self.arrays = block = apart(rows * wide, dtype).reshape(rows, wide)
         self.scalars = scalars = apart(run + 1 + pairs, float)
-        self.record, best_f, along = scalars[:run], scalars[run : run + 1], scalars[run + 1 :]
-        self.iterates, self.workspace = (g, x), (low, high, best_x, best_g, best_f)
+        self.record = scalars[:run]
+        at = {**dict(zip(names, block[pairs:, :n], strict=True)), "best_f": scalars[run : run + 1]}
         if auto:
-            self.iterates = (x, g, *(next(rows) for _ in range(4)))
-            self.workspace += (next(rows), block[:pairs], along)
-        self.x, self.x_shaped = x, self.iterates[-1].reshape(x0.shape)
-        self.state = tuple(next(rows) if used else x for used in uses)
+            at |= {"pairs": block[:pairs], "along": scalars[run + 1 :]}
+        self.x, self.iterates, self.workspace, self.state = problem_arrays.assembled(at, uses)
+        self.x_shaped = self.iterates.new.reshape(x0.shape)
         self.put_start(x0, box)
         schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
         self.fixed = chosen.limits, chosen.rule, schedule, objective.data
@@ -60,12 +54,12 @@ class Problem:
 
     def put_start(self, x0, box):
         """Put the start into arrays of zeros."""
-        low, high, best_x, best_g, best_f = self.workspace[:5]
-        self.x[:] = best_x[:] = x0.reshape(-1)
-        best_g.fill(math.nan)
+        own = self.workspace
+        self.x[:] = own.best_x[:] = x0.reshape(-1)
+        own.best_g.fill(math.nan)
         if box is not None:
-            low[:], high[:] = box
-        self.record[:], best_f[0] = INITIAL_RUN, math.nan
+            own.low[:], own.high[:] = box
+        self.record[:], own.best_f[0] = INITIAL_RUN, math.nan
 
     def begin(self, x0, box, args):
         """Reset the arrays for another problem of the same kind, with its own start."""
@@ -106,7 +100,7 @@ class Problem:
         self.checkpoint = checkpoint
         if checkpoint.found:
             self.restore(**checkpoint.found)
-        status, nit, nfev = self.record[:3]
+        status, nit, nfev = self.record[[STATUS, NIT, NFEV]]
         limits = self.chosen.limits
         if status in (MAXITER, MAXFEV) and nit < limits.maxiter and nfev < limits.maxfev:
             self.record[STATUS] = RUNNING  # a limit was raised
@@ -150,7 +144,7 @@ class Problem:
     def interrupted(self):
         """Return x to the best point after a Ctrl-C inside fun: the last point has no value."""
         if not self.objective.compiled:
-            self.x[:], self.record[F] = self.workspace[BEST_X], self.workspace[BEST_F][0]
+            self.x[:], self.record[F] = self.workspace.best_x, self.workspace.best_f[0]
 
     def run_until_done(self, callback, progress):
         """Run the loop slice by slice until it ends; return its status."""
@@ -168,7 +162,7 @@ class Problem:
                 if user_error is error:
                     raise
                 raise user_error from None
-            run, now = Run(*record.tolist()), time.perf_counter()
+            run, now = run_of(record), time.perf_counter()
             progress.update(run)
             if callback and run.nit > nit:
                 nit = run.nit
@@ -210,14 +204,14 @@ class Problem:
         return error
 
     def result(self, status):
-        run = Run(*self.record.tolist())
-        best_x, best_g, best_f = self.workspace[2:5]
+        run = run_of(self.record)
+        own = self.workspace
         shape = self.x_shaped.shape
         return optimize_result.build(
             status,
-            x=best_x.reshape(shape).copy(),
-            fun=float(best_f[0]),
-            jac=best_g.reshape(shape).copy(),
+            x=own.best_x.reshape(shape).copy(),
+            fun=float(own.best_f[0]),
+            jac=own.best_g.reshape(shape).copy(),
             nit=int(run.nit),
             nfev=int(run.nfev) + self.before,
             njev=int(run.njev),

@@ -30,7 +30,7 @@ from fastopt.solver.placeholders import (
     coefficients,
     gradient,
 )
-from fastopt.solver.run_state import FIRST, INF, Run
+from fastopt.solver.run_state import FIRST, INF, Run, Search
 from fastopt.solver.solve_loop import (
     copy,
     measure_sizes,
@@ -63,6 +63,8 @@ ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
 TRIES = 4.0  # moves of single components far beyond their scales, before success
 GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 
+RUN = Run(search=Search())  # the form of the scalars
+
 
 def final_status(pull, f, first_pull, first_f, jumps):
     """Return the status if no decrease is found: the floor of rounding, or a wrong gradient.
@@ -81,9 +83,11 @@ def final_status(pull, f, first_pull, first_f, jumps):
 
 def propose(run, iterates, workspace, state, limits, options, schedule):
     """Set the next trial point, on the present direction or on a new one."""
-    status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
-    least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_pull, first_f, kept, reached, tries, latest = run[19:26]
+    status, nit, nfev, njev, f, gnorm, lowest, carry, moved, search = run
+    (
+        least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope, fraction,
+        first_pull, first_f, kept, reached, tries, latest,
+    ) = search  # fmt: skip
     x, g, p, w, _, new = iterates
     low, high, _, _, _, scale, pairs, along = workspace
     if nfev > 0.0 and fraction == 0.0:
@@ -101,16 +105,25 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
                 cap *= WIDER
             fraction = limited_fraction(x, p, scale, cap)
     moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0
-    shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
-    own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest)
+    search = Search(
+        least=least, mark=mark, mark_gnorm=mark_gnorm, stalled=stalled, returned=returned,
+        norm=norm, reference=reference, weight=weight, step=step, slope=slope, fraction=fraction,
+        first_pull=first_pull, first_f=first_f, kept=kept, reached=reached, tries=tries,
+        latest=latest,
+    )  # fmt: skip
+    return Run(
+        status=status, nit=nit, nfev=nfev, njev=njev, f=f, gnorm=gnorm, lowest=lowest, carry=carry,
+        moved=moved, search=search,
+    )  # fmt: skip
 
 
 def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
     """Accept the trial point, shorten the trial, or end: by the value of f there."""
-    status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
-    least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_pull, first_f, kept, reached, tries, latest = run[19:26]
+    status, nit, nfev, njev, f, gnorm, lowest, carry, moved, search = run
+    (
+        least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope, fraction,
+        first_pull, first_f, kept, reached, tries, latest,
+    ) = search  # fmt: skip
     x, g, p, w, new_g, new = iterates
     low, high, best_x, best_g, best_f, scale, pairs, _ = workspace
     asked = limits.ftol > EPS_2_3
@@ -207,6 +220,13 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
                 status, fraction = RUNNING, 1.0
     if status == RUNNING and nfev >= limits.maxfev:
         status = MAXFEV
-    shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
-    own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest)
+    search = Search(
+        least=least, mark=mark, mark_gnorm=mark_gnorm, stalled=stalled, returned=returned,
+        norm=norm, reference=reference, weight=weight, step=step, slope=slope, fraction=fraction,
+        first_pull=first_pull, first_f=first_f, kept=kept, reached=reached, tries=tries,
+        latest=latest,
+    )  # fmt: skip
+    return Run(
+        status=status, nit=nit, nfev=nfev, njev=njev, f=f, gnorm=gnorm, lowest=lowest, carry=carry,
+        moved=moved, search=search,
+    )  # fmt: skip

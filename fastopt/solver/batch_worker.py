@@ -9,17 +9,12 @@ from typing import Any, NamedTuple
 
 from fastopt.solver.placeholders import BOUNDED, add, call, fetch_row, hold_at, named, opened
 from fastopt.solver.run_state import (
-    BEST_F,
-    BEST_G,
-    BEST_X,
-    HIGH,
-    LOW,
+    FRESH,
     NFEV,
     NIT,
     NJEV,
     STATUS,
     F,
-    Run,
 )
 from fastopt.solver.status_codes import NONFINITE, RUNNING
 
@@ -86,32 +81,28 @@ def load_problem(b, work, given):
         work.record[i] = FRESH[i]
     for array in work.iterates:
         array[:] = 0.0  # removes values of the previous problem: inf times zero is not zero
-    x, best_x, best_g, at = (
-        work.x,
-        work.workspace[BEST_X],
-        work.workspace[BEST_G],
-        row_of(given.x0, b),
-    )
+    x, best_x, best_g = work.x, work.workspace.best_x, work.workspace.best_g
+    at = row_of(given.x0, b)
     finite = True
     for i in range(x.size):
         x[i] = best_x[i] = given.x0[at, i]
         best_g[i] = math.nan
         finite = finite and math.isfinite(x[i])
-    work.workspace[BEST_F][0] = math.nan
+    work.workspace.best_f[0] = math.nan
     if BOUNDED:
         at = row_of(given.low, b)
         for i in range(x.size):
-            work.workspace[LOW][i], work.workspace[HIGH][i] = given.low[at, i], given.high[at, i]
+            work.workspace.low[i], work.workspace.high[i] = given.low[at, i], given.high[at, i]
     return finite
 
 
 def write_result(b, status, work, results):
     """Write the results of problem b."""
-    run, best_x, best_g = work.record, work.workspace[BEST_X], work.workspace[BEST_G]
+    run, best_x, best_g = work.record, work.workspace.best_x, work.workspace.best_g
     for i in range(work.x.size):
         results.x[b, i], results.jac[b, i] = best_x[i], best_g[i]
         results.x_last[b, i] = work.x[i]
-    results.fun[b], results.fun_last[b] = work.workspace[BEST_F][0], run[F]
+    results.fun[b], results.fun_last[b] = work.workspace.best_f[0], run[F]
     results.nit[b], results.nfev[b], results.njev[b] = int(run[NIT]), int(run[NFEV]), int(run[NJEV])
     results.status[b] = int(status)
 
@@ -166,6 +157,3 @@ def worker_loop(held):
         if finite and work.record[STATUS] == RUNNING:
             return
         work.at[0] = -1
-
-
-FRESH = tuple(Run())

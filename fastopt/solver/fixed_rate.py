@@ -3,7 +3,7 @@
 import math
 
 from fastopt.solver.placeholders import BOUNDED, accumulator, coefficients, gradient, rate
-from fastopt.solver.run_state import HIGH, INF, LOW, Run
+from fastopt.solver.run_state import INF, Run
 from fastopt.solver.solve_loop import (
     fill,
     projected_gradient_norm,
@@ -24,11 +24,13 @@ from fastopt.solver.status_codes import (
     XTOL,
 )
 
+RUN = Run()  # the form of the scalars: without those of the search, they need few registers
+
 
 def propose(run, iterates, workspace, state, limits, options, schedule):
     """Take a step of the rule; no step before the first evaluation."""
-    status, nit, nfev, njev, f, gnorm, lowest, carry, _ = run[:9]
-    g, x = iterates
+    status, nit, nfev, njev, f, gnorm, lowest, carry, _, _ = run
+    g, x = iterates.new_g, iterates.new
     moved = INF
     if nfev == 0.0:
         fill(state, x.size, accumulator(options))
@@ -37,17 +39,20 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
         if 0.0 <= eta < INF:
             nit += 1.0
             c, carry = coefficients(options, eta, nit, carry)
-            moved = sweep(x, g, c, state, workspace[LOW], workspace[HIGH], limits.xtol > 0.0)
+            moved = sweep(x, g, c, state, workspace.low, workspace.high, limits.xtol > 0.0)
         else:
             status = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
-    return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])
+    return Run(
+        status=status, nit=nit, nfev=nfev, njev=njev, f=f, gnorm=gnorm, lowest=lowest, carry=carry,
+        moved=moved, search=(),
+    )  # fmt: skip
 
 
 def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
     """Store the best point, and set the status if a limit is reached."""
-    status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
-    g, x = iterates
-    low, high, best_x, best_g, best_f = workspace
+    status, nit, nfev, njev, f, gnorm, lowest, carry, moved, _ = run
+    g, x = iterates.new_g, iterates.new
+    low, high, best_x, best_g, best_f, _, _, _ = workspace
     first, old, f = nfev == 0.0, f, f_new
     nfev += 1.0 + gradient(x, x_shaped, g, f, low, high, data)
     njev += 1.0
@@ -72,4 +77,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         status = MAXITER
     elif nfev >= limits.maxfev:
         status = MAXFEV
-    return Run(status, nit, nfev, njev, f, gnorm, lowest, carry, moved, *run[9:])
+    return Run(
+        status=status, nit=nit, nfev=nfev, njev=njev, f=f, gnorm=gnorm, lowest=lowest, carry=carry,
+        moved=moved, search=(),
+    )  # fmt: skip

@@ -1,8 +1,11 @@
-"""The scalars of a run between two calls of its loop, and the limits at which it stops."""
+"""The scalars of a run between two calls of its loop, and the limits at which it stops.
 
+Between two calls they are in an array, the record of the run: those of `Run`, then of `Search`.
+"""
+
+import itertools
 import math
-from collections import namedtuple
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +18,6 @@ FIRST = 0.01
 # Numbers of parameters for which a loop of its own is compiled, with copies in registers. Elements
 # beyond the last parameter are zero.
 FEW = 2, 3, 4, 6, 8
-STATUS, NIT, NFEV, NJEV, F = range(5)  # places in `Run`, for arrays that hold one
-LOW, HIGH, BEST_X, BEST_G, BEST_F = range(5)  # places in `workspace`
 
 
 class Run(NamedTuple):
@@ -32,7 +33,12 @@ class Run(NamedTuple):
     carry: float = 1.0  # the rule's own scalar
     # Largest change of a component by the step; in `automatic_rate`: 1 if x changed.
     moved: float = 0.0
-    # Used by `automatic_rate` only:
+    search: Any = ()  # `Search` in a run of `automatic_rate`
+
+
+class Search(NamedTuple):
+    """The scalars of a run that only `automatic_rate` uses."""
+
     least: float = INF  # gnorm at the best point
     mark: float = INF  # f at the last iteration that counted as progress
     mark_gnorm: float = INF  # gnorm there
@@ -52,8 +58,37 @@ class Run(NamedTuple):
     latest: float = -1.0  # `kept` before the last move, which locates the pair of this move
 
 
-# The scalars of the loop for a given learning rate. There are registers for this many.
-Brief = namedtuple("Brief", Run._fields[:9])
+def flattened(run):
+    """Return the scalars of a run as a plain tuple, in the order of its record."""
+    parts = (flattened(item) if isinstance(item, tuple) else (item,) for item in run)
+    return tuple(itertools.chain.from_iterable(parts))
+
+
+# Names of the scalars in the record of a run, and the places of some.
+SCALARS = *(name for name in Run._fields if name != "search"), *Search._fields
+STATUS, NIT, NFEV, NJEV, F = map(SCALARS.index, ("status", "nit", "nfev", "njev", "f"))
+FRESH = flattened(Run(search=Search()))  # the record of a run before its first call
+
+
+def load_run(template, real, record):
+    """Return the scalars in a record in the template's form: see `placeholders`."""
+    return _formed(template, map(real, record))
+
+
+def _formed(template, numbers):
+    items = (_formed(i, numbers) if isinstance(i, tuple) else next(numbers) for i in template)
+    return type(template)(*items)
+
+
+def store_run(run, record):
+    """Write the scalars of a run to its record: see `placeholders`."""
+    for place, number in enumerate(flattened(run)):
+        record[place] = number
+
+
+def run_of(record):
+    """Return the scalars in the record of any run, without those of the search."""
+    return Run(*record[: len(SCALARS) - len(Search._fields)].tolist())
 
 
 class Limits(NamedTuple):

@@ -5,12 +5,12 @@ import tempfile
 import time
 import warnings
 
-from fastopt.solver.run_state import Run
+from fastopt.solver.run_state import SCALARS
 from fastopt.storage.npz import clean_up, load, save
 from fastopt.storage.problem_identity import differences, identity
 
 # Version of the file format. Increase it when the layout of `Problem.arrays` changes.
-VERSION = 1, *Run._fields
+VERSION = 1, *SCALARS
 MIN_INTERVAL = 1.0  # seconds between two writes, at least
 MAX_TIME_FRACTION = 0.01  # largest share of run time for writing; a slow write delays the next one
 # Options that may differ when a run is resumed: it continues as if it had always had the new ones.

@@ -18,8 +18,8 @@ from scipy.optimize import Bounds, OptimizeResult
 
 import fastopt
 from fastopt.compiling import compiler
-from fastopt.solver import batch_worker
-from fastopt.solver.run_state import Run
+from fastopt.solver import batch_worker, problem_arrays
+from fastopt.solver.run_state import FRESH
 from fastopt.targets.cpu import batch_threads
 from fastopt.targets.cpu import cpu_target as cpu
 
@@ -393,19 +393,20 @@ def test_a_slow_callback_does_not_stop_the_clock(monkeypatch):
 
 def test_nothing_of_the_problem_before_remains():
     """Infinite numbers in the loop's arrays would make NaN of the next problem's zeros."""
-    rows = np.full((6, 3), math.inf)
-    workspace = (rows[0], rows[0], np.full(3, 7.0), np.full(3, 7.0), np.full(1, 7.0))
-    iterates, record = tuple(np.full((6, 3), math.inf)), np.full(len(Run._fields), 7.0)
+    names = problem_arrays.vectors(True, False, ())
+    at = {name: np.full(3, math.inf) for name in names} | {"best_f": np.full(1, 7.0)}
+    x, iterates, workspace, _ = problem_arrays.assembled(at, ())
+    record = np.full(len(FRESH), 7.0)
     work = batch_worker.WorkerBuffers(
-        record, iterates[0], iterates, workspace, (), None, None, np.zeros(1, int)
+        record, x, iterates, workspace, (), None, None, np.zeros(1, int)
     )
     given = batch_worker.ProblemData(np.arange(6.0).reshape(2, 3), *[None] * 7)
     prepare = compiler.link(batch_worker.load_problem, {"BOUNDED": False}, compiler.undecorated)
     assert prepare(1, work, given)
     np.testing.assert_array_equal(iterates, [[3.0, 4.0, 5.0]] + [[0.0] * 3] * 5)
-    np.testing.assert_array_equal(record, Run())
-    np.testing.assert_array_equal(workspace[2], [3.0, 4.0, 5.0])
-    assert np.isnan([*workspace[3], *workspace[4]]).all()
+    np.testing.assert_array_equal(record, FRESH)
+    np.testing.assert_array_equal(workspace.best_x, [3.0, 4.0, 5.0])
+    assert np.isnan([*workspace.best_g, *workspace.best_f]).all()
 
 
 def test_interrupt_keeps_what_is_finished():

@@ -16,10 +16,17 @@ from assembler import CC, assemble, hopper  # noqa: F401
 from numba import types
 from test_batch import SEARCHED
 
+from fastopt.solver import problem_arrays
 from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import kernel_builder
 
 REGISTERS = 168  # a thread: blocks of 256 need 256 at most
+
+
+def tuple_of(kinds):
+    """The type of a tuple of arrays of these types; () is an empty one."""
+    items = [types.Tuple(()) if kind == () else kind for kind in kinds]
+    return types.BaseTuple.from_types(items, type(kinds) if hasattr(kinds, "_fields") else None)
 
 
 def ptx_of(method, rate, dtype):
@@ -31,13 +38,14 @@ def ptx_of(method, rate, dtype):
     )
     real = numba.from_dtype(dtype)
     vector, scalars = types.Array(real, 1, "C"), types.Array(types.float64, 1, "C")
-    iterates, workspace = 2 * [vector], [*4 * [vector], scalars]
+    at = dict.fromkeys(problem_arrays.vectors(rate is None, False, uses), vector)
+    at["best_f"] = scalars
     if rate is None:
-        iterates, workspace = 6 * [vector], [*workspace, vector, types.Array(real, 2, "C"), scalars]
+        at |= {"pairs": types.Array(real, 2, "C"), "along": scalars}
+    _, iterates, workspace, state = problem_arrays.assembled(at, uses)
     schedule = chosen.schedule if rate is not None else ()
     signature = types.void(
-        *(scalars, scalars, types.Tuple(iterates), types.Tuple(workspace)),
-        types.UniTuple(vector, len(uses)),
+        *(scalars, scalars, tuple_of(iterates), tuple_of(workspace), tuple_of(state)),
         numba.typeof((chosen.limits, chosen.rule, schedule)),
         *(scalars, vector, scalars, types.Array(types.int64, 1, "C")),
     )

@@ -1,5 +1,6 @@
-"""Intrinsics: named tuples by type, and arrays in registers."""
+"""Intrinsics: named tuples by type, the record of a run, and arrays in registers."""
 
+import itertools
 from typing import Any
 
 from llvmlite import ir
@@ -19,19 +20,77 @@ def cast(context, cls, real: Any, values):
 
     def codegen(context, builder, signature, args):
         source, value = signature.args[2], args[2]
-        items = []
-        for i in range(fields):
-            if isinstance(source, types.Array):
-                array = _array(context, builder, source, value)
-                at = context.get_constant(types.intp, i)
-                pointer = place_of(context, builder, source, array, at)
-                items.append((builder.load(pointer), source.dtype))
-            else:
-                items.append((builder.extract_value(value, i), source[i]))
+        items = [_item(context, builder, source, value, k) for k in range(fields)]
         cast = [context.cast(builder, item, kind, element) for item, kind in items]
         return context.make_tuple(builder, result, cast)
 
     return result(cls, real, values), codegen
+
+
+@intrinsic
+def load_run(context, template, real: Any, record):
+    """Return the scalars in a run's record, with elements of type `real`, in the template's form.
+
+    A template without `search` has only the first ones. The record may be a tuple.
+    """
+    form: Any = template
+    result = _as_form(form, real.dtype)
+
+    def codegen(context, builder, signature, args):
+        places = itertools.count()
+
+        def built(kind):
+            items = []
+            for item in kind:
+                if isinstance(item, types.BaseTuple):
+                    items.append(built(item))
+                else:
+                    value, own = _item(context, builder, record, args[2], next(places))
+                    items.append(context.cast(builder, value, own, item))
+            return context.make_tuple(builder, kind, items)
+
+        return built(result)
+
+    return result(template, real, record), codegen
+
+
+@intrinsic
+def store_run(context, run, record):
+    """Write the scalars of a run to its record, in order."""
+
+    def codegen(context, builder, signature, args):
+        array, places = _array(context, builder, record, args[1]), itertools.count()
+
+        def write(kind, value):
+            for k, item in enumerate(kind):
+                part = builder.extract_value(value, k)
+                if isinstance(item, types.BaseTuple):
+                    write(item, part)
+                else:
+                    at = context.get_constant(types.intp, next(places))
+                    pointer = place_of(context, builder, record, array, at)
+                    builder.store(context.cast(builder, part, item, record.dtype), pointer)
+
+        write(run, args[0])
+        return context.get_dummy_value()
+
+    return types.void(run, record), codegen
+
+
+def _as_form(template, element):
+    """Return the type of a tuple in the form of another, with elements of this type."""
+    if not isinstance(template, types.BaseTuple):
+        return element
+    own = getattr(template, "instance_class", None)
+    return types.BaseTuple.from_types([_as_form(item, element) for item in template], own)
+
+
+def _item(context, builder, kind, value, k):
+    """Return item k of a tuple or an array, and its type."""
+    if not isinstance(kind, types.Array):
+        return builder.extract_value(value, k), kind[k]
+    array, at = _array(context, builder, kind, value), context.get_constant(types.intp, k)
+    return builder.load(place_of(context, builder, kind, array, at)), kind.dtype
 
 
 def _fetcher(in_memory):
@@ -42,7 +101,7 @@ def _fetcher(in_memory):
         """Return local copies of the arrays, each with memory for `size` elements."""
         n = size.literal_value
         kinds = [types.Array(a.dtype, 1, "C") for a in arrays]
-        result = types.Tuple(kinds) if arrays else arrays
+        result = types.BaseTuple.from_types(kinds, getattr(arrays, "instance_class", None))
 
         def codegen(context, builder, signature, args):
             copies = []

@@ -8,7 +8,6 @@ from numba.core import types
 from fastopt.compiling.compiler import jit
 from fastopt.solver import batch_worker, objective_evaluation
 from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
-from fastopt.solver.run_state import HIGH, LOW
 from fastopt.solver.status_codes import INTERRUPTED, NOT_RUN, RAISED
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
@@ -68,7 +67,7 @@ class ThreadScheduler:
             work.at[0], results.status[b] = b, int(INTERRUPTED)
             if bounded:
                 at = batch_worker.row_of(given.low, b)
-                work.workspace[LOW][:], work.workspace[HIGH][:] = given.low[at], given.high[at]
+                work.workspace.low[:], work.workspace.high[:] = given.low[at], given.high[at]
 
     def start(self):
         """Start the threads, on the problems to resume and on all that have not run."""

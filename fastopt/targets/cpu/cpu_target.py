@@ -18,9 +18,9 @@ from fastopt.compiling.compiler import (
     undecorated,
 )
 from fastopt.rules import _state_slots
-from fastopt.solver import direction, fixed_rate, objective_evaluation, solve_loop
-from fastopt.solver.placeholders import SIZE, bring_back, cast, fetch, opened
-from fastopt.solver.run_state import FEW, Brief, Run
+from fastopt.solver import automatic_rate, direction, objective_evaluation, run_state, solve_loop
+from fastopt.solver.placeholders import RUN, SIZE, bring_back, fetch, load_run, opened, store_run
+from fastopt.solver.run_state import FEW
 from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
@@ -58,7 +58,8 @@ def rule_bindings(rule, uses, dtype, bounded=False):
     for name in ("update", "start", "load", "store"):
         linked = link(bound[name], slots, inline, narrow=narrow)
         bound[name] = inline(linked, bound[name])
-    own = {name: getattr(intrinsics, name) for name in ("cast", "fetch", "bring_back")}
+    names = "cast", "load_run", "store_run", "fetch", "bring_back"
+    own = {name: getattr(intrinsics, name) for name in names}
     return {
         **bound,
         **own,
@@ -130,40 +131,37 @@ def solve(record, iterates, workspace, x_shaped, state, limits, options, schedul
     """Run the loop from the scalars in `record`, and write them back.
 
     They are updated in place, since Python may drop a returned value if Ctrl-C arrives at that
-    moment. `iterates` are the arrays that change at every evaluation. The last one is the point at
-    which fun is evaluated; `x_shaped` is that point in x0's shape.
+    moment. `iterates` and `workspace` are as in `problem_arrays`. `x_shaped` is the trial point in
+    x0's shape.
     """
-    run = cast(Run, np.float64, record)
+    run = load_run(RUN, np.float64, record)
     run = loop(run, iterates, workspace, x_shaped, state, limits, options, schedule, data, until)
-    for i in range(len(run)):
-        record[i] = run[i]
+    store_run(run, record)
 
 
 def solve_held(held):
     """Run `solve` for an objective called by its address, with all arguments behind a pointer."""
     record, iterates, workspace, state, limits, options, schedule, calls, until = opened(held)
-    run = cast(Run, np.float64, record)
+    run = load_run(RUN, np.float64, record)
     run = loop(
-        run, iterates, workspace, iterates[-1], state, limits, options, schedule, calls, until
+        run, iterates, workspace, iterates.new, state, limits, options, schedule, calls, until
     )
-    for i in range(len(run)):
-        record[i] = run[i]
+    store_run(run, record)
 
 
 def solve_in_registers(held):
     """Run `solve_held` for a few parameters, with the arrays copied to registers and back."""
     record, iterates, workspace, state, limits, options, schedule, calls, until = opened(held)
-    run = cast(Run, np.float64, record)
+    run = load_run(RUN, np.float64, record)
     near, near_state = fetch(iterates, SIZE), fetch(state, SIZE)
-    run = loop(run, near, workspace, near[-1], near_state, limits, options, schedule, calls, until)
+    run = loop(run, near, workspace, near.new, near_state, limits, options, schedule, calls, until)
     bring_back(near_state, state, SIZE)  # before x, since an unused slot is x
     bring_back(near, iterates, SIZE)
-    for i in range(len(run)):
-        record[i] = run[i]
+    store_run(run, record)
 
 
 # Bindings of an objective that the loop needs.
-_LOOP = "propose", "judge", "rate", "schedule_function", "EXACT"
+_LOOP = "propose", "judge", "RUN", "rate", "schedule_function", "EXACT"
 _ASKED = {"value": objective_evaluation.ask_value, "gradient": objective_evaluation.ask_gradient}
 _EVALUATE = {  # keys: whether parameters are few, and whether args are refcounted
     (False, False): objective_evaluation.evaluate,
@@ -208,9 +206,8 @@ def _loop(rule, uses, dtype, bounded, few, own):
     own = dict(zip(_LOOP, own, strict=True))
     bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **objective_call.OWN}
     bindings.update(SIZE=few, PADDED=few > 0)
-    if own["propose"] is fixed_rate.propose:
-        bindings["Run"] = Brief
-    else:  # six arrays would use up all registers: a fit of three parameters takes 3 % longer
+    if own["propose"] is automatic_rate.propose:
+        # Six arrays would use up all registers: a fit of three parameters takes 3 % longer.
         bindings["fetch"] = intrinsics.fetch_to_memory
     return jit(solve_in_registers if few else solve_held, bindings)
 
@@ -237,14 +234,19 @@ def plain_solver(rule, uses, dtype, bounded, objective):
 def _helpers(rule, uses, dtype, bounded):
     """Return the bindings of a loop in the interpreter: functions over arrays are compiled."""
     bindings = rule_bindings(rule, uses, dtype, bounded)
+    plain = {"cast": _plain_cast, "load_run": _plain_run, "store_run": run_state.store_run}
     if numba_config.DISABLE_JIT:
-        return {**bindings, "cast": _plain_cast}
+        return {**bindings, **plain}
     compiled = {h.__name__: jit(h, bindings) for h in _HELPERS}
-    return {**bindings, "cast": _plain_cast, "C": _plain_tuple, **compiled}
+    return {**bindings, **plain, "C": _plain_tuple, **compiled}
 
 
 def _plain_cast(cls, real, values):
     return cls(*map(float, values))
+
+
+def _plain_run(template, real, record):
+    return run_state.load_run(template, float, record)
 
 
 def _plain_tuple(*values):

@@ -33,7 +33,7 @@ class Solver:
         limits, options, schedule, data = problem.fixed
         self.own = problem.record, problem.iterates, problem.workspace, problem.state
         self.block = Block.of((*self.own, limits, options, schedule, self.calls, self.until))
-        self.points = problem.x_shaped, *problem.workspace[:2]
+        self.points = problem.x_shaped, problem.workspace.low, problem.workspace.high
         self.hold(data)
         self.real, self.near = problem.x.dtype.char, problem.x.size <= FEW[-1]
         self.bindings = problem.objective.bindings

@@ -11,16 +11,17 @@ are saved to memory, and Python checks the clock. The next launch continues with
 import math
 from typing import Any
 
-from fastopt.solver.batch_worker import FRESH, row_of
+from fastopt.solver.batch_worker import row_of
 from fastopt.solver.placeholders import (
     BOUNDED,
     LENGTH,
     LIMITS,
     OPTIONS,
+    RUN,
     SCHEDULE,
     arrays,
-    cast,
     judge,
+    load_run,
     local,
     named,
     propose,
@@ -28,20 +29,16 @@ from fastopt.solver.placeholders import (
     rows,
     scratch,
     shaped_as,
+    store_run,
     value,
 )
 from fastopt.solver.run_state import (
-    BEST_F,
-    BEST_G,
-    BEST_X,
-    HIGH,
-    LOW,
+    FRESH,
     NFEV,
     NIT,
     NJEV,
     STATUS,
     F,
-    Run,
 )
 from fastopt.solver.status_codes import NONFINITE, RUNNING
 
@@ -64,7 +61,8 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     """
     t = cuda.grid(1)
     at, point = under_way[t], local(real, steps)
-    record, saved, x, arrays_to_clear, iterates, workspace, state = arrays(room, point, t)
+    record, saved, arrays_to_clear, problem = arrays(room, point, t)
+    x, iterates, workspace, state = problem
     for i in range(LENGTH):
         point[i] = saved[i]
     x_shaped, more = shaped_as(point), scratch(real, steps)
@@ -79,14 +77,12 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
             options = named(OPTIONS, given.options, row_of(given.options, at))
             schedule = named(SCHEDULE, given.schedule, row_of(given.schedule, at))
             run = load_scalars(record)
-            store_scalars(
-                propose(run, iterates, workspace, state, LIMITS, options, schedule), record
-            )
+            store_run(propose(run, iterates, workspace, state, LIMITS, options, schedule), record)
             data = rows(given.fields, (), at) + given.args, more
-            f = value(x_shaped, iterates[-2], data)
+            f = value(x_shaped, iterates.new_g, data)
             limits = named(LIMITS, given.limits, row_of(given.limits, at))
             run = load_scalars(record)
-            store_scalars(judge(run, f, iterates, workspace, x_shaped, limits, data), record)
+            store_run(judge(run, f, iterates, workspace, x_shaped, limits, data), record)
         if record[STATUS] != RUNNING:
             write_result(at, record[STATUS], record, x, workspace, results)
             cuda.atomic.add(control, DONE + at // chunk, 1)
@@ -105,12 +101,7 @@ def load_scalars(record):
 
     Keeping them in registers during an evaluation would need two thirds more registers.
     """
-    return cast(Run, real, record)
-
-
-def store_scalars(run, record):
-    for i in range(len(run)):
-        record[i] = run[i]
+    return load_run(RUN, real, record)
 
 
 def load_problem(b, record, x, arrays_to_clear, workspace, given):
@@ -121,22 +112,22 @@ def load_problem(b, record, x, arrays_to_clear, workspace, given):
             real(1.0),
             real(0.0),
         )  # inf or NaN times zero would not be zero
-        x[i] = workspace[BEST_X][i] = given.x0[at, i]
-        workspace[BEST_G][i] = real(math.nan)
+        x[i] = workspace.best_x[i] = given.x0[at, i]
+        workspace.best_g[i] = real(math.nan)
         finite = finite and math.isfinite(x[i])
-    workspace[BEST_F][0] = real(math.nan)
+    workspace.best_f[0] = real(math.nan)
     if BOUNDED:
         at = row_of(given.low, b)
         for i in range(LENGTH):
-            workspace[LOW][i], workspace[HIGH][i] = given.low[at, i], given.high[at, i]
-    store_scalars(cast(Run, real, FRESH if finite else NONFINITE_RUN), record)
+            workspace.low[i], workspace.high[i] = given.low[at, i], given.high[at, i]
+    store_run(FRESH if finite else NONFINITE_RUN, record)
 
 
 def write_result(b, status, run, x, workspace, results):
     """Write the results of the problem in row b."""
     for i in range(LENGTH):
-        results.x[b, i], results.jac[b, i] = workspace[BEST_X][i], workspace[BEST_G][i]
+        results.x[b, i], results.jac[b, i] = workspace.best_x[i], workspace.best_g[i]
         results.x_last[b, i] = x[i]
-    results.fun[b], results.fun_last[b] = workspace[BEST_F][0], run[F]
+    results.fun[b], results.fun_last[b] = workspace.best_f[0], run[F]
     results.nit[b], results.nfev[b], results.njev[b] = int(run[NIT]), int(run[NFEV]), int(run[NJEV])
     results.status[b] = int(status)

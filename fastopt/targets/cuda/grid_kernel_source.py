@@ -11,8 +11,7 @@ from typing import Any
 from numba.core import types
 from numba.extending import intrinsic
 
-from fastopt.solver.placeholders import cast, judge, propose
-from fastopt.solver.run_state import Run
+from fastopt.solver.placeholders import RUN, judge, load_run, propose, store_run
 from fastopt.targets.common.intrinsics import _array
 from fastopt.targets.cuda.thread_layout import _made
 
@@ -36,17 +35,16 @@ def go_on(record, record_out, iterates, workspace, state, rules, f, d, partials,
     begin late.
     """
     begin(partials, barrier_counter)
-    run, (limits, options, schedule) = cast(Run, double, record), rules
+    run, (limits, options, schedule) = load_run(RUN, double, record), rules
     if d.size > 0:
-        g = iterates[-2]
+        g = iterates.new_g
         for i in my_elements(g.size):
             g[i] = d[i]
-        run = judge(run, f[0] * double(1.0), iterates, workspace, iterates[-1], limits, ())
+        run = judge(run, f[0] * double(1.0), iterates, workspace, iterates.new, limits, ())
     else:
         run = propose(run, iterates, workspace, state, limits, options, schedule)
     if cuda.grid(1) == 0:
-        for i in range(len(run)):
-            record_out[i] = run[i]
+        store_run(run, record_out)
 
 
 def my_elements(n):

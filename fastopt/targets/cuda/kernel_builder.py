@@ -120,6 +120,7 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         "SCHEDULE": typed(chosen.schedule, dtype),
         "propose": objective.loop.propose,
         "judge": objective.loop.judge,
+        "RUN": objective.loop.RUN,
         "value": value,
         "gradient": gradient,
         "EXACT": objective.method not in gradient_methods.DIFFERENCES,
@@ -173,6 +174,7 @@ def narrow_rule(rule, uses, dtype):
 def plain_team(rule, kind, uses, dtype, bounded, target):
     """Return the undecorated kernel; `kind` is that of the schedule."""
     loop = fixed_rate if kind is not None else automatic_rate
+    own = simulator_batch if target.simulated else intrinsics
     bound = {
         **narrow_rule(rule, uses, dtype),
         **numbers(dtype),
@@ -184,8 +186,9 @@ def plain_team(rule, kind, uses, dtype, bounded, target):
         "anyone": grid_kernel_source.anyone,
         "propose": loop.propose,
         "judge": loop.judge,
+        "RUN": loop.RUN,
         "gradient": gradient_methods.already,
-        "cast": simulator_batch.cast if target.simulated else intrinsics.cast,
+        **{name: getattr(own, name) for name in ("cast", "load_run", "store_run")},
         "note": grid_kernel_source.nothing
         if target.simulated
         else grid_kernel_source.note_addresses,
@@ -206,7 +209,7 @@ def compiled_bindings(layout, shape):
     bound = {
         "arrays": layout.compiled(),
         "local": thread_layout.local_array((math.prod(shape),)),
-        "cast": intrinsics.cast,
+        **{name: getattr(intrinsics, name) for name in ("cast", "load_run", "store_run")},
         "require_length": thread_layout.require_length,
         "named": row_access.named,
         "rows": row_access.rows,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.solver.run_state import load_run, store_run
 from fastopt.targets.cuda.thread_layout import WRONG_LENGTH
 
 
@@ -19,6 +20,8 @@ def bindings(layout, shape):
         "local": lambda real, _: np.zeros(size, real),
         "shaped_as": lambda point: point.reshape(shape),
         "cast": cast,
+        "load_run": load_run,
+        "store_run": store_run,
         "require_length": require_length,
         "named": named,
         "rows": rows,

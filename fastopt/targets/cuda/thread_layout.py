@@ -15,12 +15,13 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from fastopt.solver.run_state import Run
+from fastopt.solver import problem_arrays
+from fastopt.solver.run_state import FRESH
 from fastopt.targets.common.intrinsics import _array
 
 WARP = 32
 WRONG_LENGTH = "the gradient must be a tuple of as many numbers as x0 has components"
-SCALARS = len(Run._fields) + 1  # scalars of a running problem: its `Run`, and the best f
+SCALARS = len(FRESH) + 1  # scalars of a running problem: its record, and the best f
 
 
 class BlockSlice(NamedTuple):
@@ -38,20 +39,16 @@ class Layout:
         self.record, along = self.add(SCALARS), self.add(pairs)
         # The point at which fun is evaluated: in the thread's local memory, saved between launches.
         self.saved, self.point = self.add(n), BlockSlice(-1, (n,))
-        names = "g best_x best_g" + " x p w new_g scale" * auto + " low high" * bounded
-        at = {name: self.add(n) for name in names.split()}
-        x = at.setdefault("x", self.point)
-        box = at.get("low", x), at.get("high", x)
-        best = at["best_x"], at["best_g"], BlockSlice(SCALARS - 1, (1,))
-        self.state = tuple(self.add(n) if used else x for used in uses)
+        names = problem_arrays.vectors(auto, bounded, uses)
+        at = {name: self.add(n) for name in names if name != "new"}
+        at |= {"new": self.point, "best_f": BlockSlice(SCALARS - 1, (1,))}
         if auto:
-            self.iterates = x, at["g"], at["p"], at["w"], at["new_g"], self.point
-            self.workspace = (*box, *best, at["scale"], self.add(pairs, n), along)
-        else:
-            self.iterates, self.workspace = (at["g"], self.point), (*box, *best)
+            at |= {"pairs": self.add(pairs, n), "along": along}
+        self.arrays = problem_arrays.assembled(at, uses)
         # Arrays that are read before they are first written, so that they must be cleared between
         # problems.
-        self.x, self.arrays_to_clear = x, (at["scale"], at["p"]) if auto else (at["g"], at["g"])
+        unwritten = ("scale", "p") if auto else ("new_g", "new_g")
+        self.arrays_to_clear = tuple(at[name] for name in unwritten)
 
     def add(self, *shape):
         first, self.rows = self.rows, self.rows + math.prod(shape)
@@ -63,11 +60,8 @@ class Layout:
         return (
             self.record,
             self.saved,
-            self.x,
             self.arrays_to_clear,
-            self.iterates,
-            self.workspace,
-            self.state,
+            self.arrays,
         )
 
     def plain(self):
@@ -77,7 +71,8 @@ class Layout:
             def see(part):
                 if isinstance(part, BlockSlice):
                     return point if part == self.point else view(room, part, t)
-                return tuple(map(see, part))
+                own = _class_of(part)
+                return own(*map(see, part)) if own else tuple(map(see, part))
 
             return see(self.groups)
 
@@ -92,7 +87,7 @@ class Layout:
             def kind(part):
                 if isinstance(part, BlockSlice):
                     return point if part == own else types.Array(room.dtype, len(part.shape), "A")
-                return types.Tuple(tuple(map(kind, part)))
+                return types.BaseTuple.from_types(list(map(kind, part)), _class_of(part))
 
             def codegen(context, builder, signature, args):
                 data = _array(context, builder, room, args[0]).data
@@ -112,6 +107,11 @@ class Layout:
             return kind(groups)(room, point, types.intp), codegen
 
         return arrays
+
+
+def _class_of(part):
+    """Return the class of a named tuple, or None for a plain one."""
+    return type(part) if hasattr(part, "_fields") else None
 
 
 def view(room, part, t):
