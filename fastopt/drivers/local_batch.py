@@ -8,11 +8,12 @@ import numpy as np
 from fastopt.arrays import data_rows
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.arrays.data_rows import Ragged
+from fastopt.concurrency import time_slices
 from fastopt.concurrency.delayed_interrupts import Held
 from fastopt.drivers.objective_bindings import build
 from fastopt.drivers.objective_checks import check_complex_step, check_indices
 from fastopt.drivers.problem_builder import compiled_problem
-from fastopt.drivers.single_problem import CHECK_INTERVAL, Problem
+from fastopt.drivers.single_problem import Problem
 from fastopt.results.progress import Counter
 from fastopt.solver.batch_worker import Results
 from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
@@ -128,7 +129,7 @@ def follow(scheduler, batch, callback, checkpoint, counter, held):
     scheduler.start()
     while True:
         left = batch.chosen.maxtime - (time.perf_counter() - began)
-        over = scheduler.wait(max(0.0, min(CHECK_INTERVAL, left)))
+        over = scheduler.wait(max(0.0, min(time_slices.CHECK_INTERVAL, left)))
         held.deliver()
         if scheduler.failure is not None:
             raise scheduler.failure

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
+from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
@@ -14,8 +15,6 @@ from fastopt.solver.run_state import BEST_F, BEST_X, NFEV, NIT, STATUS, F, Run, 
 from fastopt.solver.status_codes import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 
 INITIAL_RUN = np.array(Run())
-# Seconds of compiled work between checks of the clock, the callback and Ctrl-C.
-CHECK_INTERVAL = 0.05
 
 
 class Problem:
@@ -177,14 +176,14 @@ class Problem:
                     return STOPPED
             if run.status != RUNNING:
                 return run.status
-            if now - began > self.chosen.maxtime:
+            left = self.chosen.maxtime - (now - began)
+            if left < 0.0:
                 return MAXTIME
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
             if compiled:
-                speed = (run.nfev - self.evaluations_before) / max(now - entered, 1e-7)
-                left = self.chosen.maxtime - (now - began)
-                budget = max(1.0, min(CHECK_INTERVAL * speed, 1000.0 * budget, left * speed))
+                done = run.nfev - self.evaluations_before
+                budget = next_amount(budget, done, now - entered, left)
 
     def why_not_differentiable(self, error):
         """Return an error that explains why `fun` has no exact derivatives, or cannot compile."""

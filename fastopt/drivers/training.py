@@ -9,8 +9,8 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.arrays import data_rows
+from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers import objective_bindings, objective_checks
-from fastopt.drivers.single_problem import CHECK_INTERVAL
 from fastopt.results import optimize_result
 from fastopt.results.progress import Counter, report
 from fastopt.solver.minibatch import (
@@ -42,20 +42,18 @@ from fastopt.targets.cpu.batch_threads import room
 EVALUATIONS_PER_COMPONENT = {"2-point": 1, "3-point": 2, "cs": 1}
 
 
-class TimeSlicer:
-    """A slicer of compiled work: it measures how many mini-batches take CHECK_INTERVAL."""
+class StepsPerSlice:
+    """The number of mini-batches that fit into a slice, for the training or for the validation."""
 
     def __init__(self):
-        self.steps_per_slice = 1.0
+        self.number = 1.0
 
     def run(self, job, left):
         """Call ``job(steps)`` for one slice, with at most the steps that are left."""
-        steps, began = float(min(self.steps_per_slice, math.ceil(left))), time.perf_counter()
+        steps, began = float(min(self.number, math.ceil(left))), time.perf_counter()
         job(steps)
-        seconds = max(time.perf_counter() - began, 1e-7)
-        self.steps_per_slice = max(
-            1.0, min(CHECK_INTERVAL * steps / seconds, 1000.0 * self.steps_per_slice)
-        )
+        seconds = time.perf_counter() - began
+        self.number = next_amount(self.number, steps, seconds)
 
 
 class Training:
@@ -92,7 +90,7 @@ class Training:
             self.held, rows = self.rows(*work.held)
             values = objective("2-point", rows) if way.name == "derived" else self.objective
             self.measure = minibatch_step.meter(dtype, values, way)
-        self.slicer, self.held_slicer = TimeSlicer(), TimeSlicer()
+        self.steps, self.held_steps = StepsPerSlice(), StepsPerSlice()
         self.loss, self.held_loss = [], []
         self.best, self.lowest, self.best_epoch = x0.copy(), math.inf, 0
 
@@ -185,7 +183,7 @@ class Training:
             if time.perf_counter() - self.began > self.chosen.maxtime:
                 return MAXTIME
             left = min(left, (rows - record[ROW]) / work.batch)
-            self.slicer.run(self.solve, left)
+            self.steps.run(self.solve, left)
             counter.update((epoch - 1) * rows + int(record[ROW]))
             if record[STATUS] == RUNNING and not np.isfinite(self.x).all():
                 record[STATUS] = NONFINITE  # x has overflowed; fun may still be finite there
@@ -222,7 +220,7 @@ class Training:
         fixed = total, point, self.own, self.held, self.data[:2], batch
         while total[1] < rows:
             left = (rows - total[1]) / batch
-            self.held_slicer.run(lambda steps: self.measure(*fixed, steps), left)
+            self.held_steps.run(lambda steps: self.measure(*fixed, steps), left)
         return total[0] / rows
 
     def callback_info(self, epoch):

@@ -26,8 +26,6 @@ from fastopt.solver.status_codes import NONFINITE, RUNNING
 # Indices in `control`, the integers that all threads share, each on a cache line of its own.
 NEXT, DONE, STOP, TICK = 0, 8, 16, 24
 CONTROL = 32  # number of integers
-# Seconds between ticks of the shared clock; compiled code checks for a stop at least this often.
-BEAT = 0.05
 # Evaluations before the first check of a problem: it may be far slower than the previous one.
 INITIAL_BUDGET = 16.0
 # Largest number of problems that a thread claims at once. For tiny problems, claiming them one by
@@ -119,7 +117,7 @@ def write_result(b, status, work, results):
 def solve_one(b, loop, block, control, budget, work, given):
     """Run problem b to its end, or until a stop is requested.
 
-    Returns its status, and the number of evaluations possible in 50 ms.
+    Returns its status, and the number of evaluations possible between two ticks of the clock.
     """
     limits = named(given.limits[0], given.limits[1], row_of(given.limits[1], b))
     options = named(given.options[0], given.options[1], row_of(given.options[1], b))

@@ -78,7 +78,7 @@ class ThreadScheduler:
         self.control[[batch_worker.NEXT, batch_worker.DONE, batch_worker.STOP]] = 0
         parts = zip(self.work, self.calls, strict=True)
         calls = [(self.work_on, (todo, work, call)) for work, call in parts]
-        self.shift = Shift(calls, self.tick, batch_worker.BEAT)
+        self.shift = Shift(calls, self.tick)
         self.shift.start()
 
     def work_on(self, todo, work, call):

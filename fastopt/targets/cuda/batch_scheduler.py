@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from fastopt.arrays import data_rows
+from fastopt.concurrency.time_slices import next_amount
 from fastopt.solver.batch_worker import ProblemData, Results
 from fastopt.solver.status_codes import NOT_RUN
 from fastopt.targets.cuda.batch_kernel_source import DONE, ENDED, NEXT, READY, STOP
@@ -20,7 +21,6 @@ from fastopt.targets.cuda.thread_layout import WARP
 
 CHUNK_BYTES = 32e6  # bytes copied at a time: some milliseconds
 MEMORY_FRACTION = 0.8  # fraction of the free memory that a batch may use
-LAUNCH = 0.05  # seconds that a launch may last: Python checks the clock only between launches
 # Seconds of a launch while data are still being copied to the device. Short, since a running kernel
 # cannot see problems that arrive after its start.
 SHORT_LAUNCH = 0.005
@@ -134,9 +134,10 @@ class CudaScheduler:
                 pass
             self.wait_for_launch()
             more_to_send = self.sent < self.chunks
-            speed = self.rounds / max(time.perf_counter() - began, 1e-6)
-            wanted = speed * min(seconds, SHORT_LAUNCH if more_to_send else LAUNCH)
-            self.rounds = max(1, min(int(wanted), 8 * self.rounds))
+            took, left = time.perf_counter() - began, seconds
+            if more_to_send:
+                left = min(seconds, SHORT_LAUNCH)
+            self.rounds = int(next_amount(self.rounds, self.rounds, took, left, growth=8.0))
             if more_to_send:
                 self.send()
         if self.done == self.total:
