@@ -12,7 +12,7 @@ import numpy as np
 from fastopt.solver.placeholders import (
     SIZE,
     accumulator,
-    asked,
+    call_function,
     cast,
     coefficients,
     mean_and_gradient,
@@ -27,8 +27,8 @@ from fastopt.solver.status_codes import NEGATIVE_RATE, NONFINITE, NONFINITE_RATE
 
 # Indices in `calls`. TURN and HELD are the addresses of `turn` and of its data. RATE and SCHEDULE
 # are those of `rate_at` and its data, or zero if the rate is constant. KEY is the key of the
-# epoch's random numbers.
-TURN, HELD, RATE, SCHEDULE, KEY = range(5)
+# epoch's random numbers. DATA is the address of the data of `through`.
+TURN, HELD, RATE, SCHEDULE, DATA, KEY = range(6)
 WORDS = 16  # number of integers in `calls`
 STATUS, NIT, ROW, LOSS, CARRY, AVERAGED, ETA = range(7)  # indices of `TrainingState`
 # Rows prefetched in advance: without, a pass over 20 MB in random order takes three times as long.
@@ -66,17 +66,19 @@ class EpochSettings(NamedTuple):
     until: float = 0.0  # number of steps
 
 
-def through(held):
+def through(place):
     """Process mini-batches until `turn` returns zero; compiled for each objective.
+
+    The pointer to its data is at `place`.
 
     Code that is hoisted out of this loop runs once, not for each mini-batch.
     """
-    record, calls, points, part, data = opened(held)
+    record, calls, points, part, data = opened(opened(place))
     first = int(record[ROW])
-    last = int(asked(calls, TURN, (0.0, first, first)))
+    last = int(call_function(calls, TURN, (0.0, first, first)))
     while last > first:
         f = 1.0 * mean_and_gradient(*points, part, first, last, data)
-        first, last = last, int(asked(calls, TURN, (f, first, last)))
+        first, last = last, int(call_function(calls, TURN, (f, first, last)))
 
 
 def turn(f, first, last, held):
@@ -104,7 +106,7 @@ def turn(f, first, last, held):
         return 0.0
     eta = plan.rate
     if calls[RATE] != 0:
-        eta = asked(calls, RATE, (nit + 1.0,))
+        eta = call_function(calls, RATE, (nit + 1.0,))
         if not 0.0 <= eta < INF:
             record[STATUS] = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
             return 0.0

@@ -201,6 +201,25 @@ def fetch_row(context, calls, b):
     return types.void(calls, types.intp), codegen
 
 
+@intrinsic
+def call_function(context, calls, place, arguments):
+    """Return the number that a function returns for a tuple of arguments and its data.
+
+    The addresses of its code and of its data are in `calls`, at `place` and after it.
+    """
+    kinds = *arguments.types, types.voidptr
+
+    def codegen(context, builder, signature, values):
+        at = _array(context, builder, calls, values[0]).data
+        code, data = (
+            builder.load(builder.gep(at, [builder.add(values[1], WORD(k))])) for k in (0, 1)
+        )
+        items = *cgutils.unpack_tuple(builder, values[2]), builder.inttoptr(data, cgutils.voidptr_t)
+        return call_code(context, builder, types.float64, kinds, code, *items)
+
+    return types.float64(calls, types.intp, arguments), codegen
+
+
 def words(context, builder, kind, array, *places):
     """Return the words at these places of an array."""
     data = _array(context, builder, kind, array).data
@@ -240,4 +259,4 @@ def driver():
 
 
 # Bindings of placeholders.
-OWN = {f.__name__: f for f in (at, call, fetch_row, hold, hold_at, opened)}
+OWN = {f.__name__: f for f in (at, call, call_function, fetch_row, hold, hold_at, opened)}
