@@ -36,7 +36,6 @@ from fastopt.solver.status_codes import (
     STOPPED,
 )
 from fastopt.targets.cpu import minibatch_step
-from fastopt.targets.cpu.batch_threads import room
 
 # Evaluations for each component of a gradient.
 EVALUATIONS_PER_COMPONENT = {"2-point": 1, "3-point": 2, "cs": 1}
@@ -101,7 +100,7 @@ class Training:
             return Part(order, fields, row_buffers), row_buffers
         longest = data_rows.longest(fields)
         rows = tuple(data_rows.row(field, longest) for field in fields)
-        return Part(order, fields, tuple(map(room, fields))), rows
+        return Part(order, fields, tuple(map(data_rows.row_buffer, fields))), rows
 
     def samples(self, data):
         """Yield rows of all shapes: longest and shortest, or full and last mini-batches."""

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba.core import types
 
+from fastopt.arrays import data_rows
 from fastopt.compiling.compiler import jit
 from fastopt.solver import batch_worker, objective_evaluation
 from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
@@ -48,7 +49,7 @@ class ThreadScheduler:
             work = batch_worker.WorkerBuffers(
                 p.record, p.x, p.iterates, p.workspace, p.state, solver.calls, solver.until, at
             )
-            row_buffers, share = tuple(map(room, given.fields)), 8 * len(problems)
+            row_buffers, share = tuple(map(data_rows.row_buffer, given.fields)), 8 * len(problems)
             source = given.fields, row_buffers, given.args, p.fixed[-1][1:], solver.data[1:]
             target = Block(solver.kind, solver.size)
             kinds = types.intp, kind_and_size(source)[0], target.kind
@@ -135,10 +136,3 @@ class ThreadScheduler:
         self.control[batch_worker.STOP] = int(status)
         if self.shift is not None:
             self.shift.close()
-
-
-def room(field):
-    """Return a buffer for a row of a field if its rows are not contiguous, else ()."""
-    if isinstance(field, np.ndarray) and field.ndim > 1 and not field.flags.c_contiguous:
-        return np.empty(field.shape[1:], field.dtype)
-    return ()
