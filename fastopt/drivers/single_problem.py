@@ -23,11 +23,11 @@ class Problem:
     checkpoint: Any = None
     evaluations_before = 0.0  # evaluations when the loop was last called
 
-    def __init__(self, rule, x0, box, chosen, objective, target):
+    def __init__(self, rule, x0, box, settings, objective, target):
         dtype, n = x0.dtype, x0.size
-        uses = rules.uses(rule, chosen.rule)
-        auto = chosen.schedule is None
-        pairs = 2 * chosen.maxcor if auto else 0
+        uses = rules.uses(rule, settings.rule)
+        auto = settings.schedule is None
+        pairs = 2 * settings.maxcor if auto else 0
         count = 4 + 2 * (box is not None) + 5 * auto + sum(uses)
         wide = width(n)
         self.arrays = block = apart((pairs + count) * wide, dtype).reshape(pairs + count, wide)
@@ -46,9 +46,9 @@ class Problem:
         self.x, self.x_shaped = x, self.iterates[-1].reshape(x0.shape)
         self.state = tuple(next(rows) if used else x for used in uses)
         self.put_start(x0, box)
-        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
-        self.fixed = chosen.limits, chosen.rule, schedule, objective.data
-        self.chosen, self.objective, self.before = chosen, objective, 0
+        schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
+        self.fixed = settings.limits, settings.rule, schedule, objective.data
+        self.settings, self.objective, self.before = settings, objective, 0
         bound = rule, uses, dtype, box is not None
         if objective.compiled:
             self.solve = target.compiled_solver(*bound, self)
@@ -106,7 +106,7 @@ class Problem:
         if checkpoint.found:
             self.restore(**checkpoint.found)
         status, nit, nfev = self.record[:3]
-        limits = self.chosen.limits
+        limits = self.settings.limits
         if status in (MAXITER, MAXFEV) and nit < limits.maxiter and nfev < limits.maxfev:
             self.record[STATUS] = RUNNING  # a limit was raised
 
@@ -124,7 +124,7 @@ class Problem:
             self.checkpoint.failed(error)
 
     def run(self, callback):
-        progress = Progress(self.chosen.disp, self.chosen.limits)
+        progress = Progress(self.settings.disp, self.settings.limits)
         try:
             status = self.run_until_done(callback, progress)
             whole = True
@@ -138,7 +138,7 @@ class Problem:
         if self.checkpoint and whole:
             self.write()
         result = self.result(status)
-        if self.chosen.disp:
+        if self.settings.disp:
             report(result)
         return result
 
@@ -176,7 +176,7 @@ class Problem:
                     return STOPPED
             if run.status != RUNNING:
                 return run.status
-            left = self.chosen.maxtime - (now - began)
+            left = self.settings.maxtime - (now - began)
             if left < 0.0:
                 return MAXTIME
             if self.checkpoint and self.checkpoint.is_due():

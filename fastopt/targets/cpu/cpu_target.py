@@ -19,7 +19,7 @@ from fastopt.compiling.compiler import (
 )
 from fastopt.rules import _state_slots
 from fastopt.solver import direction, fixed_rate, objective_evaluation, solve_loop
-from fastopt.solver.placeholders import SIZE, bring_back, cast, fetch, opened
+from fastopt.solver.placeholders import SIZE, bring_back, cast, fetch, load_value
 from fastopt.solver.run_state import FEW, Brief, Run
 from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
@@ -139,9 +139,11 @@ def solve(record, iterates, workspace, x_shaped, state, limits, options, schedul
         record[i] = run[i]
 
 
-def solve_held(held):
+def solve_at_pointer(pointer):
     """Run `solve` for an objective called by its address, with all arguments behind a pointer."""
-    record, iterates, workspace, state, limits, options, schedule, calls, until = opened(held)
+    record, iterates, workspace, state, limits, options, schedule, calls, until = load_value(
+        pointer
+    )
     run = cast(Run, np.float64, record)
     run = loop(
         run, iterates, workspace, iterates[-1], state, limits, options, schedule, calls, until
@@ -150,9 +152,11 @@ def solve_held(held):
         record[i] = run[i]
 
 
-def solve_in_registers(held):
-    """Run `solve_held` for a few parameters, with the arrays copied to registers and back."""
-    record, iterates, workspace, state, limits, options, schedule, calls, until = opened(held)
+def solve_in_registers(pointer):
+    """Run `solve_at_pointer` for a few parameters, with the arrays copied to registers and back."""
+    record, iterates, workspace, state, limits, options, schedule, calls, until = load_value(
+        pointer
+    )
     run = cast(Run, np.float64, record)
     near, near_state = fetch(iterates, SIZE), fetch(state, SIZE)
     run = loop(run, near, workspace, near[-1], near_state, limits, options, schedule, calls, until)
@@ -197,7 +201,7 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
     own = tuple(objective.bindings.get(name) for name in _LOOP)
     loop = _loop(rule, uses, dtype, bounded, few, own)
     bindings = {**evaluation(dtype, bounded), **objective.bindings}
-    bindings.update(SIZE=n if few else 0, ROOM=few)
+    bindings.update(SIZE=n if few else 0, LOOP_SIZE=few)
     evaluate = jit(_EVALUATE[few > 0, objective.refcounted], bindings, objective.refcounted)
     return solve_entry.Solver(loop, evaluate, problem)
 
@@ -212,7 +216,7 @@ def _loop(rule, uses, dtype, bounded, few, own):
         bindings["Run"] = Brief
     else:  # six arrays would use up all registers: a fit of three parameters takes 3 % longer
         bindings["fetch"] = intrinsics.fetch_to_memory
-    return jit(solve_in_registers if few else solve_held, bindings)
+    return jit(solve_in_registers if few else solve_at_pointer, bindings)
 
 
 @functools.cache

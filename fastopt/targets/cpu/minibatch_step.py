@@ -10,14 +10,23 @@ from fastopt import schedules
 from fastopt.compiling.compiler import jit
 from fastopt.derivatives import gradient_methods, minibatch_gradients
 from fastopt.solver import minibatch
-from fastopt.solver.minibatch import DATA, HELD, NIT, RATE, SCHEDULE, TURN, WORDS, EpochSettings
+from fastopt.solver.minibatch import (
+    DATA,
+    NIT,
+    RATE,
+    SCHEDULE,
+    TURN,
+    TURN_DATA,
+    WORDS,
+    EpochSettings,
+)
 from fastopt.solver.run_state import apart
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu
 from fastopt.targets.cpu.calls_by_address import (
     Block,
-    Held,
+    PointerTo,
     address,
     driver,
     kind_and_size,
@@ -40,7 +49,7 @@ class Stepper:
     schedule : tuple
     """
 
-    given: Any = ()  # arguments of the compiled code, once it is compiled
+    compiled_args: Any = ()  # arguments of the compiled code, once it is compiled
 
     def __init__(self, through, turn, rate, own, data, schedule):
         words = apart(WORDS + len(EpochSettings._fields), np.int64)
@@ -51,19 +60,19 @@ class Stepper:
 
     def compile(self):
         """Compile or load the code, if that has not been done."""
-        code = address(self.through, Held(kind_and_size(self.data)[0]))
+        code = address(self.through, PointerTo(kind_and_size(self.data)[0]))
         if self.rate is not None:
             self.calls[RATE] = address(self.rate, types.float64, self.schedule.kind)
             self.calls[SCHEDULE] = self.schedule.address
         kinds = types.float64, types.intp, types.intp, self.block.kind
-        self.calls[TURN], self.calls[HELD] = address(self.turn, *kinds), self.block.address
+        self.calls[TURN], self.calls[TURN_DATA] = address(self.turn, *kinds), self.block.address
         slot = place_of(self.calls) + 8 * DATA
-        self.given = code, slot, slot, self.data
+        self.compiled_args = code, slot, slot, self.data
 
     def __call__(self, steps):
         """Take `steps` steps, or fewer if the epoch ends."""
         self.plan[-1] = self.record[NIT] + steps
-        self.run_code(*self.given)
+        self.run_code(*self.compiled_args)
 
 
 def stepper(rule, uses, dtype, objective, way, own, data, schedule):

@@ -59,10 +59,10 @@ class Near:
 
 
 @intrinsic(prefer_literal=True)
-def entry(context, evaluate, real, room, held):
+def entry(context, evaluate, real, size, pointer):
     """Add a function next to this one for `ask` to call: `evaluate` with x and g in registers."""
-    n, number = room.literal_value, real.dtype
-    kinds = types.intp, types.CPointer(number), types.CPointer(number), types.float64, held
+    n, number = size.literal_value, real.dtype
+    kinds = types.intp, types.CPointer(number), types.CPointer(number), types.float64, pointer
     context.resolve_function_type(evaluate, kinds, {})
 
     def codegen(context, builder, signature, values):
@@ -82,7 +82,7 @@ def entry(context, evaluate, real, room, held):
         inner.ret(near.packed(inner, status, inner.load(place), near.loaded(inner, g)))
         return context.get_dummy_value()
 
-    return types.void(evaluate, real, room, held), codegen
+    return types.void(evaluate, real, size, pointer), codegen
 
 
 @intrinsic(prefer_literal=True)

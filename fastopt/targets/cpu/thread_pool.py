@@ -13,7 +13,7 @@ import queue
 import time
 
 from fastopt.concurrency import time_slices
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 
 
 class _Task:
@@ -76,7 +76,7 @@ def map_threads(function, calls):
     They work on memory of the caller's, so all have ended when this returns or raises. Ctrl-C waits
     until then.
     """
-    with Held():
+    with DelayedInterrupts():
         return _map_threads(function, calls)
 
 
