@@ -111,7 +111,7 @@ class Problem:
             self.record[STATUS] = RUNNING  # a limit was raised
 
     def snapshot(self):
-        """Return the complete state of the loop."""
+        """Return the complete state of the loop, which a checkpoint file holds."""
         return {"arrays": self.arrays, "scalars": self.scalars}
 
     def restore(self, arrays, scalars):

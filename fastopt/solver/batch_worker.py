@@ -2,6 +2,9 @@
 
 `loop` is the address of the loop of `minimize` itself. If that were inlined here, its multiply-adds
 would contract differently, and a problem would have different bits in a batch.
+
+A NaN ends the problem that has it, and no other. `load_problem` finds it in a start; `judge` of
+`automatic_rate` or `fixed_rate` finds it in fun.
 """
 
 import math

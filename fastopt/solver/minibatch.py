@@ -25,9 +25,9 @@ from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import fill, sweep
 from fastopt.solver.status_codes import NEGATIVE_RATE, NONFINITE, NONFINITE_RATE, RUNNING
 
-# Indices in `calls`. TURN and HELD are the addresses of `turn` and of its data. RATE and SCHEDULE
-# are those of `rate_at` and its data, or zero if the rate is constant. KEY is the key of the
-# epoch's random numbers. DATA is the address of the data of `through`.
+# Indices in `calls`. TURN and TURN_DATA are the addresses of `turn` and of its data. RATE and
+# SCHEDULE are those of `rate_at` and its data, or zero if the rate is constant. DATA is the address
+# of the data of `through`. KEY is the key of the epoch's random numbers.
 TURN, TURN_DATA, RATE, SCHEDULE, DATA, KEY = range(6)
 WORDS = 16  # number of integers in `calls`
 STATUS, NIT, ROW, LOSS, RULE_SCALAR, AVERAGED, ETA = range(7)  # indices of `TrainingState`

@@ -1,4 +1,8 @@
-"""The state of a run in a file, so that a run that was killed can continue."""
+"""A checkpoint file: the identity of the problem, and all arrays of its run.
+
+So a run that was killed can continue. `problem_of` lists what the identity is made of. The arrays
+are those of `Problem.snapshot`: the iterates, the rule's state, and the scalars of `Run`.
+"""
 
 import os
 import tempfile

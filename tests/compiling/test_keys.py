@@ -44,8 +44,8 @@ def bindings():
     bound = cpu.rule_bindings(rule, rule.S(*(True for _ in rule.S._fields)), np.dtype(float))
     return {
         **bound,
-        **batch_threads.OWN,
-        **calls_by_address.OWN,
+        **batch_threads.BINDINGS,
+        **calls_by_address.BINDINGS,
         **own,
         **objective(20).bindings,
         "mean_and_gradient": minibatch_gradients.BY_ROWS["derived"],

@@ -16,7 +16,7 @@ from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.thread_pool import Shift
 
-OWN = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
+BINDINGS = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
 
 
 class ThreadScheduler:
@@ -39,7 +39,7 @@ class ThreadScheduler:
         self.problems, self.results, self.shift = problems, results, None
         self.errors, self.before = {}, 0  # exceptions of fun, by the number of the problem
         self.work, self.calls = [], []
-        bindings = {**OWN, **calls_by_address.OWN}
+        bindings = {**BINDINGS, **calls_by_address.BINDINGS}
         self.worker_loop = jit(batch_worker.worker_loop, {**bindings, "BOUNDED": bounded})
         self.put_row = jit(objective_evaluation.put_row, bindings, problems[0].objective.refcounted)
         shared = problem_data._replace(fields=(), args=())

@@ -259,6 +259,6 @@ def driver():
 
 
 # Bindings of placeholders.
-OWN = {
+BINDINGS = {
     f.__name__: f for f in (at, call, call_function, fetch_row, store_value, store_at, load_value)
 }

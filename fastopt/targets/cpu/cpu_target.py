@@ -210,7 +210,12 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
 def _loop(rule, uses, dtype, bounded, few, own):
     """Return the compiled loop, for any objective."""
     own = dict(zip(_LOOP, own, strict=True))
-    bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **objective_call.OWN}
+    bindings = {
+        **rule_bindings(rule, uses, dtype, bounded),
+        **own,
+        **_ASKED,
+        **objective_call.BINDINGS,
+    }
     bindings.update(SIZE=few, PADDED=few > 0)
     if own["propose"] is fixed_rate.propose:
         bindings["Run"] = Brief
@@ -227,7 +232,7 @@ def evaluation(dtype, bounded):
         "real": dtype.type,
         "BOUNDED": bounded,
         **SINGLE_WORKER,
-        **objective_call.OWN,
+        **objective_call.BINDINGS,
     }
 
 

@@ -33,7 +33,7 @@ from fastopt.targets.cpu.calls_by_address import (
     place_of,
 )
 
-_OWN = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
+_BINDINGS = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
 
 
 class Stepper:
@@ -86,13 +86,21 @@ def stepper(rule, uses, dtype, objective, way, own, data, schedule):
     }
     if way.name == "added":
         one["gradient"] = gradient_methods.already
-    bindings = {**cpu.evaluation(dtype, False), **_OWN, **objective.bindings, **one, "SIZE": small}
-    through = jit(minibatch.through, {**bindings, **calls_by_address.OWN}, objective.refcounted)
+    bindings = {
+        **cpu.evaluation(dtype, False),
+        **_BINDINGS,
+        **objective.bindings,
+        **one,
+        "SIZE": small,
+    }
+    through = jit(
+        minibatch.through, {**bindings, **calls_by_address.BINDINGS}, objective.refcounted
+    )
     rate = None
     if type(schedule) is not schedules.constant:
         told = ("rate", "schedule_function")
         told = {k: objective.bindings[k] for k in told if k in objective.bindings}
-        rate = jit(minibatch.rate_at, {**told, **calls_by_address.OWN})
+        rate = jit(minibatch.rate_at, {**told, **calls_by_address.BINDINGS})
     turn = _turn(rule, uses, dtype)
     return Stepper(through, turn, rate, own, data, schedule)
 
@@ -101,12 +109,12 @@ def stepper(rule, uses, dtype, objective, way, own, data, schedule):
 def _turn(rule, uses, dtype):
     """Return `minibatch.turn`, compiled for any objective."""
     own = cpu.rule_bindings(rule, uses, dtype)
-    return jit(minibatch.turn, {**own, **calls_by_address.OWN, "SIZE": 0})
+    return jit(minibatch.turn, {**own, **calls_by_address.BINDINGS, "SIZE": 0})
 
 
 def meter(dtype, objective, way):
     """Return `minibatch.sum_losses` around the objective."""
     summed = minibatch_gradients.sum_together if way.together else minibatch_gradients.sum_of_rows
     own = {**cpu.numbers(dtype), "real": dtype.type, "SIZE": 0, "sum_of_values": summed}
-    bindings = {**own, **_OWN, **objective.bindings}
+    bindings = {**own, **_BINDINGS, **objective.bindings}
     return jit(minibatch.sum_losses, bindings, objective.refcounted)

@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 from fastopt.solver.objective_evaluation import CODE, DATA
 from fastopt.targets.common.intrinsics import _array
-from fastopt.targets.cpu.calls_by_address import OWN as HELD
+from fastopt.targets.cpu.calls_by_address import BINDINGS as CALLS
 from fastopt.targets.cpu.calls_by_address import WORD, call_code, words
 
 NEAR = ".near"  # suffix of the name of a function that `entry` makes
@@ -124,4 +124,4 @@ def _propagate(context, builder, code, error):
 
 
 # Bindings of placeholders.
-OWN = {**HELD, "ask": ask, "entry": entry}
+BINDINGS = {**CALLS, "ask": ask, "entry": entry}
