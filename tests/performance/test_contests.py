@@ -110,7 +110,7 @@ def test_ours_must_be_right_at_any_rate(work):
 def test_real_programs_do_the_same_work(name):
     """fastopt's, NumPy's and SciPy's; other peers are not installed with the tests."""
     work = works.WORKS[name]
-    own = {e.program: e.name for e in work.entries[::-1] if e.name.startswith(contest.BINDINGS)}
+    own = {e.program: e.name for e in work.entries[::-1] if e.name.startswith(contest.OWN)}
     assert len(own) > 1
     figures = contest.hold(work, own.values(), rounds=1, least=0.0)
     assert all(f.seconds[0] > 0.0 for f in figures.values())
