@@ -68,8 +68,8 @@ def settle(x, g, low, high):
     These are fixed components, and those at a bound that an infinite slope points beyond.
     """
     for i in each(SIZE or x.size):
-        held = (x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)
-        if not math.isfinite(g[i]) and (held or low[i] == high[i]):
+        blocked = (x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)
+        if not math.isfinite(g[i]) and (blocked or low[i] == high[i]):
             g[i] = real(0.0)
 
 
@@ -91,14 +91,14 @@ def projected_gradient_norm(x, g, size, low, high):
     top = 0.0
     for i in each(SIZE or x.size):
         d = abs(g[i])
-        room = x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]
-        if room < d:
+        distance = x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]
+        if distance < d:
             unit = min(real(1.0), high[i] - low[i])
             if 0.0 < abs(size[i]) < unit:
                 unit = abs(size[i])
             if unit > 0.0:
-                room = max(room / unit, d * room) / unit
-            d = min(d, room)
+                distance = max(distance / unit, d * distance) / unit
+            d = min(d, distance)
         if d > top or d != d:
             top = d
     return most(top)

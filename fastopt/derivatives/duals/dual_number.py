@@ -93,10 +93,10 @@ class DualModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
         real = manager.lookup(kind.real).get_value_type()
         if kind.wide:
-            held = ir.LiteralStructType([real, ir.VectorType(real, kind.size)], packed=True)
+            memory = ir.LiteralStructType([real, ir.VectorType(real, kind.size)], packed=True)
         else:
-            held = ir.ArrayType(real, kind.size + 1)
-        super().__init__(manager, kind, held)
+            memory = ir.ArrayType(real, kind.size + 1)
+        super().__init__(manager, kind, memory)
 
 
 def unpack(builder, kind, value):

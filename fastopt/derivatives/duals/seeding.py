@@ -35,8 +35,8 @@ def seeded(context, kind, x, scratch, first, size):
         if known:
             data = cgutils.alloca_once(builder, item, size=known)
         else:
-            room = _array(context, builder, sig.args[2], args[2]).data
-            data = builder.bitcast(room, item.as_pointer())
+            scratch_array = _array(context, builder, sig.args[2], args[2]).data
+            data = builder.bitcast(scratch_array, item.as_pointer())
         width = context.get_constant(types.intp, context.get_abi_sizeof(item))
         strides = [width]
         for length in reversed(cgutils.unpack_tuple(builder, source.shape)[1:]):

@@ -147,8 +147,8 @@ def operands(builder, kind, value):
     shared operand is recognised, and computed once.
     """
     made = getattr(value, "fastopt_operands", None)
-    held = iter(made or [builder.extract_value(value, i) for i in range(len(kind.operand_types))])
-    return [None if isinstance(o, types.Literal) else next(held) for o in kind.operands]
+    parts = iter(made or [builder.extract_value(value, i) for i in range(len(kind.operand_types))])
+    return [None if isinstance(o, types.Literal) else next(parts) for o in kind.operands]
 
 
 def _frozen(kind):

@@ -1,4 +1,4 @@
-"""Numbers from `Lazy` expressions: loops over their elements, and single elements.
+"""``np.sum``, ``mean``, ``dot`` and single elements of `Lazy` expressions, as loops.
 
 Arrays are broadcast as in NumPy. If that is impossible, which is decided only at run time, the
 result is NaN: code on a GPU cannot raise errors.

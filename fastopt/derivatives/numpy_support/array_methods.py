@@ -13,8 +13,8 @@ from numba.np import arrayobj
 from fastopt.derivatives.duals.dual_number import DualArray
 from fastopt.derivatives.duals.seeding import value_of
 from fastopt.derivatives.numpy_support.array_constructors import floats_wanted
-from fastopt.derivatives.numpy_support.array_functions import STAND_INS
 from fastopt.derivatives.numpy_support.array_joining import STAND_INS as JOINING
+from fastopt.derivatives.numpy_support.sums_products_extremes import STAND_INS
 from fastopt.derivatives.operators.stand_ins import is_none
 
 REPEAT = JOINING[np.repeat]

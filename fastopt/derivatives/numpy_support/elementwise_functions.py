@@ -99,7 +99,7 @@ def _make(original, rule, fast):
     name = rule.__name__ if rule else original.__name__
     # Used on a GPU, which supports few of NumPy's functions of numbers.
     text = (rule or STEPS.get(name)) if isinstance(original, np.ufunc) or rule else None
-    chosen = lower_rule(rule) if rule else lower_step(original, text)
+    lower_dual = lower_rule(rule) if rule else lower_step(original, text)
 
     def element(self, kinds):
         dual = dual_in(kinds)
@@ -113,7 +113,7 @@ def _make(original, rule, fast):
 
     def lower(context, builder, sig, args):
         if dual_in(sig.args) is not None:
-            return chosen(context, builder, sig, args)
+            return lower_dual(context, builder, sig, args)
         if original is np.clip:
             return context.compile_internal(builder, _clipped, sig, args)
         own, kinds = fast and llvm_emitter.fast(context, name, sig.return_type), sig.args

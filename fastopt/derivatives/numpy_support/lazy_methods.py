@@ -20,7 +20,7 @@ from numba.extending import lower_builtin, lower_getattr
 from fastopt.derivatives.duals import llvm_emitter
 from fastopt.derivatives.lazy import reductions, reshape
 from fastopt.derivatives.lazy.expressions import Frozen, FrozenDuals, Lazy
-from fastopt.derivatives.numpy_support.array_functions import (
+from fastopt.derivatives.numpy_support.sums_products_extremes import (
     MAX,
     MAXIMUM,
     MEAN,

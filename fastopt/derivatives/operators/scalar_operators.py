@@ -148,12 +148,12 @@ def _now_or_later(lower):
     Operations on arrays without axes return numbers.
     """
 
-    def chosen(context, builder, sig, args):
+    def lower_choice(context, builder, sig, args):
         number = isinstance(sig.return_type, Dual | types.Number | types.Boolean)
         make = lower if number else expressions.defer
         return make(context, builder, sig, args)
 
-    return chosen
+    return lower_choice
 
 
 def _register(key, template, lower, arity, **members):

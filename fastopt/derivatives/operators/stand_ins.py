@@ -87,8 +87,8 @@ def stand_in_for(original, ours, needs_stand_in=some_dual, template=StandIn, low
         "needs_stand_in": needs_stand_in,
     }
     members = {name: staticmethod(value) for name, value in members.items()}
-    chosen = type(original.__name__, (template,), members)
-    infer_global(stand_in, types.Function(chosen))
+    made = type(original.__name__, (template,), members)
+    infer_global(stand_in, types.Function(made))
 
     def forward(context, builder, sig, args):
         if len(args) == 1 and is_deferred(sig.args) and stand_in in reductions.FOLDS:

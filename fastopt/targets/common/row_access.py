@@ -65,9 +65,9 @@ def rows(context, fields, row_buffers, b):
         items = []
         for k, field in enumerate(fields):
             value = builder.extract_value(values[0], k)
-            room = builder.extract_value(values[1], k) if parts(row_buffers) else None
+            buffer = builder.extract_value(values[1], k) if parts(row_buffers) else None
             make = _ragged_row if isinstance(field, types.BaseTuple) else _row
-            items.append(make(context, builder, field, kinds[k], value, room, values[2]))
+            items.append(make(context, builder, field, kinds[k], value, buffer, values[2]))
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
     return types.Tuple(kinds)(fields, row_buffers, types.intp), codegen
@@ -103,7 +103,7 @@ def _view(context, builder, kind, data, lengths):
     return array._getvalue()
 
 
-def _row(context, builder, field, kind, value, room, b):
+def _row(context, builder, field, kind, value, buffer, b):
     array: Any = _array(context, builder, field, value)
     shape = cgutils.unpack_tuple(builder, array.shape)
     strides = cgutils.unpack_tuple(builder, array.strides)
@@ -115,7 +115,7 @@ def _row(context, builder, field, kind, value, room, b):
         return context.unpack_value(builder, field.dtype, first)
     if field.layout == "C":
         return _view(context, builder, kind, first, shape[1:])
-    to = _array(context, builder, kind, room).data
+    to = _array(context, builder, kind, buffer).data
     _copy_row(context, builder, array, shape, strides, b, to)
     return _view(context, builder, kind, to, shape[1:])
 
@@ -132,7 +132,7 @@ def _copy_row(context, builder, array, shape, strides, b, to):
         builder.store(builder.add(k, k.type(1)), done)
 
 
-def _ragged_row(context, builder, field, kind, value, room, b):
+def _ragged_row(context, builder, field, kind, value, buffer, b):
     def number(part, array):
         data = _array(context, builder, part, array).data
         return builder.load(builder.gep(data, [b]))
@@ -174,14 +174,14 @@ def put(context, row_buffers, k, fields, b):
 @intrinsic
 def first_rows(context, row_buffers, count):
     """Return views of the first `count` rows of the arrays."""
-    kinds = [types.Array(room.dtype, room.ndim, "C") for room in parts(row_buffers)]
+    kinds = [types.Array(buffer.dtype, buffer.ndim, "C") for buffer in parts(row_buffers)]
 
     def codegen(context, builder, signature, values):
         items = []
         for at, kind in enumerate(kinds):
-            room: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
-            shape = [values[1], *cgutils.unpack_tuple(builder, room.shape)[1:]]
-            items.append(_view(context, builder, kind, room.data, shape))
+            buffer: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
+            shape = [values[1], *cgutils.unpack_tuple(builder, buffer.shape)[1:]]
+            items.append(_view(context, builder, kind, buffer.data, shape))
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
     return types.Tuple(kinds)(row_buffers, types.intp), codegen

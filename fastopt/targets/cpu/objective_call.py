@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 from fastopt.solver.objective_evaluation import CODE, DATA
 from fastopt.targets.common.intrinsics import _array
-from fastopt.targets.cpu.calls_by_address import OWN as HELD
+from fastopt.targets.cpu.calls_by_address import BINDINGS as CALLS
 from fastopt.targets.cpu.calls_by_address import WORD, call_code, words
 
 NEAR = ".near"  # suffix of the name of a function that `entry` makes
@@ -59,10 +59,10 @@ class Near:
 
 
 @intrinsic(prefer_literal=True)
-def entry(context, evaluate, real, room, held):
+def entry(context, evaluate, real, size, pointer):
     """Add a function next to this one for `ask` to call: `evaluate` with x and g in registers."""
-    n, number = room.literal_value, real.dtype
-    kinds = types.intp, types.CPointer(number), types.CPointer(number), types.float64, held
+    n, number = size.literal_value, real.dtype
+    kinds = types.intp, types.CPointer(number), types.CPointer(number), types.float64, pointer
     context.resolve_function_type(evaluate, kinds, {})
 
     def codegen(context, builder, signature, values):
@@ -82,7 +82,7 @@ def entry(context, evaluate, real, room, held):
         inner.ret(near.packed(inner, status, inner.load(place), near.loaded(inner, g)))
         return context.get_dummy_value()
 
-    return types.void(evaluate, real, room, held), codegen
+    return types.void(evaluate, real, size, pointer), codegen
 
 
 @intrinsic(prefer_literal=True)
@@ -124,4 +124,4 @@ def _propagate(context, builder, code, error):
 
 
 # Bindings of placeholders.
-OWN = {**HELD, "ask": ask, "entry": entry}
+BINDINGS = {**CALLS, "ask": ask, "entry": entry}

@@ -126,16 +126,16 @@ def all_of(table, numbers, turns):
 def step(table, first, last, numbers):
     """Take a step on the elements from `first` to `last`, numbered through all rows.
 
-    `numbers` are the rule's options, and then t and carry. Returns the new carry.
+    `numbers` are the rule's options, and then t and the scalar. Returns the new scalar.
     """
     o = cast(OPTIONS, np.float64, numbers)
-    c, carry = coefficients(o, o.learning_rate, numbers[-2], numbers[-1])
+    c, rule_scalar = coefficients(o, o.learning_rate, numbers[-2], numbers[-1])
     for r in range(len(table)):
         start, n = row_range(table, r, first, last)
         if n > 0:
             near = arrays(table, r, X, start, n, real, COLUMNS)
             sweep(near[0], near[1], c, near[2:], near[0], near[0], False)
-    return carry
+    return rule_scalar
 
 
 def checked_step(x, g, before, rate, old, expected, table, order, numbers, look, turns):

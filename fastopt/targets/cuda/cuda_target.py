@@ -273,11 +273,11 @@ def adopt(name, array, wait=True):
 def scheduler(batch, fun, jac, objective, rule, results):
     """Return the scheduler of a batch on the device; see `batch_scheduler.CudaScheduler`."""
     kernel, layout = kernel_builder.batch_kernel(batch, fun, jac, objective, rule, Linker, Kernel)
-    given = kernel_builder.prepared(batch.given, device())
+    problem_data = kernel_builder.prepared(batch.problem_data, device())
     steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1)
-    steps = steps.astype(batch.given.x0.dtype)
+    steps = steps.astype(batch.problem_data.x0.dtype)
     try:
-        return batch_scheduler.CudaScheduler(device(), kernel, layout, given, results, steps)
+        return batch_scheduler.CudaScheduler(device(), kernel, layout, problem_data, results, steps)
     except MemoryError:
         raise
     except Exception as error:
@@ -292,6 +292,6 @@ def scheduler(batch, fun, jac, objective, rule, results):
         raise
 
 
-def team_kernel(rule, chosen, uses, dtype, bounded):
+def team_kernel(rule, settings, uses, dtype, bounded):
     """Return `grid_kernel_source.go_on`, compiled for a rule and its options."""
-    return kernel_builder.team_kernel(rule, chosen, uses, dtype, bounded, Linker, Kernel)
+    return kernel_builder.team_kernel(rule, settings, uses, dtype, bounded, Linker, Kernel)

@@ -16,7 +16,7 @@ def bindings(layout, shape):
     """Return the bindings for `batch_kernel_source.solve_many`."""
     size = math.prod(shape)
     return {
-        "arrays": lambda room, point, t: layout.plain()(plain(room), point, t),
+        "arrays": lambda state_block, point, t: layout.plain()(plain(state_block), point, t),
         "local": lambda real, _: np.zeros(size, real),
         "shaped_as": lambda point: point.reshape(shape),
         "cast": cast,

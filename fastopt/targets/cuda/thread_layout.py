@@ -65,12 +65,12 @@ class Layout:
         )
 
     def plain(self):
-        """Return the function ``arrays(room, point, t)`` for the simulator."""
+        """Return the function ``arrays(state_block, point, t)`` for the simulator."""
 
-        def arrays(room, point, t):
+        def arrays(state_block, point, t):
             def see(part):
                 if isinstance(part, BlockSlice):
-                    return point if part == self.point else view(room, part, t)
+                    return point if part == self.point else view(state_block, part, t)
                 own = _class_of(part)
                 return own(*map(see, part)) if own else tuple(map(see, part))
 
@@ -79,18 +79,22 @@ class Layout:
         return arrays
 
     def compiled(self):
-        """Return the function ``arrays(room, point, t)`` for the compiler."""
+        """Return the function ``arrays(state_block, point, t)`` for the compiler."""
         groups, own = self.groups, self.point
 
         @intrinsic
-        def arrays(context, room, point, t):
+        def arrays(context, state_block, point, t):
             def kind(part):
                 if isinstance(part, BlockSlice):
-                    return point if part == own else types.Array(room.dtype, len(part.shape), "A")
+                    return (
+                        point
+                        if part == own
+                        else types.Array(state_block.dtype, len(part.shape), "A")
+                    )
                 return types.BaseTuple.from_types(list(map(kind, part)), _class_of(part))
 
             def codegen(context, builder, signature, args):
-                data = _array(context, builder, room, args[0]).data
+                data = _array(context, builder, state_block, args[0]).data
                 warp, lane = (builder.udiv(args[2], _int(WARP)), builder.urem(args[2], _int(WARP)))
                 begin = builder.add(builder.mul(warp, _int(self.rows * WARP)), lane)
                 data = builder.gep(data, [begin])
@@ -104,7 +108,7 @@ class Layout:
 
                 return see(groups)
 
-            return kind(groups)(room, point, types.intp), codegen
+            return kind(groups)(state_block, point, types.intp), codegen
 
         return arrays
 
@@ -114,9 +118,9 @@ def _class_of(part):
     return type(part) if hasattr(part, "_fields") else None
 
 
-def view(room, part, t):
+def view(state_block, part, t):
     """Return an array of thread t in the block."""
-    rows = room[t // WARP, part.first : part.first + math.prod(part.shape), t % WARP]
+    rows = state_block[t // WARP, part.first : part.first + math.prod(part.shape), t % WARP]
     strides = tuple(
         rows.strides[0] * math.prod(part.shape[k + 1 :]) for k in range(len(part.shape))
     )

@@ -1,7 +1,8 @@
-"""NumPy's functions of arrays, for arrays of duals.
+"""The derivatives of ``np.sum``, ``mean``, ``prod``, ``max``, ``var``, ``dot``, of arrays of duals.
 
 Elementwise operations, and ``sum``, ``mean`` and ``dot`` of vectors, are loops of `loop_fusion`.
-The others are written here in Python, and compiled if a dual is among the arguments.
+The others are written here in Python, and compiled if a dual is among the arguments. For
+expressions that need no arrays, see `reductions`.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
