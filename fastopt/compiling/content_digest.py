@@ -13,7 +13,7 @@ import operator
 import types
 from typing import Any, NamedTuple
 
-from fastopt.compiling import type_keys
+from fastopt.compiling import numba_internals, type_keys
 from fastopt.compiling.code_walk import (
     ORIGIN,
     ContentHasher,
@@ -139,7 +139,7 @@ class Keyed(ContentHasher):
         """Add the user's Numba extensions for a value. Numba caches these in this process."""
         self.unknown(value, "")
         for template in templates:
-            made = getattr(template, "_overload_func", None)
+            made = numba_internals.overload_of(template)
             if made and id(template) not in self.seen:
                 self.seen[id(template)] = len(self.seen)
                 digest, known = self.add_apart(made), type_keys.extensions
@@ -202,11 +202,9 @@ class Linked(Keyed):
         plain = isinstance(value, types.FunctionType)
         if plain and root_of(value) == PACKAGE and ORIGIN not in vars(value):
             self.add_own(value)
-        elif (
-            hasattr(value, "_defn") and root_of(type(value)) in type_keys.LIBRARIES
-        ):  # an intrinsic
+        elif root_of(type(value)) in type_keys.LIBRARIES and numba_internals.intrinsic_of(value):
             self.hash_parts("intrinsic")
-            self.add_plain(value._defn)
+            self.add_plain(numba_internals.intrinsic_of(value))
         else:
             super().add_object(value)
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.core.registry import CPUDispatcher
+from numba import TypingError, types
 from numba.extending import overload
 
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
+from fastopt.compiling.numba_internals import CPUDispatcher
 from fastopt.derivatives import error_messages, substitutions
 from fastopt.derivatives.duals import dual_choice
 from fastopt.solver.placeholders import CHUNK, DUAL, SIZE, fun, seeded, value_of, write_partials

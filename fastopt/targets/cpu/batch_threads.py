@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from numba.core import types
+from numba import types
 
 from fastopt.compiling.compiler import jit
 from fastopt.solver import batch_worker, objective_evaluation

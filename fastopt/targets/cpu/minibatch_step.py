@@ -4,11 +4,13 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba.core import cgutils, types
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastopt import schedules
 from fastopt.compiling.compiler import jit
+from fastopt.compiling.llvm_arrays import array_struct
 from fastopt.derivatives import gradient_methods, minibatch_gradients
 from fastopt.solver import minibatch
 from fastopt.solver.minibatch import HELD, NIT, RATE, SCHEDULE, TURN, WORDS, EpochSettings
@@ -27,7 +29,7 @@ def asked(context, calls, place, given):
     kinds = *given.types, types.voidptr
 
     def codegen(context, builder, signature, values):
-        words = calls_by_address._array(context, builder, calls, values[0]).data
+        words = array_struct(context, builder, calls, values[0]).data
         code, data = (
             builder.load(builder.gep(words, [builder.add(values[1], calls_by_address.WORD(k))]))
             for k in (0, 1)
