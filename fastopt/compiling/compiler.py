@@ -4,7 +4,6 @@
 """
 
 import collections
-import dis
 import gc
 import os
 import time
@@ -18,6 +17,7 @@ from fastopt.compiling import code_walk, content_digest, disk_cache, numba_inter
 from fastopt.compiling.linker import link, undecorated
 from fastopt.compiling.numba_internals import COUNTED, UNCOUNTED, Dispatcher, config, serialize
 from fastopt.compiling.shortcuts import shortcuts
+from fastopt.solver.compile_hints import HINT
 
 # Options of Numba for all code. Divisions and roots follow IEEE instead of raising, which also lets
 # them vectorise; multiply-adds may contract. Never nnan or ninf: they remove checks for divergence.
@@ -31,13 +31,9 @@ SEPARATE: dict[str, Any] = {
     "no_cfunc_wrapper": True,
     "forceinline": True,
 }
-# Names of functions that `entry` wraps: compiled separately, although they have no loop.
-ENTERED = "evaluate", "evaluate_counted"
 # Thresholds of garbage collection during compilation. Compilation creates a million objects, most
 # of which survive: with Python's own thresholds, a sixth of the time was spent scanning them.
 RARELY = 100_000, 20, 100
-_BACKWARD = {code for name, code in dis.opmap.items() if "JUMP_BACKWARD" in name}  # loop opcodes
-_DERIVATIVES = __name__.partition(".")[0] + ".derivatives"
 _compiled: dict = {}  # digest -> compiled function, and objects that must stay alive
 _users: dict = {}  # content of a user's function, and options -> the same
 _passing: collections.deque = collections.deque()  # entries valid in this process only, by age
@@ -59,17 +55,15 @@ def is_compiled(function):
 
 
 def inline(function, original, loop=NO_REFCOUNT):
-    """Decorate a linked inner function: one with a loop is compiled separately, others inline.
+    """Decorate a linked inner function: compiled by itself if its hint says so, else inlined.
 
     Compiling the solve loop took 4.1 s with everything inline, half of it in Numba's inliner, which
     rescans the caller each time. Separate functions took 3.6 s, this takes 2.5 s.
     """
-    if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
-        return numba.njit(**SEPARATE, **REFCOUNTED)(function)
-    looping = not _BACKWARD.isdisjoint(function.__code__.co_code[::2])
-    if looping or original.__name__ in ENTERED:
-        return numba.njit(**SEPARATE, **loop)(function)
-    return numba.njit(inline="always", **loop)(function)
+    if not hasattr(original, HINT):
+        return numba.njit(inline="always", **loop)(function)
+    options = REFCOUNTED if getattr(original, HINT) else loop
+    return numba.njit(**SEPARATE, **options)(function)
 
 
 def inline_refcounted(function, original):

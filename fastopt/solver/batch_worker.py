@@ -7,6 +7,7 @@ would contract differently, and a problem would have different bits in a batch.
 import math
 from typing import Any, NamedTuple
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import BOUNDED, add, call, fetch_row, hold_at, named, opened
 from fastopt.solver.run_state import (
     BEST_F,
@@ -80,6 +81,7 @@ def row_of(table, b):
     return b if table.shape[0] > 1 else 0
 
 
+@separate
 def load_problem(b, work, given):
     """Copy the start of problem b to the thread's arrays; return True if it is finite."""
     for i in range(len(work.record)):
@@ -105,6 +107,7 @@ def load_problem(b, work, given):
     return finite
 
 
+@separate
 def write_result(b, status, work, results):
     """Write the results of problem b."""
     run, best_x, best_g = work.record, work.workspace[BEST_X], work.workspace[BEST_G]
@@ -116,6 +119,7 @@ def write_result(b, status, work, results):
     results.status[b] = int(status)
 
 
+@separate
 def solve_one(b, loop, block, control, budget, work, given):
     """Run problem b to its end, or until a stop is requested.
 
@@ -139,6 +143,7 @@ def solve_one(b, loop, block, control, budget, work, given):
         budget = 2.0 * budget if control[TICK] == tick else max(1.0, 0.5 * budget)
 
 
+@separate
 def worker_loop(held):
     """Finish the current problem, if there is one; then claim others until none is left."""
     todo, loop, block, control, share, work, given, results = opened(held)
