@@ -24,6 +24,7 @@ from fastopt.compiling.code_walk import (
     root_of,
 )
 from fastopt.compiling.linker import NARROWING_MARK
+from fastopt.solver.compile_hints import HINT
 
 PACKAGE = __name__.partition(".")[0]
 _memo: dict = {}
@@ -187,9 +188,8 @@ class Linked(Keyed):
     """The walk over functions that `link` has rebuilt: it adds everything that the code reaches."""
 
     def add_function(self, function):
-        self.hash_parts(
-            "linked", function.__globals__.get(NARROWING_MARK)
-        )  # decides about rewrites of numbers
+        narrow = function.__globals__.get(NARROWING_MARK)  # decides about rewrites of numbers
+        self.hash_parts("linked", narrow, getattr(function, HINT, "inlined"))
         super().add_function(function)
 
     def add_plain(self, function):

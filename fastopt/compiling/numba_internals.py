@@ -6,7 +6,7 @@ release. They are used here, in `llvm_arrays`, `numba_lowerings` and `shortcuts`
 `tests/compiling/test_numba_internals.py` checks each of them, and says which one has moved.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportPrivateImportUsage=false
 
 import importlib
 from typing import Any

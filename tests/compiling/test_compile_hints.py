@@ -105,7 +105,19 @@ def test_linked_functions_keep_their_hints():
     assert not hasattr(compiler.link(unmarked, {}, compiler.undecorated), HINT)
 
 
-def test_the_package_s_own_functions_do_as_they_say(monkeypatch):
+def test_hints_are_part_of_the_content():
+    """Code that was compiled with another hint is not taken from the cache."""
+
+    def plain(x):
+        return x + 1.0
+
+    inlined = compiler.content_of(plain, {}).digest
+    alone = compiler.content_of(separate(plain), {}).digest
+    counting = compiler.content_of(separate_refcounted(plain), {}).digest
+    assert len({inlined, alone, counting}) == 3
+
+
+def test_the_package_s_own_functions_do_as_they_say():
     """Of what a sweep calls, `copy` has a hint and `clip` none."""
     assert hasattr(solve_loop.copy, HINT)
     assert not hasattr(solve_loop.clip, HINT)
