@@ -10,9 +10,9 @@ import types
 from typing import Any
 
 import numpy as np
-from numba.core import types as numba_types
-from numba.core.dispatcher import Dispatcher
-from numba.core.registry import cpu_target
+from numba import types as numba_types
+
+from fastopt.compiling.numba_internals import Dispatcher, cpu_target, type_of
 
 _SIGNS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
@@ -171,7 +171,7 @@ def _is_readable(value):
         return value.dtype != object
     plain = bool | int | float | complex | str | bytes | np.generic | np.ufunc | type
     plain |= types.FunctionType | types.BuiltinFunctionType | types.ModuleType | Dispatcher
-    return value is None or isinstance(value, plain) or hasattr(value, "_numba_type_")
+    return value is None or isinstance(value, plain) or type_of(value) is not None
 
 
 def lacks_derivative(text):

@@ -9,6 +9,7 @@ Without pairs of moves the method is the spectral projected gradient of Birgin, 
 
 import math
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.direction import (
     accept_trial,
     far_move,
@@ -81,6 +82,7 @@ def final_status(pull, f, first_pull, first_f, jumps):
     return FTOL if fallen and gone else NO_STEP
 
 
+@separate
 def propose(run, iterates, workspace, state, limits, options, schedule):
     """Set the next trial point, on the present direction or on a new one."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved, search = run

@@ -10,6 +10,7 @@ A NaN ends the problem that has it, and no other. `load_problem` finds it in a s
 import math
 from typing import Any, NamedTuple
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import BOUNDED, add, call, fetch_row, load_value, named, store_at
 from fastopt.solver.run_state import (
     FRESH,
@@ -76,6 +77,7 @@ def row_of(table, b):
     return b if table.shape[0] > 1 else 0
 
 
+@separate
 def load_problem(b, work, problem_data):
     """Copy the start of problem b to the thread's arrays; return True if it is finite."""
     for i in range(len(work.record)):
@@ -98,6 +100,7 @@ def load_problem(b, work, problem_data):
     return finite
 
 
+@separate
 def write_result(b, status, work, results):
     """Write the results of problem b."""
     run, best_x, best_g = work.record, work.workspace.best_x, work.workspace.best_g
@@ -109,6 +112,7 @@ def write_result(b, status, work, results):
     results.status[b] = int(status)
 
 
+@separate
 def solve_one(b, loop, block, control, budget, work, problem_data):
     """Run problem b to its end, or until a stop is requested.
 
@@ -138,6 +142,7 @@ def solve_one(b, loop, block, control, budget, work, problem_data):
         budget = 2.0 * budget if control[TICK] == tick else max(1.0, 0.5 * budget)
 
 
+@separate
 def worker_loop(pointer):
     """Finish the current problem, if there is one; then claim others until none is left."""
     todo, loop, block, control, share, work, problem_data, results = load_value(pointer)

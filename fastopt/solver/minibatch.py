@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
     SIZE,
     accumulator,
@@ -66,6 +67,7 @@ class EpochSettings(NamedTuple):
     until: float = 0.0  # number of steps
 
 
+@separate
 def through(place):
     """Process mini-batches until `turn` returns zero; compiled for each objective.
 
@@ -123,6 +125,7 @@ def rate_at(t, pointer):
     return 1.0 * rate(load_value(pointer), t)
 
 
+@separate
 def shuffle_ahead(order, first, last, key):
     """Shuffle the order (Fisher and Yates) from `first` to `last`, shortly before its use.
 
@@ -139,6 +142,7 @@ def shuffle_ahead(order, first, last, key):
         order[i], order[j] = order[j], order[i]
 
 
+@separate
 def all_finite(g):
     wrong = 0  # counted without an early exit, so that the loop vectorises
     for i in range(SIZE or g.size):
@@ -146,6 +150,7 @@ def all_finite(g):
     return wrong == 0
 
 
+@separate
 def decay_weights(x, share):
     """Apply decoupled weight decay (Loshchilov and Hutter 2019)."""
     kept = real(1.0 - share)
@@ -153,12 +158,14 @@ def decay_weights(x, share):
         x[i] *= kept
 
 
+@separate
 def update_average(mean, x, count):
     """Update the mean of `count` iterates, of which x is the last (Polyak and Juditsky 1992)."""
     for i in range(SIZE or x.size):
         mean[i] += (x[i] - mean[i]) / count
 
 
+@separate
 def sum_losses(total, x_shaped, own, part, data, batch, steps):
     """Add fun's values for `steps` mini-batches; `total` is the sum and the next row."""
     f, row = total[0], int(total[1])

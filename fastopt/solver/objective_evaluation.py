@@ -3,6 +3,7 @@
 The loop is compiled once for all objectives, `evaluate` for each of them.
 """
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
     LOOP_SIZE,
     SIZE,
@@ -25,12 +26,14 @@ CODE, DATA, SEPARATE, PLACE, SOURCE = range(5)
 WORDS = 16  # number of integers in `calls`
 
 
+@separate
 def evaluate(what, x, g, f, pointer):
     """Return the value at x, or write the gradient and return the evaluations used."""
     data, x_shaped, low, high = load_value(pointer)
     return _either(what, at(x, low), at(x, x_shaped), at(g, low), f, low, high, data)
 
 
+@separate
 def evaluate_counted(what, x, g, f, pointer):
     """Run `evaluate` with a copy of x that owns its memory, since args may keep it."""
     data, x_shaped, low, high = load_value(pointer)

@@ -7,7 +7,7 @@ import functools
 
 import numba
 import numpy as np
-from numba.core import types
+from numba import types
 
 from fastopt.derivatives.duals.dual_number import JIT, Dual
 from fastopt.derivatives.operators.stand_ins import is_none, new, stand_in_for

@@ -12,10 +12,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numba.core import cgutils, types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import types
+from numba.core import cgutils
 from numba.extending import lower_builtin
 
+from fastopt.compiling.numba_internals import AbstractTemplate, infer_global, signature
 from fastopt.derivatives.duals import derivative_rules, llvm_emitter, numpy_only_rules
 from fastopt.derivatives.lazy import expressions
 from fastopt.derivatives.operators import loop_fusion

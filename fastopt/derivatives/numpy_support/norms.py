@@ -4,7 +4,7 @@
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import numpy as np
-from numba.core.errors import TypingError
+from numba import TypingError
 from numba.extending import overload
 
 from fastopt.derivatives.duals.dual_number import JIT

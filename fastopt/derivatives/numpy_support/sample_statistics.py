@@ -5,8 +5,7 @@
 
 import numba
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
+from numba import TypingError, types
 
 from fastopt.derivatives.duals.dual_number import JIT
 from fastopt.derivatives.numpy_support.array_joining import by_types

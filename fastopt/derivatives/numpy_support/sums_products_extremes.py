@@ -14,11 +14,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import TypingError, types
 from numba.extending import lower_builtin, overload
 
+from fastopt.compiling.numba_internals import AbstractTemplate, infer_global, signature
 from fastopt.derivatives.duals import llvm_emitter
 from fastopt.derivatives.duals.dual_number import JIT, DualArray
 from fastopt.derivatives.lazy import expressions, reductions

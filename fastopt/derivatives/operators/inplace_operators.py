@@ -12,13 +12,17 @@ import operator
 from typing import Any
 
 import numba
-from numba.core import ir, types
-from numba.core.errors import TypingError
-from numba.core.rewrites.registry import Rewrite, register_rewrite
-from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba import TypingError, types
 from numba.extending import lower_builtin
 
 from fastopt.compiling.linker import NARROWING_MARK
+from fastopt.compiling.numba_internals import (
+    AbstractTemplate,
+    Rewrite,
+    infer_global,
+    ir,
+    register_rewrite,
+)
 from fastopt.derivatives.duals.dual_number import JIT, DualArray
 from fastopt.derivatives.operators.scalar_operators import dual_in
 

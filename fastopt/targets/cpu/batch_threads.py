@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from numba.core import types
+from numba import types
 
 from fastopt.arrays import data_rows
 from fastopt.compiling.compiler import jit

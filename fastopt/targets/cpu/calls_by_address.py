@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import typeof
-from numba._dispatcher import compute_fingerprint
-from numba.core import cgutils, types
-from numba.core.errors import TypingError
-from numba.core.registry import cpu_target
+from numba import TypingError, typeof, types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 from fastopt.compiling.compiler import jit
+from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
+from fastopt.compiling.numba_internals import compute_fingerprint, cpu_target
 from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
-from fastopt.targets.common.intrinsics import _array
-from fastopt.targets.common.row_access import _view
 
 WORD = ir.IntType(64)
 
@@ -181,8 +178,8 @@ def at(context, pointer, like):
     kind = types.Array(pointer.dtype, like.ndim, "C")
 
     def codegen(context, builder, signature, values):
-        shape = cgutils.unpack_tuple(builder, _array(context, builder, like, values[1]).shape)
-        return _view(context, builder, kind, values[0], shape)
+        shape = cgutils.unpack_tuple(builder, array_struct(context, builder, like, values[1]).shape)
+        return contiguous_view(context, builder, kind, values[0], shape)
 
     return kind(pointer, like), codegen
 
@@ -210,7 +207,7 @@ def call_function(context, calls, place, arguments):
     kinds = *arguments.types, types.voidptr
 
     def codegen(context, builder, signature, values):
-        at = _array(context, builder, calls, values[0]).data
+        at = array_struct(context, builder, calls, values[0]).data
         code, data = (
             builder.load(builder.gep(at, [builder.add(values[1], WORD(k))])) for k in (0, 1)
         )
@@ -222,7 +219,7 @@ def call_function(context, calls, place, arguments):
 
 def words(context, builder, kind, array, *places):
     """Return the words at these places of an array."""
-    data = _array(context, builder, kind, array).data
+    data = array_struct(context, builder, kind, array).data
     return [builder.load(builder.gep(data, [WORD(k)])) for k in places]
 
 

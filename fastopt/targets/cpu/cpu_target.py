@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 import numpy as np
-from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from fastopt.compiling.compiler import (
@@ -17,6 +16,7 @@ from fastopt.compiling.compiler import (
     thread_limit,
     undecorated,
 )
+from fastopt.compiling.numba_internals import cpu_target
 from fastopt.rules import _state_slots
 from fastopt.solver import automatic_rate, direction, objective_evaluation, run_state, solve_loop
 from fastopt.solver.placeholders import (

@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba.core import types
+from numba import types
 
 from fastopt import schedules
 from fastopt.compiling.compiler import jit

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numba.core import types
+from numba import types
 
 from fastopt.derivatives import gradient_methods, kept_refusals
 from fastopt.solver.objective_evaluation import CODE, DATA, SEPARATE, WORDS

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.compiling.numba_internals import simulated_array
 from fastopt.solver.run_state import load_run, store_run
 from fastopt.targets.cuda.thread_layout import WRONG_LENGTH
 
@@ -59,8 +60,7 @@ def plain(array) -> Any:
     if isinstance(array, tuple):
         items = map(plain, array)
         return type(array)(*items) if hasattr(array, "_fields") else tuple(items)
-    array = getattr(array, "_item", array)
-    return getattr(array, "_ary", array)
+    return simulated_array(array)
 
 
 def with_numpy(function):
