@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
+from fastopt.drivers import kinks_of_problem
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
 from fastopt.solver.run_state import BEST_F, BEST_X, NFEV, NIT, STATUS, F, Run, apart, width
-from fastopt.solver.status_codes import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
+from fastopt.solver.status_codes import (
+    INTERRUPTED,
+    MAXFEV,
+    MAXITER,
+    MAXTIME,
+    NO_STEP,
+    RUNNING,
+    STOPPED,
+)
 
 INITIAL_RUN = np.array(Run())
 # Seconds of compiled work between checks of the clock, the callback and Ctrl-C.
@@ -60,6 +69,7 @@ class Problem:
 
     def put_start(self, x0, box):
         """Put the start into arrays of zeros."""
+        self.start = x0.reshape(-1)
         low, high, best_x, best_g, best_f = self.workspace[:5]
         self.x[:] = best_x[:] = x0.reshape(-1)
         best_g.fill(math.nan)
@@ -125,7 +135,7 @@ class Problem:
             self.checkpoint.failed(error)
 
     def run(self, callback):
-        progress = Progress(self.chosen.disp, self.chosen.limits)
+        progress, began = Progress(self.chosen.disp, self.chosen.limits), time.perf_counter()
         try:
             status = self.run_until_done(callback, progress)
             whole = True
@@ -138,6 +148,8 @@ class Problem:
             progress.close()
         if self.checkpoint and whole:
             self.write()
+        if status == NO_STEP:  # after the checkpoint: a resumed run does the same
+            status = kinks_of_problem.examine(self, began + self.chosen.maxtime)
         result = self.result(status)
         if self.chosen.disp:
             report(result)
