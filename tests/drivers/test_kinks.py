@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 import pytest
+from numba.core.dispatcher import Dispatcher
 from scipy.optimize import linprog, rosen, rosen_der
 
 import fastopt
@@ -85,12 +86,12 @@ def test_nothing_is_compiled(batch, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(kinks_of_problem, "MOST_PARAMETERS", 0)  # nothing is examined
         y = data(5, 7)
-        args = {"args": (y[0], T)}
-        assert fastopt.minimize(deviations, [1.0, 1.0], **args).status == NO_STEP
+        args = y[0], T
+        assert fastopt.minimize(deviations, [1.0, 1.0], args).status == NO_STEP
     compiled = []
     patch = monkeypatch.setattr
-    patch(numba.core.dispatcher.Dispatcher, "compile", lambda *a: compiled.append(a))
-    assert fastopt.minimize(deviations, [1.0, 1.0], **args).status == KINK
+    patch(Dispatcher, "compile", lambda *a: compiled.append(a))
+    assert fastopt.minimize(deviations, [1.0, 1.0], args).status == KINK
     assert not compiled
 
 
@@ -414,3 +415,12 @@ def test_differences_are_not_examined(jac):
     """Their steps are as long as those that look for the kink."""
     problem = SimpleNamespace(x=np.ones(2), objective=SimpleNamespace(method=jac))
     assert kinks_of_problem.examine(problem, np.inf) == NO_STEP
+
+
+@pytest.mark.parametrize("jac", ["2-point", "3-point"])
+def test_the_steps_of_differences_end_at_a_kink(jac):
+    """Short steps changed f by too little there, and long ones by too much, in turn."""
+    options = {"maxfev": 2_000}
+    res = fastopt.minimize(deviations, [1, 1], (data(1)[0], T), jac=jac, options=options)
+    assert res.nfev <= 2_010
+    np.testing.assert_allclose(res.fun, least(data(1)[0]), rtol=1e-3)
