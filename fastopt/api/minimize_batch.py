@@ -1,11 +1,17 @@
 """`minimize_batch`: very many small problems at once, each stopping by itself."""
 
+import time
 import warnings
 
 import numpy as np
 
 from fastopt.arrays import data_rows
-from fastopt.drivers import batch_on_executor, local_batch, objective_bindings
+from fastopt.drivers import (
+    batch_on_executor,
+    kinks_of_batch,
+    local_batch,
+    objective_bindings,
+)
 from fastopt.inputs import batch_inputs, run_options, wrong_keywords
 from fastopt.results.progress import Compiling
 from fastopt.solver.status_codes import NOT_RUN
@@ -117,7 +123,7 @@ def minimize_batch(
     threads, executor = batch_inputs.workers_of(workers)
     batch_inputs.require_memory(batch)
     results, name, errors = local_batch.empty(batch), target.NAME, {}
-    executor_error = stop_reason = ""
+    executor_error, stop_reason, first = "", "", None
     if name == "cuda":
         run_options.no_checkpoint_on_gpu(batch.settings)
     checkpoint = None
@@ -144,6 +150,7 @@ def minimize_batch(
                 else:
                     task = batch_on_executor.task_of(fun, jac, rule, batch.problem_data.args)
                     scheduler = batch_on_executor.ExecutorScheduler(batch, task, executor, results)
+        until = time.perf_counter() + batch.settings.maxtime
         stop_reason = local_batch.run_until_done(scheduler, batch, callback, checkpoint)
         errors = getattr(scheduler, "errors", {})
         if checkpoint:
@@ -153,6 +160,10 @@ def minimize_batch(
                 f"fun raised for each of the {batch.problems:,} problems of the batch"
             )
             raise errors[0]
+        if first is not None and not stop_reason:
+            local = first, rule, target, threads
+            found, stop_reason = kinks_of_batch.examine(batch, *local, results, until)
+            errors = {**errors, **found}
         start_where_not_run(batch, results)
         if isinstance(scheduler, batch_on_executor.ExecutorScheduler):
             executor_error = scheduler.executor_error

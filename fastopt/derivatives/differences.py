@@ -88,7 +88,10 @@ def wider(h, rise, noise, factor, widest):
 def onward(h, rise, noise, factor, widest):
     """Return the next step, to the same side, and the factor for widening it."""
     next_ = wider(h, rise, noise, factor, widest)
-    factor = 2.0 * MOST_GROWTH if next_ < abs(h) else min(factor * factor, MOST_GROWTH)
+    if next_ < abs(h):
+        factor = 2.0 * MOST_GROWTH
+    elif factor <= MOST_GROWTH:  # else it was reduced before: at a kink this would go on forever
+        factor = min(factor * factor, MOST_GROWTH)
     return real(next_ if h > 0.0 else -next_), factor
 
 

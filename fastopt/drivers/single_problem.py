@@ -8,16 +8,23 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.concurrency.time_slices import next_amount
+from fastopt.drivers import kinks_of_problem
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
 from fastopt.solver import problem_arrays
 from fastopt.solver.run_state import FRESH, NFEV, NIT, STATUS, F, apart, run_of, width
-from fastopt.solver.status_codes import INTERRUPTED, MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
+from fastopt.solver.status_codes import (
+    INTERRUPTED,
+    MAXFEV,
+    MAXITER,
+    MAXTIME,
+    NO_STEP,
+    RUNNING,
+    STOPPED,
+)
 
 INITIAL_RUN = np.array(FRESH)
-# Seconds of compiled work between checks of the clock, the callback and Ctrl-C.
-CHECK_INTERVAL = 0.05
 
 
 class Problem:
@@ -55,8 +62,8 @@ class Problem:
 
     def put_start(self, x0, box):
         """Put the start into arrays of zeros."""
-        own = self.workspace
-        self.x[:] = own.best_x[:] = x0.reshape(-1)
+        own, self.start = self.workspace, x0.reshape(-1)
+        self.x[:] = own.best_x[:] = self.start
         own.best_g.fill(math.nan)
         if box is not None:
             own.low[:], own.high[:] = box
@@ -120,7 +127,7 @@ class Problem:
             self.checkpoint.failed(error)
 
     def run(self, callback):
-        progress = Progress(self.settings.disp, self.settings.limits)
+        progress, began = Progress(self.settings.disp, self.settings.limits), time.perf_counter()
         try:
             status = self.run_until_done(callback, progress)
             whole = True
@@ -133,6 +140,8 @@ class Problem:
             progress.close()
         if self.checkpoint and whole:
             self.write()
+        if status == NO_STEP:  # after the checkpoint: a resumed run does the same
+            status = kinks_of_problem.examine(self, began + self.settings.maxtime)
         result = self.result(status)
         if self.settings.disp:
             report(result)

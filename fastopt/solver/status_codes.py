@@ -11,6 +11,7 @@ INTERRUPTED = 6.0
 NOT_RUN = 7.0
 EPOCHS = 8.0
 EARLY = 9.0
+KINK = 10.0
 STOPPED = 99.0
 NONFINITE = -1.0
 NO_STEP = -2.0
@@ -29,12 +30,14 @@ MESSAGES = {
     7: "Not run.",
     8: "All epochs are done.",
     9: "Stopped early: for `patience` epochs the validation loss has not fallen.",
+    10: "Converged: a minimum at a kink; the gradient jumps, and the function rises on all sides.",
     99: "Stopped by the callback.",
     -1: "The function or its gradient is not finite here (NaN or inf) and no step leads back, or "
     "the function falls to -inf; check x0, the data, bounds and the learning rate.",
-    -2: "No step along the descent direction reduces the function: the gradient is wrong, or only "
-    "as good as its differences (try jac='3-point'), or the function has a kink or noise here "
-    "(a fixed learning rate with a schedule does not mind).",
+    -2: "No step along the descent direction reduces the function. The gradient is wrong, or only "
+    "as good as its differences (try jac='3-point'); or the function has noise, or a kink here "
+    "(a fixed learning rate with a schedule does not mind); or it falls ever more slowly towards "
+    "infinity (see x; set bounds).",
     -3: "The schedule's learning_rate(t) is not finite (NaN or inf) at the next step, t = nit + 1.",
     -5: "fun or jac raised an exception.",
 }
@@ -51,4 +54,4 @@ SHORT = {
     -3: "at a learning rate that is not finite",
     -5: "for which fun raised an exception",
 }
-SUCCESS = (0, 2, 3, 8, 9)
+SUCCESS = (0, 2, 3, 8, 9, 10)
