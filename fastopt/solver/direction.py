@@ -184,7 +184,7 @@ def initialise_scaling(x, g, f, w, scale, state, again, low, high):
     top = most(top)
     for i in each(SIZE or g.size):
         size = abs(x[i])
-        if biggest == 0.0 or (size <= tiny * biggest and abs(g[i]) * size <= tiny * top):
+        if biggest == 0.0 or (size <= EPS * biggest and abs(g[i]) * size <= tiny * top):
             size = biggest if biggest > 0.0 else real(1.0)
             if again:
                 size = scale[i]
@@ -211,6 +211,15 @@ def largest_effect(x, g, scale, low, high):
         if not BOUNDED or not is_blocked(x[i], g[i], low[i], high[i]):
             pull = max(pull, abs(g[i]) * scale[i])
     return most(pull)
+
+
+def largest_in_scales(p, scale):
+    """Return the largest component of p in units of its scale."""
+    top = 0.0
+    for i in each(SIZE or p.size):
+        if p[i] != 0.0:  # a component of zero may have no scale
+            top = max(top, abs(p[i]) / scale[i])
+    return most(top)
 
 
 def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
