@@ -3,7 +3,6 @@
 Between two calls they are in an array, the record of the run: those of `Run`, then of `Search`.
 """
 
-import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -64,7 +63,7 @@ class Search(NamedTuple):
 def flattened(run):
     """Return the scalars of a run as a plain tuple, in the order of its record."""
     parts = (flattened(item) if isinstance(item, tuple) else (item,) for item in run)
-    return tuple(itertools.chain.from_iterable(parts))
+    return sum(parts, ())
 
 
 # Names of the scalars in the record of a run, and the places of some.
