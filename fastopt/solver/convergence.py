@@ -11,7 +11,7 @@ ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
 GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 GAIN = 16.0  # roundings of f that a step may still gain
 FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trusted
-VANISHING = 3e-3  # fraction of f that a step must gain if f falls to zero
+VANISHING = 3e-4  # fraction of f that a step must gain if f falls to zero
 SAME = 0.1  # relative difference of two curvatures that counts as rounding
 
 
@@ -25,7 +25,7 @@ def converged(gain, size, f, pull, first_pull, kept):
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
         return pull <= (THIRD_ROOT_EPS if fallen else ROOT_EPS) * abs(f)
-    return kept > 0.0 and fallen and size <= EPS_2_3 and gain >= VANISHING * abs(f)
+    return kept > 0.0 and fallen and size <= 8.0 * EPS_2_3 and gain >= VANISHING * abs(f)
 
 
 def starts_at_minimum(found, before, size, f, rise, pull):
