@@ -1,6 +1,6 @@
 """Optimizer objects: seconds a step from Python.
 
-`contests/works.py` compares them with the streaming limit and the steps of other libraries.
+`contests/array_steps.py` compares them with the streaming limit and the steps of other libraries.
 """
 
 import numpy as np

@@ -1,8 +1,9 @@
 """Our time over each peer's, and over the limit: the same work, in turn, each in its own process.
 
-`contests/works.py` defines the works and their contestants; `python -m benchmarks.report` runs all
-of them at length. The results of all contestants are compared first. Peers that are not installed
-are n/a: `pip install '.[peers]'`, or set FASTOPT_PEERS_PYTHON to a Python that has them.
+`contests/works.py` lists the works; their files define the contestants.
+`python -m benchmarks.report` runs all of them at length. The results of all contestants are
+compared first. Peers that are not installed are n/a: `pip install '.[peers]'`, or set
+FASTOPT_PEERS_PYTHON to a Python that has them.
 """
 
 import statistics

@@ -14,6 +14,7 @@ Examples
 import math
 from typing import Any, NamedTuple, TypeVar
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import schedule_function
 
 __all__ = ["constant", "cosine", "exponential", "inverse_time", "polynomial"]
@@ -200,6 +201,7 @@ class cosine(NamedTuple):
     restarts: bool = False
     stretch: float = 1.0
 
+    @separate
     def __call__(self, t):
         """Return the learning rate of iteration t = 1, 2, ..."""
         if t <= self.warmup:

@@ -70,7 +70,7 @@ def decay(lines, how, dtype):
 
 def gradients(lines, job, result, dtype):
     """Report the share of gradients below 1e-6, computed by NumPy in float64."""
-    from benchmarks.contests.works import slopes
+    from benchmarks.contests.decay_fit_batches import slopes
 
     x, y = result.x[:100_000].astype(float), job.y[:100_000].astype(float)
     g = np.abs(slopes(x, job.t.astype(float), y)).max(1)

@@ -29,14 +29,19 @@ class Rule:
     def __init__(self, name, rate=1e-3, **options):
         self.name, self.rule = name, rules.get(name)
         self.options = rules.options_class(self.rule)(**options)
-        self.uses, self.rate, self.carry, self.t = rules.uses(self.rule, self.options), rate, 1.0, 0
+        self.uses, self.rate, self.rule_scalar, self.t = (
+            rules.uses(self.rule, self.options),
+            rate,
+            1.0,
+            0,
+        )
         self.next()
 
     def next(self):
         """Return the coefficients of the next step."""
         self.t += 1
-        at = self.options, self.rate, float(self.t), self.carry
-        self.c, self.carry = self.rule.coefficients(*at)
+        at = self.options, self.rate, float(self.t), self.rule_scalar
+        self.c, self.rule_scalar = self.rule.coefficients(*at)
         return self.c
 
     def item(self, arrays):

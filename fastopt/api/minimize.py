@@ -127,10 +127,10 @@ def minimize(
         problem = device_problem.build(*given, target)
         return problem.run(callback_of(callback))
     x0 = start_point(x0)
-    chosen = run_options.parse(rule, options, tol, x0.dtype)
+    settings = run_options.parse(rule, options, tol, x0.dtype)
     box = box_of(bounds, x0)
     checkpoint = None
-    if chosen.checkpoint:
+    if settings.checkpoint:
         decisive = (
             "minimize",
             rule,
@@ -140,21 +140,21 @@ def minimize(
             box,
             (),
             args,
-            chosen,
-            option_tables.tables(chosen, {}),
+            settings,
+            option_tables.tables(settings, {}),
         )
         checkpoint = checkpoint_file.Checkpoint(
-            chosen.checkpoint, checkpoint_file.problem_of(*decisive)
+            settings.checkpoint, checkpoint_file.problem_of(*decisive)
         )
     if objective_bindings.is_compiled(fun):
         args = arguments.ready(args)
-    kind = reused_problems.kind_of(fun, jac, args, rule, x0, box, chosen, target)
+    kind = reused_problems.kind_of(fun, jac, args, rule, x0, box, settings, target)
     problem = reused_problems.taken(kind, x0, box, args)
-    with Compiling(chosen.disp, fun):
+    with Compiling(settings.disp, fun):
         if problem is None:
-            problem = matching_problem(fun, jac, args, rule, x0, box, chosen, target)
+            problem = matching_problem(fun, jac, args, rule, x0, box, settings, target)
         if problem.objective.compiled:
-            if chosen.disp:
+            if settings.disp:
                 compile_problem(problem)
             args = problem.objective.data[0]  # as compiled code reads them
             objective_checks.check_indices(fun, problem.objective, x0, args)

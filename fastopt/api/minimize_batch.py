@@ -108,8 +108,8 @@ def minimize_batch(
     """
     rule = run_options.find_rule(method)
     device_argument, device = device, dispatch.requested(device, variable=workers is None)
-    asked = f"FASTOPT_DEVICE={device}" if device != device_argument else None
-    target = dispatch.target(device, *data_rows.leaves((x0, data, args)), asked=asked)
+    requested_by = f"FASTOPT_DEVICE={device}" if device != device_argument else None
+    target = dispatch.target(device, *data_rows.leaves((x0, data, args)), requested_by=requested_by)
     if target.NAME == "cuda" and workers is not None:
         raise ValueError("workers are the CPU's; with device='cuda' leave them out")
     batch = batch_inputs.read(rule, x0, data, args, bounds, tol, options, target.adopt)
@@ -119,9 +119,9 @@ def minimize_batch(
     results, name, errors = local_batch.empty(batch), target.NAME, {}
     executor_error = stop_reason = ""
     if name == "cuda":
-        run_options.no_checkpoint_on_gpu(batch.chosen)
+        run_options.no_checkpoint_on_gpu(batch.settings)
     checkpoint = None
-    if batch.chosen.checkpoint and batch.problems:
+    if batch.settings.checkpoint and batch.problems:
         checkpoint = batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
     fun, jac = objective_bindings.for_batch(fun, jac)
     if batch.problems:
@@ -132,7 +132,7 @@ def minimize_batch(
             scheduler = local_batch.cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results)
             name = "cuda" if scheduler else name
         if scheduler is None:
-            with Compiling(batch.chosen.disp, fun):
+            with Compiling(batch.settings.disp, fun):
                 first = local_batch.compiled_template(batch, fun, jac, rule, target)
                 local_batch.check(batch, fun, first.objective)
                 if executor is None:
@@ -142,7 +142,7 @@ def minimize_batch(
                         batch, first, rule, target, threads, results, begun
                     )
                 else:
-                    task = batch_on_executor.task_of(fun, jac, rule, batch.given.args)
+                    task = batch_on_executor.task_of(fun, jac, rule, batch.problem_data.args)
                     scheduler = batch_on_executor.ExecutorScheduler(batch, task, executor, results)
         stop_reason = local_batch.run_until_done(scheduler, batch, callback, checkpoint)
         errors = getattr(scheduler, "errors", {})
@@ -165,7 +165,7 @@ def minimize_batch(
     if executor_error:
         result.message += f" The executor failed: {executor_error}."
         warnings.warn(result.message, RuntimeWarning, stacklevel=3)
-    if batch.chosen.disp:
+    if batch.settings.disp:
         print(result.message)
     return result
 
@@ -174,7 +174,7 @@ def start_where_not_run(batch, results):
     """Set x of the problems that have not run to their start."""
     left = results.status == NOT_RUN
     if left.any():
-        x0 = batch.given.x0
+        x0 = batch.problem_data.x0
         x0 = x0.copy_to_host() if data_rows.is_elsewhere(x0) else x0
         start = np.broadcast_to(x0, results.x.shape)[left]
         results.x[left] = results.x_last[left] = start

@@ -131,12 +131,12 @@ def minimize_stochastic(
     rule = run_options.find_rule(method)
     args = arguments.ready(args if isinstance(args, tuple) else (args,))
     x0 = stochastic_inputs.start_point(x0)
-    chosen, decay = stochastic_inputs.options_of(rule, options, x0.dtype)
+    settings, decay = stochastic_inputs.options_of(rule, options, x0.dtype)
     fun, jac, way = minibatch_functions.functions(fun, jac, vectorized)
     work = stochastic_inputs.read(
         data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, way.together
     )
-    training = Training(fun, jac, args, rule, x0, work, chosen, way)
-    with Compiling(training.chosen.disp, fun):
+    training = Training(fun, jac, args, rule, x0, work, settings, way)
+    with Compiling(training.settings.disp, fun):
         training.prepare()
     return training.run(start_and_bounds.callback_of(callback))

@@ -132,3 +132,10 @@ def extremes(fields):
     ends = {int(end(values)) for values in axes + pairs for end in (np.argmin, np.argmax)}
     first = longest(fields)
     return [first, *sorted(ends - {first})]
+
+
+def row_buffer(field):
+    """Return a buffer for a row of a field if its rows are not contiguous, else ()."""
+    if isinstance(field, np.ndarray) and field.ndim > 1 and not field.flags.c_contiguous:
+        return np.empty(field.shape[1:], field.dtype)
+    return ()

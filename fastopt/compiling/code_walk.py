@@ -14,10 +14,9 @@ import types
 from typing import Any
 
 import numpy as np
-from numba.core import compiler
-from numba.core import types as numba_types
+from numba import types as numba_types
 
-from fastopt.compiling import type_keys
+from fastopt.compiling import numba_internals, type_keys
 
 PACKAGE = __name__.partition(".")[0]
 _STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
@@ -168,8 +167,7 @@ class ContentHasher(PartsHasher):
     def add_dispatcher(self, value):
         if getattr(value, "locals", None):
             self.unknown(value, "types given to local variables")
-        own = getattr(getattr(value, "_compiler", None), "pipeline_class", compiler.Compiler)
-        if own is not compiler.Compiler:
+        if numba_internals.has_own_pipeline(value):
             self.unknown(value, "a compiler of the user's")
         for name, option in sorted(value.targetoptions.items()):
             self.hash_parts(name)

@@ -4,7 +4,6 @@
 """
 
 import collections
-import dis
 import gc
 import os
 import time
@@ -13,33 +12,28 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-from numba.core import compiler_lock, config, registry, serialize
-from numba.core.dispatcher import Dispatcher
-from numba.np.ufunc import parallel
 
-from fastopt.compiling import code_walk, content_digest, disk_cache, type_keys
+from fastopt.compiling import code_walk, content_digest, disk_cache, numba_internals, type_keys
 from fastopt.compiling.linker import link, undecorated
+from fastopt.compiling.numba_internals import COUNTED, UNCOUNTED, Dispatcher, config, serialize
 from fastopt.compiling.shortcuts import shortcuts
+from fastopt.solver.compile_hints import HINT
 
 # Options of Numba for all code. Divisions and roots follow IEEE instead of raising, which also lets
 # them vectorise; multiply-adds may contract. Never nnan or ninf: they remove checks for divergence.
 FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 # Without reference counting, for args that are arrays and numbers: the loop allocates nothing and
 # owns no array. This saves two atomic operations per evaluation and a fifth of the time to compile.
-NO_REFCOUNT: dict[str, Any] = {**FLAGS, "_nrt": False}
-REFCOUNTED: dict[str, Any] = {**FLAGS, "_nrt": True}  # explicit, since callees inherit it
+NO_REFCOUNT: dict[str, Any] = {**FLAGS, **UNCOUNTED}
+REFCOUNTED: dict[str, Any] = {**FLAGS, **COUNTED}  # explicit, since callees inherit it
 SEPARATE: dict[str, Any] = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
     "forceinline": True,
 }
-# Names of functions that `entry` wraps: compiled separately, although they have no loop.
-ENTERED = "evaluate", "evaluate_counted"
 # Thresholds of garbage collection during compilation. Compilation creates a million objects, most
 # of which survive: with Python's own thresholds, a sixth of the time was spent scanning them.
 RARELY = 100_000, 20, 100
-_BACKWARD = {code for name, code in dis.opmap.items() if "JUMP_BACKWARD" in name}  # loop opcodes
-_DERIVATIVES = __name__.partition(".")[0] + ".derivatives"
 _compiled: dict = {}  # digest -> compiled function, and objects that must stay alive
 _users: dict = {}  # content of a user's function, and options -> the same
 _passing: collections.deque = collections.deque()  # entries valid in this process only, by age
@@ -47,7 +41,7 @@ _linked: dict = {}  # identities of a function and its bindings -> compiled func
 _ordering: list = []  # start times of the running compilations with ordered reductions
 numba_config: Any = config  # untyped, since its names are created at run time
 
-_lock: Any = compiler_lock.global_compiler_lock
+_lock: Any = numba_internals.global_compiler_lock
 if hasattr(os, "register_at_fork"):
     # A child forked while another thread compiles could never compile: forking waits for the lock.
     os.register_at_fork(
@@ -61,17 +55,15 @@ def is_compiled(function):
 
 
 def inline(function, original, loop=NO_REFCOUNT):
-    """Decorate a linked inner function: one with a loop is compiled separately, others inline.
+    """Decorate a linked inner function: compiled by itself if its hint says so, else inlined.
 
     Compiling the solve loop took 4.1 s with everything inline, half of it in Numba's inliner, which
     rescans the caller each time. Separate functions took 3.6 s, this takes 2.5 s.
     """
-    if original.__module__.startswith(_DERIVATIVES):  # these may hold arrays of the user's
-        return numba.njit(**SEPARATE, **REFCOUNTED)(function)
-    looping = not _BACKWARD.isdisjoint(function.__code__.co_code[::2])
-    if looping or original.__name__ in ENTERED:
-        return numba.njit(**SEPARATE, **loop)(function)
-    return numba.njit(inline="always", **loop)(function)
+    if not hasattr(original, HINT):
+        return numba.njit(inline="always", **loop)(function)
+    options = REFCOUNTED if getattr(original, HINT) else loop
+    return numba.njit(**SEPARATE, **options)(function)
 
 
 def inline_refcounted(function, original):
@@ -121,7 +113,7 @@ def _jitted(function, bindings, refcounted, atomic, content):
     compiled: Any = numba.njit(**options)(linked)
     with_ordered_reductions(compiled)
     if content.cacheable:
-        compiled._cache = disk_cache.DiskCache(content.digest)
+        numba_internals.set_cache(compiled, disk_cache.DiskCache(content.digest))
     return compiled
 
 
@@ -155,10 +147,12 @@ def with_ordered_reductions(compiled):
     # LLVM ends the process at an option that it does not have; it has had this one since 13.
     if not is_compiled(compiled) or not 13 <= llvm.llvm_version_info[0] <= 22:
         return
-    original = compiled._compiler.compile
+    numba_internals.wrap_compilation(compiled, _ordered)
 
+
+def _ordered(original):
     def compile(args, return_type):
-        with compiler_lock.global_compiler_lock, shortcuts():
+        with _lock, shortcuts():
             llvm.set_option("", "-force-ordered-reductions=true")
             _ordering.append(time.perf_counter())
             often = gc.get_threshold()
@@ -171,7 +165,7 @@ def with_ordered_reductions(compiled):
                 if not _ordering:
                     llvm.set_option("", "-force-ordered-reductions=false")
 
-    compiled._compiler.compile = compile
+    return compile
 
 
 def seconds():
@@ -226,7 +220,7 @@ def called(value):
         suffix = f"_{content.digest[-16:]}"
         compiled = link(value, {}, decorate, top=decorate, follow=is_linked, suffix=suffix)
         if content.cacheable:
-            compiled._cache = disk_cache.DiskCache(content.digest)
+            numba_internals.set_cache(compiled, disk_cache.DiskCache(content.digest))
         return compiled
 
     return _once(content, make)
@@ -282,13 +276,13 @@ loads = serialize.loads
 
 def thread_limit():
     """Return `numba.get_num_threads()`, without starting Numba's thread pool as that would."""
-    started = getattr(parallel, "_is_initialized", True)
+    started = numba_internals.thread_pool_started()
     return numba.get_num_threads() if started else numba_config.NUMBA_NUM_THREADS
 
 
 def processor():
     """Return a description of the processor that Numba compiles for."""
-    context: Any = registry.cpu_target.target_context
+    context: Any = numba_internals.cpu_target.target_context
     _, name, features = context.codegen().magic_tuple()
     widths = {"+avx512f": "512-bit vectors", "+avx2": "256-bit vectors", "+neon": "128-bit vectors"}
     simd = next((text for flag, text in widths.items() if flag in features.split(",")), "no SIMD")

@@ -13,7 +13,7 @@ import operator
 import types
 from typing import Any, NamedTuple
 
-from fastopt.compiling import type_keys
+from fastopt.compiling import numba_internals, type_keys
 from fastopt.compiling.code_walk import (
     ORIGIN,
     ContentHasher,
@@ -24,6 +24,7 @@ from fastopt.compiling.code_walk import (
     root_of,
 )
 from fastopt.compiling.linker import NARROWING_MARK
+from fastopt.solver.compile_hints import HINT
 
 PACKAGE = __name__.partition(".")[0]
 _memo: dict = {}
@@ -139,7 +140,7 @@ class Keyed(ContentHasher):
         """Add the user's Numba extensions for a value. Numba caches these in this process."""
         self.unknown(value, "")
         for template in templates:
-            made = getattr(template, "_overload_func", None)
+            made = numba_internals.overload_of(template)
             if made and id(template) not in self.seen:
                 self.seen[id(template)] = len(self.seen)
                 digest, known = self.add_apart(made), type_keys.extensions
@@ -187,9 +188,8 @@ class Linked(Keyed):
     """The walk over functions that `link` has rebuilt: it adds everything that the code reaches."""
 
     def add_function(self, function):
-        self.hash_parts(
-            "linked", function.__globals__.get(NARROWING_MARK)
-        )  # decides about rewrites of numbers
+        narrow = function.__globals__.get(NARROWING_MARK)  # decides about rewrites of numbers
+        self.hash_parts("linked", narrow, getattr(function, HINT, "inlined"))
         super().add_function(function)
 
     def add_plain(self, function):
@@ -202,11 +202,9 @@ class Linked(Keyed):
         plain = isinstance(value, types.FunctionType)
         if plain and root_of(value) == PACKAGE and ORIGIN not in vars(value):
             self.add_own(value)
-        elif (
-            hasattr(value, "_defn") and root_of(type(value)) in type_keys.LIBRARIES
-        ):  # an intrinsic
+        elif root_of(type(value)) in type_keys.LIBRARIES and numba_internals.intrinsic_of(value):
             self.hash_parts("intrinsic")
-            self.add_plain(value._defn)
+            self.add_plain(numba_internals.intrinsic_of(value))
         else:
             super().add_object(value)
 

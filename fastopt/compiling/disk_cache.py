@@ -16,12 +16,9 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
-from numba.core import config, serialize
-from numba.core.compiler import CompileResult
-from numba.core.runtime.nrt import rtsys
-from numba.cpython import hashing  # noqa: F401  (code with dicts or strings finds its symbols)
 
-from fastopt.compiling import type_keys
+from fastopt.compiling import numba_internals, type_keys
+from fastopt.compiling.numba_internals import config, rtsys, serialize
 from fastopt.compiling.private_folder import Folder, cache_home
 
 _KEEP = 3000  # number of files kept, half a GB at most; the oldest are removed
@@ -148,10 +145,10 @@ class DiskCache:
         return not (result.objectmode or result.lifted or result.library.has_dynamic_globals)
 
     def _packed(self, result):
-        return result._reduce()
+        return numba_internals.reduced(result)
 
     def _unpacked(self, context, packed):
-        return CompileResult._rebuild(context, *packed)
+        return numba_internals.rebuilt(context, packed)
 
     def _name(self, signature, context, *more):
         """Return the name of the file, or None if nothing can be kept."""
@@ -171,11 +168,7 @@ class DiskCache:
 
 
 class KernelCache(DiskCache):
-    """The cache of a kernel of numba-cuda; `rebuild` makes a kernel from its reduced states."""
-
-    def __init__(self, digest, rebuild):
-        super().__init__(digest)
-        self.rebuild = rebuild
+    """The cache of a kernel of numba-cuda."""
 
     def _prepare(self, context):
         context.refresh()
@@ -184,7 +177,7 @@ class KernelCache(DiskCache):
         return True
 
     def _packed(self, result):
-        return result._reduce_states()
+        return numba_internals.kernel_parts(result)
 
     def _unpacked(self, context, packed):
-        return self.rebuild(**packed)
+        return numba_internals.rebuild_kernel(**packed)

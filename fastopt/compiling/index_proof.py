@@ -12,11 +12,9 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numba.core import ir
-from numba.core.compiler import run_frontend
-from numba.core.dispatcher import Dispatcher
 
 from fastopt.compiling import type_keys
+from fastopt.compiling.numba_internals import Dispatcher, ir, run_frontend
 
 DEPTH = 8  # levels of calls that are analysed
 LARGEST = 2**62  # limit of intervals, since larger compiled integers wrap around

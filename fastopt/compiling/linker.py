@@ -11,6 +11,7 @@ from typing import Any
 
 from fastopt.compiling import code_walk, float32_constants
 from fastopt.solver import placeholders
+from fastopt.solver.compile_hints import HINT
 
 _PACKAGE = __name__.partition(".")[0] + "."
 # Name of a global that marks user functions linked over our names; its value: `narrow`, or True.
@@ -78,6 +79,8 @@ def link(
         new.__kwdefaults__, new.__qualname__ = named or None, f.__qualname__ + suffix
         new.__module__ = f.__module__
         setattr(new, code_walk.ORIGIN, code_walk.origin(f))
+        if hasattr(f, HINT):
+            setattr(new, HINT, getattr(f, HINT))
         # Decorated before its globals are filled in: functions may call themselves or each other.
         built[f] = decorate(new, value)
         met.update(used)

@@ -44,21 +44,21 @@ class Folder:
 
     def sizes(self):
         """Return the names of the files, and their sizes."""
-        with self.opened() as (handle, base):
+        with self.open_folder() as (handle, base):
             names = os.listdir(self.path if handle is None else handle)
             found = {name: _size(base + name, handle) for name in names}
         return {name: size for name, size in found.items() if size is not None}
 
     def share(self):
         """Let other users read the files."""
-        with self.opened() as (handle, base):
+        with self.open_folder() as (handle, base):
             for name in os.listdir(self.path if handle is None else handle):
                 if handle is not None:
                     _allow(base + name, handle, 0o644)
         os.chmod(self.path, 0o755)
 
     @contextlib.contextmanager
-    def opened(self):
+    def open_folder(self):
         """Open the checked directory, and yield an argument for `dir_fd` and a prefix of names."""
         if not HANDLES:
             require_own(os.lstat(self.path))
@@ -73,7 +73,7 @@ class Folder:
 
     def read(self, name):
         """Return the bytes of a file."""
-        with self.opened() as (handle, base):
+        with self.open_folder() as (handle, base):
             number = os.open(base + name, os.O_RDONLY | _PLAIN, dir_fd=handle)
             with open(number, "rb") as file:
                 if not stat.S_ISREG(os.fstat(number).st_mode):
@@ -82,7 +82,7 @@ class Folder:
 
     def write(self, name, blob, keep=True):
         """Write a file atomically."""
-        with self.opened() as (handle, base):
+        with self.open_folder() as (handle, base):
             part = f"{base}{name}.{_own()}.part"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN
             try:
@@ -96,7 +96,7 @@ class Folder:
 
     def prune(self, suffix, most):
         """Keep the newest `most` files with this suffix or .part, and remove the others."""
-        with self.opened() as (handle, base):
+        with self.open_folder() as (handle, base):
             ages = []
             for name in os.listdir(self.path if handle is None else handle):
                 if name.endswith((suffix, ".part")):  # .part: of a process that was killed

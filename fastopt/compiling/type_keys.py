@@ -2,8 +2,9 @@
 
 import itertools
 
-from numba.core import imputils, types
-from numba.core.typing import templates
+from numba import types
+
+from fastopt.compiling import numba_internals
 
 _OURS = ("numba", "numba_cuda", __name__.partition(".")[0])
 LIBRARIES = {"numpy", "scipy", "llvmlite", *_OURS}
@@ -69,7 +70,7 @@ class Extensions:
 
     def look(self):
         """Record what has been registered since the last call."""
-        typing, lowering = templates.builtin_registry, imputils.builtin_registry
+        typing, lowering = numba_internals.typing_registry, numba_internals.lowering_registry
         for template in self._new(typing.functions):
             if _is_users(template):
                 self._add(getattr(template, "key", None), template)
@@ -101,10 +102,10 @@ class Extensions:
         """
         if self.digests.get(template) != digest:
             self.digests[template] = digest
-            template._impl_cache.clear()
+            numba_internals.forget_overloads(template)
 
     def _add_attributes(self, template):
-        name = getattr(template, "_attr", None)
+        name = numba_internals.attribute_of(template)
         resolved = [n[len("resolve_") :] for n in dir(template) if n.startswith("resolve_")]
         for known in [name] if name else resolved:
             self.attributes.setdefault(known, []).append(template)
@@ -114,14 +115,14 @@ class Extensions:
 
 def _is_users(template):
     """Return True if a template was registered by code of the user's."""
-    own = [getattr(template, name, None) for name in ("_overload_func", "_definition_func")]
+    own = [numba_internals.overload_of(template), numba_internals.definition_of(template)]
     made_by = next(filter(None, [*own, vars(template).get("generic")]), template)
     return not _is_librarys(_module_of(made_by))
 
 
 def _is_jitable(template, value):
     """Return True if Numba's `register_jitable` made a template for a function of the user's."""
-    made_by = getattr(template, "_overload_func", None)
+    made_by = numba_internals.overload_of(template)
     own = getattr(made_by, "__qualname__", "").startswith("register_jitable.")
     return own and not _is_librarys(_module_of(value))
 

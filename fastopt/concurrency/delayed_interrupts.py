@@ -10,7 +10,7 @@ from typing import Any
 INSIST = 1.0  # seconds after the first Ctrl-C, after which another one is not deferred
 
 
-class Held:
+class DelayedInterrupts:
     """A context that defers Ctrl-C until its end.
 
     It acts in the main thread only, since Python runs signal handlers nowhere else. At the end the
@@ -74,7 +74,7 @@ class Held:
 def _restore():
     """Restore the user's handler in a forked child: the thread with the context may be missing."""
     handler: Any = _signal.getsignal(SIGINT)
-    while isinstance(owner := getattr(handler, "__self__", None), Held):
+    while isinstance(owner := getattr(handler, "__self__", None), DelayedInterrupts):
         handler = owner.handler
         _signal.signal(SIGINT, handler)
 

@@ -7,6 +7,7 @@ relative to the rest of x.
 
 import math
 
+from fastopt.solver.compile_hints import separate_refcounted
 from fastopt.solver.placeholders import BOUNDED, EPS, HUGE, SIZE, fun, real
 from fastopt.solver.solve_loop import largest
 
@@ -16,23 +17,27 @@ GROWTH = 8.0  # factor of the first wider step; each further factor is the squar
 MOST_GROWTH = 1e8  # largest such factor
 
 
+@separate_refcounted
 def number(value):
     """Return a float from any real number; in compiled code anything else fails to type."""
     return float(value * 1.0)
 
 
+@separate_refcounted
 def is_single(f):
     """Return True if f has no more significant bits than float32."""
     digits = math.frexp(f)[0] * 16777216.0  # 2^24
     return math.isfinite(f) and digits == math.floor(digits)
 
 
+@separate_refcounted
 def rounding(f, f_1):
     """Return the largest difference of two values by rounding; f may be computed in float32."""
     eps = max(EPS, SINGLE) if is_single(f) and is_single(f_1) else EPS
     return VISIBLE * eps * max(abs(f), abs(f_1))
 
 
+@separate_refcounted
 def stride(x, i, steps, size):
     """Return the step of component i, relative to it and away from zero.
 
@@ -44,6 +49,7 @@ def stride(x, i, steps, size):
     return -h if x[i] < 0.0 else h
 
 
+@separate_refcounted
 def instead(x, i, steps, size):
     """Return the step of a component that is zero, or too small for a relative one."""
     absolute = steps[SIZE or x.size]
@@ -53,6 +59,7 @@ def instead(x, i, steps, size):
     return h if h > real(1.0) / real(HUGE) else steps[i]
 
 
+@separate_refcounted
 def fitted(at, h, low, high):
     """Return the step h, -h or a shorter step, such that it ends inside the bounds."""
     if low <= at + h <= high:
@@ -63,6 +70,7 @@ def fitted(at, h, low, high):
     return above if above >= below else -below
 
 
+@separate_refcounted
 def wider(h, rise, noise, factor, widest):
     """Return the size of the next step, or 0 if h is good enough.
 
@@ -76,6 +84,7 @@ def wider(h, rise, noise, factor, widest):
     return abs(h) * math.sqrt(16.0 * noise / abs(rise))
 
 
+@separate_refcounted
 def onward(h, rise, noise, factor, widest):
     """Return the next step, to the same side, and the factor for widening it."""
     next_ = wider(h, rise, noise, factor, widest)
@@ -83,6 +92,7 @@ def onward(h, rise, noise, factor, widest):
     return real(next_ if h > 0.0 else -next_), factor
 
 
+@separate_refcounted
 def widest_step(step, rise, f, f_1, size, root):
     """Return the largest useful step: the default one for the largest component, or for size 1.
 
@@ -92,6 +102,7 @@ def widest_step(step, rise, f, f_1, size, root):
     return (max(step, root) if coarse else step) * max(1.0, size)
 
 
+@separate_refcounted
 def two_point(x, x_shaped, g, f, low, high, data):
     args, steps = data[0], data[1]
     size, spent = largest(x), 0.0
@@ -116,6 +127,7 @@ def two_point(x, x_shaped, g, f, low, high, data):
     return spent
 
 
+@separate_refcounted
 def three_point(x, x_shaped, g, f, low, high, data):
     args, steps = data[0], data[1]
     size, spent = largest(x), 0.0
@@ -153,6 +165,7 @@ def three_point(x, x_shaped, g, f, low, high, data):
     return spent
 
 
+@separate_refcounted
 def complex_step(x, x_shaped, g, f, low, high, data):
     """Take complex steps (Squire and Trapp 1998): no subtraction, so the step can be tiny."""
     args, steps, z, shaped_z = data

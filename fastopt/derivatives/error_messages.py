@@ -6,8 +6,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import types
-from numba.core.errors import NumbaError
+from numba import NumbaError, types
 
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.error_reasons import is_of_compiling, lacks_derivative, reason  # noqa: F401

@@ -28,7 +28,12 @@ _CONSTRUCTS: dict = {
 }
 _BLOCKS = (ast.Try, ast.With)  # an error in their body need not be about them
 _ALLOCATING = r"\.?_allocate\b|array_allocate|NRT required|Only accept returning of array"
-_HELD = {"DictType": "a dict", "ListType": "a list", "list(": "a list", "unicode_type": "text"}
+_CONTAINERS = {
+    "DictType": "a dict",
+    "ListType": "a list",
+    "list(": "a list",
+    "unicode_type": "text",
+}
 _MAKERS = "zeros ones empty full array arange linspace copy concatenate stack asarray interp diag "
 _MAKERS += "vstack hstack column_stack append repeat kron convolve median polyval cumsum cumprod"
 _MAKERS = {*_MAKERS.split(), *(f"{name}_like" for name in ("zeros", "ones", "empty", "full"))}
@@ -158,9 +163,9 @@ def _what(error, text, code, line):
             return sentence.format(what)
     called = [ast.unparse(n.func) for n in nodes if isinstance(n, ast.Call)]
     said = _named(error, text)
-    held = re.search(r"DictType|ListType|list\(|unicode_type", text)
-    if held and not called:
-        return _NONE.format(_HELD[held[0]])
+    container = re.search(r"DictType|ListType|list\(|unicode_type", text)
+    if container and not called:
+        return _NONE.format(_CONTAINERS[container[0]])
     match = [c for c in called if c.rpartition(".")[2] in said]
     if match and match[0].rpartition(".")[2] in _MAKERS:
         return _MEMORY.format(match[0])

@@ -10,9 +10,9 @@ import types
 from typing import Any
 
 import numpy as np
-from numba.core import types as numba_types
-from numba.core.dispatcher import Dispatcher
-from numba.core.registry import cpu_target
+from numba import types as numba_types
+
+from fastopt.compiling.numba_internals import Dispatcher, cpu_target, type_of
 
 _SIGNS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
@@ -70,7 +70,7 @@ def _reached(function, found):
     if function in found or function.__module__.partition(".")[0] in ("numba", "fastopt"):
         return found
     found.append(function)
-    for _, value in _held(function):
+    for _, value in _values_used(function):
         if isinstance(value, Dispatcher):
             _reached(value.py_func, found)
         elif isinstance(value, types.FunctionType):
@@ -78,14 +78,14 @@ def _reached(function, found):
     return found
 
 
-def _held(function):
+def _values_used(function):
     """Return the globals and closure variables that a function's code uses: names and values."""
     code = function.__code__
     names = {i.argval for i in _instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    held = [(name, function.__globals__[name]) for name in names if name in function.__globals__]
+    values = [(name, function.__globals__[name]) for name in names if name in function.__globals__]
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        held.append((name, cell.cell_contents))
-    return sorted(held, key=lambda pair: pair[0])
+        values.append((name, cell.cell_contents))
+    return sorted(values, key=lambda pair: pair[0])
 
 
 def _instructions(code):
@@ -130,9 +130,9 @@ def _what(text, functions, derivative):
         return said[1], None
     untyped = re.search(r"Untyped global name '(\w+)'|imprecise type: .*pyobject", text)
     if untyped or re.search(r"OverloadSelector|[( ]none[,)]|supported as globals", text):
-        held = _unreadable(functions, untyped[1] if untyped else None, not untyped)
-        if held:
-            return held
+        values = _unreadable(functions, untyped[1] if untyped else None, not untyped)
+        if values:
+            return values
     undefined = re.search(r"name '(\w+)' is not defined", text)
     if undefined:
         return f"the name {undefined[1]!r} is not defined", undefined[1]
@@ -148,7 +148,7 @@ def _what(text, functions, derivative):
 def _unreadable(functions, wanted, of_none):
     """Return a message on a global or closure variable that compiled code cannot read; its name."""
     for function in functions:
-        for name, value in _held(function):
+        for name, value in _values_used(function):
             none = value is None and of_none
             if none or name == wanted or (wanted is None and not _is_readable(value)):
                 if isinstance(value, types.FunctionType):
@@ -171,7 +171,7 @@ def _is_readable(value):
         return value.dtype != object
     plain = bool | int | float | complex | str | bytes | np.generic | np.ufunc | type
     plain |= types.FunctionType | types.BuiltinFunctionType | types.ModuleType | Dispatcher
-    return value is None or isinstance(value, plain) or hasattr(value, "_numba_type_")
+    return value is None or isinstance(value, plain) or type_of(value) is not None
 
 
 def lacks_derivative(text):

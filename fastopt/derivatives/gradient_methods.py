@@ -7,6 +7,7 @@ steps (see `differences`). z is a complex buffer for the complex step. Unused ar
 import numpy as np
 
 from fastopt.derivatives.differences import complex_step, number, three_point, two_point
+from fastopt.solver.compile_hints import separate_refcounted
 from fastopt.solver.placeholders import (
     CHUNK,
     DUAL,
@@ -26,25 +27,30 @@ def on_frozen(x, *args):
     return fun(frozen(x), *frozen(args))
 
 
+@separate_refcounted
 def value_alone(x_shaped, g, data):
     return number(fun(x_shaped, *data[0]))
 
 
+@separate_refcounted
 def value_with_gradient(x_shaped, g, data):
     f, d = fun(x_shaped, *data[0])
     write(d, g)
     return number(f)
 
 
+@separate_refcounted
 def already(x, x_shaped, g, f, low, high, data):
     return 0.0
 
 
+@separate_refcounted
 def given(x, x_shaped, g, f, low, high, data):
     write(jac(x_shaped, *data[0]), g)
     return 0.0
 
 
+@separate_refcounted
 def dual_value(x_shaped, g, data):
     """Return the value, and write the first CHUNK components of the gradient."""
     f = fun(seeded(DUAL, x_shaped, data[1], 0, SIZE), *data[0])
@@ -52,6 +58,7 @@ def dual_value(x_shaped, g, data):
     return float(value_of(f))
 
 
+@separate_refcounted
 def dual_gradient(x, x_shaped, g, f, low, high, data):
     """Write the other components of the gradient, in a pass for every CHUNK of them."""
     for first in range(CHUNK, x.size, CHUNK):
@@ -59,6 +66,7 @@ def dual_gradient(x, x_shaped, g, f, low, high, data):
     return 0.0
 
 
+@separate_refcounted
 def write_flat(d, g):
     """Copy a gradient to g: a vector, or a tuple of numbers, which needs no allocation."""
     if len(d) != g.size:
@@ -67,6 +75,7 @@ def write_flat(d, g):
         g[i] = d[i]
 
 
+@separate_refcounted
 def write_shaped(d, g):
     write_flat(np.ravel(d), g)
 

@@ -4,6 +4,8 @@ import hashlib
 import itertools
 import linecache
 
+from fastopt.compiling.numba_internals import cache_of
+
 BEGIN = "fun "  # prefix of messages about the objective, as opposed to a learning rate
 
 
@@ -14,7 +16,7 @@ class Refusal(TypeError):
 def require_none(evaluate, kinds, fun):
     """Raise a Refusal if another process could not compile `fun` for such arguments."""
     if _lasts(evaluate):
-        place, _, text = evaluate._cache.note(kinds, evaluate.targetctx).partition("\n")
+        place, _, text = cache_of(evaluate).note(kinds, evaluate.targetctx).partition("\n")
         if text and place == _place(fun):
             raise Refusal(text)
 
@@ -22,11 +24,11 @@ def require_none(evaluate, kinds, fun):
 def keep(evaluate, kinds, fun, error):
     """Keep an error for other processes if it says what is wrong with the function."""
     if _lasts(evaluate) and type(error) is TypeError and str(error).startswith(BEGIN):
-        evaluate._cache.write_note(kinds, evaluate.targetctx, f"{_place(fun)}\n{error}")
+        cache_of(evaluate).write_note(kinds, evaluate.targetctx, f"{_place(fun)}\n{error}")
 
 
 def _lasts(evaluate):
-    return hasattr(evaluate._cache, "note")
+    return hasattr(cache_of(evaluate), "note")
 
 
 def _place(fun):

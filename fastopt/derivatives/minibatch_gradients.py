@@ -8,6 +8,7 @@ written to g; `own` is a buffer for the gradient of one row.
 args. The other items are as in `gradient_methods`.
 """
 
+from fastopt.solver.compile_hints import separate_refcounted
 from fastopt.solver.minibatch import PREFETCH_ROWS
 from fastopt.solver.placeholders import (
     CHUNK,
@@ -27,6 +28,7 @@ from fastopt.solver.placeholders import (
 )
 
 
+@separate_refcounted
 def written(x, x_shaped, g, own, part, first, last, data):
     """Sum gradients that are written for each row: user-given ones, and differences."""
     f = 0.0
@@ -43,6 +45,7 @@ def written(x, x_shaped, g, own, part, first, last, data):
     return f / (last - first)
 
 
+@separate_refcounted
 def added(x, x_shaped, g, own, part, first, last, data):
     """Call a `fun` that adds its gradient to g, an argument before the row."""
     clear(g)
@@ -51,6 +54,7 @@ def added(x, x_shaped, g, own, part, first, last, data):
     return f / (last - first)
 
 
+@separate_refcounted
 def derived(x, x_shaped, g, own, part, first, last, data):
     """Differentiate with duals: every chunk of parameters is seeded once for all rows."""
     f = 0.0
@@ -67,6 +71,7 @@ def derived(x, x_shaped, g, own, part, first, last, data):
     return f / (last - first)
 
 
+@separate_refcounted
 def together(x, x_shaped, g, own, part, first, last, data):
     """Call a `fun` of all rows of the mini-batch."""
     clear(g)  # in case fun adds to it
@@ -76,6 +81,7 @@ def together(x, x_shaped, g, own, part, first, last, data):
     return f
 
 
+@separate_refcounted
 def sum_of_rows(x_shaped, own, part, first, last, data):
     """Return the sum of `fun` over rows."""
     f = 0.0
@@ -86,17 +92,20 @@ def sum_of_rows(x_shaped, own, part, first, last, data):
     return f
 
 
+@separate_refcounted
 def sum_together(x_shaped, own, part, first, last, data):
     """Return the sum over rows, for a `fun` of all rows."""
     batch = data[0] + side_by_side(part, first, last) + data[1]
     return value(x_shaped, own, (batch,)) * (last - first)
 
 
+@separate_refcounted
 def later(part, k, ahead):
     """Return the row to prefetch while the row at place k is processed."""
     return part.order[min(k + ahead, part.order.size - 1)]
 
 
+@separate_refcounted
 def side_by_side(part, first, last):
     """Copy the rows of a mini-batch to contiguous buffers, and return these."""
     for k in range(first, last):
@@ -105,11 +114,13 @@ def side_by_side(part, first, last):
     return first_rows(part.row_buffers, last - first)
 
 
+@separate_refcounted
 def clear(g):
     for i in range(SIZE or g.size):
         g[i] = real(0.0)
 
 
+@separate_refcounted
 def divide(g, count):
     share = real(1.0) / real(count)
     for i in range(SIZE or g.size):

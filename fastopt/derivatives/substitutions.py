@@ -10,7 +10,6 @@ from fastopt.derivatives.duals import numpy_only_rules
 from fastopt.derivatives.numpy_support import (  # noqa: F401
     array_constructors,
     array_diagonals,
-    array_functions,
     array_joining,
     array_methods,
     elementwise_functions,
@@ -19,6 +18,7 @@ from fastopt.derivatives.numpy_support import (  # noqa: F401
     lists_as_tuples,
     norms,
     sample_statistics,
+    sums_products_extremes,
 )
 from fastopt.derivatives.operators import (  # noqa: F401
     float32_arithmetic,
@@ -28,7 +28,7 @@ from fastopt.derivatives.operators import (  # noqa: F401
 
 # Functions of NumPy for arrays -> our functions.
 ARRAYS = {
-    **array_functions.STAND_INS,
+    **sums_products_extremes.STAND_INS,
     **norms.STAND_INS,
     **array_joining.STAND_INS,
     **array_diagonals.STAND_INS,

@@ -5,15 +5,15 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.core.registry import CPUDispatcher
+from numba import TypingError, types
 from numba.extending import overload
 
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
+from fastopt.compiling.numba_internals import CPUDispatcher
 from fastopt.derivatives import error_messages, substitutions
 from fastopt.derivatives.duals import dual_choice
+from fastopt.solver.compile_hints import separate_refcounted
 from fastopt.solver.placeholders import CHUNK, DUAL, SIZE, fun, seeded, value_of, write_partials
 
 _OPTIONS: Any = compiler.REFCOUNTED
@@ -131,6 +131,7 @@ def evaluate(x, args):
     return fill(x, g, scratch, args), g
 
 
+@separate_refcounted
 def fill(x, g, scratch, args):
     """Write the gradient at x; return the value."""
     if x.size == 0:

@@ -44,7 +44,7 @@ class ExecutorScheduler:
         firsts, left = range(0, batch.problems, self.size), results.status == NOT_RUN
         self.cuts = iter([first for first in firsts if left[first : first + self.size].any()])
         self.threads = max(1, thread_limit() // places) if is_local_pool(executor) else 1
-        self.until = time.time() + batch.chosen.maxtime
+        self.until = time.time() + batch.settings.maxtime
         self.futures, self.failure, self.executor_error, self.errors = {}, None, "", {}
         # Running parts cannot be cancelled. Local workers stop when this file disappears.
         self.stop_file = None
@@ -168,9 +168,12 @@ def solve_part(task, part, threads, until, stop_file):
 
     fun, jac, name, args = task_from(task)
     batch = loads(part)
-    given = batch.given._replace(args=args)
-    chosen = batch.chosen._replace(maxtime=max(0.0, until - time.time()), disp=False)
-    batch, results = batch._replace(chosen=chosen, given=given), local_batch.empty(batch)
+    problem_data = batch.problem_data._replace(args=args)
+    settings = batch.settings._replace(maxtime=max(0.0, until - time.time()), disp=False)
+    batch, results = (
+        batch._replace(settings=settings, problem_data=problem_data),
+        local_batch.empty(batch),
+    )
     first = local_batch.compiled_template(batch, fun, jac, rules.get(name), cpu)
     scheduler = local_batch.scheduler(batch, first, rules.get(name), cpu, threads, results)
     local_batch.run_until_done(
@@ -194,25 +197,27 @@ def slice_batch(batch, first, last):
     def rows(table):
         return table[first:last] if len(table) > 1 else table
 
-    given = batch.given
-    given = given._replace(
+    problem_data = batch.problem_data
+    problem_data = problem_data._replace(
         args=(),
-        x0=rows(given.x0),
-        low=rows(given.low),
-        high=rows(given.high),
-        fields=tuple(data_rows.slice_rows(field, first, last) for field in given.fields),
+        x0=rows(problem_data.x0),
+        low=rows(problem_data.low),
+        high=rows(problem_data.high),
+        fields=tuple(data_rows.slice_rows(field, first, last) for field in problem_data.fields),
         **{
-            name: (getattr(given, name)[0], rows(getattr(given, name)[1]))
+            name: (getattr(problem_data, name)[0], rows(getattr(problem_data, name)[1]))
             for name in ("limits", "options", "schedule")
         },
     )
-    return batch._replace(problems=last - first, given=given)
+    return batch._replace(problems=last - first, problem_data=problem_data)
 
 
 def bytes_per_problem(batch):
     """Return the bytes sent for one problem, there and back."""
-    fields = (field.flat if hasattr(field, "starts") else field for field in batch.given.fields)
-    sent = sum(array.nbytes for array in (batch.given.x0, *fields)) / batch.problems
+    fields = (
+        field.flat if hasattr(field, "starts") else field for field in batch.problem_data.fields
+    )
+    sent = sum(array.nbytes for array in (batch.problem_data.x0, *fields)) / batch.problems
     return 1 + sent + 32 * math.prod(batch.shape)
 
 

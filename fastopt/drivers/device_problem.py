@@ -87,30 +87,30 @@ class DeviceProblem(Problem):
     x0 : device array, flat
     box : (low, high) or None
         Device arrays, flat.
-    chosen : `run_options.Options`
+    settings : `run_options.Options`
     uses
         See `rules.uses`.
     objective : `Functions`
     """
 
-    def __init__(self, device, stream, kernel, x0, box, chosen, uses, objective):
-        wanted = (9 + 2 * chosen.maxcor + sum(uses)) * x0.size * np.dtype(x0.dtype).itemsize
+    def __init__(self, device, stream, kernel, x0, box, settings, uses, objective):
+        wanted = (9 + 2 * settings.maxcor + sum(uses)) * x0.size * np.dtype(x0.dtype).itemsize
         with device.allocating(wanted, "the problem", "a smaller options['maxcor'] needs less"):
-            self.allocate(device, stream, x0, box, chosen, uses)
+            self.allocate(device, stream, x0, box, settings, uses)
         self.kernel, self.objective, self.point = (
             kernel,
             objective,
             objective.wrap(self.iterates.new),
         )
-        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
-        self.rules = chosen.limits, chosen.rule, schedule
-        self.chosen, self.before, self.reason = chosen, 0, None
+        schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
+        self.rules = settings.limits, settings.rule, schedule
+        self.settings, self.before, self.reason = settings, 0, None
 
-    def allocate(self, device, stream, x0, box, chosen, uses):
+    def allocate(self, device, stream, x0, box, settings, uses):
         """Allocate the arrays of `Problem` on the device."""
         self.device, self.stream = device, stream
-        n, dtype, auto = x0.size, np.dtype(x0.dtype), chosen.schedule is None
-        pairs = 2 * chosen.maxcor if auto else 0
+        n, dtype, auto = x0.size, np.dtype(x0.dtype), settings.schedule is None
+        pairs = 2 * settings.maxcor if auto else 0
         make, send = device.empty, device.upload
         self.best_f = send(np.full(1, np.nan))
         at = {"best_f": self.best_f}
@@ -172,7 +172,7 @@ class DeviceProblem(Problem):
 
         With a fixed rate that point is x itself.
         """
-        if self.chosen.schedule is not None:
+        if self.settings.schedule is not None:
             self.x.copy_to_device(self.workspace.best_x, stream=self.stream)
             best_f = np.empty(1)
             self.device.copy_from(self.best_f, best_f, self.stream)
@@ -216,8 +216,8 @@ def build(fun, x0, args, rule, jac, bounds, tol, options, target):
         raise TypeError(f"x0 has dtype {ours.dtype}; on the GPU float64 and float32 are accepted")
     if ours.size == 0:
         raise ValueError("x0 is empty; it needs at least one component")
-    chosen = run_options.parse(rule, options, tol, np.dtype(ours.dtype))
-    run_options.no_checkpoint_on_gpu(chosen)
+    settings = run_options.parse(rule, options, tol, np.dtype(ours.dtype))
+    run_options.no_checkpoint_on_gpu(settings)
     device, shape = target.device(), ours.shape or (1,)
     stream = device.stream_of(x0)
     box = None
@@ -227,11 +227,11 @@ def build(fun, x0, args, rule, jac, bounds, tol, options, target):
         start = start.reshape(-1)
         low, high = sides_of(bounds, shape)
         box = tuple(map(device.upload, checked_bounds(low, high, start)))
-    uses, dtype = rules.uses(rule, chosen.rule), np.dtype(ours.dtype)
-    kernel = target.team_kernel(rule, chosen, uses, dtype, box is not None)
+    uses, dtype = rules.uses(rule, settings.rule), np.dtype(ours.dtype)
+    kernel = target.team_kernel(rule, settings, uses, dtype, box is not None)
     upload = functools.partial(device.upload, stream=stream)
     functions = Functions(
         *(fun, jac, args, device.like(x0, shape), target.adopt, ours.size, dtype, upload)
     )
     flat = ours.reshape(ours.size)
-    return DeviceProblem(device, stream, kernel, flat, box, chosen, uses, functions)
+    return DeviceProblem(device, stream, kernel, flat, box, settings, uses, functions)

@@ -8,11 +8,12 @@ import numpy as np
 from fastopt.arrays import data_rows
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.arrays.data_rows import Ragged
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency import time_slices
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.drivers.objective_bindings import build
 from fastopt.drivers.objective_checks import check_complex_step, check_indices
 from fastopt.drivers.problem_builder import compiled_problem
-from fastopt.drivers.single_problem import CHECK_INTERVAL, Problem
+from fastopt.drivers.single_problem import Problem
 from fastopt.results.progress import Counter
 from fastopt.solver.batch_worker import Results
 from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
@@ -21,20 +22,20 @@ from fastopt.targets import dispatch
 
 def compiled_template(batch, fun, jac, rule, target):
     """Return a compiled problem that represents all problems of the batch."""
-    args = *batch.example.rows, *batch.given.args
+    args = *batch.example.rows, *batch.problem_data.args
     x0 = batch.example.x0
-    return compiled_problem(fun, jac, args, rule, x0, box(batch), batch.chosen, target)
+    return compiled_problem(fun, jac, args, rule, x0, box(batch), batch.settings, target)
 
 
 def check(batch, fun, objective, strict=False):
     """Check for faults that compiled code does not notice; `strict` as in `check_indices`."""
     x0, sides, rows = batch.example
-    args = *rows, *batch.given.args
+    args = *rows, *batch.problem_data.args
     if np.isfinite(x0).all():  # else that problem alone fails
         check_indices(fun, objective, x0, args, " in one of the problems", strict)
-        fields = batch.given.fields
+        fields = batch.problem_data.fields
         for b in data_rows.extremes(fields)[1:]:  # none, unless rows have unequal lengths
-            args = *(data_rows.row(field, b) for field in fields), *batch.given.args
+            args = *(data_rows.row(field, b) for field in fields), *batch.problem_data.args
             check_indices(fun, objective, x0, args, f" in problem {b}", strict)
     if objective.method == "cs":
         check_complex_step(fun, args, x0, sides)
@@ -49,22 +50,22 @@ def box(batch):
 def scheduler(batch, first, rule, target, threads, results, begun=()):
     """Return a thread scheduler for a batch; `begun` are problems to be resumed."""
     x0, own = batch.example.x0, [first]
-    given = batch.given
-    for array in (given.x0, given.low, given.high):
+    problem_data = batch.problem_data
+    for array in (problem_data.x0, problem_data.low, problem_data.high):
         array.flags.writeable = False  # unpickled arrays are read-only: one type for Numba
     for _ in range(min(threads, batch.problems) - 1):
         objective = first.objective.again()
-        own.append(Problem(rule, x0, box(batch), batch.chosen, objective, target))
-    return target.ThreadScheduler(own, batch.example.box is not None, given, results, begun)
+        own.append(Problem(rule, x0, box(batch), batch.settings, objective, target))
+    return target.ThreadScheduler(own, batch.example.box is not None, problem_data, results, begun)
 
 
 def cuda_scheduler(batch, fun, jac, rule, target, results):
     """Return a device scheduler for a batch."""
     x0, _, rows = batch.example
     batch_here = batch._replace(
-        given=batch.given._replace(args=host_placeholders(batch.given.args))
+        problem_data=batch.problem_data._replace(args=host_placeholders(batch.problem_data.args))
     )
-    objective = build(fun, jac, (*rows, *batch_here.given.args), batch.chosen, x0)
+    objective = build(fun, jac, (*rows, *batch_here.problem_data.args), batch.settings, x0)
     if objective.method == "cs":
         raise ValueError(
             "jac='cs' does not run on a GPU; use None (exact derivatives) or '3-point'"
@@ -88,9 +89,11 @@ def host_placeholders(value):
 
 def cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results):
     """Return a device scheduler if the batch is large enough and can run there; else None."""
-    given = batch.given
-    sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in given.fields)
-    target = dispatch.gpu_for(batch.problems, sizes + given.x0.size, given.x0.itemsize)
+    problem_data = batch.problem_data
+    sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in problem_data.fields)
+    target = dispatch.gpu_for(
+        batch.problems, sizes + problem_data.x0.size, problem_data.x0.itemsize
+    )
     if target is None:
         return None
     try:
@@ -105,35 +108,35 @@ def run_until_done(scheduler, batch, callback, checkpoint=None):
     Ctrl-C is delivered at one place only, and in the callback. So the scheduler is always stopped,
     at any moment and after any number of Ctrl-C.
     """
-    with Held() as held:
+    with DelayedInterrupts() as interrupts:
         counter = None
         try:
-            counter = Counter(batch.chosen.disp, batch.problems)
-            return follow(scheduler, batch, callback, checkpoint, counter, held)
+            counter = Counter(batch.settings.disp, batch.problems)
+            return follow(scheduler, batch, callback, checkpoint, counter, interrupts)
         except BaseException as error:
-            held.hold()
+            interrupts.hold()
             scheduler.stop(INTERRUPTED)
             if not isinstance(error, KeyboardInterrupt):
                 raise
-            held.forget()  # a second Ctrl-C means the same
+            interrupts.forget()  # a second Ctrl-C means the same
             return "Interrupted."
         finally:
             if counter:
                 counter.close()
 
 
-def follow(scheduler, batch, callback, checkpoint, counter, held):
+def follow(scheduler, batch, callback, checkpoint, counter, interrupts):
     """Start a scheduler, and wait for it; return why it ended early, or an empty text."""
     began = time.perf_counter()
     scheduler.start()
     while True:
-        left = batch.chosen.maxtime - (time.perf_counter() - began)
-        over = scheduler.wait(max(0.0, min(CHECK_INTERVAL, left)))
-        held.deliver()
+        left = batch.settings.maxtime - (time.perf_counter() - began)
+        over = scheduler.wait(max(0.0, min(time_slices.CHECK_INTERVAL, left)))
+        interrupts.deliver()
         if scheduler.failure is not None:
             raise scheduler.failure
         counter.update(scheduler.done)
-        if callback and held.outside(callback, scheduler.done, batch.problems):
+        if callback and interrupts.outside(callback, scheduler.done, batch.problems):
             scheduler.stop(STOPPED)
             return "Stopped by the callback."
         if over:
@@ -147,7 +150,7 @@ def follow(scheduler, batch, callback, checkpoint, counter, held):
 
 def empty(batch):
     """Return the results of problems that have not run."""
-    count, n, dtype = batch.problems, math.prod(batch.shape), batch.given.x0.dtype
+    count, n, dtype = batch.problems, math.prod(batch.shape), batch.problem_data.x0.dtype
     points, values = (count, n), np.full((2, count), math.nan)
     counts = np.zeros((3, count), np.int64)
     return Results(

@@ -79,9 +79,9 @@ def can_be_compiled(fun):
     return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
 
 
-def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
-    """Return the objective of `fun` for points in x's shape and dtype, with `chosen` options."""
-    schedule, fast = chosen.schedule, chosen.fast
+def build(fun, jac, args, settings, x, interpreted=False, by_rows=False):
+    """Return the objective of `fun` for points in x's shape and dtype, with `settings` options."""
+    schedule, fast = settings.schedule, settings.fast
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
     method = method_of(jac, fun)
@@ -126,7 +126,7 @@ def build(fun, jac, args, chosen, x, interpreted=False, by_rows=False):
         key = ()
         _bind_rate(schedule, bindings, compiled=False)
     if power is not None:
-        data += _difference_data(x, chosen.steps, power, method)
+        data += _difference_data(x, settings.steps, power, method)
     refcounted = compiled and not all(map(_uncounted, args))
     return Objective(bindings, key, refcounted, data, compiled, method)
 

@@ -7,9 +7,9 @@ from fastopt.drivers import objective_bindings
 from fastopt.drivers.single_problem import Problem
 
 
-def compiled_problem(fun, jac, args, rule, x0, box, chosen, target):
+def compiled_problem(fun, jac, args, rule, x0, box, settings, target):
     """Return the problem, compiled; raise an error that explains why it cannot be compiled."""
-    problem = matching_problem(fun, jac, args, rule, x0, box, chosen, target)
+    problem = matching_problem(fun, jac, args, rule, x0, box, settings, target)
     compile_problem(problem)
     return problem
 
@@ -22,12 +22,12 @@ def compile_problem(problem):
         raise problem.as_user_error(error) from None
 
 
-def matching_problem(fun, jac, args, rule, x0, box, chosen, target):
+def matching_problem(fun, jac, args, rule, x0, box, settings, target):
     """Return the problem, compiled; with jac=None and no exact gradient, with differences."""
 
     def build(jac, interpreted=False):
-        objective = objective_bindings.build(fun, jac, args, chosen, x0, interpreted)
-        return Problem(rule, x0, box, chosen, objective, target)
+        objective = objective_bindings.build(fun, jac, args, settings, x0, interpreted)
+        return Problem(rule, x0, box, settings, objective, target)
 
     reason = None
     if isinstance(jac, str) and jac == "autodiff" and not objective_bindings.is_compiled(fun):

@@ -15,17 +15,17 @@ MOST = 32  # problems kept, of some kilobytes each
 _kept: dict = {}  # kind -> problem, without its arguments
 
 
-def kind_of(fun, jac, args, rule, x0, box, chosen, target):
+def kind_of(fun, jac, args, rule, x0, box, settings, target):
     """Return the key of a problem's kind, or None if such problems are not kept.
 
     A kind is everything that decides what is compiled and how it is called: the content of the
     functions, the options, shapes and types.
     """
-    if x0.size > FEW[-1] or chosen.checkpoint or chosen.steps is not None:
+    if x0.size > FEW[-1] or settings.checkpoint or settings.steps is not None:
         return None
     if compiler.numba_config.DISABLE_JIT or not compiler.is_compiled(fun):
         return None
-    if chosen.schedule is not None and type(chosen.schedule) not in schedules.KINDS:
+    if settings.schedule is not None and type(settings.schedule) not in schedules.KINDS:
         return None
     if not is_simple(args):
         return None
@@ -38,7 +38,7 @@ def kind_of(fun, jac, args, rule, x0, box, chosen, target):
     if not all(content.cacheable for content in contents):
         return None
     digests = jac is True, *(content.digest for content in contents)
-    return rule, x0.shape, x0.dtype, box is None, chosen, target.kind_and_size(args)[0], digests
+    return rule, x0.shape, x0.dtype, box is None, settings, target.kind_and_size(args)[0], digests
 
 
 def taken(kind, x0, box, args):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
+from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
@@ -25,11 +26,11 @@ class Problem:
     checkpoint: Any = None
     evaluations_before = 0.0  # evaluations when the loop was last called
 
-    def __init__(self, rule, x0, box, chosen, objective, target):
+    def __init__(self, rule, x0, box, settings, objective, target):
         dtype, n = x0.dtype, x0.size
-        uses = rules.uses(rule, chosen.rule)
-        auto = chosen.schedule is None
-        pairs = 2 * chosen.maxcor if auto else 0
+        uses = rules.uses(rule, settings.rule)
+        auto = settings.schedule is None
+        pairs = 2 * settings.maxcor if auto else 0
         names, wide = problem_arrays.vectors(auto, box is not None, uses), width(n)
         rows, run = pairs + len(names), len(FRESH)
         self.arrays = block = apart(rows * wide, dtype).reshape(rows, wide)
@@ -41,9 +42,9 @@ class Problem:
         self.x, self.iterates, self.workspace, self.state = problem_arrays.assembled(at, uses)
         self.x_shaped = self.iterates.new.reshape(x0.shape)
         self.put_start(x0, box)
-        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
-        self.fixed = chosen.limits, chosen.rule, schedule, objective.data
-        self.chosen, self.objective, self.before = chosen, objective, 0
+        schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
+        self.fixed = settings.limits, settings.rule, schedule, objective.data
+        self.settings, self.objective, self.before = settings, objective, 0
         bound = rule, uses, dtype, box is not None
         if objective.compiled:
             self.solve = target.compiled_solver(*bound, self)
@@ -101,12 +102,12 @@ class Problem:
         if checkpoint.found:
             self.restore(**checkpoint.found)
         status, nit, nfev = self.record[[STATUS, NIT, NFEV]]
-        limits = self.chosen.limits
+        limits = self.settings.limits
         if status in (MAXITER, MAXFEV) and nit < limits.maxiter and nfev < limits.maxfev:
             self.record[STATUS] = RUNNING  # a limit was raised
 
     def snapshot(self):
-        """Return the complete state of the loop."""
+        """Return the complete state of the loop, which a checkpoint file holds."""
         return {"arrays": self.arrays, "scalars": self.scalars}
 
     def restore(self, arrays, scalars):
@@ -119,7 +120,7 @@ class Problem:
             self.checkpoint.failed(error)
 
     def run(self, callback):
-        progress = Progress(self.chosen.disp, self.chosen.limits)
+        progress = Progress(self.settings.disp, self.settings.limits)
         try:
             status = self.run_until_done(callback, progress)
             whole = True
@@ -133,7 +134,7 @@ class Problem:
         if self.checkpoint and whole:
             self.write()
         result = self.result(status)
-        if self.chosen.disp:
+        if self.settings.disp:
             report(result)
         return result
 
@@ -171,14 +172,14 @@ class Problem:
                     return STOPPED
             if run.status != RUNNING:
                 return run.status
-            if now - began > self.chosen.maxtime:
+            left = self.settings.maxtime - (now - began)
+            if left < 0.0:
                 return MAXTIME
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
             if compiled:
-                speed = (run.nfev - self.evaluations_before) / max(now - entered, 1e-7)
-                left = self.chosen.maxtime - (now - began)
-                budget = max(1.0, min(CHECK_INTERVAL * speed, 1000.0 * budget, left * speed))
+                done = run.nfev - self.evaluations_before
+                budget = next_amount(budget, done, now - entered, left)
 
     def why_not_differentiable(self, error):
         """Return an error that explains why `fun` has no exact derivatives, or cannot compile."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.arrays import data_rows
+from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers import objective_bindings, objective_checks
-from fastopt.drivers.single_problem import CHECK_INTERVAL
 from fastopt.results import optimize_result
 from fastopt.results.progress import Counter, report
 from fastopt.solver.minibatch import (
@@ -36,35 +36,32 @@ from fastopt.solver.status_codes import (
     STOPPED,
 )
 from fastopt.targets.cpu import minibatch_step
-from fastopt.targets.cpu.batch_threads import room
 
 # Evaluations for each component of a gradient.
 EVALUATIONS_PER_COMPONENT = {"2-point": 1, "3-point": 2, "cs": 1}
 
 
-class TimeSlicer:
-    """A slicer of compiled work: it measures how many mini-batches take CHECK_INTERVAL."""
+class StepsPerSlice:
+    """The number of mini-batches that fit into a slice, for the training or for the validation."""
 
     def __init__(self):
-        self.steps_per_slice = 1.0
+        self.number = 1.0
 
     def run(self, job, left):
         """Call ``job(steps)`` for one slice, with at most the steps that are left."""
-        steps, began = float(min(self.steps_per_slice, math.ceil(left))), time.perf_counter()
+        steps, began = float(min(self.number, math.ceil(left))), time.perf_counter()
         job(steps)
-        seconds = max(time.perf_counter() - began, 1e-7)
-        self.steps_per_slice = max(
-            1.0, min(CHECK_INTERVAL * steps / seconds, 1000.0 * self.steps_per_slice)
-        )
+        seconds = time.perf_counter() - began
+        self.number = next_amount(self.number, steps, seconds)
 
 
 class Training:
     """The arrays and the compiled loops of a run."""
 
-    def __init__(self, fun, jac, args, rule, x0, work, chosen, way):
-        self.fun, self.work, self.chosen, self.way = fun, work, chosen, way
+    def __init__(self, fun, jac, args, rule, x0, work, settings, way):
+        self.fun, self.work, self.settings, self.way = fun, work, settings, way
         self.began, n, dtype = time.perf_counter(), x0.size, x0.dtype
-        uses = rules.uses(rule, chosen.rule)
+        uses = rules.uses(rule, settings.rule)
         x, g, own, *slots = apart((3 + sum(uses)) * n, dtype).reshape(-1, n)
         x[:], slots = x0.reshape(-1), iter(slots)
         self.x, self.mean, self.record = x, np.zeros(n), np.array(TrainingState())
@@ -75,25 +72,28 @@ class Training:
 
         def objective(jac, rows):
             given, by_rows = (*self.before, *rows, *args), not way.together
-            return objective_bindings.build(fun, jac, given, chosen, x0, by_rows=by_rows)
+            return objective_bindings.build(fun, jac, given, settings, x0, by_rows=by_rows)
 
-        self.passes = [(work.fields, work.order), *([work.held] if work.held else [])]
+        self.passes = [
+            (work.fields, work.order),
+            *([work.validation_rows] if work.validation_rows else []),
+        ]
         self.part, rows = self.rows(work.fields, work.order)
-        self.rest, self.objective = (*rows, *args), objective(jac, rows)
-        schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+        self.example_args, self.objective = (*rows, *args), objective(jac, rows)
+        schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
         self.data = self.before, args, *self.objective.data[1:]
-        own = self.record, (x, g, self.mean), self.part.order, state, chosen.rule
+        own = self.record, (x, g, self.mean), self.part.order, state, settings.rule
         data = (x, self.x_shaped, g, self.own), self.part, self.data
         self.solve = minibatch_step.stepper(
             rule, uses, dtype, self.objective, way, own, data, schedule
         )
-        self.held: Any = None
-        if work.held is not None:
-            self.held, rows = self.rows(*work.held)
+        self.validation_rows: Any = None
+        if work.validation_rows is not None:
+            self.validation_rows, rows = self.rows(*work.validation_rows)
             values = objective("2-point", rows) if way.name == "derived" else self.objective
             self.measure = minibatch_step.meter(dtype, values, way)
-        self.slicer, self.held_slicer = TimeSlicer(), TimeSlicer()
-        self.loss, self.held_loss = [], []
+        self.steps, self.validation_steps = StepsPerSlice(), StepsPerSlice()
+        self.loss, self.validation_loss = [], []
         self.best, self.lowest, self.best_epoch = x0.copy(), math.inf, 0
 
     def rows(self, fields, order):
@@ -103,7 +103,7 @@ class Training:
             return Part(order, fields, row_buffers), row_buffers
         longest = data_rows.longest(fields)
         rows = tuple(data_rows.row(field, longest) for field in fields)
-        return Part(order, fields, tuple(map(room, fields))), rows
+        return Part(order, fields, tuple(map(data_rows.row_buffer, fields))), rows
 
     def samples(self, data):
         """Yield rows of all shapes: longest and shortest, or full and last mini-batches."""
@@ -127,7 +127,7 @@ class Training:
             given = self.fun, self.objective, self.x_shaped, (*rows, *args), " in one of the rows"
             objective_checks.check_indices(*given, written=self.before)
         if self.objective.method == "cs":
-            objective_checks.check_complex_step(self.fun, self.rest, self.x_shaped, None)
+            objective_checks.check_complex_step(self.fun, self.example_args, self.x_shaped, None)
 
     def as_user_error(self, error):
         """Return an error that explains why the user's functions do not compile."""
@@ -142,7 +142,7 @@ class Training:
         """Run the epochs, and return the result."""
         counter = None
         try:
-            counter = Counter(self.chosen.disp, self.work.epochs * len(self.part.order), "row")
+            counter = Counter(self.settings.disp, self.work.epochs * len(self.part.order), "row")
             status = self.run_until_done(callback, counter)
         except KeyboardInterrupt:
             status = INTERRUPTED
@@ -150,7 +150,7 @@ class Training:
             if counter:
                 counter.close()
         result = self.result(status)
-        if self.chosen.disp:
+        if self.settings.disp:
             report(result)
         return result
 
@@ -172,20 +172,20 @@ class Training:
         """Take the steps of an epoch, slice by slice; return the status after them."""
         work, record, rows = self.work, self.record, len(self.part.order)
         key = work.keys.integers(2**64, dtype=np.uint64)
-        rate = getattr(self.chosen.schedule, "rate", 0.0)
+        rate = getattr(self.settings.schedule, "rate", 0.0)
         self.solve.plan[:] = EpochSettings(
             work.batch, work.shuffle, work.decay, epoch >= work.average, rate
         )
         self.solve.calls[KEY] = key.view(np.int64)
         record[2:4] = 0.0
         while record[ROW] < rows:
-            left = self.chosen.limits.maxiter - record[NIT]
+            left = self.settings.limits.maxiter - record[NIT]
             if left <= 0.0:
                 return MAXITER
-            if time.perf_counter() - self.began > self.chosen.maxtime:
+            if time.perf_counter() - self.began > self.settings.maxtime:
                 return MAXTIME
             left = min(left, (rows - record[ROW]) / work.batch)
-            self.slicer.run(self.solve, left)
+            self.steps.run(self.solve, left)
             counter.update((epoch - 1) * rows + int(record[ROW]))
             if record[STATUS] == RUNNING and not np.isfinite(self.x).all():
                 record[STATUS] = NONFINITE  # x has overflowed; fun may still be finite there
@@ -200,9 +200,9 @@ class Training:
         """
         point = self.point()
         score = loss = self.record[LOSS] / len(self.part.order)
-        if self.held is not None:
+        if self.validation_rows is not None:
             score = self.validate(point)
-            self.held_loss.append(score)
+            self.validation_loss.append(score)
         self.loss.append(loss)
         if -math.inf < score < self.lowest:
             self.best, self.lowest, self.best_epoch = point, score, epoch
@@ -218,29 +218,36 @@ class Training:
 
     def validate(self, point):
         """Return the mean of fun over the rows held out."""
-        total, rows, batch = np.zeros(2), len(self.held.order), self.work.batch
-        fixed = total, point, self.own, self.held, self.data[:2], batch
+        total, rows, batch = np.zeros(2), len(self.validation_rows.order), self.work.batch
+        fixed = total, point, self.own, self.validation_rows, self.data[:2], batch
         while total[1] < rows:
             left = (rows - total[1]) / batch
-            self.held_slicer.run(lambda steps: self.measure(*fixed, steps), left)
+            self.validation_steps.run(lambda steps: self.measure(*fixed, steps), left)
         return total[0] / rows
 
     def callback_info(self, epoch):
         """Return the keywords of a callback in addition to x."""
-        held = {"validation_loss": self.held_loss[-1]} if self.held_loss else {}
-        return {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[NIT]), **held}
+        validation_rows = (
+            {"validation_loss": self.validation_loss[-1]} if self.validation_loss else {}
+        )
+        return {
+            "fun": self.loss[-1],
+            "epoch": epoch,
+            "nit": int(self.record[NIT]),
+            **validation_rows,
+        }
 
     def result(self, status):
         """Return the result of the run."""
         run, x = TrainingState(*self.record.tolist()), self.point()
         fun = run.loss / run.row if run.row else (self.loss or [math.nan])[-1]
-        if status == NONFINITE or (self.held is not None and self.best_epoch):
+        if status == NONFINITE or (self.validation_rows is not None and self.best_epoch):
             x, fun = self.best, self.lowest if self.best_epoch else math.nan
         more = {}
         if run.averaged:
             more["x_average"] = self.copy(self.mean)
-        if self.held is not None:
-            more["validation_loss"] = np.array(self.held_loss)
+        if self.validation_rows is not None:
+            more["validation_loss"] = np.array(self.validation_loss)
         given = {"added": "add"}.get(self.way.name)
         return optimize_result.build(
             status,
@@ -259,14 +266,17 @@ class Training:
 
     def counts(self, run):
         """Return the numbers of evaluations of fun and its gradient: rows, or mini-batches."""
-        rows, held = len(self.part.order), 0 if self.held is None else len(self.held.order)
+        rows, validation_rows = (
+            len(self.part.order),
+            0 if self.validation_rows is None else len(self.validation_rows.order),
+        )
         done = len(self.loss) * rows + (run.row if run.row < rows else 0)
         if self.way.together:
-            done, held = run.nit, -(-held // self.work.batch)
+            done, validation_rows = run.nit, -(-validation_rows // self.work.batch)
         probes = (
             EVALUATIONS_PER_COMPONENT.get(self.objective.method, 0)
             if self.way.name == "written"
             else 0
         )
-        nfev = done * (1 + probes * self.x.size) + held * len(self.held_loss)
+        nfev = done * (1 + probes * self.x.size) + validation_rows * len(self.validation_loss)
         return {"nfev": int(nfev), "njev": int(done)}

@@ -7,8 +7,7 @@ intrinsic accepts floats of one width only: a stray float64 in a float32 functio
 from typing import Any
 
 from llvmlite import ir
-from numba import extending
-from numba.core import types
+from numba import extending, types
 
 intrinsic: Any = extending.intrinsic  # its type is that of what it decorates, one argument more
 

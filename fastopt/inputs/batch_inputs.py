@@ -27,8 +27,8 @@ class Batch(NamedTuple):
 
     problems: int
     shape: tuple  # shape of a problem's x
-    given: ProblemData
-    chosen: Any  # Options
+    problem_data: ProblemData
+    settings: Any  # Options
     example: Any  # Example, or None if there are no problems
 
 
@@ -47,24 +47,26 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None):
     problems = common_length(lengths)
     if not problems:
         columns = {}
-    chosen = option_tables.parse(rule, shared, columns, tol, starts.dtype)
-    tables = option_tables.tables(chosen, columns)
+    settings = option_tables.parse(rule, shared, columns, tol, starts.dtype)
+    tables = option_tables.tables(settings, columns)
     args = arguments.ready(args if isinstance(args, tuple) else (args,))
     for k, value in enumerate(args):
         if not any(map(data_rows.is_elsewhere, data_rows.leaves(value))):
             kind_of(f"args[{k}]", value)
     low, high = box or (starts, starts)
-    given = ProblemData(starts, low, high, fields, args, *tables)
-    example = example_of(given, shape, box) if problems else None
-    return Batch(problems, shape, given, chosen, example)
+    problem_data = ProblemData(starts, low, high, fields, args, *tables)
+    example = example_of(problem_data, shape, box) if problems else None
+    return Batch(problems, shape, problem_data, settings, example)
 
 
-def example_of(given, shape, box):
+def example_of(problem_data, shape, box):
     """Return the problem with the most data as an `Example`."""
-    b = data_rows.longest(given.fields)
+    b = data_rows.longest(problem_data.fields)
     sides = box and tuple(side[batch_worker.row_of(side, b)] for side in box)
-    rows = tuple(data_rows.row(field, b) for field in given.fields)
-    x0 = np.array(data_rows.row(given.x0, batch_worker.row_of(given.x0, b))).reshape(shape)
+    rows = tuple(data_rows.row(field, b) for field in problem_data.fields)
+    x0 = np.array(data_rows.row(problem_data.x0, batch_worker.row_of(problem_data.x0, b))).reshape(
+        shape
+    )
     return Example(x0, sides, rows)
 
 
@@ -151,7 +153,7 @@ def callback_of(callback):
 def require_memory(batch):
     """Raise, before the results are allocated, if they do not fit into memory."""
     n = math.prod(batch.shape)
-    needed = batch.problems * (3 * n * batch.given.x0.dtype.itemsize + 7 * 8)
+    needed = batch.problems * (3 * n * batch.problem_data.x0.dtype.itemsize + 7 * 8)
     free = available()
     if needed > free:
         raise MemoryError(

@@ -31,10 +31,10 @@ def _is_column(value):
 
 def parse(rule, shared, columns, tol, dtype):
     """Return the options, checked; per-problem options have the largest of their values."""
-    chosen = None
+    settings = None
     for pick in (np.min, np.max):
         single = {name: _pick(pick, name, column) for name, column in columns.items()}
-        chosen = run_options.parse(rule, {**shared, **single}, tol, dtype)
+        settings = run_options.parse(rule, {**shared, **single}, tol, dtype)
     possible = {*Limits._fields, *rules.options_class(rule)._fields, "learning_rate"}
     for name, column in columns.items():
         if name not in possible or column.dtype == bool:
@@ -45,7 +45,7 @@ def parse(rule, shared, columns, tol, dtype):
                 f"{name} is zero for some problems and not for others: they follow other rules, "
                 "and need a batch of their own"
             )
-    return chosen
+    return settings
 
 
 def _pick(pick, name, column):
@@ -54,17 +54,17 @@ def _pick(pick, name, column):
     return pick(column) if column.size else None
 
 
-def tables(chosen, columns):
+def tables(settings, columns):
     """Return (template, table) for each of the limits, the rule's options and the schedule."""
     columns = dict(columns)
     for name in {"maxiter", "maxfev"} & set(columns):
         columns[name] = np.floor(columns[name])
-    if "eps" in columns and chosen.schedule is None:
-        least = run_options.least_eps(type(chosen.rule))
+    if "eps" in columns and settings.schedule is None:
+        least = run_options.least_eps(type(settings.rule))
         columns["eps"] = np.where(columns["eps"] == 0.0, least, columns["eps"])
-    schedule = chosen.schedule if hasattr(chosen.schedule, "_fields") else ()
+    schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
     rate = {"rate": columns.pop("learning_rate")} if "learning_rate" in columns else {}
-    return _table(chosen.limits, columns), _table(chosen.rule, columns), _table(schedule, rate)
+    return _table(settings.limits, columns), _table(settings.rule, columns), _table(schedule, rate)
 
 
 def _table(template, columns):

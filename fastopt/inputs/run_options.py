@@ -130,13 +130,13 @@ def _complete(rule, given, dtype):
         maxiter=floor_limit(limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0)),
         maxfev=floor_limit(limit("maxfev", 50_000.0, math.inf)),
     )
-    chosen = kind(**own)
-    require_held(chosen, dtype)
+    settings = kind(**own)
+    require_held(settings, dtype)
     if type(schedule) in schedules.KINDS:
         require_held(schedule, dtype)
     steps = given.get("finite_diff_rel_step")
     return Options(
-        rule=chosen,
+        rule=settings,
         schedule=schedule,
         limits=limits,
         maxtime=limit("maxtime", math.inf, math.inf),
@@ -148,8 +148,8 @@ def _complete(rule, given, dtype):
     )
 
 
-def no_checkpoint_on_gpu(chosen):
-    if chosen.checkpoint:
+def no_checkpoint_on_gpu(settings):
+    if settings.checkpoint:
         raise ValueError("options['checkpoint'] works on the CPU only; on a GPU leave it out")
 
 

@@ -28,7 +28,7 @@ class TrainingData(NamedTuple):
 
     fields: tuple
     order: Any  # indices of the rows to train on
-    held: Any  # (fields, indices) held out, or None
+    validation_rows: Any  # (fields, indices) held out, or None
     batch: int
     epochs: int
     shuffle: bool
@@ -47,15 +47,15 @@ def read(data, batch_size, epochs, shuffle, seed, average, validation, patience,
     shuffle = switch("shuffle", shuffle)
     rng = generator(seed)
     order = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
-    held = None
+    validation_rows = None
     if isinstance(validation, numbers.Real):
         order, places = split(order, validation, rng if shuffle else None)
-        held = fields, places
+        validation_rows = fields, places
     elif validation is not None:
-        held = like(fields, rows_of("validation", validation))
+        validation_rows = like(fields, rows_of("validation", validation))
     if together and any(isinstance(field, Ragged) for field in fields):
         raise ValueError("with vectorized=True rows are put side by side: equal lengths are needed")
-    if patience is not None and held is None:
+    if patience is not None and validation_rows is None:
         raise ValueError("patience counts epochs without a better validation loss; give validation")
     epochs, average = whole_number("epochs", epochs), first_averaged(average)
     if epochs < average < math.inf:
@@ -63,7 +63,7 @@ def read(data, batch_size, epochs, shuffle, seed, average, validation, patience,
     return TrainingData(
         fields=fields,
         order=order,
-        held=held,
+        validation_rows=validation_rows,
         batch=min(whole_number("batch_size", batch_size), len(order)),
         epochs=epochs,
         shuffle=shuffle,
@@ -111,15 +111,15 @@ def like(fields, others):
 def split(order, fraction, rng):
     """Return (indices to train on, indices held out): random ones with `rng`, else the last."""
     fraction = run_options.number("validation", fraction, 0.0, 1.0)
-    held = round(fraction * len(order))
-    if not 0 < held < len(order):
+    count = round(fraction * len(order))
+    if not 0 < count < len(order):
         raise ValueError(
-            f"validation = {fraction:g} holds out {held} of {len(order)} rows; some must be held "
+            f"validation = {fraction:g} holds out {count} of {len(order)} rows; some must be held "
             "out, and some left"
         )
     if rng is not None:
         rng.shuffle(order)
-    train, test = order[:-held].copy(), order[-held:].copy()
+    train, test = order[:-count].copy(), order[-count:].copy()
     test.sort()
     return train, test
 

@@ -35,7 +35,7 @@ def _library(array):
 
 def cuda_for(array) -> Any:
     """Return the target of an array on a device."""
-    return dispatch.target("auto", array, asked="a step")
+    return dispatch.target("auto", array, requested_by="a step")
 
 
 def on_host(array, name):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import Turns
 from fastopt.inputs import run_options
 from fastopt.optimizers import (
@@ -100,7 +100,7 @@ class Optimizer(Updates):
     def _follow(self, rate):
         before, self._given = self._given, {**self._given, "learning_rate": rate}
         try:
-            with Held():
+            with DelayedInterrupts():
                 sets = {keys: self._settings(*keys) for keys in self._sets}
                 if self._state is not None:
                     self._state.follow(sets)
@@ -138,13 +138,13 @@ class Optimizer(Updates):
         """
         fast = self._fast_path
         if fast is not None and type(params) is type(grads) is np.ndarray:
-            run, schedule, rest, _ = fast
+            run, schedule, step_args, _ = fast
             if schedule is None:
-                found = run(id(params), id(grads), UNKNOWN, 0.0, 0, *rest)
+                found = run(id(params), id(grads), UNKNOWN, 0.0, 0, *step_args)
             else:
                 t = self.t
                 rate = hyperparameters.rate_at(schedule, t + 1)
-                found = run(id(params), id(grads), t, rate, 0, *rest)
+                found = run(id(params), id(grads), t, rate, 0, *step_args)
             if found == FOUND:
                 return
         self._turns.take(self._step, params, grads)
@@ -215,12 +215,12 @@ class Optimizer(Updates):
 
     def _try_fast_path(self, x, g):
         """Step a single small array, at a new address perhaps; return True if that succeeded."""
-        _, schedule, rest, (work, _) = self._fast_path
+        _, schedule, step_args, (work, _) = self._fast_path
         if type(x) is not np.ndarray or type(g) is not np.ndarray:
             return False
         if schedule is not None:
             work.group_schedules[0][0][0] = hyperparameters.rate_at(schedule, self.t + 1)
-        if work.prepared.take(id(x), id(g), *rest[-2:]) != FOUND:
+        if work.prepared.take(id(x), id(g), *step_args[-2:]) != FOUND:
             return False
         work.xs[0] = x  # keepalive until the next step
         return True
@@ -257,9 +257,14 @@ class Optimizer(Updates):
             return self._prepare(params, grads)
         self._bind_options(work, state)
         if work.alone is not None and self._clip_norm == math.inf:
-            (run, rest), (_, schedule, _) = work.alone, work.group_schedules[0]
-            rest = *rest, work.checks, self._turns.table
-            self._fast_path = run, schedule, rest, (work, state)  # keepalive: `rest` has addresses
+            (run, step_args), (_, schedule, _) = work.alone, work.group_schedules[0]
+            step_args = *step_args, work.checks, self._turns.table
+            self._fast_path = (
+                run,
+                schedule,
+                step_args,
+                (work, state),
+            )  # keepalive: `step_args` has addresses
         self._work = work
         return work
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.arrays import arguments
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T
 from fastopt.optimizers.foreign_arrays import is_sparse, is_torch, on_host
 from fastopt.optimizers.prepared_step import HostStep, coefficients
@@ -83,12 +83,12 @@ class PartialStep(HostStep):
         return sum(float(np.sum(np.square(t.grad, dtype=np.float64))) for t in self.touched)
 
     def step(self, turns):
-        with Held():
+        with DelayedInterrupts():
             for group in self.state.groups:
-                c, carry = coefficients(group.rule, group.numbers)
+                c, rule_scalar = coefficients(group.rule, group.numbers)
                 for k in group.members:
                     self.one(group, c, self.xs[k], self.state.slots[k], self.touched[k])
-                group.numbers[-1] = carry
+                group.numbers[-1] = rule_scalar
             turns[T] += 1
         self.announce()
 

@@ -9,7 +9,7 @@ import numpy as np
 from fastopt import rules
 from fastopt.arrays import device_views
 from fastopt.arrays.arguments import is_elsewhere
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T
 from fastopt.optimizers import foreign_arrays
 from fastopt.optimizers.foreign_arrays import is_torch, on_host
@@ -54,10 +54,10 @@ class PreparedStep:
 
 
 def coefficients(rule, numbers):
-    """Return the coefficients of the next step and the carry after it (`prepared_arrays.Group`)."""
-    *options, t, carry = numbers.tolist()
+    """Return the next step's coefficients and the scalar after it (`prepared_arrays.Group`)."""
+    *options, t, rule_scalar = numbers.tolist()
     o = rules.options_class(rule)._make(options)
-    return rule.coefficients(o, o.learning_rate, t, carry)
+    return rule.coefficients(o, o.learning_rate, t, rule_scalar)
 
 
 class HostStep(PreparedStep):
@@ -212,7 +212,7 @@ class DeviceStep(PreparedStep):
         return sum(self.cuda.squares(g) for _, g, _ in self.items)
 
     def step(self, turns):
-        with Held():
+        with DelayedInterrupts():
             for group in self.groups:
                 c, group.numbers[-1] = coefficients(group.rule, group.numbers)
                 items = [self.items[k] for k in group.members]

@@ -91,11 +91,11 @@ class Updates(StateDictMixin):
         if not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")
         options, schedule, _ = self._sets[()]
-        rows, carry = [], 1.0
+        rows, rule_scalar = [], 1.0
         for t in range(1, steps + 1):
             rate = (
                 options.learning_rate if schedule is None else hyperparameters.rate_at(schedule, t)
             )
-            c, carry = self._rule.coefficients(options, rate, float(t), carry)
+            c, rule_scalar = self._rule.coefficients(options, rate, float(t), rule_scalar)
             rows.append(c)
         return np.array(rows, np.float64).reshape(steps, len(self._rule.C._fields))

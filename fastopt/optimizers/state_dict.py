@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T, Turns
 from fastopt.optimizers import foreign_arrays, hyperparameters, slot_arrays
 
@@ -48,7 +48,7 @@ class StateDictMixin:
         self._turns.take(self._restart)
 
     def _restart(self, loaded=None, t=0, skipped=0):
-        with Held():
+        with DelayedInterrupts():
             self._loaded, self.skipped = loaded, skipped
             self._set_up(t)
 

@@ -4,7 +4,7 @@ import math
 import threading
 
 from fastopt.compiling import compiler
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 
 LONG = 1.0  # seconds of compiling after which a message explains the wait
 EVERY = 0.1  # seconds between two checks
@@ -17,7 +17,7 @@ def bar(**options):
     except ImportError:
         print("No progress bar: pip install tqdm")
         return None
-    with Held():  # tqdm uses locks
+    with DelayedInterrupts():  # tqdm uses locks
         return tqdm(**options)
 
 
@@ -34,13 +34,13 @@ class Progress:
 
     def update(self, run):
         if self.bar is not None:
-            with Held():
+            with DelayedInterrupts():
                 self.bar.set_postfix(f=f"{run.f:.6g}", refresh=False)
                 self.bar.update(int(run.nit if self.by_nit else run.nfev) - self.bar.n)
 
     def close(self):
         if self.bar is not None:
-            with Held():
+            with DelayedInterrupts():
                 self.bar.close()
 
 
@@ -52,12 +52,12 @@ class Counter:
 
     def update(self, done):
         if self.bar is not None:
-            with Held():
+            with DelayedInterrupts():
                 self.bar.update(done - self.bar.n)
 
     def close(self):
         if self.bar is not None:
-            with Held():
+            with DelayedInterrupts():
                 self.bar.close()
 
 

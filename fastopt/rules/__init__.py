@@ -7,8 +7,8 @@ A rule is ordinary Python on scalars, compiled unchanged for every target:
 - ``S``, a named tuple of state slots. A slot called ``v`` starts at the initial accumulator, every
   other slot at zero;
 - ``NEEDS`` (optional): slot -> the option without which that slot is neither kept nor read;
-- ``coefficients(o, rate, t, carry) -> (C, carry)``, called once per iteration t = 1, 2, ....
-  ``carry`` is one scalar passed from iteration to iteration, 1 at the start;
+- ``coefficients(o, rate, t, rule_scalar) -> (C, rule_scalar)``, called once per iteration
+  t = 1, 2, .... ``rule_scalar`` is a number passed from iteration to iteration, 1 at the start;
 - ``update(g, s, c) -> (step, d, s)``: the caller subtracts the step. d is the diagonal that divides
   the gradient; ``learning_rate="auto"`` measures lengths with it.
 """

@@ -25,9 +25,9 @@ def with_clipping_and_decay(rule):
     kind, own = rules.options_class(rule), rule.coefficients
     C = namedtuple("C", (*FIELDS, *rule.C._fields))
 
-    def coefficients(o, rate, t, carry):
-        c, carry = own(o, rate, t, carry)
-        return C(o.scale, o.limit, o.decay, rate * o.shrink, *c[:]), carry
+    def coefficients(o, rate, t, rule_scalar):
+        c, rule_scalar = own(o, rate, t, rule_scalar)
+        return C(o.scale, o.limit, o.decay, rate * o.shrink, *c[:]), rule_scalar
 
     made = type(rule)(f"{rule.__name__} tamed", __doc__)
     vars(made).update({name: v for name, v in vars(rule).items() if not name.startswith("__")})

@@ -21,8 +21,8 @@ C = namedtuple("C", "rate rho take eps")
 S = namedtuple("S", "v w")
 
 
-def coefficients(o, rate, t, carry):
-    return C(rate, o.rho, 1.0 - o.rho, o.eps), carry
+def coefficients(o, rate, t, rule_scalar):
+    return C(rate, o.rho, 1.0 - o.rho, o.eps), rule_scalar
 
 
 def update(g, s, c):

@@ -23,8 +23,8 @@ C = namedtuple("C", "rate eps_in eps_out")
 S = namedtuple("S", "v")
 
 
-def coefficients(o, rate, t, carry):
-    return C(rate, *place(o.eps, o.eps_inside)), carry
+def coefficients(o, rate, t, rule_scalar):
+    return C(rate, *place(o.eps, o.eps_inside)), rule_scalar
 
 
 def update(g, s, c):

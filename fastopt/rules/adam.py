@@ -30,11 +30,11 @@ S = namedtuple("S", "v m top")
 NEEDS = {"top": "amsgrad"}
 
 
-def coefficients(o, rate, t, carry):
+def coefficients(o, rate, t, rule_scalar):
     one, two = 1.0 - o.beta1**t, 1.0 - o.beta2**t
     before, after = (1.0 / two, 1.0) if o.max_corrected else (1.0, 1.0 / two)
     eps = o.eps / two**0.5 if o.eps_hat else o.eps
-    return C(rate / one, *decays(o), before, after, o.eps_root, eps), carry
+    return C(rate / one, *decays(o), before, after, o.eps_root, eps), rule_scalar
 
 
 def update(g, s, c):

@@ -25,9 +25,9 @@ C = namedtuple("C", "rate beta1 take beta2 eps_in eps_out")
 S = namedtuple("S", "v m")
 
 
-def coefficients(o, rate, t, carry):
+def coefficients(o, rate, t, rule_scalar):
     eps = place(o.eps, o.eps_inside)
-    return C(rate / (1.0 - o.beta1**t), o.beta1, 1.0 - o.beta1, o.beta2, *eps), carry
+    return C(rate / (1.0 - o.beta1**t), o.beta1, 1.0 - o.beta1, o.beta2, *eps), rule_scalar
 
 
 def update(g, s, c):

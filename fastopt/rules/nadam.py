@@ -31,9 +31,9 @@ def schedule(o, t):
     return o.beta1 * (1.0 - 0.5 * 0.96 ** (t * o.momentum_decay)) if o.momentum_decay else o.beta1
 
 
-def coefficients(o, rate, t, carry):  # carry is P_t-1
+def coefficients(o, rate, t, rule_scalar):  # rule_scalar is P_t-1
     mu, ahead = schedule(o, t), schedule(o, t + 1.0)
-    p = carry * mu
+    p = rule_scalar * mu
     on_g, on_m = rate * (1.0 - mu) / (1.0 - p), rate * ahead / (1.0 - p * ahead)
     return C(on_g, on_m, *decays(o), 1.0 / (1.0 - o.beta2**t), o.eps_root, o.eps), p
 

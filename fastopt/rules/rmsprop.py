@@ -30,8 +30,8 @@ S = namedtuple("S", "v mean buffer")
 NEEDS = {"mean": "centered", "buffer": "momentum"}
 
 
-def coefficients(o, rate, t, carry):
-    return C(o.rho, 1.0 - o.rho, *place(o.eps, o.eps_inside), *heavy_ball(o, rate)), carry
+def coefficients(o, rate, t, rule_scalar):
+    return C(o.rho, 1.0 - o.rho, *place(o.eps, o.eps_inside), *heavy_ball(o, rate)), rule_scalar
 
 
 def update(g, s, c):

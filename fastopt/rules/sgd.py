@@ -26,9 +26,9 @@ S = namedtuple("S", "buffer")
 NEEDS = {"buffer": "momentum"}
 
 
-def coefficients(o, rate, t, carry):
+def coefficients(o, rate, t, rule_scalar):
     take = 1.0 if t == 1.0 else 1.0 - o.dampening
-    return C(take, *heavy_ball(o, rate)), carry
+    return C(take, *heavy_ball(o, rate)), rule_scalar
 
 
 def update(g, s, c):

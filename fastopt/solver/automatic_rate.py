@@ -9,6 +9,7 @@ Without pairs of moves the method is the spectral projected gradient of Birgin, 
 
 import math
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.convergence import converged, final_status, starts_at_minimum
 from fastopt.solver.direction import (
     accept_trial,
@@ -65,6 +66,7 @@ ENDED = -1.0  # `moved` if the direction ends the search, so that there is no tr
 RUN = Run(search=Search())  # the form of the scalars
 
 
+@separate
 def propose(run, iterates, workspace, state, limits, options, schedule):
     """Set the next trial point, on the present direction or on a new one."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved, search = run

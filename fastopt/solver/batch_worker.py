@@ -2,12 +2,16 @@
 
 `loop` is the address of the loop of `minimize` itself. If that were inlined here, its multiply-adds
 would contract differently, and a problem would have different bits in a batch.
+
+A NaN ends the problem that has it, and no other. `load_problem` finds it in a start; `judge` of
+`automatic_rate` or `fixed_rate` finds it in fun.
 """
 
 import math
 from typing import Any, NamedTuple
 
-from fastopt.solver.placeholders import BOUNDED, add, call, fetch_row, hold_at, named, opened
+from fastopt.solver.compile_hints import separate
+from fastopt.solver.placeholders import BOUNDED, add, call, fetch_row, load_value, named, store_at
 from fastopt.solver.run_state import (
     FRESH,
     NFEV,
@@ -21,8 +25,6 @@ from fastopt.solver.status_codes import NONFINITE, RUNNING
 # Indices in `control`, the integers that all threads share, each on a cache line of its own.
 NEXT, DONE, STOP, TICK = 0, 8, 16, 24
 CONTROL = 32  # number of integers
-# Seconds between ticks of the shared clock; compiled code checks for a stop at least this often.
-BEAT = 0.05
 # Evaluations before the first check of a problem: it may be far slower than the previous one.
 INITIAL_BUDGET = 16.0
 # Largest number of problems that a thread claims at once. For tiny problems, claiming them one by
@@ -75,27 +77,30 @@ def row_of(table, b):
     return b if table.shape[0] > 1 else 0
 
 
-def load_problem(b, work, given):
+@separate
+def load_problem(b, work, problem_data):
     """Copy the start of problem b to the thread's arrays; return True if it is finite."""
     for i in range(len(work.record)):
         work.record[i] = FRESH[i]
     for array in work.iterates:
         array[:] = 0.0  # removes values of the previous problem: inf times zero is not zero
     x, best_x, best_g = work.x, work.workspace.best_x, work.workspace.best_g
-    at = row_of(given.x0, b)
+    at = row_of(problem_data.x0, b)
     finite = True
     for i in range(x.size):
-        x[i] = best_x[i] = given.x0[at, i]
+        x[i] = best_x[i] = problem_data.x0[at, i]
         best_g[i] = math.nan
         finite = finite and math.isfinite(x[i])
     work.workspace.best_f[0] = math.nan
     if BOUNDED:
-        at = row_of(given.low, b)
+        at = row_of(problem_data.low, b)
         for i in range(x.size):
-            work.workspace.low[i], work.workspace.high[i] = given.low[at, i], given.high[at, i]
+            work.workspace.low[i] = problem_data.low[at, i]
+            work.workspace.high[i] = problem_data.high[at, i]
     return finite
 
 
+@separate
 def write_result(b, status, work, results):
     """Write the results of problem b."""
     run, best_x, best_g = work.record, work.workspace.best_x, work.workspace.best_g
@@ -107,16 +112,23 @@ def write_result(b, status, work, results):
     results.status[b] = int(status)
 
 
-def solve_one(b, loop, block, control, budget, work, given):
+@separate
+def solve_one(b, loop, block, control, budget, work, problem_data):
     """Run problem b to its end, or until a stop is requested.
 
-    Returns its status, and the number of evaluations possible in 50 ms.
+    Returns its status, and the number of evaluations possible between two ticks of the clock.
     """
-    limits = named(given.limits[0], given.limits[1], row_of(given.limits[1], b))
-    options = named(given.options[0], given.options[1], row_of(given.options[1], b))
-    schedule = named(given.schedule[0], given.schedule[1], row_of(given.schedule[1], b))
+    limits = named(
+        problem_data.limits[0], problem_data.limits[1], row_of(problem_data.limits[1], b)
+    )
+    options = named(
+        problem_data.options[0], problem_data.options[1], row_of(problem_data.options[1], b)
+    )
+    schedule = named(
+        problem_data.schedule[0], problem_data.schedule[1], row_of(problem_data.schedule[1], b)
+    )
     own = work.record, work.iterates, work.workspace, work.state
-    hold_at(block, (*own, limits, options, schedule, work.calls, work.until))
+    store_at(block, (*own, limits, options, schedule, work.calls, work.until))
     fetch_row(work.calls, b)
     budget = min(budget, INITIAL_BUDGET)
     while True:
@@ -130,9 +142,10 @@ def solve_one(b, loop, block, control, budget, work, given):
         budget = 2.0 * budget if control[TICK] == tick else max(1.0, 0.5 * budget)
 
 
-def worker_loop(held):
+@separate
+def worker_loop(pointer):
     """Finish the current problem, if there is one; then claim others until none is left."""
-    todo, loop, block, control, share, work, given, results = opened(held)
+    todo, loop, block, control, share, work, problem_data, results = load_value(pointer)
     budget, next_, last = 1.0, 0, 0
     first = -1 if work.at[0] >= 0 else 0  # last - first: problems claimed but not counted as done
     while control[STOP] == 0:
@@ -147,10 +160,10 @@ def worker_loop(held):
                     return
             work.at[0] = todo[next_]
             next_ += 1
-            finite = load_problem(work.at[0], work, given)
+            finite = load_problem(work.at[0], work, problem_data)
         b = work.at[0]
         if finite:
-            status, budget = solve_one(b, loop, block, control, budget, work, given)
+            status, budget = solve_one(b, loop, block, control, budget, work, problem_data)
         else:
             status, work.record[F] = NONFINITE, math.nan  # fun is not evaluated at such a start
         write_result(b, status, work, results)

@@ -4,7 +4,14 @@ The conditions are those of Gill, Murray and Wright (1981, section 8.2.3): the c
 and the gradient. Their units are f itself and the largest size that each component has had.
 """
 
-from fastopt.solver.placeholders import EPS, EPS_2_3, EXACT, FOURTH_ROOT_EPS, ROOT_EPS, THIRD_ROOT_EPS
+from fastopt.solver.placeholders import (
+    EPS,
+    EPS_2_3,
+    EXACT,
+    FOURTH_ROOT_EPS,
+    ROOT_EPS,
+    THIRD_ROOT_EPS,
+)
 from fastopt.solver.status_codes import FTOL, NO_STEP
 
 ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave

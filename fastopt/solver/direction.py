@@ -6,6 +6,7 @@ The loops over elements are written for any number of workers. `each` gives a wo
 
 import math
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
     BOUNDED,
     EPS,
@@ -38,6 +39,7 @@ def is_blocked(x, g, low, high):
     return (x <= low and g > 0.0) or (x >= high and g < 0.0)
 
 
+@separate
 def update_metric(x, g, w, scale, c, state, norm, low, high):
     """Write the diagonal w, the inverse of the rule's metric.
 
@@ -55,6 +57,7 @@ def update_metric(x, g, w, scale, c, state, norm, low, high):
             w[i] = 0.0
 
 
+@separate
 def two_loop_recursion(g, p, w, pairs, along, kept):
     """Write p = H g by the two-loop recursion; return False if there is no useful pair.
 
@@ -99,6 +102,7 @@ def two_loop_recursion(g, p, w, pairs, along, kept):
     return size > 0.0
 
 
+@separate
 def clip_and_slope(x, g, p, low, high):
     """Negate p and clip it into the box; return the slope of f along it."""
     slope = 0.0
@@ -108,6 +112,7 @@ def clip_and_slope(x, g, p, low, high):
     return total(slope)
 
 
+@separate
 def search_direction(x, g, p, w, pairs, along, kept, step, low, high):
     """Write the direction p; return the slope of f along it."""
     if kept > 0.0 and two_loop_recursion(g, p, w, pairs, along, kept):
@@ -119,6 +124,7 @@ def search_direction(x, g, p, w, pairs, along, kept, step, low, high):
     return clip_and_slope(x, g, p, low, high)
 
 
+@separate
 def trial_point(x, p, fraction, new, low, high):
     """Write new = x + fraction p; return True if it differs from x."""
     a, moved = real(fraction), False
@@ -130,6 +136,7 @@ def trial_point(x, p, fraction, new, low, high):
     return anyone(moved)
 
 
+@separate
 def limited_fraction(x, p, scale, cap):
     """Return the largest fraction of p, at most 1, with no move beyond `cap` scales.
 
@@ -144,6 +151,7 @@ def limited_fraction(x, p, scale, cap):
     return cap / top if top > cap else 1.0
 
 
+@separate
 def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
     """Move to the new point and store the pair of the move.
 
@@ -167,6 +175,7 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
     return total(ss), total(sy), most(moved), most(shift)
 
 
+@separate
 def initialise_scaling(x, g, f, w, scale, state, again, low, high):
     """Set the scales and the rule's state; return the factor that removes the units of f.
 
@@ -204,6 +213,7 @@ def initialise_scaling(x, g, f, w, scale, state, again, low, high):
     return norm
 
 
+@separate
 def largest_effect(x, g, scale, low, high):
     """Return the largest change of f, to first order, by a move of one component by its scale."""
     pull = 0.0
@@ -213,6 +223,7 @@ def largest_effect(x, g, scale, low, high):
     return most(pull)
 
 
+@separate
 def largest_in_scales(p, scale):
     """Return the largest component of p in units of its scale."""
     top = 0.0
@@ -222,6 +233,7 @@ def largest_in_scales(p, scale):
     return most(top)
 
 
+@separate
 def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
     """Set p to a move of components far beyond their scales; return the slope of f along it.
 

@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
     SIZE,
     accumulator,
-    asked,
+    call_function,
     cast,
     coefficients,
+    load_value,
     mean_and_gradient,
-    opened,
     rate,
     real,
     sum_of_values,
@@ -25,12 +26,12 @@ from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import fill, sweep
 from fastopt.solver.status_codes import NEGATIVE_RATE, NONFINITE, NONFINITE_RATE, RUNNING
 
-# Indices in `calls`. TURN and HELD are the addresses of `turn` and of its data. RATE and SCHEDULE
-# are those of `rate_at` and its data, or zero if the rate is constant. KEY is the key of the
-# epoch's random numbers.
-TURN, HELD, RATE, SCHEDULE, KEY = range(5)
+# Indices in `calls`. TURN and TURN_DATA are the addresses of `turn` and of its data. RATE and
+# SCHEDULE are those of `rate_at` and its data, or zero if the rate is constant. DATA is the address
+# of the data of `through`. KEY is the key of the epoch's random numbers.
+TURN, TURN_DATA, RATE, SCHEDULE, DATA, KEY = range(6)
 WORDS = 16  # number of integers in `calls`
-STATUS, NIT, ROW, LOSS, CARRY, AVERAGED, ETA = range(7)  # indices of `TrainingState`
+STATUS, NIT, ROW, LOSS, RULE_SCALAR, AVERAGED, ETA = range(7)  # indices of `TrainingState`
 # Rows prefetched in advance: without, a pass over 20 MB in random order takes three times as long.
 PREFETCH_ROWS = 16
 
@@ -42,7 +43,7 @@ class TrainingState(NamedTuple):
     nit: float = 0.0  # number of steps
     row: float = 0.0  # next row of the epoch
     loss: float = 0.0  # sum over the rows before `row`
-    carry: float = 1.0  # the rule's own scalar
+    rule_scalar: float = 1.0  # the rule's own scalar
     averaged: float = 0.0  # number of iterates in the mean
     rate: float = 0.0  # learning rate of the next step
 
@@ -66,22 +67,25 @@ class EpochSettings(NamedTuple):
     until: float = 0.0  # number of steps
 
 
-def through(held):
+@separate
+def through(place):
     """Process mini-batches until `turn` returns zero; compiled for each objective.
+
+    The pointer to its data is at `place`.
 
     Code that is hoisted out of this loop runs once, not for each mini-batch.
     """
-    record, calls, points, part, data = opened(held)
+    record, calls, points, part, data = load_value(load_value(place))
     first = int(record[ROW])
-    last = int(asked(calls, TURN, (0.0, first, first)))
+    last = int(call_function(calls, TURN, (0.0, first, first)))
     while last > first:
         f = 1.0 * mean_and_gradient(*points, part, first, last, data)
-        first, last = last, int(asked(calls, TURN, (f, first, last)))
+        first, last = last, int(call_function(calls, TURN, (f, first, last)))
 
 
-def turn(f, first, last, held):
+def turn(f, first, last, pointer):
     """Take the step of a mini-batch, if any, and return the end of the next one, or zero."""
-    record, points, order, state, options, numbers, calls = opened(held)
+    record, points, order, state, options, numbers, calls = load_value(pointer)
     plan, n, nit = cast(EpochSettings, np.float64, numbers), order.size, record[NIT]
     x, g, mean = points
     if last > first:
@@ -89,14 +93,14 @@ def turn(f, first, last, held):
             record[STATUS] = NONFINITE
             return 0.0
         nit, eta = nit + 1.0, record[ETA]
-        c, carry = coefficients(options, eta, nit, record[CARRY])
+        c, rule_scalar = coefficients(options, eta, nit, record[RULE_SCALAR])
         if plan.decay > 0.0:
             decay_weights(x, eta * plan.decay)
         sweep(x, g, c, state, x, x, False)
         if plan.average != 0.0:
             record[AVERAGED] += 1.0
             update_average(mean, x, record[AVERAGED])
-        record[NIT], record[CARRY], record[ROW] = nit, carry, float(last)
+        record[NIT], record[RULE_SCALAR], record[ROW] = nit, rule_scalar, float(last)
         record[LOSS] += f * (last - first)
     elif nit == 0.0:
         fill(state, x.size, accumulator(options))
@@ -104,7 +108,7 @@ def turn(f, first, last, held):
         return 0.0
     eta = plan.rate
     if calls[RATE] != 0:
-        eta = asked(calls, RATE, (nit + 1.0,))
+        eta = call_function(calls, RATE, (nit + 1.0,))
         if not 0.0 <= eta < INF:
             record[STATUS] = NEGATIVE_RATE if eta < 0.0 else NONFINITE_RATE
             return 0.0
@@ -116,11 +120,12 @@ def turn(f, first, last, held):
     return float(end)
 
 
-def rate_at(t, held):
+def rate_at(t, pointer):
     """Return the learning rate of step t; compiled for each schedule."""
-    return 1.0 * rate(opened(held), t)
+    return 1.0 * rate(load_value(pointer), t)
 
 
+@separate
 def shuffle_ahead(order, first, last, key):
     """Shuffle the order (Fisher and Yates) from `first` to `last`, shortly before its use.
 
@@ -137,6 +142,7 @@ def shuffle_ahead(order, first, last, key):
         order[i], order[j] = order[j], order[i]
 
 
+@separate
 def all_finite(g):
     wrong = 0  # counted without an early exit, so that the loop vectorises
     for i in range(SIZE or g.size):
@@ -144,6 +150,7 @@ def all_finite(g):
     return wrong == 0
 
 
+@separate
 def decay_weights(x, share):
     """Apply decoupled weight decay (Loshchilov and Hutter 2019)."""
     kept = real(1.0 - share)
@@ -151,12 +158,14 @@ def decay_weights(x, share):
         x[i] *= kept
 
 
+@separate
 def update_average(mean, x, count):
     """Update the mean of `count` iterates, of which x is the last (Polyak and Juditsky 1992)."""
     for i in range(SIZE or x.size):
         mean[i] += (x[i] - mean[i]) / count
 
 
+@separate
 def sum_losses(total, x_shaped, own, part, data, batch, steps):
     """Add fun's values for `steps` mini-batches; `total` is the sum and the next row."""
     f, row = total[0], int(total[1])

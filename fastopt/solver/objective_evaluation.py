@@ -3,17 +3,18 @@
 The loop is compiled once for all objectives, `evaluate` for each of them.
 """
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
-    ROOM,
+    LOOP_SIZE,
     SIZE,
     ask,
     at,
     entry,
     gradient,
-    hold,
-    opened,
+    load_value,
     real,
     rows,
+    store_value,
     value,
 )
 
@@ -25,27 +26,29 @@ CODE, DATA, SEPARATE, PLACE, SOURCE = range(5)
 WORDS = 16  # number of integers in `calls`
 
 
-def evaluate(what, x, g, f, held):
+@separate
+def evaluate(what, x, g, f, pointer):
     """Return the value at x, or write the gradient and return the evaluations used."""
-    data, x_shaped, low, high = opened(held)
+    data, x_shaped, low, high = load_value(pointer)
     return _either(what, at(x, low), at(x, x_shaped), at(g, low), f, low, high, data)
 
 
-def evaluate_counted(what, x, g, f, held):
+@separate
+def evaluate_counted(what, x, g, f, pointer):
     """Run `evaluate` with a copy of x that owns its memory, since args may keep it."""
-    data, x_shaped, low, high = opened(held)
+    data, x_shaped, low, high = load_value(pointer)
     own = at(x, low).copy()
     return _either(what, own, own.reshape(x_shaped.shape), at(g, low), f, low, high, data)
 
 
-def evaluate_near(held):
+def evaluate_near(pointer):
     """Make `evaluate` callable with x and g in registers, for a few parameters."""
-    entry(evaluate, real, ROOM, held)
+    entry(evaluate, real, LOOP_SIZE, pointer)
 
 
-def evaluate_near_counted(held):
+def evaluate_near_counted(pointer):
     """Make `evaluate_counted` callable with x and g in registers, for a few parameters."""
-    entry(evaluate_counted, real, ROOM, held)
+    entry(evaluate_counted, real, LOOP_SIZE, pointer)
 
 
 def _either(what, x, x_shaped, g, f, low, high, data):
@@ -68,5 +71,5 @@ def ask_gradient(x, x_shaped, g, f, low, high, calls):
 
 def put_row(b, source, target):
     """Store problem b's arguments in the memory that `evaluate` reads."""
-    fields, row_buffers, args, rest, more = opened(source)
-    hold(target, ((rows(fields, row_buffers, b) + args, *rest), *more))
+    fields, row_buffers, args, scratch_data, points = load_value(source)
+    store_value(target, ((rows(fields, row_buffers, b) + args, *scratch_data), *points))

@@ -45,12 +45,12 @@ load_run: Any = None  # (RUN, element type, record) -> its scalars as a `Run`
 store_run: Any = None  # (Run, record)
 fetch: Any = None  # (arrays, SIZE) -> copies in local memory
 bring_back: Any = None  # (copies, arrays, SIZE)
-opened: Any = None  # (pointer to a value) -> the value
+load_value: Any = None  # (pointer to a value) -> the value
 ask: Any = None  # (what, x, g, f, calls, SIZE): the objective's evaluation, by its address
-asked: Any = None  # (calls, place, ...) -> the number that the code at the address returns
-entry: Any = None  # (evaluate, real, ROOM, held): add a variant with x, g in registers
-hold: Any = None  # (pointer, value): store the value
-hold_at: Any = None  # (address, value): store the value
+call_function: Any = None  # (calls, place, arguments) -> the number that it returns
+entry: Any = None  # (evaluate, real, LOOP_SIZE, pointer): add a variant with x, g in registers
+store_value: Any = None  # (pointer, value): store the value
+store_at: Any = None  # (address, value): store the value
 call: Any = None  # (code, address): call the code with the value at the address
 fetch_row: Any = None  # (calls, b): store problem b's arguments in the memory that `ask` reads
 at: Any = None  # (pointer, array) -> the array at the pointer, in the same shape
@@ -61,7 +61,7 @@ first_rows: Any = None  # (row_buffers, count) -> their first rows
 named: Any = None  # (template, table, row) -> named tuple
 add: Any = None  # (array, place, amount) -> the previous value; atomic
 local: Any = None  # (element type) -> an array for x in a thread's local memory
-arrays: Any = None  # (room, x, t) -> the arrays of the loop
+arrays: Any = None  # (state_block, x, t) -> the arrays of the loop
 shaped_as: Any = None  # x -> x in x0's shape
 scratch: Any = None  # (steps) -> the objective's data besides its arguments
 LIMITS = OPTIONS = SCHEDULE = ()  # named tuples with the types of the rows of tables
@@ -72,7 +72,7 @@ EPS_2_3 = ROOT_EPS = THIRD_ROOT_EPS = FOURTH_ROOT_EPS = 0.0
 HUGE = 0.0  # upper limit of steps
 BOUNDED = False  # whether there are bounds
 SIZE = 0  # number of parameters if the code is compiled for one, else 0
-ROOM = 0  # SIZE of the loop that an evaluation is for
+LOOP_SIZE = 0  # SIZE of the loop that an evaluation is for
 PADDED = False  # whether SIZE may exceed the number of parameters: x is padded with zeros
 # Names that a rule defines itself; the interpreter binds another C.
 OF_RULES = "C", "S", "coefficients", "update"

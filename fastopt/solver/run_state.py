@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.status_codes import RUNNING
 
 INF = math.inf
@@ -82,6 +83,7 @@ def _formed(template, numbers):
     return type(template)(*items)
 
 
+@separate
 def store_run(run, record):
     """Write the scalars of a run to its record: see `placeholders`."""
     for place, number in enumerate(flattened(run)):

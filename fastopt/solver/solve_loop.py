@@ -8,6 +8,7 @@ in one place only, so that it is compiled once if it is inlined there.
 
 import math
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
     BOUNDED,
     HAS_CLIPPING_AND_DECAY,
@@ -29,6 +30,7 @@ from fastopt.solver.placeholders import (
 from fastopt.solver.status_codes import RUNNING
 
 
+@separate
 def loop(run, iterates, workspace, x_shaped, state, limits, options, schedule, data, until):
     """Iterate until the problem ends, or until `until` iterations or evaluations are done."""
     while run.status == RUNNING and run.nit < until[0] and run.nfev < until[1]:
@@ -43,11 +45,13 @@ def clip(v, low, high):
     return low if v < low else (high if v > high else v)
 
 
+@separate
 def copy(source, target):
     for i in each(SIZE or source.size):
         target[i] = source[i]
 
 
+@separate
 def largest(x):
     """Return the largest absolute component; NaN if any is NaN."""
     top = 0.0
@@ -62,23 +66,26 @@ def step_below_xtol(change, x, xtol):
     return xtol > 0.0 and change <= xtol * (xtol + largest(x))
 
 
+@separate
 def settle(x, g, low, high):
     """Set slopes that are not finite to zero if their components cannot move.
 
     These are fixed components, and those at a bound that an infinite slope points beyond.
     """
     for i in each(SIZE or x.size):
-        held = (x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)
-        if not math.isfinite(g[i]) and (held or low[i] == high[i]):
+        blocked = (x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)
+        if not math.isfinite(g[i]) and (blocked or low[i] == high[i]):
             g[i] = real(0.0)
 
 
+@separate
 def measure_sizes(x, size):
     """Write the absolute values of x as the sizes of its components."""
     for i in each(SIZE or x.size):
         size[i] = abs(x[i])
 
 
+@separate
 def projected_gradient_norm(x, g, size, low, high):
     """Return the largest component of the projected gradient x - P(x - g); NaN if any is NaN.
 
@@ -91,19 +98,20 @@ def projected_gradient_norm(x, g, size, low, high):
     top = 0.0
     for i in each(SIZE or x.size):
         d = abs(g[i])
-        room = x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]
-        if room < d:
+        distance = x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]
+        if distance < d:
             unit = min(real(1.0), high[i] - low[i])
             if 0.0 < abs(size[i]) < unit:
                 unit = abs(size[i])
             if unit > 0.0:
-                room = max(room / unit, d * room) / unit
-            d = min(d, room)
+                distance = max(distance / unit, d * distance) / unit
+            d = min(d, distance)
         if d > top or d != d:
             top = d
     return most(top)
 
 
+@separate
 def fill(state, n, v0):
     """Write the rule's state before the first step with a given learning rate."""
     for i in each(SIZE or n):
@@ -117,6 +125,7 @@ def store_best(x, g, f, best_x, best_g, best_f):
     copy(g, best_g)
 
 
+@separate
 def sweep(x, g, c, state, low, high, track):
     """Take a step of the rule on every element; return the largest change of x if `track`."""
     c = cast(C, real, c)

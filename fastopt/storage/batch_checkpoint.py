@@ -40,10 +40,17 @@ class BatchCheckpoint:
     """
 
     def __init__(self, batch, rule, fun, jac, results):
-        given, path = batch.given, batch.chosen.checkpoint
-        box = batch.example.box and (given.low, given.high)
-        tables = given.limits, given.options, given.schedule
-        decisive = (batch.shape, given.x0), box, given.fields, given.args, batch.chosen, tables
+        problem_data, path = batch.problem_data, batch.settings.checkpoint
+        box = batch.example.box and (problem_data.low, problem_data.high)
+        tables = problem_data.limits, problem_data.options, problem_data.schedule
+        decisive = (
+            (batch.shape, problem_data.x0),
+            box,
+            problem_data.fields,
+            problem_data.args,
+            batch.settings,
+            tables,
+        )
         problem = problem_of("minimize_batch", rule, fun, jac, *decisive)
         self.file, self.path, self.results = Checkpoint(path, problem), f"{path}.rows", results
         columns = [(name, a.dtype, a.shape[1:]) for name, a in results._asdict().items()]

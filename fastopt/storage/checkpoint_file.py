@@ -1,4 +1,8 @@
-"""The state of a run in a file, so that a run that was killed can continue."""
+"""A checkpoint file: the identity of the problem, and all arrays of its run.
+
+So a run that was killed can continue. `problem_of` lists what the identity is made of. The arrays
+are those of `Problem.snapshot`: the iterates, the rule's state, and the scalars of `Run`.
+"""
 
 import os
 import tempfile
@@ -17,17 +21,17 @@ MAX_TIME_FRACTION = 0.01  # largest share of run time for writing; a slow write 
 MAY_CHANGE = ("maxiter", "maxfev")
 
 
-def problem_of(call, rule, fun, jac, x0, box, data, args, chosen, tables):
+def problem_of(call, rule, fun, jac, x0, box, data, args, settings, tables):
     """Return the identity of everything that decides the answer, by name: see `identity`."""
     options = {}
     for template, table in tables:
         columns = zip(getattr(template, "_fields", ()), table.T, strict=True)
         options |= {name: float(c[0]) if (c == c[0]).all() else c for name, c in columns}
-    rate = chosen.schedule or "auto"
+    rate = settings.schedule or "auto"
     ours = hasattr(rate, "_fields")  # one of fastopt.schedules: its numbers are in the tables
     options["learning_rate"] = options.pop("rate") if ours else rate
-    options |= {"finite_diff_rel_step": chosen.steps, "maxcor": chosen.maxcor}
-    options |= {"fast_math_functions": chosen.fast}
+    options |= {"finite_diff_rel_step": settings.steps, "maxcor": settings.maxcor}
+    options |= {"fast_math_functions": settings.fast}
     named = {"call": call, "method": rule.__name__.rpartition(".")[2]}
     named |= {"fun": fun, "jac": jac, "x0": x0, "bounds": box}
     named |= {f"data[{k}]": field for k, field in enumerate(data)}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 
 FORMAT = 1
 HEADER = "fastopt"  # the entry that describes the others, as JSON
@@ -137,7 +137,7 @@ def atomic_write(path):
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(f"{path} is a folder or a device, not a file")  # root could replace those
     part = f"{path}.{os.getpid()}-{int.from_bytes(os.urandom(8), 'little')}.part"
-    with Held():  # Ctrl-C must not leave a partial file
+    with DelayedInterrupts():  # Ctrl-C must not leave a partial file
         number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o666)
         try:
             with open(number, "wb") as file:

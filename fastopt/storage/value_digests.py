@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.compiling import code_reads
+from fastopt.compiling import code_reads, numba_internals
 from fastopt.compiling.code_walk import names
 from fastopt.storage.value_walk import Digest
 
@@ -81,14 +81,14 @@ class Content(Digest):
             self.hash_parts("lock")
         elif module.startswith("numba.typed."):
             self.hash_parts(
-                kind.__name__, re.sub("#[0-9a-f]+", "", str(value._numba_type_))
+                kind.__name__, re.sub("#[0-9a-f]+", "", str(numba_internals.type_of(value)))
             )  # addresses
             self.add(list(value.items() if hasattr(value, "items") else value))
-        elif module.startswith("numba.") and hasattr(getattr(value, "_numba_type_", 0), "struct"):
+        elif module.startswith("numba.") and hasattr(numba_internals.type_of(value), "struct"):
             self.add_jitclass_instance(value)
-        elif module == "numba.np.ufunc.dufunc":
+        elif numba_internals.vectorized_of(value):
             self.hash_parts("vectorized")
-            self.add(value._dispatcher)
+            self.add(numba_internals.vectorized_of(value))
         elif isinstance(value, np.ufunc):
             self.add_ufunc(value)
         elif hasattr(value, "__array__") and hasattr(value, "__dlpack__"):  # PyTorch's, JAX's
@@ -132,7 +132,7 @@ class Content(Digest):
             self.add_at(".__self__", owner)
 
     def add_jitclass_instance(self, value):
-        kind = value._numba_type_
+        kind: Any = numba_internals.type_of(value)
         self.add(kind.class_type)
         for name in kind.struct:
             self.hash_parts(name)

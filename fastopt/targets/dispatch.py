@@ -40,10 +40,10 @@ def requested(device, variable=False):
     return device
 
 
-def target(device, *arrays, asked=None):
+def target(device, *arrays, requested_by=None):
     """Return the module of the target for these arrays.
 
-    Error messages begin with `asked`: how the user requested the device.
+    Error messages begin with `requested_by`: how the user requested the device.
 
     Raises
     ------
@@ -53,14 +53,14 @@ def target(device, *arrays, asked=None):
         If CUDA is requested and cannot be used; the message says what is missing.
     """
     requested(device)
-    asked = asked or f"device={device if device != 'auto' else 'cuda'!r}"
+    requested_by = requested_by or f"device={device if device != 'auto' else 'cuda'!r}"
     on_device = any(map(is_elsewhere, arrays))
     if device == "cpu" and on_device:
-        raise ValueError(f"{asked} was given an array that lives on a GPU; copy it first")
+        raise ValueError(f"{requested_by} was given an array that lives on a GPU; copy it first")
     if device == "cuda" or on_device:
         problem = why_not_cuda()
         if problem:
-            raise RuntimeError(f"{asked} cannot be used: {problem}")
+            raise RuntimeError(f"{requested_by} cannot be used: {problem}")
         from fastopt.targets.cuda import cuda_target as cuda
 
         return cuda

@@ -114,4 +114,4 @@ def test_a_small_change_compiles_no_loop(change):
         fastopt.minimize(fit, **given)
     finally:
         event.unregister("numba:compile", listener)
-    assert not {"loop", "solve_in_registers", "solve_held", "pack"} & set(listener.names)
+    assert not {"loop", "solve_in_registers", "solve_at_pointer", "pack"} & set(listener.names)

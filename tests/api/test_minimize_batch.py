@@ -2,11 +2,9 @@
 
 import _thread
 import copy
-import gc
 import math
 import os
 import pickle
-import sys
 import threading
 import time
 
@@ -20,7 +18,6 @@ import fastopt
 from fastopt.compiling import compiler
 from fastopt.solver import batch_worker, problem_arrays
 from fastopt.solver.run_state import FRESH
-from fastopt.targets.cpu import batch_threads
 from fastopt.targets.cpu import cpu_target as cpu
 
 Y, TRUE = decays(60)
@@ -185,27 +182,6 @@ def test_lists_in_args():
     for kind in (tuple, numba.typed.List):
         res = fastopt.minimize_batch(picked, np.zeros(3), np.arange(40.0), (kind([0, 2]),))
         np.testing.assert_allclose(res.x[:, 2], np.arange(40.0), atol=1e-6)
-
-
-def test_rows_that_are_copied_beside_lists_in_args_own_nothing(monkeypatch):
-    """Each row counted one reference down: the room for it was freed while it was in use."""
-
-    def picked(x, row, places):
-        s = 0.0
-        for i in places:
-            s += (x[0] - row[i]) ** 2
-        return s
-
-    kept, make = [], batch_threads.room
-    monkeypatch.setattr(batch_threads, "room", lambda field: kept.append(make(field)) or kept[-1])
-    y = np.asfortranarray(np.arange(120.0).reshape(40, 3))
-    res = fastopt.minimize_batch(picked, [0.0], y, (numba.typed.List([0, 2]),))
-    np.testing.assert_allclose(res.x[:, 0], y[:, 1], atol=1e-6)
-    del res
-    gc.collect()
-    assert {room.shape for room in kept} == {(3,)}
-    nobodys = [np.zeros(3) for _ in kept]  # how Python counts differs between its versions
-    assert [sys.getrefcount(a) for a in kept] == [sys.getrefcount(a) for a in nobodys]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])

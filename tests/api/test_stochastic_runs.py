@@ -10,7 +10,7 @@ from test_minimize_stochastic import RATE, ROWS, X0, A, B, N, adding, loop, shuf
 
 import fastopt
 from fastopt import schedules
-from fastopt.drivers import training
+from fastopt.concurrency import time_slices
 
 add = functools.partial(solve, adding, jac="add", method="sgd")
 
@@ -21,7 +21,7 @@ def losses_at(x, a=A, b=B):
 
 def test_slices_leave_the_bits(monkeypatch):
     whole = add(epochs=4, average=2)
-    monkeypatch.setattr(training, "CHECK_INTERVAL", 0.0)  # one step a slice
+    monkeypatch.setattr(time_slices, "CHECK_INTERVAL", 0.0)  # one step a slice
     cut = add(epochs=4, average=2)
     for name in ("x", "x_last", "x_average", "loss"):
         np.testing.assert_array_equal(whole[name], cut[name])

@@ -22,7 +22,7 @@ from fastopt.inputs import run_options
 from fastopt.solver import batch_worker, objective_evaluation, solve_loop
 from fastopt.solver import minibatch as epochs
 from fastopt.targets.common import row_access
-from fastopt.targets.cpu import batch_threads, calls_by_address, minibatch_step
+from fastopt.targets.cpu import batch_threads, calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu
 
 
@@ -34,8 +34,8 @@ def fun(x):
 def objective(size):
     rule = rules.get("adam")
     x = np.zeros(size)
-    chosen = run_options.parse(rule, None, None, x.dtype)
-    return objective_bindings.build(fun, None, (np.zeros(100),), chosen, x)
+    settings = run_options.parse(rule, None, None, x.dtype)
+    return objective_bindings.build(fun, None, (np.zeros(100),), settings, x)
 
 
 def bindings():
@@ -44,11 +44,10 @@ def bindings():
     bound = cpu.rule_bindings(rule, rule.S(*(True for _ in rule.S._fields)), np.dtype(float))
     return {
         **bound,
-        **batch_threads.OWN,
-        **calls_by_address.OWN,
+        **batch_threads.BINDINGS,
+        **calls_by_address.BINDINGS,
         **own,
         **objective(20).bindings,
-        "asked": minibatch_step.asked,
         "mean_and_gradient": minibatch_gradients.BY_ROWS["derived"],
         "SIZE": 0,
     }
@@ -73,7 +72,7 @@ def changed(value):
 
 TEXTS = (
     cpu.solve,
-    cpu.solve_held,
+    cpu.solve_at_pointer,
     cpu.solve_in_registers,
     solve_loop.sweep,
     objective_evaluation.evaluate,

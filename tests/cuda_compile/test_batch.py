@@ -40,12 +40,12 @@ def vector(real, ndim=1):
 def ptx_of(fun, shape, dtype, method="rmsprop", rate=None, bounded=False, jac="autodiff"):
     dtype, rule = np.dtype(dtype), rules.get(method)
     options = {} if rate is None else {"learning_rate": rate}
-    chosen = run_options.parse(rule, options, None, dtype)
-    loop = automatic_rate if chosen.schedule is None else fixed_rate
-    objective = kernel_builder.Objective(fun, None, jac, loop, chosen.schedule)
-    uses = rules.uses(rule, chosen.rule)
+    settings = run_options.parse(rule, options, None, dtype)
+    loop = automatic_rate if settings.schedule is None else fixed_rate
+    objective = kernel_builder.Objective(fun, None, jac, loop, settings.schedule)
+    uses = rules.uses(rule, settings.rule)
     text, _ = kernel_builder.plain_loop(
-        rule, chosen, uses, dtype, bounded, shape, objective, cuda.Linker()
+        rule, settings, uses, dtype, bounded, shape, objective, cuda.Linker()
     )
     real = numba.from_dtype(dtype)
     table, whole = vector(real, 2), vector(types.int64)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import fastopt
+from fastopt.concurrency import time_slices
 from fastopt.targets import dispatch
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
@@ -229,7 +230,7 @@ def test_a_launch_ends_anywhere(monkeypatch):
     results = []
     for rounds in (1, 3, 1000):
         monkeypatch.setattr(batch_scheduler, "FIRST_ROUNDS", rounds)
-        monkeypatch.setattr(batch_scheduler, "LAUNCH", 1e-9)
+        monkeypatch.setattr(time_slices, "CHECK_INTERVAL", 1e-9)
         monkeypatch.setattr(batch_scheduler, "SHORT_LAUNCH", 1e-9)
         results.append(fastopt.minimize_batch(loop, np.ones(3), decays(40), (T,), device="cuda"))
     for other in results[1:]:

@@ -1,5 +1,7 @@
 """Kernels on disk: what one process has compiled, another loads; damage is a miss."""
 
+import importlib.metadata
+import pathlib
 import types
 
 import pytest
@@ -43,7 +45,7 @@ def compiled():
 
 def test_a_kernel_comes_back(folder):
     kernel, made = compiled()
-    cache = disk_cache.KernelCache("1", dispatcher._Kernel._rebuild)
+    cache = disk_cache.KernelCache("1")
     assert cache.load_overload(VECTOR, kernel.targetctx) is None
     cache.save_overload(VECTOR, made)
     (file,) = folder.iterdir()
@@ -51,14 +53,14 @@ def test_a_kernel_comes_back(folder):
     assert again.entry_name == made.entry_name
     assert again.signature == made.signature
     assert again._codelibrary.get_cubin().code == made._codelibrary.get_cubin().code
-    assert disk_cache.KernelCache("2", None).load_overload(VECTOR, kernel.targetctx) is None
+    assert disk_cache.KernelCache("2").load_overload(VECTOR, kernel.targetctx) is None
     file.write_bytes(file.read_bytes()[:-1])
     assert cache.load_overload(VECTOR, kernel.targetctx) is None
 
 
 def test_other_devices_have_code_of_their_own(folder, monkeypatch):
     kernel, made = compiled()
-    cache = disk_cache.KernelCache("1", dispatcher._Kernel._rebuild)
+    cache = disk_cache.KernelCache("1")
     cache.save_overload(VECTOR, made)
     other = types.SimpleNamespace(device=types.SimpleNamespace(compute_capability=(8, 0)))
     monkeypatch.setattr(devices, "get_context", lambda *_: other)
@@ -68,3 +70,20 @@ def test_other_devices_have_code_of_their_own(folder, monkeypatch):
 def test_the_target_s_kernels_have_it():
     assert isinstance(cuda.Kernel(twice, "digest").compiled._cache, disk_cache.KernelCache)
     assert not isinstance(cuda.Kernel(twice).compiled._cache, disk_cache.KernelCache)
+
+
+def test_what_is_used_of_numba_cuda_is_there():
+    """A failure names what has moved; `compiling/test_numba_internals.py` has the rest of Numba."""
+    from numba.cuda.core import rewrites
+
+    said = f"numba-cuda {importlib.metadata.version('numba-cuda')} has moved it"
+    for name in ("_rebuild", "_reduce_states"):
+        assert hasattr(dispatcher._Kernel, name), f"_Kernel.{name}: {said}"
+    assert "before-inference" in rewrites.rewrite_registry.rewrites, f"rewrites: {said}"
+    simulator = pathlib.Path(rewrites.__file__).parents[2] / "simulator"
+    for file, text in (
+        ("kernel.py", "def _get_kernel_context("),
+        ("cudadrv/devicearray.py", "self._ary = "),
+        ("cudadrv/devicearray.py", "self._item"),
+    ):
+        assert text in (simulator / file).read_text(), f"{text!r} of the simulator: {said}"

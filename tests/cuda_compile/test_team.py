@@ -31,10 +31,10 @@ def tuple_of(kinds):
 
 def ptx_of(method, rate, dtype):
     dtype, rule = np.dtype(dtype), rules.get(method)
-    chosen = run_options.parse(rule, {} if rate is None else {"learning_rate": rate}, None, dtype)
-    uses = rules.uses(rule, chosen.rule)
+    settings = run_options.parse(rule, {} if rate is None else {"learning_rate": rate}, None, dtype)
+    uses = rules.uses(rule, settings.rule)
     text = kernel_builder.plain_team(
-        rule, kernel_builder.kind_of(chosen.schedule), uses, dtype, True, cuda.Linker()
+        rule, kernel_builder.kind_of(settings.schedule), uses, dtype, True, cuda.Linker()
     )
     real = numba.from_dtype(dtype)
     vector, scalars = types.Array(real, 1, "C"), types.Array(types.float64, 1, "C")
@@ -43,10 +43,10 @@ def ptx_of(method, rate, dtype):
     if rate is None:
         at |= {"pairs": types.Array(real, 2, "C"), "along": scalars}
     _, iterates, workspace, state = problem_arrays.assembled(at, uses)
-    schedule = chosen.schedule if rate is not None else ()
+    schedule = settings.schedule if rate is not None else ()
     signature = types.void(
         *(scalars, scalars, tuple_of(iterates), tuple_of(workspace), tuple_of(state)),
-        numba.typeof((chosen.limits, chosen.rule, schedule)),
+        numba.typeof((settings.limits, settings.rule, schedule)),
         *(scalars, vector, scalars, types.Array(types.int64, 1, "C")),
     )
     return numba.cuda.compile_ptx(text, signature, cc=CC)[0]

@@ -28,7 +28,7 @@ import pytest
 
 import fastopt
 from fastopt.concurrency import delayed_interrupts
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.targets.cpu import cpu_target as cpu
 from fastopt.targets.cpu import thread_pool
 
@@ -538,7 +538,7 @@ def test_the_users_handler_is_called_and_stays():
 
     before = signal.signal(signal.SIGINT, own)
     try:
-        with Held():
+        with DelayedInterrupts():
             signal.raise_signal(signal.SIGINT)
             assert seen == []
         assert seen == [signal.SIGINT]
@@ -573,10 +573,10 @@ def test_a_second_signal_ends_what_never_returns(monkeypatch):
 def test_a_handler_that_was_set_meanwhile_stays():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with Held():
+        with DelayedInterrupts():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        with Held():  # nothing to call
+        with DelayedInterrupts():  # nothing to call
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -588,22 +588,22 @@ def test_nested_and_opened():
         reached = []
 
         def twice():
-            with Held():
-                with Held():
+            with DelayedInterrupts():
+                with DelayedInterrupts():
                     signal.raise_signal(signal.SIGINT)
                 reached.append(True)
 
         with pytest.raises(KeyboardInterrupt):
             twice()
         assert reached
-        with Held() as held:
+        with DelayedInterrupts() as interrupts:
             with pytest.raises(KeyboardInterrupt):
-                held.outside(signal.raise_signal, signal.SIGINT)
+                interrupts.outside(signal.raise_signal, signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             with pytest.raises(KeyboardInterrupt):
-                held.deliver()
+                interrupts.deliver()
             signal.raise_signal(signal.SIGINT)
-            held.forget()
+            interrupts.forget()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
@@ -618,7 +618,7 @@ def handler_here():
 def test_a_forked_child_has_the_users_handler():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with Held():
+        with DelayedInterrupts():
             child = os.fork()
             if child == 0:
                 os._exit(0 if handler_here() else 1)
@@ -643,9 +643,9 @@ def test_a_child_forked_in_the_midst_of_steps_and_batches_can_go_on():
         def slow(t):
             entered.set(); release.wait(60); return 0.1
         entered, release = threading.Event(), threading.Event()
-        held = fastopt.SGD(slow, groups={})
+        stepped = fastopt.SGD(slow, groups={})
         def step():
-            held.step([x, g.copy()], [g, g])
+            stepped.step([x, g.copy()], [g, g])
         fastopt.minimize_batch(fit, [0.0] * 3, Y[:10])
         fastopt.SGD(1e-3).step(big, big * 1.0)
         opt.step(x, g)
@@ -658,7 +658,7 @@ def test_a_child_forked_in_the_midst_of_steps_and_batches_can_go_on():
             while going:
                 own.step(z, big)
         def child():
-            held.step([x, g.copy()], [g, g])
+            stepped.step([x, g.copy()], [g, g])
             opt.step(x, g)
             fastopt.SGD(1e-3).step(np.zeros(1_000_000), big)
             ok = fastopt.minimize_batch(fit, [0.0] * 3, Y[:50]).success.all()

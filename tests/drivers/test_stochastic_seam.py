@@ -1,7 +1,6 @@
 """`minimize_stochastic` compiles its step once for all objectives."""
 
 import collections
-import gc
 import os
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import fastopt
 from fastopt import schedules
 from fastopt.solver import minibatch
 from fastopt.solver.solve_loop import fill, sweep
-from fastopt.targets.cpu import batch_threads
 
 ROWS = np.arange(1.0, 6.0)  # their mean is 3
 OPTIONS = {"learning_rate": 0.05}
@@ -222,29 +220,6 @@ def test_arguments_whose_type_changes_between_calls(fun):
     for kind in KINDS[fun] + KINDS[fun][::-1]:
         res = fit(fun, (kind,), epochs=2, shuffle=False)
         assert res.x[0] == pytest.approx(x, rel=1e-12), kind
-
-
-def test_rows_that_are_copied_own_nothing(monkeypatch):
-    """Beside a list in args each row counted one reference down."""
-
-    def picked(x, row, places):
-        s = 0.0
-        for i in places:
-            s += (x[0] - row[i]) ** 2
-        return s
-
-    kept, make = [], batch_threads.room
-    monkeypatch.setattr(
-        "fastopt.drivers.training.room", lambda field: kept.append(make(field)) or kept[-1]
-    )
-    data = np.asfortranarray(np.full((5, 3), [1.0, 7.0, 3.0]))
-    for args in ((numba.typed.List([0, 2]),), (np.array([0, 2]),)):
-        res = fit(picked, args, data)
-        assert res.x[0] == pytest.approx(2.0, abs=1e-6)
-    del res
-    gc.collect()
-    assert [room.shape for room in kept] == [(3,), (3,)]
-    assert [sys.getrefcount(room) for room in kept] == [3, 3]  # kept, room, the argument
 
 
 def test_runs_in_several_threads_have_the_bits_of_one():

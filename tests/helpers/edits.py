@@ -405,9 +405,9 @@ def slope_of(function, x):
 
 def light(f, o, _s, _r):
     """The keys and files of a solve, around a text that compiles fast."""
-    chosen = run_options.parse(rules.get("sgd"), None, None, X.dtype)
+    settings = run_options.parse(rules.get("sgd"), None, None, X.dtype)
     bound = objective_bindings.build(
-        compiler.ensure_njit(f, "fun"), "2-point", (), chosen, X
+        compiler.ensure_njit(f, "fun"), "2-point", (), settings, X
     ).bindings
     value = gradient_methods.METHODS["2-point"][0]
     once = compiler.jit(value, {name: bound[name] for name in ("fun", "write")}, refcounted=True)

@@ -19,7 +19,7 @@ from batch_problems import X0, T, decays, misfit
 from numba import njit
 
 import fastopt
-from fastopt.drivers import local_batch, single_problem
+from fastopt.concurrency import time_slices
 from fastopt.storage import checkpoint_file
 
 HERE = pathlib.Path(__file__).parent
@@ -96,7 +96,7 @@ def victim(case, path):
         0.0,
         1.0,
     )  # so that writing is often hit
-    single_problem.CHECK_INTERVAL = local_batch.CHECK_INTERVAL = 0.003
+    time_slices.CHECK_INTERVAL = 0.003
     print("begun", flush=True)
     fastopt.save(f"{path}.result", **CASES[case](checkpoint=path))
 

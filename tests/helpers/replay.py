@@ -19,9 +19,9 @@ def in_place(method, x, gradients, rates, options=None, sweep=cpu.sweep, empty=n
     for slot, used, array in zip(uses._fields, uses, state, strict=True):
         initial = getattr(o, "initial_accumulator", 0.0) if slot == "v" else 0.0
         array[...] = initial if used else np.nan
-    carry = 1.0
+    rule_scalar = 1.0
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
-        c, carry = rule.coefficients(o, float(rate), float(t), carry)
+        c, rule_scalar = rule.coefficients(o, float(rate), float(t), rule_scalar)
         sweep(rule, uses, x, g, np.array(c, x.dtype), state)
         yield state
 

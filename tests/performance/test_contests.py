@@ -10,8 +10,10 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import report  # noqa: E402
-from benchmarks.contests import contest, works  # noqa: E402
+from benchmarks import report, stochastic  # noqa: E402
+from benchmarks.contests import array_steps, contest, rosenbrock_solves, works  # noqa: E402
+from benchmarks.contests.contest_types import Entry, Work  # noqa: E402
+from benchmarks.contests.rmsprop_formulas import descended  # noqa: E402
 from benchmarks.reports import bars  # noqa: E402
 
 PROGRAM = """
@@ -47,9 +49,9 @@ def work(tmp_path):
         return "" if np.array_equal(answer, [1.0, 4.0]) else "it is no square"
 
     def make(*jobs, **more):
-        entries = tuple(works.Entry(f"NumPy {job}", str(file), job) for job in jobs)
+        entries = tuple(Entry(f"NumPy {job}", str(file), job) for job in jobs)
         data = {"x": np.array([1.0, 2.0])}
-        return works.Work("squares", "Squares", lambda: data, differs, entries, **more)
+        return Work("squares", "Squares", lambda: data, differs, entries, **more)
 
     return make
 
@@ -122,8 +124,8 @@ def test_whole_processes(work, tmp_path):
         'print(\'{"version": "2"}\')\n'
     )
     whole = work(whole=True)
-    entry = works.Entry("NumPy process", str(file), "any")
-    whole = works.Work(whole.name, whole.title, whole.data, whole.differs, (entry,), whole=True)
+    entry = Entry("NumPy process", str(file), "any")
+    whole = Work(whole.name, whole.title, whole.data, whole.differs, (entry,), whole=True)
     found = contest.hold(whole, rounds=2)["NumPy process"]
     assert len(found.seconds) == 2
     assert min(found.seconds) > 0.01
@@ -136,7 +138,7 @@ def test_checks_see_other_work(name):
     work = works.WORKS[name]
     data = work.data()
     if name == "epoch":
-        x = 1.001 * works.stochastic.losses(data["a"], data["b"], data["orders"])
+        x = 1.001 * stochastic.losses(data["a"], data["b"], data["orders"])
     elif "y" in data:
         x = np.ones((len(data["y"]), 3))
     else:
@@ -145,13 +147,17 @@ def test_checks_see_other_work(name):
 
 
 def test_checks_take_the_formulas_own_answers():
-    data = works.arrays((1_000,), "float32")
+    data = array_steps.arrays((1_000,), "float32")
     x, g = data["x"].astype(float), data["g"].astype(float)
     for method in ("rmsprop", "adagrad", "adam"):
-        assert not works.sweep(method, "1,000", "float32").differs(works.stepped(method, x, g))
-    assert not works.solved(np.ones(10))
+        assert not array_steps.sweep(method, "1,000", "float32").differs(
+            array_steps.stepped(method, x, g)
+        )
+    assert not rosenbrock_solves.solved(np.ones(10))
     start = np.array([-1.2, 1.0])
-    assert not works.iterated(works.descended(works.slope, start, 1e-4, works.SOME))
+    assert not rosenbrock_solves.iterated(
+        descended(rosenbrock_solves.slope, start, 1e-4, rosenbrock_solves.SOME)
+    )
 
 
 def figures(**seconds):
@@ -161,7 +167,7 @@ def figures(**seconds):
 
 
 def test_tables():
-    work = types.SimpleNamespace(title="Squares", entries=[works.Entry("fastopt", "", "")])
+    work = types.SimpleNamespace(title="Squares", entries=[Entry("fastopt", "", "")])
     found = figures(fastopt=[1.0, 2.0, 3.0], torch=[2.0, 4.0, 6.0])
     found["optax"] = contest.Figures("optax", reason="optax: no")
     text = report.table(work, found)

@@ -5,6 +5,7 @@ import graphlib
 import pathlib
 import subprocess
 import sys
+import tokenize
 
 import pytest
 
@@ -155,3 +156,18 @@ def test_import_is_light():
     """It compiles nothing and loads neither CUDA, scipy.optimize, matplotlib nor tqdm."""
     out = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=False)
     assert out.stdout.strip() == "0 []", out.stdout + out.stderr
+
+
+# Names that were replaced by those of the field, or by what they mean.
+GONE = set(
+    "BEAT HELD Held LOOK OWN ROOM _held chosen call_on held held_loss hold_at opened solve_held "
+    "under_way".split()
+)
+
+
+@each_file
+def test_names_that_are_gone_stay_away(file):
+    with file.open("rb") as code:
+        tokens = list(tokenize.tokenize(code.readline))
+    names = {token.string for token in tokens if token.type == tokenize.NAME}
+    assert not names & GONE

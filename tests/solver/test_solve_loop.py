@@ -25,9 +25,9 @@ def problem(compiled, options, method="rmsprop"):
     fun, jac = COMPILED if compiled else (WOOD.fun, wood_jac)
     rule = run_options.find_rule(method)
     x0 = start_and_bounds.start_point(WOOD.x0)
-    chosen = run_options.parse(rule, options, None, x0.dtype)
-    objective = objective_bindings.build(fun, jac, (), chosen, x0)
-    return single_problem.Problem(rule, x0, None, chosen, objective, cpu)
+    settings = run_options.parse(rule, options, None, x0.dtype)
+    objective = objective_bindings.build(fun, jac, (), settings, x0)
+    return single_problem.Problem(rule, x0, None, settings, objective, cpu)
 
 
 def advance(problem, nfev):
@@ -112,9 +112,9 @@ def test_what_lies_beyond_the_last_parameter_stays_zero(n, options):
 
     rule = run_options.find_rule("rmsprop")
     x0 = np.zeros(n)
-    chosen = run_options.parse(rule, {**options, "eps": 0.0}, None, x0.dtype)
-    objective = objective_bindings.build(bowl, None, (), chosen, x0)
-    whole = single_problem.Problem(rule, x0, None, chosen, objective, cpu)
+    settings = run_options.parse(rule, {**options, "eps": 0.0}, None, x0.dtype)
+    objective = objective_bindings.build(bowl, None, (), settings, x0)
+    whole = single_problem.Problem(rule, x0, None, settings, objective, cpu)
     res = whole.run(None)
     assert res.status >= 0
     wide = whole.arrays.shape[1]

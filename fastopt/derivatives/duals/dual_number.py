@@ -11,17 +11,17 @@ code for many partials short. In memory both are K + 1 adjacent numbers.
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.core.typeconv import Conversion
+from numba import TypingError, types
 from numba.extending import box, lower_cast, models, register_model
-from numba.np import arrayobj
+
+from fastopt.compiling.llvm_arrays import array_struct
+from fastopt.compiling.numba_internals import COUNTED, Conversion
 
 # Options of Numba for functions of duals that are written in Python.
 JIT: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": {"contract"},
-    "_nrt": True,
+    **COUNTED,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
@@ -93,10 +93,10 @@ class DualModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
         real = manager.lookup(kind.real).get_value_type()
         if kind.wide:
-            held = ir.LiteralStructType([real, ir.VectorType(real, kind.size)], packed=True)
+            memory = ir.LiteralStructType([real, ir.VectorType(real, kind.size)], packed=True)
         else:
-            held = ir.ArrayType(real, kind.size + 1)
-        super().__init__(manager, kind, held)
+            memory = ir.ArrayType(real, kind.size + 1)
+        super().__init__(manager, kind, memory)
 
 
 def unpack(builder, kind, value):
@@ -136,8 +136,7 @@ def value_and_lanes(context, builder, kind, source, value):
     A number has no lanes. An array without axes is treated as its element.
     """
     if isinstance(source, types.Array):
-        proxy: Any = arrayobj.make_array(source)
-        array = proxy(context, builder, value)
+        array = array_struct(context, builder, source, value)
         source, value = source.dtype, context.unpack_value(builder, source.dtype, array.data)
     if isinstance(source, Dual):
         return unpack(builder, source, value)
@@ -162,9 +161,3 @@ def from_array(context, builder, source, kind, value):
             "is an array of plain numbers; begin with one that depends on x: `data + 0.0 * x[0]`"
         )
     return value
-
-
-def new_array(context, builder, kind, shape):
-    """Allocate an array of type `kind`, uninitialised."""
-    plain = types.Array(kind.dtype, kind.ndim, kind.layout)  # Numba's allocator needs this type
-    return arrayobj._empty_nd_impl(context, builder, plain, shape)

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import types
-from numba.core.cpu import CPUContext
-from numba.core.typing.context import Context as CPUTyping
+from numba import types
 
 from fastopt import elementary
+from fastopt.compiling.numba_internals import CPUContext, CPUTyping
 from fastopt.derivatives.duals import digamma_function, dual_number, partials
 
 

@@ -29,7 +29,7 @@ def _settled(m, moving, rare):
             lane = moves[0].type
             d = d._replace(derivative=_splat(builder, m.constant(d.derivative).value, lane))
         pairs.append((moves, d, guarded))
-    before, chosen = builder.block, []
+    before, replaced = builder.block, []
     with builder.if_then(rare, likely=False):
         for (lane, *_), d, guarded in pairs:
             if guarded:
@@ -37,7 +37,7 @@ def _settled(m, moving, rare):
                 still = _stands(builder, lane, d)
                 factor = builder.select(still, zero, d.derivative)
                 kept = lane if d.dead is None else builder.select(still, zero, lane)
-                chosen.append((kept, factor))
+                replaced.append((kept, factor))
         inside = builder.block
 
     def joined(one, other):
@@ -48,7 +48,7 @@ def _settled(m, moving, rare):
         phi.add_incoming(other, inside)
         return phi
 
-    news = iter(chosen)
+    news = iter(replaced)
     found = []
     for moves, d, guarded in pairs:
         if guarded:

@@ -3,20 +3,14 @@
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
-from typing import Any
-
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
+from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 from fastopt.derivatives.duals import dual_number
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
-
-
-def _array(context, builder, kind, value=None):
-    proxy: Any = arrayobj.make_array(kind)
-    return proxy(context, builder, value)
 
 
 @intrinsic(prefer_literal=True)
@@ -30,20 +24,13 @@ def seeded(context, kind, x, scratch, first, size):
     result = DualArray(dual, x.ndim, "C")
 
     def codegen(context, builder, sig, args):
-        source = _array(context, builder, sig.args[1], args[1])
+        source = array_struct(context, builder, sig.args[1], args[1])
         item = context.get_data_type(dual)
         if known:
             data = cgutils.alloca_once(builder, item, size=known)
         else:
-            room = _array(context, builder, sig.args[2], args[2]).data
-            data = builder.bitcast(room, item.as_pointer())
-        width = context.get_constant(types.intp, context.get_abi_sizeof(item))
-        strides = [width]
-        for length in reversed(cgutils.unpack_tuple(builder, source.shape)[1:]):
-            strides.insert(0, builder.mul(strides[0], length))
-        array = _array(context, builder, result)
-        strides = cgutils.pack_array(builder, strides)
-        arrayobj.populate_array(array, data, source.shape, strides, width, None)
+            scratch_array = array_struct(context, builder, sig.args[2], args[2]).data
+            data = builder.bitcast(scratch_array, item.as_pointer())
 
         def seed(i):
             v = builder.load(builder.gep(source.data, [i]))
@@ -56,7 +43,8 @@ def seeded(context, kind, x, scratch, first, size):
         else:
             with cgutils.for_range(builder, source.nitems) as loop:
                 seed(loop.index)
-        return array._getvalue()
+        shape = cgutils.unpack_tuple(builder, source.shape)
+        return contiguous_view(context, builder, result, data, shape)
 
     return result(kind, x, scratch, types.intp, size), codegen
 
@@ -91,7 +79,7 @@ def write_partials(context, dual, g, first, size):
     known = size.literal_value
 
     def codegen(context, builder, sig, args):
-        array = _array(context, builder, sig.args[1], args[1])
+        array = array_struct(context, builder, sig.args[1], args[1])
         lanes = dual_number.partials_from_lanes(
             builder, dual, dual_number.unpack(builder, dual, args[0])[1]
         )

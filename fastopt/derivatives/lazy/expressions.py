@@ -13,11 +13,11 @@ A `Lazy` can be assigned to variables, used several times, and passed to functio
 import hashlib
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.typing.context import Context as CPUTyping
-from numba.core.typing.templates import signature
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
+from fastopt.compiling.numba_internals import CPUTyping, signature
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 
 _ITEMS = (Dual, types.Integer, types.Float, types.Boolean)
@@ -147,8 +147,8 @@ def operands(builder, kind, value):
     shared operand is recognised, and computed once.
     """
     made = getattr(value, "fastopt_operands", None)
-    held = iter(made or [builder.extract_value(value, i) for i in range(len(kind.operand_types))])
-    return [None if isinstance(o, types.Literal) else next(held) for o in kind.operands]
+    parts = iter(made or [builder.extract_value(value, i) for i in range(len(kind.operand_types))])
+    return [None if isinstance(o, types.Literal) else next(parts) for o in kind.operands]
 
 
 def _frozen(kind):

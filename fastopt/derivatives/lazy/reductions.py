@@ -1,4 +1,4 @@
-"""Numbers from `Lazy` expressions: loops over their elements, and single elements.
+"""``np.sum``, ``mean``, ``dot`` and single elements of `Lazy` expressions, as loops.
 
 Arrays are broadcast as in NumPy. If that is impossible, which is decided only at run time, the
 result is NaN: code on a GPU cannot raise errors.
@@ -12,12 +12,12 @@ import functools
 import math
 import operator
 from collections import ChainMap
-from typing import Any
 
-from numba.core import cgutils, types
-from numba.core.typing.templates import signature
-from numba.np import arrayobj
+from numba import types
+from numba.core import cgutils
 
+from fastopt.compiling.llvm_arrays import array_struct
+from fastopt.compiling.numba_internals import signature
 from fastopt.derivatives.duals import llvm_emitter
 from fastopt.derivatives.duals.dual_number import Dual
 from fastopt.derivatives.lazy import expressions
@@ -46,8 +46,8 @@ class ExpressionEvaluator:
     def view(self, kind, value):
         """Return an array, its sizes, and its strides with 0 for sizes of 1."""
         if id(value) not in self.views:
-            builder, proxy = self.builder, arrayobj.make_array(kind)
-            array: Any = proxy(self.context, builder, value)
+            builder = self.builder
+            array = array_struct(self.context, builder, kind, value)
             sizes = cgutils.unpack_tuple(builder, array.shape)
             strides = cgutils.unpack_tuple(builder, array.strides)
             single = [builder.icmp_signed("==", size, self.number(1)) for size in sizes]

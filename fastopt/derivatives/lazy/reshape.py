@@ -8,11 +8,12 @@ numba-cuda uses a function in C for this, which would have to be linked to the k
 
 from typing import Any
 
-from numba.core import cgutils, types
-from numba.core.typing.templates import AbstractTemplate, signature
+from numba import types
+from numba.core import cgutils
 from numba.extending import lower_builtin
-from numba.np import arrayobj
 
+from fastopt.compiling.llvm_arrays import array_struct, array_view
+from fastopt.compiling.numba_internals import AbstractTemplate, signature
 from fastopt.derivatives.lazy.expressions import Frozen
 
 
@@ -40,9 +41,7 @@ class Ravel(AbstractTemplate):
 
 def _seen(context, builder, source, result, value, wanted):
     """Return a view of the array with these sizes, of which one may be -1."""
-    proxy, made = arrayobj.make_array(source), arrayobj.make_array(result)
-    array: Any = proxy(context, builder, value)
-    view: Any = made(context, builder)
+    array = array_struct(context, builder, source, value)
     zero, one = context.get_constant(types.intp, 0), context.get_constant(types.intp, 1)
     count, known = one, one
     for size in cgutils.unpack_tuple(builder, array.shape):
@@ -60,12 +59,10 @@ def _seen(context, builder, source, result, value, wanted):
         convention = getattr(context, "fndesc", context).call_conv
         message = "cannot reshape an array into one of another size"
         convention.return_user_exc(builder, ValueError, (message,))
-    strides, shape = (cgutils.pack_array(builder, item) for item in (strides, shape))
-    arrayobj.populate_array(view, array.data, shape, strides, array.itemsize, None)
-    if context.enable_nrt:
-        view.meminfo, view.parent = array.meminfo, array.parent
+    owner = array if context.enable_nrt else None
+    if owner:
         context.nrt.incref(builder, source, value)
-    return view._getvalue()
+    return array_view(context, builder, result, array.data, shape, strides, array.itemsize, owner)
 
 
 def _negative(builder, size):

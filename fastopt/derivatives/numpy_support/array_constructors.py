@@ -7,7 +7,7 @@ import functools
 
 import numba
 import numpy as np
-from numba.core import types
+from numba import types
 
 from fastopt.derivatives.duals.dual_number import JIT, Dual
 from fastopt.derivatives.operators.stand_ins import is_none, new, stand_in_for
@@ -41,8 +41,8 @@ def _full_like_floats(kinds, dual):
 
 def _filled_with_floats(kinds, dual):
     whole = isinstance(types.unliteral(kinds[1]), types.Integer | types.Boolean)
-    asked = len(kinds) > 2 and not is_none(kinds[2])
-    return floats_wanted(kinds, dual) and (not whole or asked)
+    dtype_given = len(kinds) > 2 and not is_none(kinds[2])
+    return floats_wanted(kinds, dual) and (not whole or dtype_given)
 
 
 @functools.cache

@@ -6,7 +6,7 @@
 from typing import Any
 
 import numpy as np
-from numba.core.errors import TypingError
+from numba import TypingError
 
 from fastopt.derivatives.numpy_support.array_joining import by_types
 from fastopt.derivatives.operators.stand_ins import new, stand_in_for

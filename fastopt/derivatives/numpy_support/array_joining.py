@@ -6,8 +6,7 @@
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
+from numba import TypingError, types
 from numba.extending import overload
 
 from fastopt.derivatives.duals.dual_number import JIT

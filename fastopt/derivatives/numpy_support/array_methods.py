@@ -4,17 +4,16 @@
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import overload_classmethod, overload_method
-from numba.np import arrayobj
+from numba import TypingError, types
+from numba.extending import overload_method
 
+from fastopt.compiling.llvm_arrays import allocate_as_numba_does
+from fastopt.compiling.numba_internals import AttributeTemplate, infer_getattr
 from fastopt.derivatives.duals.dual_number import DualArray
 from fastopt.derivatives.duals.seeding import value_of
 from fastopt.derivatives.numpy_support.array_constructors import floats_wanted
-from fastopt.derivatives.numpy_support.array_functions import STAND_INS
 from fastopt.derivatives.numpy_support.array_joining import STAND_INS as JOINING
+from fastopt.derivatives.numpy_support.sums_products_extremes import STAND_INS
 from fastopt.derivatives.operators.stand_ins import is_none
 
 REPEAT = JOINING[np.repeat]
@@ -69,10 +68,7 @@ _KEPT = "shape size ndim T flat reshape ravel flatten transpose dtype sort argso
 _KEPT += ["astype", "repeat"]
 
 
-@overload_classmethod(DualArray, "_allocate")
-def _allocate(cls, allocsize, align):
-    """Allocate like Numba's own arrays, for indexing with masks and lists of indices."""
-    return lambda cls, allocsize, align: arrayobj.intrin_alloc(allocsize, align)
+allocate_as_numba_does(DualArray)
 
 
 @infer_getattr

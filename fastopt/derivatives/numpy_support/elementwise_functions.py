@@ -12,10 +12,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numba.core import cgutils, types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import types
+from numba.core import cgutils
 from numba.extending import lower_builtin
 
+from fastopt.compiling.numba_internals import AbstractTemplate, infer_global, signature
 from fastopt.derivatives.duals import derivative_rules, llvm_emitter, numpy_only_rules
 from fastopt.derivatives.lazy import expressions
 from fastopt.derivatives.operators import loop_fusion
@@ -99,7 +100,7 @@ def _make(original, rule, fast):
     name = rule.__name__ if rule else original.__name__
     # Used on a GPU, which supports few of NumPy's functions of numbers.
     text = (rule or STEPS.get(name)) if isinstance(original, np.ufunc) or rule else None
-    chosen = lower_rule(rule) if rule else lower_step(original, text)
+    lower_dual = lower_rule(rule) if rule else lower_step(original, text)
 
     def element(self, kinds):
         dual = dual_in(kinds)
@@ -113,7 +114,7 @@ def _make(original, rule, fast):
 
     def lower(context, builder, sig, args):
         if dual_in(sig.args) is not None:
-            return chosen(context, builder, sig, args)
+            return lower_dual(context, builder, sig, args)
         if original is np.clip:
             return context.compile_internal(builder, _clipped, sig, args)
         own, kinds = fast and llvm_emitter.fast(context, name, sig.return_type), sig.args

@@ -7,20 +7,21 @@ import operator
 from typing import Any
 
 import numpy as np
-from numba.core import cgutils, types
-from numba.core.typing.templates import (
+from numba import types
+from numba.core import cgutils
+from numba.extending import lower_builtin, lower_getattr
+
+from fastopt.compiling.numba_internals import (
     AbstractTemplate,
     AttributeTemplate,
     infer_getattr,
     infer_global,
     signature,
 )
-from numba.extending import lower_builtin, lower_getattr
-
 from fastopt.derivatives.duals import llvm_emitter
 from fastopt.derivatives.lazy import reductions, reshape
 from fastopt.derivatives.lazy.expressions import Frozen, FrozenDuals, Lazy
-from fastopt.derivatives.numpy_support.array_functions import (
+from fastopt.derivatives.numpy_support.sums_products_extremes import (
     MAX,
     MAXIMUM,
     MEAN,

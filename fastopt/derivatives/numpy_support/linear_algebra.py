@@ -11,11 +11,10 @@ Numba's.
 from typing import Any
 
 import numpy as np
-from numba.core import types
+from numba import types
 from numba.extending import overload, register_jitable
-from numba.np import linalg
-from numba.np.numpy_support import as_dtype
 
+from fastopt.compiling import numba_lowerings
 from fastopt.derivatives.duals.dual_number import JIT
 from fastopt.derivatives.operators.stand_ins import some_dual, stand_in_for
 
@@ -68,7 +67,7 @@ def _typed_kept(value, good):
         if not len(value):
             return lambda value, good: value
         return lambda value, good: (_kept(value[0], good), *_kept(value[1:], good))
-    lost = as_dtype(value).type(0 if isinstance(value, types.Integer) else np.nan)
+    lost = numba_lowerings.as_dtype(value).type(0 if isinstance(value, types.Integer) else np.nan)
     return lambda value, good: value if good else lost
 
 
@@ -128,21 +127,25 @@ def _inv_of(a):
 
 @overload(_inv_of, jit_options=JIT)
 def _typed_inv(a):
-    linalg.ensure_lapack()
-    linalg._check_linalg_matrix(a, "inv")
-    factor = linalg._LAPACK().numba_xxgetrf(a.dtype)
-    invert = linalg._LAPACK().numba_ez_xxgetri(a.dtype)
-    kind, index = ord(linalg.get_blas_kind(a.dtype, "inv")), linalg.F_INT_nptype
+    numba_lowerings.ensure_lapack()
+    numba_lowerings.require_matrix(a, "inv")
+    factor = numba_lowerings.Lapack().numba_xxgetrf(a.dtype)
+    invert = numba_lowerings.Lapack().numba_ez_xxgetri(a.dtype)
+    kind, index = ord(numba_lowerings.get_blas_kind(a.dtype, "inv")), numba_lowerings.lapack_integer
 
     def inv(a):
         n = a.shape[0]
         if a.shape[1] != n:
             raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square.")
-        good, found, pivots = finite(a), linalg._copy_to_fortran_order(a), np.empty(n, index)
+        good, found, pivots = (
+            finite(a),
+            numba_lowerings.copy_to_fortran_order(a),
+            np.empty(n, index),
+        )
         if n > 0 and good:
             good = factor(kind, n, n, found.ctypes, n, pivots.ctypes) == 0
             good = good and invert(kind, n, found.ctypes, n, pivots.ctypes) == 0
-        linalg._dummy_liveness_func([found.size, pivots.size])
+        numba_lowerings.keep_alive([found.size, pivots.size])
         return _kept(found, good)
 
     return inv
@@ -154,27 +157,27 @@ def _solution(a, b):
 
 @overload(_solution, jit_options=JIT)
 def _typed_solution(a, b):
-    linalg.ensure_lapack()
-    linalg._check_linalg_matrix(a, "solve")
-    linalg._check_linalg_1_or_2d_matrix(b, "solve")
-    linalg._check_homogeneous_types("solve", a, b)
-    gesv, index = linalg._LAPACK().numba_xgesv(a.dtype), linalg.F_INT_nptype
-    kind = ord(linalg.get_blas_kind(a.dtype, "solve"))
+    numba_lowerings.ensure_lapack()
+    numba_lowerings.require_matrix(a, "solve")
+    numba_lowerings.require_vector_or_matrix(b, "solve")
+    numba_lowerings.require_one_type("solve", a, b)
+    gesv, index = numba_lowerings.Lapack().numba_xgesv(a.dtype), numba_lowerings.lapack_integer
+    kind = ord(numba_lowerings.get_blas_kind(a.dtype, "solve"))
 
     def solve(a, b):
-        n, count = a.shape[0], linalg._system_compute_nrhs(b)
-        linalg._system_check_dimensionally_valid(a, b)
+        n, count = a.shape[0], numba_lowerings.count_right_sides(b)
+        numba_lowerings.require_fitting_rows(a, b)
         if a.shape[1] != n:
             raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square.")
         good = finite(a) and finite(b)
-        factors, pivots = linalg._copy_to_fortran_order(a), np.empty(n, index)
+        factors, pivots = numba_lowerings.copy_to_fortran_order(a), np.empty(n, index)
         found = np.empty((count, n), a.dtype).T
-        linalg._system_copy_in_b(found, b, count)
+        numba_lowerings.copy_right_sides(found, b, count)
         if n > 0 and good:
             given = kind, n, count, factors.ctypes, n, pivots.ctypes, found.ctypes, n
             good = gesv(*given) == 0
-        linalg._dummy_liveness_func([factors.size, found.size, pivots.size])
-        return _kept(linalg._solve_compute_return(b, found), good)
+        numba_lowerings.keep_alive([factors.size, found.size, pivots.size])
+        return _kept(numba_lowerings.solution_like(b, found), good)
 
     return solve
 
@@ -185,10 +188,10 @@ def _root_of(a):
 
 @overload(_root_of, jit_options=JIT)
 def _typed_root(a):
-    linalg.ensure_lapack()
-    linalg._check_linalg_matrix(a, "cholesky")
-    factor = linalg._LAPACK().numba_xxpotrf(a.dtype)
-    kind, upper = ord(linalg.get_blas_kind(a.dtype, "cholesky")), ord("U")
+    numba_lowerings.ensure_lapack()
+    numba_lowerings.require_matrix(a, "cholesky")
+    factor = numba_lowerings.Lapack().numba_xxpotrf(a.dtype)
+    kind, upper = ord(numba_lowerings.get_blas_kind(a.dtype, "cholesky")), ord("U")
 
     def cholesky(a):
         n, found = a.shape[0], a.copy()

@@ -13,13 +13,18 @@ Here ``np.float64(v)`` is also replaced by our function, which keeps the partial
 from typing import Any
 
 import numpy as np
-from numba.core import ir, types
-from numba.core.errors import TypingError
-from numba.core.rewrites.registry import Rewrite, register_rewrite
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import TypingError, types
 from numba.extending import lower_builtin
 
 from fastopt.compiling.linker import NARROWING_MARK
+from fastopt.compiling.numba_internals import (
+    AbstractTemplate,
+    Rewrite,
+    infer_global,
+    ir,
+    register_rewrite,
+    signature,
+)
 from fastopt.derivatives.duals.dual_number import Dual
 from fastopt.derivatives.numpy_support.array_joining import STAND_INS
 from fastopt.derivatives.operators.evaluation_order import uses_of

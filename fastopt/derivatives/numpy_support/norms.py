@@ -4,13 +4,13 @@
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import numpy as np
-from numba.core.errors import TypingError
+from numba import TypingError
 from numba.extending import overload
 
 from fastopt.derivatives.duals.dual_number import JIT
 from fastopt.derivatives.duals.seeding import value_of
 from fastopt.derivatives.lazy.expressions import is_deferred
-from fastopt.derivatives.numpy_support.array_functions import ABSOLUTE, MAX, SQRT, SUM
+from fastopt.derivatives.numpy_support.sums_products_extremes import ABSOLUTE, MAX, SQRT, SUM
 from fastopt.derivatives.operators.stand_ins import dual_of, is_none, stand_in_for
 
 # Limits within which a sum of squares, in float32 or float64, has not over- or underflowed.

@@ -5,12 +5,11 @@
 
 import numba
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
+from numba import TypingError, types
 
 from fastopt.derivatives.duals.dual_number import JIT
-from fastopt.derivatives.numpy_support.array_functions import STAND_INS as WHOLE
 from fastopt.derivatives.numpy_support.array_joining import by_types
+from fastopt.derivatives.numpy_support.sums_products_extremes import STAND_INS as WHOLE
 from fastopt.derivatives.operators.stand_ins import is_none, new, stand_in_for
 
 SUM = WHOLE[np.sum]

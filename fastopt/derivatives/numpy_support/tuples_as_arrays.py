@@ -8,11 +8,11 @@ time, and every item is converted to the type of dual among them.
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import numba
-from numba.core import cgutils, types
-from numba.core.errors import TypingError
+from numba import TypingError, types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from fastopt.derivatives.duals import dual_number
+from fastopt.compiling.llvm_arrays import allocate_array
 from fastopt.derivatives.duals.dual_number import JIT, Dual, DualArray
 from fastopt.derivatives.operators.stand_ins import dual_of, new
 
@@ -45,7 +45,7 @@ def filled(context, items):
 
     def codegen(context, builder, sig, args):
         sizes = [context.get_constant(types.intp, size) for size in shape]
-        array = dual_number.new_array(context, builder, result, sizes)
+        array = allocate_array(context, builder, result, sizes)
         for i, (kind, value) in enumerate(_leaves(builder, sig.args[0], args[0])):
             value = context.cast(builder, value, kind, dual)
             place = builder.gep(array.data, [context.get_constant(types.intp, i)])

@@ -16,10 +16,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from numba.core import ir, ir_utils, types
-from numba.core.rewrites.registry import Rewrite, rewrite_registry
+from numba import types
 
 from fastopt.compiling.linker import NARROWING_MARK
+from fastopt.compiling.numba_internals import Rewrite, ir, mk_unique_var, put_first
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.lazy.expressions import Frozen, Lazy
 
@@ -138,7 +138,7 @@ class Order(Rewrite):
             if isinstance(statement, ir.Assign) and statement.target.name in self.fixed:
                 target, loc = statement.target, statement.loc
                 if self.may_move(statement):
-                    name = ir_utils.mk_unique_var("kept")
+                    name = mk_unique_var("kept")
                     kept = ir.Var(target.scope, name, loc)
                     self.typemap[name] = self.typemap[target.name]
                     block.append(ir.Assign(statement.value, kept, loc))
@@ -148,7 +148,7 @@ class Order(Rewrite):
 
 
 # Inserted first, so that it runs before Numba's own rewrites.
-rewrite_registry.rewrites["after-inference"].insert(0, Order)
+put_first("after-inference", Order)
 
 
 def uses_of(func_ir):

@@ -17,11 +17,16 @@ import operator
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import types
 from numba.extending import lower_builtin
 
 from fastopt.compiling.linker import NARROWING_MARK
+from fastopt.compiling.numba_internals import (
+    AbstractTemplate,
+    assignments_of,
+    infer_global,
+    signature,
+)
 from fastopt.derivatives.duals import llvm_emitter
 
 _ARITHMETIC = "add sub mul truediv floordiv mod pow".split()
@@ -115,7 +120,7 @@ def starting_values(func_ir):
     and float32 to float64, but int16 and float32 to float32. It unifies int16 and int64 to int64,
     so that ``n = 0; n += 1`` is unchanged.
     """
-    known = func_ir._definitions
+    known = assignments_of(func_ir)
 
     def origin(value):
         """Follow copies of a variable to the original value."""

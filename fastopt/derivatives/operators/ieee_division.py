@@ -13,9 +13,10 @@ import operator
 
 import numpy as np
 from llvmlite import ir
-from numba.core import types
-from numba.cpython import numbers
+from numba import types
 from numba.extending import lower_builtin
+
+from fastopt.compiling import numba_lowerings
 
 _LARGEST = 0x10000  # exponent beyond which math.pow is called, as in Numba
 
@@ -38,7 +39,7 @@ def _divide(context, builder, sig, args):
     a_real, a_imag = a.real, a.imag
     b.real = builder.select(here, ir.Constant(zero.type, 1.0), b.real)
     given = args[0], b._getvalue()
-    found = numbers.complex_div_impl(context, builder, sig, given)
+    found = numba_lowerings.complex_div_impl(context, builder, sig, given)
     found = context.make_complex(builder, sig.return_type, value=found)
     found.real = builder.select(here, builder.fdiv(a_real, zero), found.real)
     found.imag = builder.select(here, builder.fdiv(a_imag, zero), found.imag)
@@ -76,7 +77,7 @@ def _literal_power(context, builder, sig, args):
     """Raise a float to a literal integer power, by the same multiplications."""
     power, kind = sig.args[1].literal_value, sig.return_type
     if power >= 0 or abs(power) > _LARGEST or not isinstance(kind, types.Float):
-        return numbers.static_power_impl(context, builder, sig, args)
+        return numba_lowerings.static_power_impl(context, builder, sig, args)
     value = context.cast(builder, args[0], sig.args[0], kind)
     exponent, result = -power, ir.Constant(value.type, 1.0)
     one = result
@@ -90,14 +91,14 @@ def _literal_power(context, builder, sig, args):
 
 for _key in (operator.truediv, operator.itruediv):
     for _kind in (types.complex64, types.complex128):
-        lower_builtin(_key, _kind, _kind)(_lower(numbers.complex_div_impl, _divide))
+        lower_builtin(_key, _kind, _kind)(_lower(numba_lowerings.complex_div_impl, _divide))
 for _key in (operator.pow, operator.ipow, pow):
-    _lowering = _lower(numbers.int_power_impl, _power)
+    _lowering = _lower(numba_lowerings.int_power_impl, _power)
     for _kind in (types.int64, types.uint64):
         lower_builtin(_key, _kind, _kind)(_lowering)
     for _kind in types.signed_domain | types.unsigned_domain:
         lower_builtin(_key, types.Float, _kind)(_lowering)
 for _key in (operator.pow, operator.ipow):
-    _lowering = _lower(numbers.static_power_impl, _literal_power)
+    _lowering = _lower(numba_lowerings.static_power_impl, _literal_power)
     for _kind in (types.Integer, types.Float):
         lower_builtin(_key, _kind, types.IntegerLiteral)(_lowering)

@@ -12,13 +12,17 @@ import operator
 from typing import Any
 
 import numba
-from numba.core import ir, types
-from numba.core.errors import TypingError
-from numba.core.rewrites.registry import Rewrite, register_rewrite
-from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba import TypingError, types
 from numba.extending import lower_builtin
 
 from fastopt.compiling.linker import NARROWING_MARK
+from fastopt.compiling.numba_internals import (
+    AbstractTemplate,
+    Rewrite,
+    infer_global,
+    ir,
+    register_rewrite,
+)
 from fastopt.derivatives.duals.dual_number import JIT, DualArray
 from fastopt.derivatives.operators.scalar_operators import dual_in
 
@@ -77,11 +81,11 @@ class _InPlace(AbstractTemplate):
                 "an array of plain numbers cannot take numbers that depend on x; make it with "
                 "np.zeros, np.full or np.empty, whose arrays can"
             )
-        kind = self.context.resolve_value_type(self.chosen(args))
+        kind = self.context.resolve_value_type(self.template_for(args))
         return kind.get_call_type(self.context, args, kws)
 
     @classmethod
-    def chosen(cls, args):
+    def template_for(cls, args):
         if isinstance(args[0], DualArray):
             return cls.ours
         return cls.in_place if args[0].mutable else cls.plain
@@ -108,7 +112,7 @@ def _register(plain, in_place):
     infer_global(stand_in, types.Function(template))
 
     def lower(context, builder, sig, args):
-        kind = context.typing_context.resolve_value_type(template.chosen(sig.args))
+        kind = context.typing_context.resolve_value_type(template.template_for(sig.args))
         ready = context.get_function(kind, sig)
         context.add_linking_libs(getattr(ready, "libs", ()))
         return ready(builder, args)

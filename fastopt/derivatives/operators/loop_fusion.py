@@ -10,12 +10,12 @@ the loop that computes it element by element.
 
 import functools
 import operator
-from typing import Any
 
-from numba.core import cgutils, ir, types
-from numba.core.rewrites.registry import Rewrite, register_rewrite
-from numba.np import arrayobj
+from numba import types
+from numba.core import cgutils
 
+from fastopt.compiling.llvm_arrays import allocate_array, array_struct
+from fastopt.compiling.numba_internals import Rewrite, ir, lower_expressions, register_rewrite
 from fastopt.derivatives.duals import dual_number, llvm_emitter
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.lazy.expressions import Lazy, is_deferred
@@ -34,7 +34,7 @@ class Fusion(Rewrite):
     """A rewrite that fuses array expressions with duals, and reductions of them."""
 
     def __init__(self, state):
-        state.targetctx.special_ops.setdefault("fastopt", lower)
+        lower_expressions(state.targetctx, "fastopt", lower)
         kinds = state.typemap.values()
         self.duals = any(isinstance(kind, Dual | DualArray | Lazy) for kind in kinds)
 
@@ -158,7 +158,7 @@ class _Loop:
         pointers, copies = self.aligned(shape)
         count = functools.reduce(builder.mul, shape)
         if form == "array":
-            result = dual_number.new_array(context, builder, self.kind, shape)
+            result = allocate_array(context, builder, self.kind, shape)
             with cgutils.for_range(builder, count) as loop:
                 kind, value = self.element(tree, pointers, loop.index)
                 value = context.cast(builder, value, kind, self.kind.dtype)
@@ -191,8 +191,11 @@ class _Loop:
             group = self.arrays if isinstance(kind, types.Array) else self.scalars
             group.setdefault(tree.name, (kind, value))
 
+    def fields(self, kind, value):
+        return array_struct(self.context, self.builder, kind, value)
+
     def sizes(self, kind, value):
-        return cgutils.unpack_tuple(self.builder, _proxy(self, kind, value).shape)
+        return cgutils.unpack_tuple(self.builder, self.fields(kind, value).shape)
 
     def shape(self, strict):
         """Return the common shape of the arrays; compiled code raises an error if there is none."""
@@ -225,9 +228,9 @@ class _Loop:
             for size, wanted in zip(self.sizes(kind, value), shape, strict=False):
                 same = same and builder.and_(same, builder.icmp_signed("==", size, wanted))
             copy = cgutils.alloca_once_value(builder, context.get_constant_null(full))
-            pointer = cgutils.alloca_once_value(builder, _proxy(self, kind, value).data)
+            pointer = cgutils.alloca_once_value(builder, self.fields(kind, value).data)
             with builder.if_then(builder.not_(same or cgutils.false_bit), likely=False):
-                made = dual_number.new_array(context, builder, full, shape)
+                made = allocate_array(context, builder, full, shape)
                 signature = types.void(kind, full)
                 context.compile_internal(
                     builder, broadcast_copy, signature, [value, made._getvalue()]
@@ -262,8 +265,3 @@ class _Loop:
         pairs = zip([x, *first], [y, *second], strict=True)
         v, *lanes = (builder.fadd(*pair, flags=REORDERED) for pair in pairs)
         return dual_number.make_dual(self.context, builder, self.kind, v, lanes)
-
-
-def _proxy(loop, kind, value):
-    proxy: Any = arrayobj.make_array(kind)
-    return proxy(loop.context, loop.builder, value)

@@ -11,10 +11,10 @@ of the duals, as NumPy does with Python's numbers. Piecewise constant operations
 import operator
 from typing import Any
 
-from numba.core import types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import types
 from numba.extending import lower_builtin
 
+from fastopt.compiling.numba_internals import AbstractTemplate, infer_global, signature
 from fastopt.derivatives.duals import derivative_rules, dual_number, infinite_slopes, llvm_emitter
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.lazy import expressions
@@ -148,12 +148,12 @@ def _now_or_later(lower):
     Operations on arrays without axes return numbers.
     """
 
-    def chosen(context, builder, sig, args):
+    def lower_choice(context, builder, sig, args):
         number = isinstance(sig.return_type, Dual | types.Number | types.Boolean)
         make = lower if number else expressions.defer
         return make(context, builder, sig, args)
 
-    return chosen
+    return lower_choice
 
 
 def _register(key, template, lower, arity, **members):

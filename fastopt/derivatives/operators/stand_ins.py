@@ -6,11 +6,12 @@
 from typing import Any
 
 import numba
-from numba.core import cgutils, types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin
 
-from fastopt.derivatives.duals import dual_number
+from fastopt.compiling.llvm_arrays import allocate_array
+from fastopt.compiling.numba_internals import AbstractTemplate, infer_global, signature
 from fastopt.derivatives.duals.dual_number import JIT, Dual, DualArray
 from fastopt.derivatives.lazy import reductions
 from fastopt.derivatives.lazy.expressions import is_deferred
@@ -44,7 +45,7 @@ def new(context, like, shape):
             with builder.if_then(negative, likely=False):
                 message = "negative dimensions are not allowed"
                 context.call_conv.return_user_exc(builder, ValueError, (message,))
-        return dual_number.new_array(context, builder, result, values)._getvalue()
+        return allocate_array(context, builder, result, values)._getvalue()
 
     return result(like, shape), codegen
 
@@ -87,8 +88,8 @@ def stand_in_for(original, ours, needs_stand_in=some_dual, template=StandIn, low
         "needs_stand_in": needs_stand_in,
     }
     members = {name: staticmethod(value) for name, value in members.items()}
-    chosen = type(original.__name__, (template,), members)
-    infer_global(stand_in, types.Function(chosen))
+    made = type(original.__name__, (template,), members)
+    infer_global(stand_in, types.Function(made))
 
     def forward(context, builder, sig, args):
         if len(args) == 1 and is_deferred(sig.args) and stand_in in reductions.FOLDS:

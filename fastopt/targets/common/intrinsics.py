@@ -4,10 +4,11 @@ import itertools
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
+from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 from fastopt.derivatives.duals.seeding import place_of
 
 
@@ -59,7 +60,7 @@ def store_run(context, run, record):
     """Write the scalars of a run to its record, in order."""
 
     def codegen(context, builder, signature, args):
-        array, places = _array(context, builder, record, args[1]), itertools.count()
+        array, places = array_struct(context, builder, record, args[1]), itertools.count()
 
         def write(kind, value):
             for k, item in enumerate(kind):
@@ -89,7 +90,7 @@ def _item(context, builder, kind, value, k):
     """Return item k of a tuple or an array, and its type."""
     if not isinstance(kind, types.Array):
         return builder.extract_value(value, k), kind[k]
-    array, at = _array(context, builder, kind, value), context.get_constant(types.intp, k)
+    array, at = array_struct(context, builder, kind, value), context.get_constant(types.intp, k)
     return builder.load(place_of(context, builder, kind, array, at)), kind.dtype
 
 
@@ -106,17 +107,14 @@ def _fetcher(in_memory):
         def codegen(context, builder, signature, args):
             copies = []
             for k, kind in enumerate(kinds):
-                source = _array(context, builder, kind, builder.extract_value(args[0], k))
+                source = array_struct(context, builder, kind, builder.extract_value(args[0], k))
                 item = context.get_data_type(kind.dtype)
                 data = cgutils.alloca_once(builder, item, size=n)
                 _copy(builder, source.data, data, n)
                 if in_memory:
                     _show(builder, data)
-                width = context.get_constant(types.intp, context.get_abi_sizeof(item))
-                copy = _array(context, builder, kind)
-                strides = cgutils.pack_array(builder, [width])
-                arrayobj.populate_array(copy, data, source.shape, strides, width, None)
-                copies.append(copy._getvalue())
+                shape = cgutils.unpack_tuple(builder, source.shape)
+                copies.append(contiguous_view(context, builder, kind, data, shape))
             return context.make_tuple(builder, result, copies)
 
         return result(arrays, size), codegen
@@ -140,7 +138,7 @@ def bring_back(context, sources, targets, size):
     def codegen(context, builder, signature, args):
         for k, kind in enumerate(targets):
             source, target = (
-                _array(context, builder, kind, builder.extract_value(both, k)).data
+                array_struct(context, builder, kind, builder.extract_value(both, k)).data
                 for both in args[:2]
             )
             _copy(builder, source, target, size.literal_value)
@@ -153,8 +151,3 @@ def _copy(builder, source, target, n):
     for i in range(n):
         at = [ir.Constant(ir.IntType(32), i)]
         builder.store(builder.load(builder.gep(source, at)), builder.gep(target, at))
-
-
-def _array(context, builder, kind, value=None):
-    proxy: Any = arrayobj.make_array(kind)
-    return proxy(context, builder, value)

@@ -8,11 +8,11 @@ import functools
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
-from fastopt.targets.common.intrinsics import _array
+from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 
 # Bytes of a cache line, and the most bytes of a row that `prefetch` requests: the processor's own
 # prefetcher loads the rest.
@@ -24,7 +24,7 @@ def add(context, array, place, amount):
     """Add `amount` to array[place] atomically; return the previous value."""
 
     def codegen(context, builder, signature, values):
-        data = _array(context, builder, array, values[0]).data
+        data = array_struct(context, builder, array, values[0]).data
         place, amount = (
             context.cast(builder, value, kind, types.int64)
             for value, kind in zip(values[1:], signature.args[1:], strict=True)
@@ -41,7 +41,7 @@ def named(context, template, table, row):
     kinds = parts(template)
 
     def codegen(context, builder, signature, values):
-        data = _array(context, builder, table, values[1]).data
+        data = array_struct(context, builder, table, values[1]).data
         first = builder.mul(values[2], values[2].type(len(kinds)))
         items = []
         for k, kind in enumerate(kinds):
@@ -65,9 +65,9 @@ def rows(context, fields, row_buffers, b):
         items = []
         for k, field in enumerate(fields):
             value = builder.extract_value(values[0], k)
-            room = builder.extract_value(values[1], k) if parts(row_buffers) else None
+            buffer = builder.extract_value(values[1], k) if parts(row_buffers) else None
             make = _ragged_row if isinstance(field, types.BaseTuple) else _row
-            items.append(make(context, builder, field, kinds[k], value, room, values[2]))
+            items.append(make(context, builder, field, kinds[k], value, buffer, values[2]))
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
     return types.Tuple(kinds)(fields, row_buffers, types.intp), codegen
@@ -89,22 +89,8 @@ def row_type(field):
     return types.Array(field.dtype, field.ndim - 1, "C", readonly=lies and not field.mutable)
 
 
-def _view(context, builder, kind, data, lengths):
-    """Return an array that does not own its memory, which must outlive it."""
-    width = context.get_constant(
-        types.intp, context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    )
-    strides = [width]
-    for length in reversed(lengths[1:]):
-        strides.insert(0, builder.mul(strides[0], length))
-    array = _array(context, builder, kind)
-    shape, strides = cgutils.pack_array(builder, lengths), cgutils.pack_array(builder, strides)
-    arrayobj.populate_array(array, data, shape, strides, width, None)
-    return array._getvalue()
-
-
-def _row(context, builder, field, kind, value, room, b):
-    array: Any = _array(context, builder, field, value)
+def _row(context, builder, field, kind, value, buffer, b):
+    array: Any = array_struct(context, builder, field, value)
     shape = cgutils.unpack_tuple(builder, array.shape)
     strides = cgutils.unpack_tuple(builder, array.strides)
     zeros = [b.type(0)] * (field.ndim - 1)
@@ -114,10 +100,10 @@ def _row(context, builder, field, kind, value, room, b):
     if field.ndim == 1:
         return context.unpack_value(builder, field.dtype, first)
     if field.layout == "C":
-        return _view(context, builder, kind, first, shape[1:])
-    to = _array(context, builder, kind, room).data
+        return contiguous_view(context, builder, kind, first, shape[1:])
+    to = array_struct(context, builder, kind, buffer).data
     _copy_row(context, builder, array, shape, strides, b, to)
-    return _view(context, builder, kind, to, shape[1:])
+    return contiguous_view(context, builder, kind, to, shape[1:])
 
 
 def _copy_row(context, builder, array, shape, strides, b, to):
@@ -132,9 +118,9 @@ def _copy_row(context, builder, array, shape, strides, b, to):
         builder.store(builder.add(k, k.type(1)), done)
 
 
-def _ragged_row(context, builder, field, kind, value, room, b):
+def _ragged_row(context, builder, field, kind, value, buffer, b):
     def number(part, array):
-        data = _array(context, builder, part, array).data
+        data = array_struct(context, builder, part, array).data
         return builder.load(builder.gep(data, [b]))
 
     flat, starts, lengths = (builder.extract_value(value, k) for k in range(3))
@@ -142,8 +128,8 @@ def _ragged_row(context, builder, field, kind, value, room, b):
     sizes = [
         number(part, builder.extract_value(lengths, k)) for k, part in enumerate(parts(field[2]))
     ]
-    data = _array(context, builder, field[0], flat).data
-    return _view(context, builder, kind, builder.gep(data, [first]), sizes)
+    data = array_struct(context, builder, field[0], flat).data
+    return contiguous_view(context, builder, kind, builder.gep(data, [first]), sizes)
 
 
 @intrinsic
@@ -152,8 +138,8 @@ def put(context, row_buffers, k, fields, b):
 
     def codegen(context, builder, signature, values):
         for at, (field, kind) in enumerate(zip(parts(fields), parts(row_buffers), strict=True)):
-            target: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
-            array: Any = _array(context, builder, field, builder.extract_value(values[2], at))
+            target: Any = array_struct(context, builder, kind, builder.extract_value(values[0], at))
+            array: Any = array_struct(context, builder, field, builder.extract_value(values[2], at))
             shape = cgutils.unpack_tuple(builder, array.shape)
             strides = cgutils.unpack_tuple(builder, array.strides)
             size = functools.reduce(builder.mul, shape[1:], values[1].type(1))
@@ -174,14 +160,14 @@ def put(context, row_buffers, k, fields, b):
 @intrinsic
 def first_rows(context, row_buffers, count):
     """Return views of the first `count` rows of the arrays."""
-    kinds = [types.Array(room.dtype, room.ndim, "C") for room in parts(row_buffers)]
+    kinds = [types.Array(buffer.dtype, buffer.ndim, "C") for buffer in parts(row_buffers)]
 
     def codegen(context, builder, signature, values):
         items = []
         for at, kind in enumerate(kinds):
-            room: Any = _array(context, builder, kind, builder.extract_value(values[0], at))
-            shape = [values[1], *cgutils.unpack_tuple(builder, room.shape)[1:]]
-            items.append(_view(context, builder, kind, room.data, shape))
+            buffer: Any = array_struct(context, builder, kind, builder.extract_value(values[0], at))
+            shape = [values[1], *cgutils.unpack_tuple(builder, buffer.shape)[1:]]
+            items.append(contiguous_view(context, builder, kind, buffer.data, shape))
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
     return types.Tuple(kinds)(row_buffers, types.intp), codegen
@@ -198,7 +184,7 @@ def prefetch(context, fields, b):
         for k, field in enumerate(parts(fields)):
             if not isinstance(field, types.Array) or field.layout != "C":
                 continue
-            array: Any = _array(context, builder, field, builder.extract_value(values[0], k))
+            array: Any = array_struct(context, builder, field, builder.extract_value(values[0], k))
             step = cgutils.unpack_tuple(builder, array.strides)[0]
             first = builder.gep(builder.bitcast(array.data, byte), [builder.mul(values[1], step)])
             most = step.type(MOST_ASKED)

@@ -5,7 +5,7 @@
 import functools
 
 import numpy as np
-from numba.core import errors, types
+from numba import TypingError, types
 from numba.extending import intrinsic
 
 from fastopt import rules
@@ -109,7 +109,7 @@ def made(method, compiled_sweep, register, plain, checked=True):
 
     def uses_of(state, present):
         if len(state) > len(slots):
-            raise errors.TypingError(f"{method}'s state has {len(slots)} arrays at most: {slots}")
+            raise TypingError(f"{method}'s state has {len(slots)} arrays at most: {slots}")
         return rule.S(*(k < len(state) and present(state[k]) for k in range(len(slots))))
 
     def step(x, g, state, coefficients):
@@ -126,7 +126,7 @@ def made(method, compiled_sweep, register, plain, checked=True):
     def typed(x, g, state, coefficients):
         arrays = [x, g, *(kind for kind in state if is_array(kind))]
         if any(not is_array(a) or a.ndim != 1 or a.dtype != x.dtype for a in arrays):
-            raise errors.TypingError(
+            raise TypingError(
                 f"{method} takes vectors of one dtype, float32 or float64, and None for slots that "
                 f"are not used; given are {', '.join(map(str, arrays))}"
             )

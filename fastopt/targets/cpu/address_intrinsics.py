@@ -3,9 +3,10 @@
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic
-from numba.np import arrayobj
+
+from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 
 _WORD = ir.IntType(64)
 
@@ -31,17 +32,13 @@ def arrays_at(context, table, place, offset, n, real: Any, columns):
     result = types.UniTuple(kind, len(columns))
 
     def codegen(context, builder, signature, args):
-        proxy: Any = arrayobj.make_array(signature.args[0])
-        first = builder.gep(proxy(context, builder, args[0]).data, [args[1]])
-        item = context.get_data_type(real.dtype)
-        width = context.get_constant(types.intp, context.get_abi_sizeof(item))
-        shape, strides = (cgutils.pack_array(builder, [k]) for k in (args[3], width))
-        proxy, made = arrayobj.make_array(kind), []
+        words = array_struct(context, builder, signature.args[0], args[0]).data
+        first = builder.gep(words, [args[1]])
+        pointer, made = context.get_data_type(real.dtype).as_pointer(), []
         for k in range(len(columns)):
             address = builder.add(builder.load(builder.gep(first, [_WORD(k)])), args[2])
-            array, data = proxy(context, builder), builder.inttoptr(address, item.as_pointer())
-            arrayobj.populate_array(array, data, shape, strides, width, None)
-            made.append(array._getvalue())
+            data = builder.inttoptr(address, pointer)
+            made.append(contiguous_view(context, builder, kind, data, [args[3]]))
         return context.make_tuple(builder, result, made)
 
     return result(table, types.int64, types.int64, types.int64, real, columns), codegen

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
-from numba.core import types
+from numba import types
 
+from fastopt.arrays import data_rows
 from fastopt.compiling.compiler import jit
 from fastopt.solver import batch_worker, objective_evaluation
 from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
@@ -14,7 +15,7 @@ from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.thread_pool import Shift
 
-OWN = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
+BINDINGS = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
 
 
 class ThreadScheduler:
@@ -25,36 +26,45 @@ class ThreadScheduler:
     problems : list of Problem
         One per thread, compiled; their arrays belong to the threads.
     bounded : bool
-    given, results
+    problem_data, results
         See `fastopt.solver.batch_worker`.
     begun : list of (int, dict)
         Interrupted problems to resume, by number, with their state (`Problem.snapshot`). At most
         one per thread is resumed; others start again.
     """
 
-    def __init__(self, problems, bounded, given, results, begun=()):
+    def __init__(self, problems, bounded, problem_data, results, begun=()):
         self.control, self.failure = np.zeros(batch_worker.CONTROL, np.int64), None
         self.problems, self.results, self.shift = problems, results, None
         self.errors, self.before = {}, 0  # exceptions of fun, by the number of the problem
         self.work, self.calls = [], []
-        bindings = {**OWN, **calls_by_address.OWN}
+        bindings = {**BINDINGS, **calls_by_address.BINDINGS}
         self.worker_loop = jit(batch_worker.worker_loop, {**bindings, "BOUNDED": bounded})
         self.put_row = jit(objective_evaluation.put_row, bindings, problems[0].objective.refcounted)
-        shared = given._replace(fields=(), args=())
+        shared = problem_data._replace(fields=(), args=())
         for p in problems:
             solver, at = p.solve, np.full(1, -1)
             solver.compile()
             work = batch_worker.WorkerBuffers(
                 p.record, p.x, p.iterates, p.workspace, p.state, solver.calls, solver.until, at
             )
-            row_buffers, share = tuple(map(room, given.fields)), 8 * len(problems)
-            source = given.fields, row_buffers, given.args, p.fixed[-1][1:], solver.data[1:]
+            row_buffers, share = (
+                tuple(map(data_rows.row_buffer, problem_data.fields)),
+                8 * len(problems),
+            )
+            source = (
+                problem_data.fields,
+                row_buffers,
+                problem_data.args,
+                p.fixed[-1][1:],
+                solver.data[1:],
+            )
             target = Block(solver.kind, solver.size)
             kinds = types.intp, kind_and_size(source)[0], target.kind
             solver.calls[PLACE] = address(self.put_row, *kinds)
             solver.calls[DATA] = target.address
             todo = np.empty(0, np.intp)
-            solver.expect(given.limits[0], given.options[0], given.schedule[0])
+            solver.expect(problem_data.limits[0], problem_data.options[0], problem_data.schedule[0])
             own = solver.code, solver.block.address, self.control, share, work, shared, results
             block = Block.of((todo, *own))
             code = address(self.worker_loop, block.kind)
@@ -66,8 +76,9 @@ class ThreadScheduler:
             problem.restore(**state)
             work.at[0], results.status[b] = b, int(INTERRUPTED)
             if bounded:
-                at = batch_worker.row_of(given.low, b)
-                work.workspace.low[:], work.workspace.high[:] = given.low[at], given.high[at]
+                at = batch_worker.row_of(problem_data.low, b)
+                work.workspace.low[:] = problem_data.low[at]
+                work.workspace.high[:] = problem_data.high[at]
 
     def start(self):
         """Start the threads, on the problems to resume and on all that have not run."""
@@ -77,7 +88,7 @@ class ThreadScheduler:
         self.control[[batch_worker.NEXT, batch_worker.DONE, batch_worker.STOP]] = 0
         parts = zip(self.work, self.calls, strict=True)
         calls = [(self.work_on, (todo, work, call)) for work, call in parts]
-        self.shift = Shift(calls, self.tick, batch_worker.BEAT)
+        self.shift = Shift(calls, self.tick)
         self.shift.start()
 
     def work_on(self, todo, work, call):
@@ -134,10 +145,3 @@ class ThreadScheduler:
         self.control[batch_worker.STOP] = int(status)
         if self.shift is not None:
             self.shift.close()
-
-
-def room(field):
-    """Return a buffer for a row of a field if its rows are not contiguous, else ()."""
-    if isinstance(field, np.ndarray) and field.ndim > 1 and not field.flags.c_contiguous:
-        return np.empty(field.shape[1:], field.dtype)
-    return ()

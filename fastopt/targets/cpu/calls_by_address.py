@@ -9,31 +9,28 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import typeof
-from numba._dispatcher import compute_fingerprint
-from numba.core import cgutils, types
-from numba.core.errors import TypingError
-from numba.core.registry import cpu_target
+from numba import TypingError, typeof, types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 from fastopt.compiling.compiler import jit
+from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
+from fastopt.compiling.numba_internals import compute_fingerprint, cpu_target
 from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
-from fastopt.targets.common.intrinsics import _array
-from fastopt.targets.common.row_access import _view
 
 WORD = ir.IntType(64)
 
 
-class Held(types.Type):
+class PointerTo(types.Type):
     """A pointer to a value of another type."""
 
     def __init__(self, kind):
         self.kind = kind
         self.types = (kind,)  # `type_keys.describe` reads this attribute
-        super().__init__(f"Held({kind})")
+        super().__init__(f"PointerTo({kind})")
 
 
-register_model(Held)(models.OpaqueModel)
+register_model(PointerTo)(models.OpaqueModel)
 
 
 class Block:
@@ -41,8 +38,8 @@ class Block:
 
     def __init__(self, kind, size):
         self.kind = kind
-        self.room = np.zeros(size + 128, np.uint8)  # padded, so that threads share no cache line
-        self.address = -(-place_of(self.room) // 64) * 64
+        self.memory = np.zeros(size + 128, np.uint8)  # padded, so that threads share no cache line
+        self.address = -(-place_of(self.memory) // 64) * 64
 
     @classmethod
     def of(cls, value):
@@ -62,7 +59,7 @@ def place_of(array):
     return array.__array_interface__["data"][0]
 
 
-_known: dict = {}  # fingerprint of a value's type -> the type held, and its size
+_known: dict = {}  # fingerprint of a value's type -> its PointerTo, and its size
 _addresses: dict = {}  # compiled functions and types -> address of their code
 
 
@@ -84,7 +81,7 @@ def _kind_and_size(value):
         kind = typeof(value)
     except ValueError as error:  # as a dispatcher reports it
         raise TypingError(str(error)) from None
-    return Held(kind), context.get_abi_sizeof(context.get_value_type(kind))
+    return PointerTo(kind), context.get_abi_sizeof(context.get_value_type(kind))
 
 
 def address(compiled, *kinds, first=None, beside=""):
@@ -108,46 +105,46 @@ def address(compiled, *kinds, first=None, beside=""):
 
 
 @intrinsic
-def opened(context, held):
-    """Return the value that is held."""
+def load_value(context, pointer):
+    """Return the value at a pointer."""
 
     def codegen(context, builder, signature, values):
-        kind = context.get_value_type(held.kind)
+        kind = context.get_value_type(pointer.kind)
         value = builder.load(builder.bitcast(values[0], kind.as_pointer()))
         if context.enable_nrt:
-            context.nrt.incref(builder, held.kind, value)
+            context.nrt.incref(builder, pointer.kind, value)
         return value
 
-    return held.kind(held), codegen
+    return pointer.kind(pointer), codegen
 
 
 @intrinsic
-def hold(context, held, value):
-    """Replace the value held by another one, which the caller must keep alive."""
-    if held.kind != value:
-        raise TypingError(f"{value} does not fit into {held}")
+def store_value(context, pointer, value):
+    """Replace the value at a pointer by another one, which the caller must keep alive."""
+    if pointer.kind != value:
+        raise TypingError(f"{value} does not fit into {pointer}")
 
     def codegen(context, builder, signature, values):
         builder.store(values[1], builder.bitcast(values[0], values[1].type.as_pointer()))
         return context.get_dummy_value()
 
-    return types.void(held, value), codegen
+    return types.void(pointer, value), codegen
 
 
 @intrinsic
-def call(context, code, held):
-    """Call the code at an address with the value held at another address."""
+def call(context, code, pointer):
+    """Call the code at an address with the value at another address."""
 
     def codegen(context, builder, signature, values):
-        held = builder.inttoptr(values[1], cgutils.voidptr_t)
-        call_code(context, builder, types.none, (types.voidptr,), values[0], held)
+        pointer = builder.inttoptr(values[1], cgutils.voidptr_t)
+        call_code(context, builder, types.none, (types.voidptr,), values[0], pointer)
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), codegen
 
 
 @intrinsic
-def hold_at(context, address, value):
+def store_at(context, address, value):
     """Store a value at an address."""
 
     def codegen(context, builder, signature, values):
@@ -158,18 +155,18 @@ def hold_at(context, address, value):
 
 
 @intrinsic
-def call_with(context, code, held, slot, value):
-    """Call the code at an address with the value held.
+def call_with(context, code, pointer, slot, value):
+    """Call the code at an address with the value at a pointer.
 
     During the call, `slot` contains the address of `value`.
     """
 
     def codegen(context, builder, signature, values):
-        room = cgutils.alloca_once_value(builder, values[3])
+        memory = cgutils.alloca_once_value(builder, values[3])
         at = builder.inttoptr(values[2], WORD.as_pointer())
-        builder.store(builder.ptrtoint(room, WORD), at)
-        held = builder.inttoptr(values[1], cgutils.voidptr_t)
-        call_code(context, builder, types.none, (types.voidptr,), values[0], held)
+        builder.store(builder.ptrtoint(memory, WORD), at)
+        pointer = builder.inttoptr(values[1], cgutils.voidptr_t)
+        call_code(context, builder, types.none, (types.voidptr,), values[0], pointer)
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.intp, value), codegen
@@ -181,8 +178,8 @@ def at(context, pointer, like):
     kind = types.Array(pointer.dtype, like.ndim, "C")
 
     def codegen(context, builder, signature, values):
-        shape = cgutils.unpack_tuple(builder, _array(context, builder, like, values[1]).shape)
-        return _view(context, builder, kind, values[0], shape)
+        shape = cgutils.unpack_tuple(builder, array_struct(context, builder, like, values[1]).shape)
+        return contiguous_view(context, builder, kind, values[0], shape)
 
     return kind(pointer, like), codegen
 
@@ -201,9 +198,28 @@ def fetch_row(context, calls, b):
     return types.void(calls, types.intp), codegen
 
 
+@intrinsic
+def call_function(context, calls, place, arguments):
+    """Return the number that a function returns for a tuple of arguments and its data.
+
+    The addresses of its code and of its data are in `calls`, at `place` and after it.
+    """
+    kinds = *arguments.types, types.voidptr
+
+    def codegen(context, builder, signature, values):
+        at = array_struct(context, builder, calls, values[0]).data
+        code, data = (
+            builder.load(builder.gep(at, [builder.add(values[1], WORD(k))])) for k in (0, 1)
+        )
+        items = *cgutils.unpack_tuple(builder, values[2]), builder.inttoptr(data, cgutils.voidptr_t)
+        return call_code(context, builder, types.float64, kinds, code, *items)
+
+    return types.float64(calls, types.intp, arguments), codegen
+
+
 def words(context, builder, kind, array, *places):
     """Return the words at these places of an array."""
-    data = _array(context, builder, kind, array).data
+    data = array_struct(context, builder, kind, array).data
     return [builder.load(builder.gep(data, [WORD(k)])) for k in places]
 
 
@@ -220,12 +236,12 @@ def call_code(context, builder, result, kinds, code, *values):
 
 def pack(address, value):
     """Store a Python value at an address."""
-    hold_at(address, value)  # pyright: ignore[reportCallIssue]
+    store_at(address, value)  # pyright: ignore[reportCallIssue]
 
 
-def run_code(code, held, slot, value):
+def run_code(code, pointer, slot, value):
     """Run compiled code with a Python value."""
-    call_with(code, held, slot, value)  # pyright: ignore[reportCallIssue]
+    call_with(code, pointer, slot, value)  # pyright: ignore[reportCallIssue]
 
 
 @functools.cache
@@ -240,4 +256,6 @@ def driver():
 
 
 # Bindings of placeholders.
-OWN = {f.__name__: f for f in (at, call, fetch_row, hold, hold_at, opened)}
+BINDINGS = {
+    f.__name__: f for f in (at, call, call_function, fetch_row, store_value, store_at, load_value)
+}

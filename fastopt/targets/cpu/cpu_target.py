@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 import numpy as np
-from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from fastopt.compiling.compiler import (
@@ -17,9 +16,18 @@ from fastopt.compiling.compiler import (
     thread_limit,
     undecorated,
 )
+from fastopt.compiling.numba_internals import cpu_target
 from fastopt.rules import _state_slots
 from fastopt.solver import automatic_rate, direction, objective_evaluation, run_state, solve_loop
-from fastopt.solver.placeholders import RUN, SIZE, bring_back, fetch, load_run, opened, store_run
+from fastopt.solver.placeholders import (
+    RUN,
+    SIZE,
+    bring_back,
+    fetch,
+    load_run,
+    load_value,
+    store_run,
+)
 from fastopt.solver.run_state import FEW
 from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
@@ -139,9 +147,11 @@ def solve(record, iterates, workspace, x_shaped, state, limits, options, schedul
     store_run(run, record)
 
 
-def solve_held(held):
+def solve_at_pointer(pointer):
     """Run `solve` for an objective called by its address, with all arguments behind a pointer."""
-    record, iterates, workspace, state, limits, options, schedule, calls, until = opened(held)
+    record, iterates, workspace, state, limits, options, schedule, calls, until = load_value(
+        pointer
+    )
     run = load_run(RUN, np.float64, record)
     run = loop(
         run, iterates, workspace, iterates.new, state, limits, options, schedule, calls, until
@@ -149,9 +159,11 @@ def solve_held(held):
     store_run(run, record)
 
 
-def solve_in_registers(held):
-    """Run `solve_held` for a few parameters, with the arrays copied to registers and back."""
-    record, iterates, workspace, state, limits, options, schedule, calls, until = opened(held)
+def solve_in_registers(pointer):
+    """Run `solve_at_pointer` for a few parameters, with the arrays copied to registers and back."""
+    record, iterates, workspace, state, limits, options, schedule, calls, until = load_value(
+        pointer
+    )
     run = load_run(RUN, np.float64, record)
     near, near_state = fetch(iterates, SIZE), fetch(state, SIZE)
     run = loop(run, near, workspace, near.new, near_state, limits, options, schedule, calls, until)
@@ -196,7 +208,7 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
     own = tuple(objective.bindings.get(name) for name in _LOOP)
     loop = _loop(rule, uses, dtype, bounded, few, own)
     bindings = {**evaluation(dtype, bounded), **objective.bindings}
-    bindings.update(SIZE=n if few else 0, ROOM=few)
+    bindings.update(SIZE=n if few else 0, LOOP_SIZE=few)
     evaluate = jit(_EVALUATE[few > 0, objective.refcounted], bindings, objective.refcounted)
     return solve_entry.Solver(loop, evaluate, problem)
 
@@ -205,12 +217,17 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
 def _loop(rule, uses, dtype, bounded, few, own):
     """Return the compiled loop, for any objective."""
     own = dict(zip(_LOOP, own, strict=True))
-    bindings = {**rule_bindings(rule, uses, dtype, bounded), **own, **_ASKED, **objective_call.OWN}
+    bindings = {
+        **rule_bindings(rule, uses, dtype, bounded),
+        **own,
+        **_ASKED,
+        **objective_call.BINDINGS,
+    }
     bindings.update(SIZE=few, PADDED=few > 0)
     if own["propose"] is automatic_rate.propose:
         # Six arrays would use up all registers: a fit of three parameters takes 3 % longer.
         bindings["fetch"] = intrinsics.fetch_to_memory
-    return jit(solve_in_registers if few else solve_held, bindings)
+    return jit(solve_in_registers if few else solve_at_pointer, bindings)
 
 
 @functools.cache
@@ -221,7 +238,7 @@ def evaluation(dtype, bounded):
         "real": dtype.type,
         "BOUNDED": bounded,
         **SINGLE_WORKER,
-        **objective_call.OWN,
+        **objective_call.BINDINGS,
     }
 
 

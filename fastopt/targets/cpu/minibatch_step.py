@@ -4,56 +4,36 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba import types
 
 from fastopt import schedules
 from fastopt.compiling.compiler import jit
 from fastopt.derivatives import gradient_methods, minibatch_gradients
 from fastopt.solver import minibatch
-from fastopt.solver.minibatch import HELD, NIT, RATE, SCHEDULE, TURN, WORDS, EpochSettings
+from fastopt.solver.minibatch import (
+    DATA,
+    NIT,
+    RATE,
+    SCHEDULE,
+    TURN,
+    TURN_DATA,
+    WORDS,
+    EpochSettings,
+)
 from fastopt.solver.run_state import apart
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cpu.calls_by_address import Block, address, kind_and_size
+from fastopt.targets.cpu.calls_by_address import (
+    Block,
+    PointerTo,
+    address,
+    driver,
+    kind_and_size,
+    place_of,
+)
 
-_OWN = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
-
-
-@intrinsic
-def asked(context, calls, place, given):
-    """Call code with a tuple, and return its number; its address and its data's are in `calls`."""
-    kinds = *given.types, types.voidptr
-
-    def codegen(context, builder, signature, values):
-        words = calls_by_address._array(context, builder, calls, values[0]).data
-        code, data = (
-            builder.load(builder.gep(words, [builder.add(values[1], calls_by_address.WORD(k))]))
-            for k in (0, 1)
-        )
-        told = *cgutils.unpack_tuple(builder, values[2]), builder.inttoptr(data, cgutils.voidptr_t)
-        return calls_by_address.call_code(context, builder, types.float64, kinds, code, *told)
-
-    return types.float64(calls, types.intp, given), codegen
-
-
-@intrinsic
-def call_on(context, code, value):
-    """Call code with the address of a value."""
-
-    def codegen(context, builder, signature, values):
-        room = cgutils.alloca_once_value(builder, values[1])
-        room = builder.bitcast(room, cgutils.voidptr_t)
-        calls_by_address.call_code(context, builder, types.none, (types.voidptr,), values[0], room)
-        return context.get_dummy_value()
-
-    return types.void(types.intp, value), codegen
-
-
-def run_code(code, value):
-    """Run compiled code with a Python value."""
-    call_on(code, value)  # pyright: ignore[reportCallIssue]
+_BINDINGS = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
 
 
 class Stepper:
@@ -67,35 +47,32 @@ class Stepper:
     own, data : tuple
         The arguments of `turn` and `through`, except those that are added here.
     schedule : tuple
-    counted : bool
     """
 
-    given: Any = ()  # arguments of the compiled code, once it is compiled
+    compiled_args: Any = ()  # arguments of the compiled code, once it is compiled
 
-    def __init__(self, through, turn, rate, own, data, schedule, refcounted):
+    def __init__(self, through, turn, rate, own, data, schedule):
         words = apart(WORDS + len(EpochSettings._fields), np.int64)
         self.calls, self.plan, self.record = words[:WORDS], words[WORDS:].view(float), own[0]
         self.block, self.schedule = Block.of((*own, self.plan, self.calls)), Block.of(schedule)
         self.through, self.turn, self.rate = through, turn, rate
-        self.data, self.run_code = (
-            (self.record, self.calls, *data),
-            jit(run_code, {}, refcounted),
-        )
+        self.data, self.run_code = (self.record, self.calls, *data), driver()
 
     def compile(self):
         """Compile or load the code, if that has not been done."""
-        code = address(self.through, kind_and_size(self.data)[0])
+        code = address(self.through, PointerTo(kind_and_size(self.data)[0]))
         if self.rate is not None:
             self.calls[RATE] = address(self.rate, types.float64, self.schedule.kind)
             self.calls[SCHEDULE] = self.schedule.address
         kinds = types.float64, types.intp, types.intp, self.block.kind
-        self.calls[TURN], self.calls[HELD] = address(self.turn, *kinds), self.block.address
-        self.given = code, self.data
+        self.calls[TURN], self.calls[TURN_DATA] = address(self.turn, *kinds), self.block.address
+        slot = place_of(self.calls) + 8 * DATA
+        self.compiled_args = code, slot, slot, self.data
 
     def __call__(self, steps):
         """Take `steps` steps, or fewer if the epoch ends."""
         self.plan[-1] = self.record[NIT] + steps
-        self.run_code(*self.given)
+        self.run_code(*self.compiled_args)
 
 
 def stepper(rule, uses, dtype, objective, way, own, data, schedule):
@@ -109,31 +86,35 @@ def stepper(rule, uses, dtype, objective, way, own, data, schedule):
     }
     if way.name == "added":
         one["gradient"] = gradient_methods.already
-    bindings = {**cpu.evaluation(dtype, False), **_OWN, **objective.bindings, **one, "SIZE": small}
-    through = jit(minibatch.through, {**bindings, "asked": asked}, objective.refcounted)
+    bindings = {
+        **cpu.evaluation(dtype, False),
+        **_BINDINGS,
+        **objective.bindings,
+        **one,
+        "SIZE": small,
+    }
+    through = jit(
+        minibatch.through, {**bindings, **calls_by_address.BINDINGS}, objective.refcounted
+    )
     rate = None
     if type(schedule) is not schedules.constant:
         told = ("rate", "schedule_function")
         told = {k: objective.bindings[k] for k in told if k in objective.bindings}
-        rate = jit(minibatch.rate_at, {**told, "opened": calls_by_address.opened})
+        rate = jit(minibatch.rate_at, {**told, **calls_by_address.BINDINGS})
     turn = _turn(rule, uses, dtype)
-    return Stepper(through, turn, rate, own, data, schedule, objective.refcounted)
+    return Stepper(through, turn, rate, own, data, schedule)
 
 
 @functools.cache
 def _turn(rule, uses, dtype):
     """Return `minibatch.turn`, compiled for any objective."""
-    own = {
-        **cpu.rule_bindings(rule, uses, dtype),
-        "asked": asked,
-        "opened": calls_by_address.opened,
-    }
-    return jit(minibatch.turn, {**own, "SIZE": 0})
+    own = cpu.rule_bindings(rule, uses, dtype)
+    return jit(minibatch.turn, {**own, **calls_by_address.BINDINGS, "SIZE": 0})
 
 
 def meter(dtype, objective, way):
     """Return `minibatch.sum_losses` around the objective."""
     summed = minibatch_gradients.sum_together if way.together else minibatch_gradients.sum_of_rows
     own = {**cpu.numbers(dtype), "real": dtype.type, "SIZE": 0, "sum_of_values": summed}
-    bindings = {**own, **_OWN, **objective.bindings}
+    bindings = {**own, **_BINDINGS, **objective.bindings}
     return jit(minibatch.sum_losses, bindings, objective.refcounted)

@@ -5,12 +5,14 @@ the longest chain of an iteration by a sixth.
 """
 
 from llvmlite import ir
-from numba.core import callconv, cgutils, types
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
+from fastopt.compiling.llvm_arrays import array_struct
+from fastopt.compiling.numba_internals import excinfo_ptr_t, int32_t, status_of
 from fastopt.solver.objective_evaluation import CODE, DATA
-from fastopt.targets.common.intrinsics import _array
-from fastopt.targets.cpu.calls_by_address import OWN as HELD
+from fastopt.targets.cpu.calls_by_address import BINDINGS as CALLS
 from fastopt.targets.cpu.calls_by_address import WORD, call_code, words
 
 NEAR = ".near"  # suffix of the name of a function that `entry` makes
@@ -28,8 +30,8 @@ class Near:
         self.lanes = 1 if n <= 3 else 2  # numbers stored in each vector of two
         vectors = [ir.VectorType(self.real, 2)] * -(-n // self.lanes)
         number = ir.DoubleType()
-        self.result = ir.LiteralStructType([callconv.int32_t, ir.VectorType(number, 2), *vectors])
-        given = callconv.excinfo_ptr_t.as_pointer(), WORD, cgutils.voidptr_t, number
+        self.result = ir.LiteralStructType([int32_t, ir.VectorType(number, 2), *vectors])
+        given = excinfo_ptr_t.as_pointer(), WORD, cgutils.voidptr_t, number
         self.kind = ir.FunctionType(self.result, [*given, *[self.real] * n])
 
     def loaded(self, builder, pointer):
@@ -59,10 +61,10 @@ class Near:
 
 
 @intrinsic(prefer_literal=True)
-def entry(context, evaluate, real, room, held):
+def entry(context, evaluate, real, size, pointer):
     """Add a function next to this one for `ask` to call: `evaluate` with x and g in registers."""
-    n, number = room.literal_value, real.dtype
-    kinds = types.intp, types.CPointer(number), types.CPointer(number), types.float64, held
+    n, number = size.literal_value, real.dtype
+    kinds = types.intp, types.CPointer(number), types.CPointer(number), types.float64, pointer
     context.resolve_function_type(evaluate, kinds, {})
 
     def codegen(context, builder, signature, values):
@@ -82,7 +84,7 @@ def entry(context, evaluate, real, room, held):
         inner.ret(near.packed(inner, status, inner.load(place), near.loaded(inner, g)))
         return context.get_dummy_value()
 
-    return types.void(evaluate, real, room, held), codegen
+    return types.void(evaluate, real, size, pointer), codegen
 
 
 @intrinsic(prefer_literal=True)
@@ -97,13 +99,13 @@ def ask(context, what, x, g, f, calls, size):
     def codegen(context, builder, signature, values):
         what, f = (context.cast(builder, values[k], signature.args[k], kinds[k]) for k in (0, 3))
         code, data = words(context, builder, calls, values[4], CODE, DATA)
-        x_data, g_data = (_array(context, builder, x, v).data for v in values[1:3])
+        x_data, g_data = (array_struct(context, builder, x, v).data for v in values[1:3])
         data = builder.inttoptr(data, cgutils.voidptr_t)
         if n == 0:
             given = what, x_data, g_data, f, data
             return call_code(context, builder, types.float64, kinds, code, *given)
         near = Near(context, x.dtype, n)
-        error = cgutils.alloca_once(builder, callconv.excinfo_ptr_t)
+        error = cgutils.alloca_once(builder, excinfo_ptr_t)
         function = builder.inttoptr(code, near.kind.as_pointer())
         given = error, what, data, f, *near.loaded(builder, x_data)
         status, f, d = near.unpacked(builder, builder.call(function, given))
@@ -118,10 +120,10 @@ def ask(context, what, x, g, f, calls, size):
 def _propagate(context, builder, code, error):
     """Return the error to the caller if the status of a call says that something was raised."""
     convention = context.call_conv
-    status = convention._get_return_status(builder, code, builder.load(error))
+    status = status_of(convention, builder, code, builder.load(error))
     with cgutils.if_unlikely(builder, status.is_error):
         convention.return_status_propagate(builder, status)
 
 
 # Bindings of placeholders.
-OWN = {**HELD, "ask": ask, "entry": entry}
+BINDINGS = {**CALLS, "ask": ask, "entry": entry}

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
-from fastopt.concurrency.delayed_interrupts import Held
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T
 from fastopt.targets.cpu import step_by_address
 from fastopt.targets.cpu.thread_pool import map_threads
@@ -29,7 +29,7 @@ class Group(NamedTuple):
     rule: Any
     uses: Any
     dtype: np.dtype
-    numbers: np.ndarray  # the rule's options, t and carry
+    numbers: np.ndarray  # the rule's options, t and its scalar
     members: list  # numbers of the arrays
 
 
@@ -117,16 +117,16 @@ class Prepared:
         A step of few elements takes less time than a dozen lines of Python.
         """
         batch, *others = self.batches
-        rest = self.expected, self.table, self.order, batch.group.numbers
+        step_args = self.expected, self.table, self.order, batch.group.numbers
         large = batch.total * batch.bytes_per_element > BRIEF
         if others or len(self.table) > 1 or self.non_contiguous or large:
             return None
-        return compiled(step_by_address.checked_step, *batch.kernel_key, atomic=True), rest
+        return compiled(step_by_address.checked_step, *batch.kernel_key, atomic=True), step_args
 
     def take(self, x, g, look, turns):
         """Call `checked_step` for two arrays by their `id`; the caller has the turn."""
-        run, rest = self.one
-        return run(x, g, step_by_address.MINE, 0.0, id(self.xs[0]), *rest, look, turns)
+        run, step_args = self.one
+        return run(x, g, step_by_address.MINE, 0.0, id(self.xs[0]), *step_args, look, turns)
 
     def look(self, arrays):
         """Return True if these arrays match those it was prepared for; addresses may differ.
@@ -148,7 +148,7 @@ class Prepared:
         if step_by_address.is_far(moved, norm, least):
             self.table[0, step_by_address.X] = 0  # so that the next call finds them changed, too
             return False
-        with Held():
+        with DelayedInterrupts():
             self.xs[:], self.table[:, step_by_address.OLD] = xs, self.table[:, step_by_address.X]
         return True
 
@@ -172,7 +172,7 @@ class Prepared:
         if not others and not batch.non_contiguous and batch.threads(batch.bytes_per_element) == 1:
             batch.run(batch.table, batch.group.numbers, turns)
             return
-        with Held():
+        with DelayedInterrupts():
             for batch in self.batches:
                 batch.step()
             turns[T] += 1
@@ -220,14 +220,14 @@ class Batch:
         threads = self.total * bytes_per_element // self.cpu.BYTES_PER_THREAD
         return min(threads, thread_limit()) if threads > 1 else 1
 
-    def map_threads(self, kernel, bytes_per_element, *rest):
+    def map_threads(self, kernel, bytes_per_element, *step_args):
         """Return the results of a kernel for parts of the elements, one part per thread."""
         threads = self.threads(bytes_per_element)
         if threads == 1:
-            return [kernel(self.table, 0, self.total, *rest)]
+            return [kernel(self.table, 0, self.total, *step_args)]
         cuts = [self.total * k // threads for k in range(threads + 1)]
         return map_threads(
-            kernel, [(self.table, *ends, *rest) for ends in itertools.pairwise(cuts)]
+            kernel, [(self.table, *ends, *step_args) for ends in itertools.pairwise(cuts)]
         )
 
     def distances(self):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numba.core import types
+from numba import types
 
 from fastopt.derivatives import gradient_methods, kept_refusals
 from fastopt.solver.objective_evaluation import CODE, DATA, SEPARATE, WORDS
@@ -25,7 +25,7 @@ class Solver:
     """
 
     kind: Any = None  # type of the evaluation's data, once it is compiled
-    given: Any = ()  # arguments of the compiled code, once it is compiled
+    compiled_args: Any = ()  # arguments of the compiled code, once it is compiled
 
     def __init__(self, loop, evaluate, problem):
         words = apart(WORDS + 2, np.int64)
@@ -44,8 +44,8 @@ class Solver:
     def hold(self, data):
         """Set the data for the objective; their types must not change."""
         self.data = data, *self.points
-        if self.given:
-            self.given = *self.given[:-1], self.data
+        if self.compiled_args:
+            self.compiled_args = *self.compiled_args[:-1], self.data
 
     def compile(self):
         """Compile or load the code, if that has not been done."""
@@ -53,7 +53,7 @@ class Solver:
         self.calls[CODE] = address(self.evaluate, *kinds, first=self.first, beside=beside)
         self.code = address(self.loop, self.block.kind)
         slot = place_of(self.calls) + 8 * DATA
-        self.given = self.code, self.block.address, slot, self.data
+        self.compiled_args = self.code, self.block.address, slot, self.data
 
     def kinds(self):
         """Return the types for which the evaluation is compiled."""
@@ -71,10 +71,10 @@ class Solver:
 
     def __call__(self, until):
         """Run until the numbers of iterations and evaluations in `until` are reached."""
-        if not self.given:
+        if not self.compiled_args:
             self.compile()
         self.until[:] = until
-        self.run_code(*self.given)
+        self.run_code(*self.compiled_args)
 
     def expect(self, limits, options, schedule):
         """Check that the loop was compiled for these types; raise a TypeError if not."""

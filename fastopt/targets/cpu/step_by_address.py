@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.concurrency.turns import BUSY, T
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import OPTIONS, cast, coefficients, real
 from fastopt.solver.solve_loop import sweep
 from fastopt.targets.cpu.address_intrinsics import arrays_at, word
@@ -54,6 +55,7 @@ def check_layout():
         raise RuntimeError(f"NumPy {np.__version__} lays out its arrays in an unknown way")
 
 
+@separate
 def find(objects, expected, table, order):
     """Write the addresses of the arrays, given by their `id`, into the table.
 
@@ -91,6 +93,7 @@ def find(objects, expected, table, order):
     return OTHER if other else FOUND
 
 
+@separate
 def no_overlap(table, order):
     """Return True if no parameter shares memory with another or with a gradient.
 
@@ -123,19 +126,20 @@ def all_of(table, numbers, turns):
     turns[T] += 1
 
 
+@separate
 def step(table, first, last, numbers):
     """Take a step on the elements from `first` to `last`, numbered through all rows.
 
-    `numbers` are the rule's options, and then t and carry. Returns the new carry.
+    `numbers` are the rule's options, and then t and the scalar. Returns the new scalar.
     """
     o = cast(OPTIONS, np.float64, numbers)
-    c, carry = coefficients(o, o.learning_rate, numbers[-2], numbers[-1])
+    c, rule_scalar = coefficients(o, o.learning_rate, numbers[-2], numbers[-1])
     for r in range(len(table)):
         start, n = row_range(table, r, first, last)
         if n > 0:
             near = arrays(table, r, X, start, n, real, COLUMNS)
             sweep(near[0], near[1], c, near[2:], near[0], near[0], False)
-    return carry
+    return rule_scalar
 
 
 def checked_step(x, g, before, rate, old, expected, table, order, numbers, look, turns):
@@ -189,6 +193,7 @@ def is_far(moved, norm, least):
     return not moved <= FAR * FAR * max(norm, least)  # true if one is NaN
 
 
+@separate
 def distances(table):
     """Compare the parameters with those of the previous step.
 
@@ -205,6 +210,7 @@ def distances(table):
     return moved, norm, least
 
 
+@separate
 def finite(table, first, last):
     """Return True if these elements of the gradients are finite."""
     good = True
@@ -215,6 +221,7 @@ def finite(table, first, last):
     return good
 
 
+@separate
 def squares(table, first, last):
     """Return the sum of the squares of these elements of the gradients."""
     total = 0.0
@@ -236,6 +243,7 @@ def arrays(table, r, column, start, n, kind, columns):
     return arrays_at(table, r * table.shape[1] + column, size * start, n, kind, columns)
 
 
+@separate
 def all_finite(words):
     """Return True if numbers are finite, from their bits, since integer comparisons vectorise."""
     found = 0
@@ -244,6 +252,7 @@ def all_finite(words):
     return not found
 
 
+@separate
 def gaps(old, new):
     """Return `distances` of one array."""
     sums, every = (0.0, 0.0, 0.0), new.size // SAMPLE
@@ -261,6 +270,7 @@ def with_gap(sums, old, new):
     return sums[0] + (b - a) * (b - a), sums[1] + a * a, sums[2] + b * b
 
 
+@separate
 def vector_sum_of_squares(g):
     """Return the sum of squares, in float64."""
     total = 0.0

@@ -12,9 +12,8 @@ import os
 import queue
 import time
 
-from fastopt.concurrency.delayed_interrupts import Held
-
-LOOK = 0.05  # seconds between the checks of a waiting thread
+from fastopt.concurrency import time_slices
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 
 
 class _Task:
@@ -38,7 +37,7 @@ class _Task:
 
     def wait(self):
         while not self.ended:
-            self.news.acquire(timeout=LOOK)
+            self.news.acquire(timeout=time_slices.CHECK_INTERVAL)
 
 
 class _Pool:
@@ -77,7 +76,7 @@ def map_threads(function, calls):
     They work on memory of the caller's, so all have ended when this returns or raises. Ctrl-C waits
     until then.
     """
-    with Held():
+    with DelayedInterrupts():
         return _map_threads(function, calls)
 
 
@@ -123,11 +122,11 @@ class Shift:
     calls : list of (function, arguments)
         One per thread. Exceptions of a function are lost: it must record its errors itself.
     tick : callable
-        Called every `beat` seconds.
+        Called every CHECK_INTERVAL seconds.
     """
 
-    def __init__(self, calls, tick, beat):
-        self.calls, self.tick, self.beat = calls, tick, beat
+    def __init__(self, calls, tick):
+        self.calls, self.tick = calls, tick
         self.gate, self.news, self.over = (_thread.allocate_lock() for _ in range(3))
         self.news.acquire()
         self.over.acquire()
@@ -154,7 +153,7 @@ class Shift:
                 _open(self.news)
 
     def _clock(self):
-        while not self.over.acquire(timeout=self.beat):
+        while not self.over.acquire(timeout=time_slices.CHECK_INTERVAL):
             self.tick()
 
     def ended(self):
@@ -173,7 +172,7 @@ class Shift:
             self.closed = True
         try:
             while not self.ended():
-                self.news.acquire(timeout=LOOK)
+                self.news.acquire(timeout=time_slices.CHECK_INTERVAL)
                 time.sleep(0)
         finally:
             _open(self.over)

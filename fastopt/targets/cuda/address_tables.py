@@ -67,13 +67,13 @@ class Tables:
                 known.move_to_end(key)
             else:
                 known[key] = self.upload(device, stream, known, rows(sets, size, itemsize))
-            room, count = known[key]
-            launch(count, self.memory.address(room))
+            on_device, count = known[key]
+            launch(count, self.memory.address(on_device))
 
     def upload(self, device, stream, known, table):
-        room = known.popitem(last=False)[1][0] if len(known) >= KEPT else None
-        if room is None or room.size < table.size:
-            room = self.memory.device(_roomy(table.size))
+        on_device = known.popitem(last=False)[1][0] if len(known) >= KEPT else None
+        if on_device is None or on_device.size < table.size:
+            on_device = self.memory.device(_roomy(table.size))
         buffers = self.buffers[device]
         free = (b for b in buffers if b[0].size >= table.size and (b[1] is None or b[1].query()))
         buffer = next(free, None)
@@ -81,8 +81,8 @@ class Tables:
             buffer = [self.memory.pinned(_roomy(table.size)), None]
             buffers.append(buffer)
         buffer[0][: table.size] = table.ravel()
-        buffer[1] = self.memory.upload(room, buffer[0], table.size, stream)
-        return room, len(table)
+        buffer[1] = self.memory.upload(on_device, buffer[0], table.size, stream)
+        return on_device, len(table)
 
 
 def _roomy(count):

@@ -53,15 +53,17 @@ NONFINITE_RUN = (
 )  # fun is not evaluated at such a start
 
 
-def solve_many(control, under_way, room, given, results, steps, chunk, slots, rounds):
+def solve_many(
+    control, current_rows, state_block, problem_data, results, steps, chunk, slots, rounds
+):
     """Continue the running problems, and start others, for `rounds` evaluations per thread.
 
-    Problem b has row b modulo (`chunk` `slots`) in `given` and `results`. `under_way` has the row
-    of each thread, or -1 for none. `room` is a block as in `thread_layout`.
+    Problem b has row b modulo (`chunk` `slots`) in `problem_data` and `results`. `current_rows` has
+    the row of each thread, or -1 for none. `state_block` is a block as in `thread_layout`.
     """
     t = cuda.grid(1)
-    at, point = under_way[t], local(real, steps)
-    record, saved, arrays_to_clear, problem = arrays(room, point, t)
+    at, point = current_rows[t], local(real, steps)
+    record, saved, arrays_to_clear, problem = arrays(state_block, point, t)
     x, iterates, workspace, state = problem
     for i in range(LENGTH):
         point[i] = saved[i]
@@ -72,15 +74,15 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
             if b >= control[READY]:
                 break
             at = b % (chunk * slots)
-            load_problem(at, record, x, arrays_to_clear, workspace, given)
+            load_problem(at, record, x, arrays_to_clear, workspace, problem_data)
         if record[STATUS] == RUNNING:
-            options = named(OPTIONS, given.options, row_of(given.options, at))
-            schedule = named(SCHEDULE, given.schedule, row_of(given.schedule, at))
+            options = named(OPTIONS, problem_data.options, row_of(problem_data.options, at))
+            schedule = named(SCHEDULE, problem_data.schedule, row_of(problem_data.schedule, at))
             run = load_scalars(record)
             store_run(propose(run, iterates, workspace, state, LIMITS, options, schedule), record)
-            data = rows(given.fields, (), at) + given.args, more
+            data = rows(problem_data.fields, (), at) + problem_data.args, more
             f = value(x_shaped, iterates.new_g, data)
-            limits = named(LIMITS, given.limits, row_of(given.limits, at))
+            limits = named(LIMITS, problem_data.limits, row_of(problem_data.limits, at))
             run = load_scalars(record)
             store_run(judge(run, f, iterates, workspace, x_shaped, limits, data), record)
         if record[STATUS] != RUNNING:
@@ -90,7 +92,7 @@ def solve_many(control, under_way, room, given, results, steps, chunk, slots, ro
     if control[STOP] != 0 and at >= 0:
         write_result(at, control[STOP], record, x, workspace, results)
         at = -1
-    under_way[t] = at
+    current_rows[t] = at
     for i in range(LENGTH):
         saved[i] = point[i]
     cuda.atomic.add(control, ENDED, 1)  # not reached by a thread in which an error occurs
@@ -104,22 +106,22 @@ def load_scalars(record):
     return load_run(RUN, real, record)
 
 
-def load_problem(b, record, x, arrays_to_clear, workspace, given):
+def load_problem(b, record, x, arrays_to_clear, workspace, problem_data):
     """Copy the start of the problem in row b to the thread's arrays."""
-    at, finite = row_of(given.x0, b), True
+    at, finite = row_of(problem_data.x0, b), True
     for i in range(LENGTH):
         arrays_to_clear[0][i], arrays_to_clear[1][i] = (
             real(1.0),
             real(0.0),
         )  # inf or NaN times zero would not be zero
-        x[i] = workspace.best_x[i] = given.x0[at, i]
+        x[i] = workspace.best_x[i] = problem_data.x0[at, i]
         workspace.best_g[i] = real(math.nan)
         finite = finite and math.isfinite(x[i])
     workspace.best_f[0] = real(math.nan)
     if BOUNDED:
-        at = row_of(given.low, b)
+        at = row_of(problem_data.low, b)
         for i in range(LENGTH):
-            workspace.low[i], workspace.high[i] = given.low[at, i], given.high[at, i]
+            workspace.low[i], workspace.high[i] = problem_data.low[at, i], problem_data.high[at, i]
     store_run(FRESH if finite else NONFINITE_RUN, record)
 
 

@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from fastopt.arrays import data_rows
+from fastopt.concurrency.time_slices import next_amount
 from fastopt.solver.batch_worker import ProblemData, Results
 from fastopt.solver.status_codes import NOT_RUN
 from fastopt.targets.cuda.batch_kernel_source import DONE, ENDED, NEXT, READY, STOP
@@ -20,7 +21,6 @@ from fastopt.targets.cuda.thread_layout import WARP
 
 CHUNK_BYTES = 32e6  # bytes copied at a time: some milliseconds
 MEMORY_FRACTION = 0.8  # fraction of the free memory that a batch may use
-LAUNCH = 0.05  # seconds that a launch may last: Python checks the clock only between launches
 # Seconds of a launch while data are still being copied to the device. Short, since a running kernel
 # cannot see problems that arrive after its start.
 SHORT_LAUNCH = 0.005
@@ -38,17 +38,17 @@ class CudaScheduler:
         `batch_kernel_source.solve_many`, compiled: ``kernel[blocks, threads, stream]``, and
         ``kernel.registers(*arguments)``.
     layout : `thread_layout.Layout`
-    given, results
-        See `fastopt.solver.batch_worker`. Arrays of `given` may be on the host or on the device.
+    problem_data, results
+        See `fastopt.solver.batch_worker`. Arrays of `problem_data` are on the host or the device.
     steps : ndarray
         Relative difference steps; any array if derivatives are not difference quotients.
     """
 
-    def __init__(self, device, kernel, layout, given, results, steps):
+    def __init__(self, device, kernel, layout, problem_data, results, steps):
         self.device, self.kernel, self.results = device, kernel, results
-        self.total, dtype, self.transfers = results.status.size, given.x0.dtype, []
+        self.total, dtype, self.transfers = results.status.size, problem_data.x0.dtype, []
         n = results.x.shape[1]
-        per_row, fixed, whole = self.memory_needed(given)
+        per_row, fixed, whole = self.memory_needed(problem_data)
         per_row += (3 * n + 2) * dtype.itemsize + 16
         most = device.threads(1, self.total)
         fixed += most * (layout.rows * dtype.itemsize + 8)
@@ -59,25 +59,34 @@ class CudaScheduler:
         size = self.chunk * self.slots
         advice = "solve it in parts, give host arrays, which are copied as they are needed"
         with device.allocating(fixed + per_row * size, "the batch", advice):
-            there = map_arrays(given, functools.partial(self.place, size))
+            there = map_arrays(problem_data, functools.partial(self.place, size))
             out = results_on(device, size, n, dtype)
             self.control = np.zeros(DONE + self.slots, np.int64)
             control, steps = device.upload(self.control), device.upload(steps)
-            room, under_way = self.room(1, layout, dtype)
-            self.arguments = [control, under_way, room, there, out, steps, self.chunk, self.slots]
+            state_block, current_rows = self.state_block(1, layout, dtype)
+            self.arguments = [
+                control,
+                current_rows,
+                state_block,
+                there,
+                out,
+                steps,
+                self.chunk,
+                self.slots,
+            ]
             self.threads = device.threads(kernel.registers(*self.arguments, 0), self.total)
-            self.arguments[1:3] = self.room(self.threads, layout, dtype)[::-1]
+            self.arguments[1:3] = self.state_block(self.threads, layout, dtype)[::-1]
         self.blank = np.full(self.chunk, int(NOT_RUN), np.int32)
         self.sent = self.ended = self.fetched = 0  # chunks
         self.done = 0  # problems
         self.rounds, self.launch_in_flight, self.failure = FIRST_ROUNDS, False, None
 
-    def room(self, threads, layout, dtype):
+    def state_block(self, threads, layout, dtype):
         """Return memory for the state of running problems, and their numbers: none yet."""
-        room = self.device.empty((-(-threads // WARP), layout.rows, WARP), dtype)
-        return room, self.device.upload(np.full(threads, -1))
+        state_block = self.device.empty((-(-threads // WARP), layout.rows, WARP), dtype)
+        return state_block, self.device.upload(np.full(threads, -1))
 
-    def memory_needed(self, given):
+    def memory_needed(self, problem_data):
         """Return bytes per problem, other bytes, and whether all problems must be on the device."""
         sizes = {"row": 0, "once": 0, "there": 0}
 
@@ -90,7 +99,7 @@ class CudaScheduler:
             else:
                 sizes["once"] += array.nbytes
 
-        map_arrays(given, count)
+        map_arrays(problem_data, count)
         return sizes["row"], sizes["once"], sizes["there"] > 0
 
     def place(self, size, array, once=False):
@@ -134,9 +143,10 @@ class CudaScheduler:
                 pass
             self.wait_for_launch()
             more_to_send = self.sent < self.chunks
-            speed = self.rounds / max(time.perf_counter() - began, 1e-6)
-            wanted = speed * min(seconds, SHORT_LAUNCH if more_to_send else LAUNCH)
-            self.rounds = max(1, min(int(wanted), 8 * self.rounds))
+            took, left = time.perf_counter() - began, seconds
+            if more_to_send:
+                left = min(seconds, SHORT_LAUNCH)
+            self.rounds = int(next_amount(self.rounds, self.rounds, took, left, growth=8.0))
             if more_to_send:
                 self.send()
         if self.done == self.total:
@@ -211,9 +221,9 @@ class CudaScheduler:
             self.take(k)
 
 
-def chunking(total, per_row, room, whole):
+def chunking(total, per_row, state_block, whole):
     """Return (problems per chunk, chunks in the ring buffer)."""
-    chunk, fit = max(1, min(total, int(CHUNK_BYTES // per_row))), room / per_row
+    chunk, fit = max(1, min(total, int(CHUNK_BYTES // per_row))), state_block / per_row
     if whole or fit >= total:
         return chunk, math.ceil(total / chunk)
     chunk = max(1, min(chunk, int(fit // 4)))
@@ -231,15 +241,15 @@ def results_on(device, size, n, dtype):
     return Results(*map(make, Results._fields))
 
 
-def map_arrays(given, f):
-    """Return `given` with ``f(array, once)`` for each array; `once`: not one row per problem."""
+def map_arrays(problem_data, f):
+    """Return the data with ``f(array, once)`` for each array; `once`: not one row per problem."""
 
     def field(value):
         if isinstance(value, data_rows.Ragged):
             return f(value.flat, True), f(value.starts), tuple(map(f, value.lengths))
         return f(value)
 
-    fields, x0 = tuple(map(field, given.fields)), f(given.x0)
-    bounded = given.low is not given.x0
-    low, high = (f(given.low), f(given.high)) if bounded else (x0, x0)
-    return ProblemData(x0, low, high, fields, given.args, *map(f, given[5:]))
+    fields, x0 = tuple(map(field, problem_data.fields)), f(problem_data.x0)
+    bounded = problem_data.low is not problem_data.x0
+    low, high = (f(problem_data.low), f(problem_data.high)) if bounded else (x0, x0)
+    return ProblemData(x0, low, high, fields, problem_data.args, *map(f, problem_data[5:]))

@@ -24,7 +24,7 @@ if not hasattr(np, "row_stack"):  # numba-cuda 0.30 reads it when a kernel is co
 
 from numba import cuda, float32, float64
 
-from fastopt.compiling import disk_cache
+from fastopt.compiling import disk_cache, numba_internals
 from fastopt.compiling.compiler import link, undecorated
 from fastopt.derivatives import gradient_methods
 from fastopt.solver import solve_loop
@@ -121,7 +121,7 @@ def _know_single():
     """Register the rewrite of `float32_arithmetic` with numba-cuda, which has its own registry."""
     from fastopt.derivatives.operators import float32_arithmetic
 
-    rewrites: Any = importlib.import_module("numba.cuda.core.rewrites")
+    rewrites = numba_internals.cuda_rewrites()
     rewrites.register_rewrite("before-inference")(float32_arithmetic.rewrite(rewrites.Rewrite))
 
 
@@ -193,9 +193,7 @@ class Simulated:
     """The module `cuda` of the simulator's running kernel."""
 
     def __getattr__(self, name):
-        from numba.cuda.simulator import kernel
-
-        return getattr(kernel._get_kernel_context(), name)
+        return getattr(numba_internals.simulated_kernel(), name)
 
 
 class Linker:
@@ -232,10 +230,8 @@ class Kernel:
         self.compiled: Any = cuda.jit(text)
         self.configured: dict = {}
         if digest and not simulated():
-            from numba.cuda.dispatcher import _Kernel
-
             key = f"{digest} {importlib.metadata.version('numba-cuda')}"
-            self.compiled._cache = disk_cache.KernelCache(key, _Kernel._rebuild)
+            numba_internals.set_cache(self.compiled, disk_cache.KernelCache(key))
 
     def __getitem__(self, how):
         if simulated():
@@ -273,11 +269,11 @@ def adopt(name, array, wait=True):
 def scheduler(batch, fun, jac, objective, rule, results):
     """Return the scheduler of a batch on the device; see `batch_scheduler.CudaScheduler`."""
     kernel, layout = kernel_builder.batch_kernel(batch, fun, jac, objective, rule, Linker, Kernel)
-    given = kernel_builder.prepared(batch.given, device())
+    problem_data = kernel_builder.prepared(batch.problem_data, device())
     steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1)
-    steps = steps.astype(batch.given.x0.dtype)
+    steps = steps.astype(batch.problem_data.x0.dtype)
     try:
-        return batch_scheduler.CudaScheduler(device(), kernel, layout, given, results, steps)
+        return batch_scheduler.CudaScheduler(device(), kernel, layout, problem_data, results, steps)
     except MemoryError:
         raise
     except Exception as error:
@@ -292,6 +288,6 @@ def scheduler(batch, fun, jac, objective, rule, results):
         raise
 
 
-def team_kernel(rule, chosen, uses, dtype, bounded):
+def team_kernel(rule, settings, uses, dtype, bounded):
     """Return `grid_kernel_source.go_on`, compiled for a rule and its options."""
-    return kernel_builder.team_kernel(rule, chosen, uses, dtype, bounded, Linker, Kernel)
+    return kernel_builder.team_kernel(rule, settings, uses, dtype, bounded, Linker, Kernel)

@@ -8,11 +8,11 @@ the problem's scalars.
 
 from typing import Any
 
-from numba.core import types
+from numba import types
 from numba.extending import intrinsic
 
+from fastopt.compiling.llvm_arrays import array_struct
 from fastopt.solver.placeholders import RUN, judge, load_run, propose, store_run
-from fastopt.targets.common.intrinsics import _array
 from fastopt.targets.cuda.thread_layout import _made
 
 # Placeholders, bound by the target.
@@ -128,9 +128,9 @@ def note_addresses(context, partials, barrier_counter, words):
     """Store the arrays' addresses in shared memory, for functions that do not get the arrays."""
 
     def codegen(context, builder, signature, args):
-        data = _array(context, builder, words, args[2]).data
+        data = array_struct(context, builder, words, args[2]).data
         for k in range(2):
-            array = _array(context, builder, signature.args[k], args[k])
+            array = array_struct(context, builder, signature.args[k], args[k])
             address = builder.ptrtoint(array.data, data.type.pointee)
             builder.store(address, builder.gep(data, [address.type(k)]))
         return context.get_dummy_value()
@@ -144,7 +144,7 @@ def found_by_address(context, words):
     kinds = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C")
 
     def codegen(context, builder, signature, args):
-        data, items = _array(context, builder, words, args[0]).data, []
+        data, items = array_struct(context, builder, words, args[0]).data, []
         for k, kind in enumerate(kinds):
             address = builder.load(builder.gep(data, [data.type.pointee(k)]))
             pointer = builder.inttoptr(address, context.get_data_type(kind.dtype).as_pointer())

@@ -51,27 +51,27 @@ _kernels: dict = {}  # inputs of a kernel -> the kernel, its layout, and objects
 
 def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
     """Return the kernel for a batch and the layout of its threads' state, once per content."""
-    chosen, dtype = batch.chosen, np.dtype(batch.given.x0.dtype)
-    uses, bounded = rules.uses(rule, chosen.rule), batch.example.box is not None
-    templates = (typed(t, dtype) for t in (chosen.limits, chosen.rule, chosen.schedule))
+    settings, dtype = batch.settings, np.dtype(batch.problem_data.x0.dtype)
+    uses, bounded = rules.uses(rule, settings.rule), batch.example.box is not None
+    templates = (typed(t, dtype) for t in (settings.limits, settings.rule, settings.schedule))
     key = (
-        *(rule, tuple(uses), dtype.str, bounded, batch.shape, chosen.maxcor, objective.key),
-        *(objective.method, chosen.schedule is None),
+        *(rule, tuple(uses), dtype.str, bounded, batch.shape, settings.maxcor, objective.key),
+        *(objective.method, settings.schedule is None),
         *((type(t), *map(type, t)) for t in templates),
     )
     if key not in _kernels:
-        loop = automatic_rate if chosen.schedule is None else fixed_rate
-        ours = Objective(fun, jac, objective.method, loop, chosen.schedule)
-        text, layout = plain_loop(rule, chosen, uses, dtype, bounded, batch.shape, ours, linker())
+        loop = automatic_rate if settings.schedule is None else fixed_rate
+        ours = Objective(fun, jac, objective.method, loop, settings.schedule)
+        text, layout = plain_loop(rule, settings, uses, dtype, bounded, batch.shape, ours, linker())
         content = content_digest.Linked().content(text)
         kernel = compiler(text, content.digest if content.cacheable else None)
         _kernels[key] = kernel, layout, (fun, jac, content)
     return _kernels[key][:2]
 
 
-def prepared(given, device):
+def prepared(problem_data, device):
     """Return the tables and arguments of a batch in the form that the kernel expects."""
-    dtype = given.x0.dtype
+    dtype = problem_data.x0.dtype
 
     def argument(value):
         if isinstance(value, tuple):
@@ -84,11 +84,11 @@ def prepared(given, device):
         return dtype.type(value) if type(value) is float else value  # Python's floats have no dtype
 
     names = ("limits", "options", "schedule")
-    tables = {name: getattr(given, name)[1].astype(dtype) for name in names}
+    tables = {name: getattr(problem_data, name)[1].astype(dtype) for name in names}
     if dtype == np.float32:  # whose integers are exact up to 2^24 only
         counts = [Limits._fields.index(name) for name in ("maxiter", "maxfev")]
         tables["limits"][:, counts] = np.minimum(tables["limits"][:, counts], 2.0**24)
-    return given._replace(args=tuple(map(argument, given.args)), **tables)
+    return problem_data._replace(args=tuple(map(argument, problem_data.args)), **tables)
 
 
 def typed(template, dtype):
@@ -99,13 +99,13 @@ def typed(template, dtype):
     return type(template)(*kinds)
 
 
-def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
+def plain_loop(rule, settings, uses, dtype, bounded, shape, objective, target):
     """Return `batch_kernel_source.solve_many` for these problems, undecorated, and its layout.
 
     `target` is a `fastopt.targets.cuda.cuda_target.Linker`.
     """
-    n, auto = math.prod(shape), chosen.schedule is None
-    layout = thread_layout.Layout(auto, bounded, uses, n, 2 * chosen.maxcor if auto else 0)
+    n, auto = math.prod(shape), settings.schedule is None
+    layout = thread_layout.Layout(auto, bounded, uses, n, 2 * settings.maxcor if auto else 0)
     value, gradient, _ = gradient_methods.METHODS[objective.method]
     bound = {
         **_state_slots.bindings(rule, uses),
@@ -115,9 +115,9 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
         "BOUNDED": bounded,
         "SIZE": n if n <= MAX_UNROLLED_SIZE else 0,
         "LENGTH": n,
-        "LIMITS": typed(chosen.limits, dtype),
-        "OPTIONS": typed(chosen.rule, dtype),
-        "SCHEDULE": typed(chosen.schedule, dtype),
+        "LIMITS": typed(settings.limits, dtype),
+        "OPTIONS": typed(settings.rule, dtype),
+        "SCHEDULE": typed(settings.schedule, dtype),
         "propose": objective.loop.propose,
         "judge": objective.loop.judge,
         "RUN": objective.loop.RUN,
@@ -147,9 +147,9 @@ def plain_loop(rule, chosen, uses, dtype, bounded, shape, objective, target):
     return link(batch_kernel_source.solve_many, bound, target.wrap, narrow=narrow_to(dtype)), layout
 
 
-def team_kernel(rule, chosen, uses, dtype, bounded, linker, compiler):
+def team_kernel(rule, settings, uses, dtype, bounded, linker, compiler):
     """Return `grid_kernel_source.go_on` for a rule and its options, once per content."""
-    kind = kind_of(chosen.schedule)
+    kind = kind_of(settings.schedule)
     key = "team", rule, tuple(uses), dtype.str, bounded, id(kind)
     if key not in _kernels:
         text = plain_team(rule, kind, uses, dtype, bounded, linker())

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.compiling.numba_internals import simulated_array
 from fastopt.solver.run_state import load_run, store_run
 from fastopt.targets.cuda.thread_layout import WRONG_LENGTH
 
@@ -16,7 +17,7 @@ def bindings(layout, shape):
     """Return the bindings for `batch_kernel_source.solve_many`."""
     size = math.prod(shape)
     return {
-        "arrays": lambda room, point, t: layout.plain()(plain(room), point, t),
+        "arrays": lambda state_block, point, t: layout.plain()(plain(state_block), point, t),
         "local": lambda real, _: np.zeros(size, real),
         "shaped_as": lambda point: point.reshape(shape),
         "cast": cast,
@@ -59,8 +60,7 @@ def plain(array) -> Any:
     if isinstance(array, tuple):
         items = map(plain, array)
         return type(array)(*items) if hasattr(array, "_fields") else tuple(items)
-    array = getattr(array, "_item", array)
-    return getattr(array, "_ary", array)
+    return simulated_array(array)
 
 
 def with_numpy(function):

@@ -7,9 +7,11 @@ import functools
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
-from numba.np import arrayobj
+
+from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 
 LINE = 16  # bytes of the widest access of a thread
 _LONG = ir.IntType(64)
@@ -127,8 +129,7 @@ def make_load_store(width, uses):
             pointers = _pointers(builder, arrays, strides, args[2:], item, width)
             near = [args[0], *(builder.extract_value(args[1], k) for k in used)]
             for value, pointer in zip(near, [pointers[0], *pointers[2:]], strict=True):
-                proxy: Any = arrayobj.make_array(x)
-                data = proxy(context, builder, value).data
+                data = array_struct(context, builder, x, value).data
                 items = [builder.load(builder.gep(data, [_place(i)])) for i in range(width)]
                 whole = items[0]
                 if width > 1:
@@ -172,10 +173,4 @@ def _pointers(builder, arrays, strides, args, item, width):
 
 def _local(context, builder, kind, data, n):
     """Return an array over local memory."""
-    size = context.get_constant(types.intp, n)
-    width = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
-    proxy: Any = arrayobj.make_array(kind)
-    array = proxy(context, builder)
-    shape, strides = cgutils.pack_array(builder, [size]), cgutils.pack_array(builder, [width])
-    arrayobj.populate_array(array, data, shape, strides, width, None)
-    return array._getvalue()
+    return contiguous_view(context, builder, kind, data, [context.get_constant(types.intp, n)])

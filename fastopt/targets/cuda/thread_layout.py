@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.errors import TypingError
+from numba import TypingError, types
+from numba.core import cgutils
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
+from fastopt.compiling.llvm_arrays import array_struct, array_view
 from fastopt.solver import problem_arrays
 from fastopt.solver.run_state import FRESH
-from fastopt.targets.common.intrinsics import _array
 
 WARP = 32
 WRONG_LENGTH = "the gradient must be a tuple of as many numbers as x0 has components"
@@ -65,12 +64,12 @@ class Layout:
         )
 
     def plain(self):
-        """Return the function ``arrays(room, point, t)`` for the simulator."""
+        """Return the function ``arrays(state_block, point, t)`` for the simulator."""
 
-        def arrays(room, point, t):
+        def arrays(state_block, point, t):
             def see(part):
                 if isinstance(part, BlockSlice):
-                    return point if part == self.point else view(room, part, t)
+                    return point if part == self.point else view(state_block, part, t)
                 own = _class_of(part)
                 return own(*map(see, part)) if own else tuple(map(see, part))
 
@@ -79,18 +78,22 @@ class Layout:
         return arrays
 
     def compiled(self):
-        """Return the function ``arrays(room, point, t)`` for the compiler."""
+        """Return the function ``arrays(state_block, point, t)`` for the compiler."""
         groups, own = self.groups, self.point
 
         @intrinsic
-        def arrays(context, room, point, t):
+        def arrays(context, state_block, point, t):
             def kind(part):
                 if isinstance(part, BlockSlice):
-                    return point if part == own else types.Array(room.dtype, len(part.shape), "A")
+                    return (
+                        point
+                        if part == own
+                        else types.Array(state_block.dtype, len(part.shape), "A")
+                    )
                 return types.BaseTuple.from_types(list(map(kind, part)), _class_of(part))
 
             def codegen(context, builder, signature, args):
-                data = _array(context, builder, room, args[0]).data
+                data = array_struct(context, builder, state_block, args[0]).data
                 warp, lane = (builder.udiv(args[2], _int(WARP)), builder.urem(args[2], _int(WARP)))
                 begin = builder.add(builder.mul(warp, _int(self.rows * WARP)), lane)
                 data = builder.gep(data, [begin])
@@ -104,7 +107,7 @@ class Layout:
 
                 return see(groups)
 
-            return kind(groups)(room, point, types.intp), codegen
+            return kind(groups)(state_block, point, types.intp), codegen
 
         return arrays
 
@@ -114,9 +117,9 @@ def _class_of(part):
     return type(part) if hasattr(part, "_fields") else None
 
 
-def view(room, part, t):
+def view(state_block, part, t):
     """Return an array of thread t in the block."""
-    rows = room[t // WARP, part.first : part.first + math.prod(part.shape), t % WARP]
+    rows = state_block[t // WARP, part.first : part.first + math.prod(part.shape), t % WARP]
     strides = tuple(
         rows.strides[0] * math.prod(part.shape[k + 1 :]) for k in range(len(part.shape))
     )
@@ -135,10 +138,8 @@ def _see(context, builder, kind, data, part):
 
 
 def _made(context, builder, kind, data, shape, strides, width):
-    array: Any = _array(context, builder, kind)
-    shape, strides = (cgutils.pack_array(builder, list(map(_int, v))) for v in (shape, strides))
-    arrayobj.populate_array(array, data, shape, strides, _int(width), None)
-    return array._getvalue()
+    shape, strides = (list(map(_int, v)) for v in (shape, strides))
+    return array_view(context, builder, kind, data, shape, strides, _int(width))
 
 
 def local_array(shape):
@@ -178,7 +179,7 @@ def reshaped(shape):
         def codegen(context, builder, signature, args):
             width = context.get_abi_sizeof(context.get_data_type(kind.dtype))
             strides = [width * math.prod(shape[k + 1 :]) for k in range(len(shape))]
-            data = _array(context, builder, vector, args[0]).data
+            data = array_struct(context, builder, vector, args[0]).data
             return _made(context, builder, kind, data, shape, strides, width)
 
         return kind(vector), codegen

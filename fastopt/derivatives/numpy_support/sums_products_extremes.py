@@ -1,7 +1,8 @@
-"""NumPy's functions of arrays, for arrays of duals.
+"""The derivatives of ``np.sum``, ``mean``, ``prod``, ``max``, ``var``, ``dot``, of arrays of duals.
 
 Elementwise operations, and ``sum``, ``mean`` and ``dot`` of vectors, are loops of `loop_fusion`.
-The others are written here in Python, and compiled if a dual is among the arguments.
+The others are written here in Python, and compiled if a dual is among the arguments. For
+expressions that need no arrays, see `reductions`.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
@@ -13,11 +14,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import TypingError, types
 from numba.extending import lower_builtin, overload
 
+from fastopt.compiling.numba_internals import AbstractTemplate, infer_global, signature
 from fastopt.derivatives.duals import llvm_emitter
 from fastopt.derivatives.duals.dual_number import JIT, DualArray
 from fastopt.derivatives.lazy import expressions, reductions

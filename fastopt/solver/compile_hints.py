@@ -1,0 +1,20 @@
+"""Hints to the compiler, as attributes of functions: which are compiled by themselves.
+
+A function without a hint is inlined wherever it is called. This is the default, and it is for the
+package's own functions: those of users are never inlined by Numba. `compiler.inline` reads the
+hints. The interpreter and CUDA ignore them.
+"""
+
+HINT = "compiled_by_itself"  # the attribute; its value says whether references are counted
+
+
+def separate(function):
+    """Mark a function that is compiled by itself: one with a loop, or one that others wrap."""
+    setattr(function, HINT, None)
+    return function
+
+
+def separate_refcounted(function):
+    """Mark a function that is compiled by itself, and that may hold arrays of the user's."""
+    setattr(function, HINT, True)
+    return function
