@@ -26,6 +26,7 @@ from fastopt.solver.placeholders import (
     BOUNDED,
     EPS,
     EPS_2_3,
+    EXACT,
     FOURTH_ROOT_EPS,
     HUGE,
     ROOT_EPS,
@@ -78,7 +79,10 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
     low, high, _, _, _, scale, pairs, along = workspace
     if nfev > 0.0 and fraction == 0.0:
         if norm == 0.0:
-            norm = initialise_scaling(x, g, f, w, scale, state, first_pull < INF, low, high)
+            # Differences do not see a component that is far smaller than others.
+            least_size = EPS if EXACT else ROOT_EPS
+            again = first_pull < INF
+            norm = initialise_scaling(x, g, f, w, scale, state, again, least_size, low, high)
             if first_pull == INF:
                 first_pull, first_f = 1.0 / norm, f
         c, carry = coefficients(options, 1.0, INF, carry)
@@ -92,7 +96,7 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             fraction = limited_fraction(x, p, scale, cap)
         size, lowest_at = largest_in_scales(p, scale), 0.0
         pull = largest_effect(x, g, scale, low, high)
-        if limits.gtol < 0.0 and converged(-slope, size, f, pull, first_pull, kept):
+        if limits.gtol < 0.0 and converged(-slope, size, f, pull, first_pull, first_f, kept):
             moved = ENDED
     if moved != ENDED:
         moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0

@@ -10,28 +10,30 @@ from fastopt.solver.placeholders import (
     EXACT,
     FOURTH_ROOT_EPS,
     ROOT_EPS,
-    THIRD_ROOT_EPS,
 )
 from fastopt.solver.status_codes import FTOL, NO_STEP
 
 ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
 GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 GAIN = 16.0  # roundings of f that a step may still gain
+LEVEL = 6e-6  # change of f by a component's scale, over f, at which f is level
 FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trusted
 VANISHING = 3e-4  # fraction of f that a step must gain if f falls to zero
 SAME = 0.1  # relative difference of two curvatures that counts as rounding
 
 
-def converged(gain, size, f, pull, first_pull, kept):
+def converged(gain, size, f, pull, first_pull, first_f, kept):
     """Return True if the direction cannot improve f or x.
 
-    `gain` is minus the slope of f along it, `size` its largest component in units of the scales,
-    and `pull` the largest change of f by a component's scale. Without a sum of rounding errors, a
-    minimum of zero has no largest gain. There x decides.
+    The gain is minus the slope of f along it. The size is its largest component in units of the
+    scales. The pull is the largest change of f by a component's scale. A step to a minimum of zero
+    always gains as much as f itself. There the step's size decides.
     """
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
-        return pull <= (THIRD_ROOT_EPS if fallen else ROOT_EPS) * abs(f)
+        return pull <= (max(LEVEL, ROOT_EPS) if fallen else ROOT_EPS) * abs(f)
+    if abs(f) <= EPS * EPS * (EPS * EPS * abs(first_f)):  # it falls to zero, maybe at infinity
+        return True
     return kept > 0.0 and fallen and size <= 8.0 * EPS_2_3 and gain >= VANISHING * abs(f)
 
 

@@ -68,7 +68,7 @@ LIMITS = OPTIONS = SCHEDULE = ()  # named tuples with the types of the rows of t
 LENGTH = 0  # number of parameters, even if SIZE is zero
 real: Any = None  # the element type
 EPS = 0.0  # its machine epsilon, and powers of that
-EPS_2_3 = ROOT_EPS = THIRD_ROOT_EPS = FOURTH_ROOT_EPS = 0.0
+EPS_2_3 = ROOT_EPS = FOURTH_ROOT_EPS = 0.0
 HUGE = 0.0  # upper limit of steps
 BOUNDED = False  # whether there are bounds
 SIZE = 0  # number of parameters if the code is compiled for one, else 0
