@@ -30,9 +30,8 @@ FRACTIONS = ("rho", "beta1", "beta2", "momentum", "dampening")
 # Defaults with "auto". With a rho of 0.9 the metric forgets the relative scales that the search
 # needs; 0.99 halves the evaluations on the classical problems.
 AUTO = {"rho": 0.99}
-# Default gtol with "auto". With it even penalty I of Moré, Garbow and Hillstrom ends within 1e-8 of
-# its minimum, although its smallest curvature is 8e-5; 1e-6 leaves 1.3e-8.
-GTOL = 3e-7
+# gtol of a search that ends by quantities without units: see `solver.convergence`.
+WITHOUT_UNITS = -1.0
 # Default number of pairs. The evaluations, over those of L-BFGS-B, are 4.1, 2.0, 1.3, 1.2 and 1.04
 # for 0, 1, 3, 5 and 10 pairs. These are geometric means over the classical problems, with rmsprop.
 # More pairs than 5 cost more time than they save.
@@ -124,9 +123,8 @@ def _complete(rule, given, dtype):
     def limit(name, automatic, explicit):
         return number(name, given.get(name, automatic if auto else explicit), 0.0)
 
-    single = dtype == np.float32
     limits = Limits(
-        gtol=limit("gtol", 1e-4 if single else GTOL, 0.0),
+        gtol=WITHOUT_UNITS if auto and "gtol" not in given else limit("gtol", 0.0, 0.0),
         ftol=limit("ftol", 4.0 * float(np.finfo(dtype).eps), 0.0),
         xtol=limit("xtol", 0.0, 0.0),
         maxiter=floor_limit(limit("maxiter", math.inf, math.inf if "maxfev" in given else 1000.0)),

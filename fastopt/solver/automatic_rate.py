@@ -10,11 +10,13 @@ Without pairs of moves the method is the spectral projected gradient of Birgin, 
 import math
 
 from fastopt.solver.compile_hints import separate
+from fastopt.solver.convergence import converged, final_status, starts_at_minimum
 from fastopt.solver.direction import (
     accept_trial,
     far_move,
     initialise_scaling,
     largest_effect,
+    largest_in_scales,
     limited_fraction,
     search_direction,
     trial_point,
@@ -45,7 +47,6 @@ from fastopt.solver.status_codes import (
     GTOL,
     MAXFEV,
     MAXITER,
-    NO_STEP,
     NONFINITE,
     RUNNING,
     XTOL,
@@ -60,26 +61,10 @@ SHORT = 3.0
 WIDER = 30.0
 ZH_ETA = 0.85  # weight of past values in the reference value: eta of Zhang and Hager (2004)
 STALL_LIMIT = 30.0  # iterations without gain before the floating-point floor is declared
-ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
 TRIES = 4.0  # moves of single components far beyond their scales, before success
-GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
+ENDED = -1.0  # `moved` if the direction ends the search, so that there is no trial
 
 RUN = Run(search=Search())  # the form of the scalars
-
-
-def final_status(pull, f, first_pull, first_f, jumps):
-    """Return the status if no decrease is found: the floor of rounding, or a wrong gradient.
-
-    At the floor the slope is far below the first one, or f is level. Elsewhere the gradient is
-    wrong, or the function has noise or a kink, at which the gradient `jumps`. In a narrow valley
-    the error of differences is larger than an exact slope. So with differences f must be near zero
-    too.
-    """
-    fallen = pull <= max(ROUNDING_FLOOR, ROOT_EPS) * first_pull
-    if pull <= FOURTH_ROOT_EPS * abs(f):
-        return FTOL if fallen or not jumps else NO_STEP
-    gone = EXACT or abs(f) <= GONE * EPS * abs(first_f)
-    return FTOL if fallen and gone else NO_STEP
 
 
 @separate
@@ -88,13 +73,16 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved, search = run
     (
         least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope, fraction,
-        first_pull, first_f, kept, reached, tries, latest,
+        first_pull, first_f, kept, reached, tries, latest, size, lowest_at,
     ) = search  # fmt: skip
     x, g, p, w, _, new = iterates
     low, high, _, _, _, scale, pairs, along = workspace
     if nfev > 0.0 and fraction == 0.0:
         if norm == 0.0:
-            norm = initialise_scaling(x, g, f, w, scale, state, first_pull < INF, low, high)
+            # Differences do not see a component that is far smaller than others.
+            least_size = EPS if EXACT else ROOT_EPS
+            again = first_pull < INF
+            norm = initialise_scaling(x, g, f, w, scale, state, again, least_size, low, high)
             if first_pull == INF:
                 first_pull, first_f = 1.0 / norm, f
         c, carry = coefficients(options, 1.0, INF, carry)
@@ -106,12 +94,17 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             for _ in range(1, int(kept)):
                 cap *= WIDER
             fraction = limited_fraction(x, p, scale, cap)
-    moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0
+        size, lowest_at = largest_in_scales(p, scale), 0.0
+        pull = largest_effect(x, g, scale, low, high)
+        if limits.gtol < 0.0 and converged(-slope, size, f, pull, first_pull, first_f, kept):
+            moved = ENDED
+    if moved != ENDED:
+        moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0
     search = Search(
         least=least, mark=mark, mark_gnorm=mark_gnorm, stalled=stalled, returned=returned,
         norm=norm, reference=reference, weight=weight, step=step, slope=slope, fraction=fraction,
         first_pull=first_pull, first_f=first_f, kept=kept, reached=reached, tries=tries,
-        latest=latest,
+        latest=latest, size=size, lowest_at=lowest_at,
     )  # fmt: skip
     return Run(
         status=status, nit=nit, nfev=nfev, njev=njev, f=f, gnorm=gnorm, lowest=lowest, carry=carry,
@@ -124,18 +117,18 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved, search = run
     (
         least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope, fraction,
-        first_pull, first_f, kept, reached, tries, latest,
+        first_pull, first_f, kept, reached, tries, latest, size, lowest_at,
     ) = search  # fmt: skip
     x, g, p, w, new_g, new = iterates
     low, high, best_x, best_g, best_f, scale, pairs, _ = workspace
     asked = limits.ftol > EPS_2_3
-    first, stuck, jumps = nfev == 0.0, False, False
-    nfev += 1.0
+    first, stuck, jumps, done = nfev == 0.0, False, False, moved == ENDED
+    nfev += 0.0 if done else 1.0
     slack = 4.0 * EPS * abs(f)  # largest rounding error of f
     # Near convergence, accept an increase of f that rounding alone could cause.
     near = 0.0 < -slope <= EPS_2_3 * abs(f)
     wanted = reference + ARMIJO * fraction * slope + (slack if near else 0.0)
-    good = first or (moved > 0.0 and f_new <= wanted)
+    good = not done and (first or (moved > 0.0 and f_new <= wanted))
     if good:
         nfev += gradient(new, x_shaped, new_g, f_new, low, high, data)
         njev += 1.0
@@ -181,6 +174,8 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
             status = XTOL
         elif nit >= limits.maxiter:
             status = MAXITER
+    elif done:
+        moved, status = 0.0, GTOL
     elif first:
         store_best(new, new_g, f_new, best_x, best_g, best_f)
         f, status = f_new, NONFINITE
@@ -191,9 +186,14 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
     else:
         curve = f_new - f - fraction * slope
         ideal = -0.5 * slope * fraction / curve if 0.0 < curve < INF else 0.0
+        found, before, lowest_at = ideal * fraction, lowest_at, ideal * fraction
+        if limits.gtol < 0.0 and nit == 0.0 and before > 0.0:
+            pull = largest_effect(x, g, scale, low, high)
+            done = starts_at_minimum(found, before, size, f, f_new - f, pull)
         fraction *= min(max(ideal, 0.1), 0.5)
-    left = f > lowest + slack
-    if stuck or (left and status in (GTOL, FTOL)):
+    # A search that has converged ends at the rounding of f, which may exceed `slack`.
+    left = f > lowest + (EPS_2_3 * abs(f) if done else slack)
+    if stuck or done or (left and status in (GTOL, FTOL)):
         # Return to the best point. Restart there if the current point is worse, or if f should
         # still decrease: metric and step may be left over from a much steeper region. Restart
         # from a given point only once: otherwise the search would repeat the same path.
@@ -206,16 +206,18 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         sloping = pull > FOURTH_ROOT_EPS * abs(f)
         fell = reached == INF or lowest < reached - slack
         tries = 0.0 if fell else tries + 1.0
-        if (left and lowest < returned - slack) or (sloping and returned == INF):
+        again = sloping and returned == INF and not done
+        if (left and lowest < returned - slack) or again:
             status = RUNNING
-        elif gnorm <= limits.gtol:
+        elif done or gnorm <= limits.gtol:
             status = GTOL
         elif stuck or not asked:
             status = final_status(pull, f, first_pull, first_f, jumps)
         else:
             status = FTOL
         returned = lowest
-        if status == FTOL and tries <= TRIES and not asked:
+        floor = status == FTOL or (done and status == GTOL)
+        if floor and tries <= TRIES and not asked:
             slope = far_move(x, g, f, p, scale, pairs, latest, tries, low, high)
             reached = lowest if fell else reached
             if slope < 0.0:
@@ -226,7 +228,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         least=least, mark=mark, mark_gnorm=mark_gnorm, stalled=stalled, returned=returned,
         norm=norm, reference=reference, weight=weight, step=step, slope=slope, fraction=fraction,
         first_pull=first_pull, first_f=first_f, kept=kept, reached=reached, tries=tries,
-        latest=latest,
+        latest=latest, size=size, lowest_at=lowest_at,
     )  # fmt: skip
     return Run(
         status=status, nit=nit, nfev=nfev, njev=njev, f=f, gnorm=gnorm, lowest=lowest, carry=carry,

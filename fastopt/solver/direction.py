@@ -7,6 +7,7 @@ The loops over elements are written for any number of workers. `each` gives a wo
 import math
 
 from fastopt.solver.compile_hints import separate
+from fastopt.solver.convergence import LEVEL
 from fastopt.solver.placeholders import (
     BOUNDED,
     EPS,
@@ -176,14 +177,14 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
 
 
 @separate
-def initialise_scaling(x, g, f, w, scale, state, again, low, high):
+def initialise_scaling(x, g, f, w, scale, state, again, least, low, high):
     """Set the scales and the rule's state; return the factor that removes the units of f.
 
     The scale of a component is its absolute value. A zero component gets the scale at which its
     effect on f equals the largest effect of the others, or f itself. This scale is at most the
     largest of the others and the width of its bounds. If all components are zero, all scales are 1.
-    A tiny component with little effect on f counts as zero. After a restart (`again`) such
-    components keep their scales.
+    A component with little effect on f counts as zero if it is at most `least` times the largest.
+    After a restart (`again`) such components keep their scales.
     """
     tiny, biggest, top = ROOT_EPS, largest(x), abs(f)
     if real(EPS * biggest * biggest) == 0.0:  # products below would underflow
@@ -193,7 +194,7 @@ def initialise_scaling(x, g, f, w, scale, state, again, low, high):
     top = most(top)
     for i in each(SIZE or g.size):
         size = abs(x[i])
-        if biggest == 0.0 or (size <= tiny * biggest and abs(g[i]) * size <= tiny * top):
+        if biggest == 0.0 or (size <= least * biggest and abs(g[i]) * size <= tiny * top):
             size = biggest if biggest > 0.0 else real(1.0)
             if again:
                 size = scale[i]
@@ -215,12 +216,27 @@ def initialise_scaling(x, g, f, w, scale, state, again, low, high):
 
 @separate
 def largest_effect(x, g, scale, low, high):
-    """Return the largest change of f, to first order, by a move of one component by its scale."""
+    """Return the largest change of f, to first order, by a move of one component by its scale.
+
+    The move ends at a bound.
+    """
     pull = 0.0
     for i in each(SIZE or g.size):
-        if not BOUNDED or not is_blocked(x[i], g[i], low[i], high[i]):
-            pull = max(pull, abs(g[i]) * scale[i])
+        length = scale[i]
+        if BOUNDED:
+            length = max(min(length, x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]), real(0.0))
+        pull = max(pull, abs(g[i]) * length)
     return most(pull)
+
+
+@separate
+def largest_in_scales(p, scale):
+    """Return the largest component of p in units of its scale."""
+    top = 0.0
+    for i in each(SIZE or p.size):
+        if p[i] != 0.0:  # a component of zero may have no scale
+            top = max(top, abs(p[i]) / scale[i])
+    return most(top)
 
 
 @separate
@@ -237,7 +253,7 @@ def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
     k = 2 * (int(latest) % rows) + 1 if rows > 0 and latest >= 0.0 else -1
     for i in each(SIZE or g.size):
         p[i] = real(0.0)
-        hidden = abs(g[i]) * scale[i] <= 256.0 * EPS * abs(f)
+        hidden = abs(g[i]) * scale[i] <= max(LEVEL, ROOT_EPS) * abs(f)
         if hidden and g[i] != 0.0 and (k < 0 or abs(pairs[k, i]) < real(NOISE_SLOPE) * abs(g[i])):
             far = x[i] - real(ROOT_EPS * abs(f)) / g[i]
             if BOUNDED:

@@ -20,7 +20,7 @@ RAISED = -5.0
 NEGATIVE_RATE = -4.0  # raised as an error
 
 MESSAGES = {
-    0: "Converged: the largest component of the projected gradient is below gtol.",
+    0: "Converged: the projected gradient is below gtol or, by default, no step can gain anything.",
     1: "Stopped at maxiter iterations; raise options['maxiter'] to go on.",
     2: "Converged: the function can be reduced no further (ftol).",
     3: "Converged: the last step was below xtol.",

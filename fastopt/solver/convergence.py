@@ -1,0 +1,63 @@
+"""The tests that end the search of `automatic_rate`, on quantities without units.
+
+The conditions are those of Gill, Murray and Wright (1981, section 8.2.3): the change of f, the step
+and the gradient. Their units are f itself and the largest size that each component has had.
+"""
+
+from fastopt.solver.placeholders import (
+    EPS,
+    EPS_2_3,
+    EXACT,
+    FOURTH_ROOT_EPS,
+    ROOT_EPS,
+)
+from fastopt.solver.status_codes import FTOL, NO_STEP
+
+ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
+GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
+GAIN = 16.0  # roundings of f that a step may still gain
+LEVEL = 6e-6  # change of f by a component's scale, over f, at which f is level
+FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trusted
+VANISHING = 3e-4  # fraction of f that a step must gain if f falls to zero
+SAME = 0.1  # relative difference of two curvatures that counts as rounding
+
+
+def converged(gain, size, f, pull, first_pull, first_f, kept):
+    """Return True if the direction cannot improve f or x.
+
+    The gain is minus the slope of f along it. The size is its largest component in units of the
+    scales. The pull is the largest change of f by a component's scale. A step to a minimum of zero
+    always gains as much as f itself. There the step's size decides.
+    """
+    fallen = pull <= FALLEN * first_pull
+    if gain <= GAIN * EPS * abs(f):
+        return pull <= (max(LEVEL, ROOT_EPS) if fallen else ROOT_EPS) * abs(f)
+    if abs(f) <= EPS * EPS * (EPS * EPS * abs(first_f)):  # it falls to zero, maybe at infinity
+        return True
+    return kept > 0.0 and fallen and size <= 8.0 * EPS_2_3 and gain >= VANISHING * abs(f)
+
+
+def starts_at_minimum(found, before, size, f, rise, pull):
+    """Return True if x0 is a minimum to rounding, so that no trial lies below it.
+
+    Two trials of one direction must agree on the place of its minimum (`found` and `before`, as
+    fractions of it). At a wrong gradient, and at a kink, this place shrinks with the trial. The
+    rise of f must show that its curvature is no rounding error, or the gradient must be small.
+    """
+    level = abs(f) <= EPS * rise or pull <= FOURTH_ROOT_EPS * abs(f)
+    return level and abs(found - before) <= SAME * before and found * size <= ROOT_EPS
+
+
+def final_status(pull, f, first_pull, first_f, jumps):
+    """Return the status if no decrease is found: the floor of rounding, or a wrong gradient.
+
+    At the floor the slope is far below the first one, or f is level. Elsewhere the gradient is
+    wrong, or the function has noise or a kink, at which the gradient `jumps`. In a narrow valley
+    the error of differences is larger than an exact slope. So with differences f must be near zero
+    too.
+    """
+    fallen = pull <= max(ROUNDING_FLOOR, ROOT_EPS) * first_pull
+    if pull <= FOURTH_ROOT_EPS * abs(f):
+        return FTOL if fallen or not jumps else NO_STEP
+    gone = EXACT or abs(f) <= GONE * EPS * abs(first_f)
+    return FTOL if fallen and gone else NO_STEP
