@@ -31,17 +31,17 @@ def examine(batch, first, rule, target, threads, results, until):
     size = max(1, NUMBERS // ((n + 2) * (2 * n + 2)))
     results.status[todo] = NOT_EXAMINED
     why, errors = "", {}
-    with DelayedInterrupts() as held:
-        rounds = Rounds(batch, first, rule, target, threads, until, errors, held)
+    with DelayedInterrupts() as interrupts:
+        rounds = Rounds(batch, first, rule, target, threads, until, errors, interrupts)
         try:
             for k in range(0, todo.size, size):
                 examine_some(batch, rounds, todo[k : k + size], results)
-            held.deliver()
+            interrupts.deliver()
         except KeyboardInterrupt:
             why = "Interrupted."
         except Cut as cut:
             why = str(cut)
-        held.forget()
+        interrupts.forget()
         status = INTERRUPTED if why == "Interrupted." else MAXTIME
         results.status[results.status == NOT_EXAMINED] = status
     return errors, why
@@ -94,8 +94,8 @@ class Rounds:
     Nothing is compiled for them. Memory is taken for the rows alone that are written.
     """
 
-    def __init__(self, batch, first, rule, target, threads, until, errors, held):
-        self.until, self.errors, self.held = until, errors, held
+    def __init__(self, batch, first, rule, target, threads, until, errors, interrupts):
+        self.until, self.errors, self.interrupts = until, errors, interrupts
         dtype, points = batch.problem_data.x0.dtype, (batch.problems, math.prod(batch.shape))
         self.points = np.zeros(points, dtype)
         limits, table = batch.problem_data.limits
@@ -119,7 +119,7 @@ class Rounds:
         results, left = self.results, max(0.0, self.until - time.perf_counter())
         self.points[which], results.status[which] = points, NOT_RUN
         batch = self.batch._replace(settings=self.batch.settings._replace(maxtime=left))
-        why = self.held.outside(local_batch.run_until_done, self.scheduler, batch, None)
+        why = self.interrupts.outside(local_batch.run_until_done, self.scheduler, batch, None)
         if why:
             raise Cut(why)
         self.errors.update(self.scheduler.errors)

@@ -41,25 +41,25 @@ def examine(problem, until):
     def ask(_, points):
         if time.perf_counter() > until:
             raise TimeIsOver
-        f, g, spent = held.outside(evaluate, problem, points[0])
+        f, g, spent = interrupts.outside(evaluate, problem, points[0])
         counts[:] += spent, 1.0
         return f, g, spent
 
     status, found = NO_STEP, None
-    with DelayedInterrupts() as held:
+    with DelayedInterrupts() as interrupts:
         try:
             for done in kink_certificate.examine(
                 ask, *best, problem.start[None], box, problem.x.dtype, left
             ):
                 status, found = done.status[0], done
-            held.deliver()
+            interrupts.deliver()
         except KeyboardInterrupt:
             status, found = INTERRUPTED, None
         except TimeIsOver:
             status = MAXTIME
         finally:
             problem.restore(**saved)
-        held.forget()
+        interrupts.forget()
         keep(problem, counts, found)
     return status
 
