@@ -96,7 +96,8 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             fraction = limited_fraction(x, p, scale, cap)
         size, lowest_at = largest_in_scales(p, scale), 0.0
         pull = largest_effect(x, g, scale, low, high)
-        if limits.gtol < 0.0 and converged(-slope, size, f, pull, first_pull, first_f, kept):
+        trial = -slope, size, f, pull, first_pull, first_f, gnorm, kept
+        if limits.gtol < 0.0 and converged(*trial):
             moved = ENDED
     if moved != ENDED:
         moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0

@@ -31,7 +31,8 @@ class Run(NamedTuple):
     gnorm: float = 0.0
     lowest: float = INF  # lowest f so far
     carry: float = 1.0  # the rule's own scalar
-    # Largest change of a component by the step; in `automatic_rate`: 1 if x changed.
+    # Largest change of a component by the step; in `automatic_rate`: 1 if x changed. If it is
+    # negative, there is no new point to evaluate.
     moved: float = 0.0
     search: Any = ()  # `Search` in a run of `automatic_rate`
 
@@ -69,7 +70,9 @@ def flattened(run):
 
 # Names of the scalars in the record of a run, and the places of some.
 SCALARS = *(name for name in Run._fields if name != "search"), *Search._fields
-STATUS, NIT, NFEV, NJEV, F = map(SCALARS.index, ("status", "nit", "nfev", "njev", "f"))
+STATUS, NIT, NFEV, NJEV, F, MOVED = map(
+    SCALARS.index, ("status", "nit", "nfev", "njev", "f", "moved")
+)
 FRESH = flattened(Run(search=Search()))  # the record of a run before its first call
 
 
