@@ -50,6 +50,8 @@ class Run(NamedTuple):
     reached: float = INF  # best f at the last moves of components far beyond their scales
     tries: float = 0.0  # number of such moves from there
     latest: float = -1.0  # `kept` before the last move, which locates the pair of this move
+    # How much better one size for all components explains the moves than the rule's metric.
+    lead: float = 0.0
 
 
 # The scalars of the loop for a given learning rate. There are registers for this many.
