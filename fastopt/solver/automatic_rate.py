@@ -85,7 +85,7 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
     """Set the next trial point, on the present direction or on a new one."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_pull, first_f, kept, reached, tries, latest, lead = run[19:27]
+    fraction, first_pull, first_f, kept, reached, tries, latest = run[19:26]
     x, g, p, w, _, new = iterates
     low, high, _, _, _, scale, pairs, along = workspace
     if nfev > 0.0 and fraction == 0.0:
@@ -95,9 +95,10 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
                 first_pull, first_f = 1.0 / norm, f
         c, carry = coefficients(options, 1.0, INF, carry)
         common = update_metric(x, g, w, scale, c, state, norm, low, high)
-        if lead <= 0.0:
+        if step > 0.0:
             common = 0.0
-        slope = search_direction(x, g, p, w, common, pairs, along, kept, step, low, high)
+        length = abs(step)
+        slope = search_direction(x, g, p, w, common, pairs, along, kept, length, low, high)
         fraction = 1.0
         if 0.0 < kept <= SHORT:
             cap = FIRST * WIDER if common == 0.0 else 1.0
@@ -107,14 +108,14 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
     moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest, lead)
+    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest)
 
 
 def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
     """Accept the trial point, shorten the trial, or end: by the value of f there."""
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved = run[:9]
     least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope = run[9:19]
-    fraction, first_pull, first_f, kept, reached, tries, latest, lead = run[19:27]
+    fraction, first_pull, first_f, kept, reached, tries, latest = run[19:26]
     x, g, p, w, new_g, new = iterates
     low, high, best_x, best_g, best_f, scale, pairs, _ = workspace
     asked = limits.ftol > EPS_2_3
@@ -136,15 +137,16 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         good = math.isfinite(f_new) and math.isfinite(gnorm_new)
     if good:
         latest = -1.0 if first else kept
-        pair = accept_trial(x, g, new, new_g, w, scale, pairs, kept, lead)
-        ss, sy, change, shift, lead = pair
+        pair = accept_trial(x, g, new, new_g, w, scale, pairs, kept)
+        ss, sy, change, shift, alike = pair
         f, gnorm = f_new, gnorm_new
         if first:
             reference = mark = f
         else:
             nit += 1.0
-            step = ss / sy if sy > 0.0 else 4.0 * step
+            step = ss / sy if sy > 0.0 else 4.0 * abs(step)
             step = min(max(step, 1.0 / HUGE), HUGE)
+            step = -step if alike else step
             if pairs.size > 0 and sy > -EPS * fraction * slope:
                 kept += 1.0
             if shift * (16.0 * EPS) > ROOT_EPS:  # the metric belongs to other units
@@ -218,4 +220,4 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         status = MAXFEV
     shared = status, nit, nfev, njev, f, gnorm, lowest, carry, moved
     own = least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope
-    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest, lead)
+    return Run(*shared, *own, fraction, first_pull, first_f, kept, reached, tries, latest)

@@ -28,7 +28,6 @@ from fastopt.solver.placeholders import (
 from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import clip, largest
 
-MEMORY = 0.8  # weight of the past in the comparison of metrics
 NOISE_SLOPE = (
     1e-3  # relative change of a slope by a move; a slope that is rounding noise changes more
 )
@@ -162,12 +161,12 @@ def explained(sy, ss, yy):
     return cosine if cosine < 2.0 else 0.0  # not a number: overflow
 
 
-def accept_trial(x, g, new, new_g, w, scale, pairs, kept, lead):
+def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
     """Move to the new point and store the pair of the move.
 
     The scale of a component grows with its size, since x0 may be near zero. Returned are s's in the
-    metric, s'y, the largest component of s, the largest one in units of its scale, and the lead.
-    The lead is how much better one size for all components explains the pairs than the metric w.
+    metric, s'y, the largest component of s, the largest one in units of its scale, and True if one
+    size for all components explains the pair better than the metric w.
     """
     ss, sy, moved, shift, rows = 0.0, 0.0, 0.0, 0.0, pairs.shape[0] // 2
     yy, plain_ss, plain_yy = 0.0, 0.0, 0.0
@@ -189,8 +188,7 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, kept, lead):
         g[i] = new_g[i]
     ss, sy, yy = total(ss), total(sy), total(yy)
     plain = explained(sy, total(plain_ss), total(plain_yy))
-    lead = MEMORY * lead + plain - explained(sy, ss, yy)
-    return ss, sy, most(moved), most(shift), lead
+    return ss, sy, most(moved), most(shift), plain > explained(sy, ss, yy)
 
 
 def initialise_scaling(x, g, f, w, scale, state, again, low, high):

@@ -338,7 +338,7 @@ def test_a_shorter_trial_is_at_the_minimum_of_the_parabola():
         slopes[x.tobytes()] = rosen_der(x)
         return slopes[x.tobytes()]
 
-    for x0 in np.random.default_rng(0).uniform(-2.0, 2.0, (10, 2)):
+    for x0 in np.random.default_rng(0).uniform(-4.0, 4.0, (60, 2)):
         trials.clear()
         fastopt.minimize(fun, x0, jac=jac)
         start = trials[0]
