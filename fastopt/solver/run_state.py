@@ -48,7 +48,9 @@ class Search(NamedTuple):
     norm: float = 0.0  # 1 / largest component of the scaled first gradient; 0: initialise
     reference: float = 0.0  # reference value of f: C of Zhang and Hager
     weight: float = 1.0  # their Q
-    step: float = FIRST  # Barzilai-Borwein step in the rule's metric
+    # Barzilai-Borwein step in the rule's metric. It is negative if one size for all components
+    # explains the last move better. A scalar of its own would cost registers on CUDA.
+    step: float = FIRST
     slope: float = 0.0  # directional derivative of f along the direction
     fraction: float = 0.0  # fraction of the direction for the next trial; 0: new direction
     first_pull: float = INF  # largest change of f by a component's scale, at x0
