@@ -82,7 +82,8 @@ def _as_form(template: Any, element):
     if not isinstance(template, types.BaseTuple):
         return element
     own = getattr(template, "instance_class", None)
-    return types.BaseTuple.from_types([_as_form(item, element) for item in template], own)
+    items: Any = template
+    return types.BaseTuple.from_types([_as_form(item, element) for item in items], own)
 
 
 def _item(context, builder, kind, value, k):
