@@ -101,8 +101,7 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             fraction = limited_fraction(x, p, scale, common, cap)
         size, lowest_at = largest_in_scales(p, scale), 0.0
         pull = largest_effect(x, g, scale, low, high)
-        gain = -slope
-        ended = converged(gain, size, f, pull, first_pull, first_f, gnorm, kept)
+        ended = converged(-slope, size, f, pull, first_pull, first_f, kept)
         if limits.gtol < 0.0 and ended:
             moved = ENDED
     if moved != ENDED:

@@ -31,7 +31,7 @@ from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import clip, largest
 
 NOISE_SLOPE = (
-    1e-3  # relative change of a slope by a move; a slope that is rounding noise changes more
+    0.3  # relative change of a slope by a move; a slope that is rounding noise changes more
 )
 
 

@@ -10,8 +10,9 @@ import fastopt
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_success_is_a_minimum(dtype):
-    successes, false, _, _ = check(1_000, dtype, 1)
+@pytest.mark.parametrize("given", [True, False])
+def test_a_success_is_a_minimum(dtype, given):
+    successes, false, _, _ = check(1_000, dtype, 1, given=given)
     assert successes > 990
     assert not false.size
 
@@ -27,6 +28,48 @@ def test_no_component_is_overlooked(seed, number):
     _, false, res, gap = check(5_000, np.float32, seed, slice(number, number + 1))
     assert res.status.size == 1
     assert not false.size, (res, gap)
+
+
+# The same without gtol. The last move changed the slope of the overlooked component by more.
+EARLIER = [
+    (np.float64, 51, 2863),
+    (np.float64, 51, 4211),
+    (np.float32, 50, 29),
+    (np.float32, 50, 551),
+]
+
+
+@pytest.mark.parametrize(("dtype", "seed", "number"), EARLIER)
+def test_no_component_is_overlooked_by_the_default_tests(dtype, seed, number):
+    _, false, res, gap = check(5_000, dtype, seed, slice(number, number + 1), given=False)
+    assert not false.size, (res, gap)
+
+
+def exponentials(x):
+    """A bowl beside steep exponentials; the minimum is at -0.10875134 in each component."""
+    return np.exp(50 * x).sum() + x @ x, 50 * np.exp(50 * x) + 2 * x
+
+
+# The first f is up to 1e113. So f is nearly zero beside it, far from the minimum. In the last a
+# step far away leaves a scale of 1e11, beside which all later steps are small.
+FAR = [[5.2], [7.3], [0.3, 2.4]]
+
+
+@pytest.mark.parametrize("start", FAR)
+def test_a_fall_from_a_huge_value_claims_no_minimum(start):
+    with np.errstate(over="ignore"):
+        res = fastopt.minimize(exponentials, np.array(start), jac=True)
+    assert res.success
+    assert res.x == pytest.approx(np.full(len(start), -0.10875134), rel=1e-6)
+
+
+def test_a_fall_beside_a_huge_first_value_goes_on():
+    """Osborne 1 from 2e117: its column of exponentials leaves the data last, at f = 50.1."""
+    osborne = next(p for p in CLASSICAL if p.name == "Osborne 1")
+    slope = fastopt.value_and_grad(osborne.fun, size=5)
+    x0 = np.array([1.8929702693, -0.7438606799, -1.9363168414, 0.747580801, -0.420107072])
+    res = minimize_in_python(slope, x0)
+    assert res.fun < 51.0 or not res.success, res
 
 
 @fastopt.value_and_grad
