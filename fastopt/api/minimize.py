@@ -63,7 +63,7 @@ def minimize(
         - ``gtol`` (largest component of the projected gradient), ``ftol`` (relative change of f),
           ``xtol`` (relative change of x): tolerances.
         - ``disp``: show a progress bar and a summary.
-        - ``maxcor``: with "auto", pairs of moves that make up the direction (5; 0: none).
+        - ``maxcor``: with "auto", pairs of moves that make up the direction (10; 0: none).
         - ``finite_diff_rel_step``: relative step of differences.
         - ``fast_math_functions``: True means that exp, log, sin, ... of compiled objectives are
           fastopt's vectorisable ones.

@@ -105,6 +105,7 @@ class DeviceProblem(Problem):
         schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
         self.rules = settings.limits, settings.rule, schedule
         self.settings, self.before, self.reason = settings, 0, None
+        self.evaluations = 0
 
     def allocate(self, device, stream, x0, box, settings, uses):
         """Allocate the arrays of `Problem` on the device."""
@@ -147,6 +148,7 @@ class DeviceProblem(Problem):
         with self.exclusive_launch():
             self.launch(self.best_f, self.x[:0])
         f, d = self.objective.evaluate(self.point)
+        self.evaluations += 1
         with self.exclusive_launch():
             self.launch(f, d)
             self.device.copy_from(self.records[0], self.record, self.stream)
@@ -188,8 +190,8 @@ class DeviceProblem(Problem):
             fun=float(best_f[0]),
             jac=self.objective.wrap(self.workspace.best_g),
             nit=int(run.nit),
-            nfev=int(run.nfev),
-            njev=int(run.nfev),
+            nfev=self.evaluations,  # one more than the kernel's if the search has converged
+            njev=self.evaluations,
             x_last=self.objective.wrap(self.x),
             fun_last=run.f,
             jac_method=name_of(self.objective.method),

@@ -18,22 +18,26 @@ GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 GAIN = 16.0  # roundings of f that a step may still gain
 LEVEL = 6e-6  # change of f by a component's scale, over f, at which f is level
 FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trusted
+LEAST_FALL = 1e-6  # fraction of the first gradient that differences may leave
 VANISHING = 3e-4  # fraction of f that a step must gain if f falls to zero
 SAME = 0.1  # relative difference of two curvatures that counts as rounding
 
 
-def converged(gain, size, f, pull, first_pull, first_f, kept):
+def converged(gain, size, f, pull, first_pull, first_f, gnorm, kept):
     """Return True if the direction cannot improve f or x.
 
     The gain is minus the slope of f along it. The size is its largest component in units of the
     scales. The pull is the largest change of f by a component's scale. A step to a minimum of zero
-    always gains as much as f itself. There the step's size decides.
+    always gains as much as f itself. There the step's size decides. With differences the gradient
+    has an error of its own, so that a small one must do, if it has fallen far.
     """
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
         return pull <= (max(LEVEL, ROOT_EPS) if fallen else ROOT_EPS) * abs(f)
     if abs(f) <= EPS * EPS * (EPS * EPS * abs(first_f)):  # it falls to zero, maybe at infinity
         return True
+    if not EXACT and gnorm <= (3e-7 if EPS < 1e-10 else 1e-4):
+        return pull <= LEAST_FALL * first_pull
     return kept > 0.0 and fallen and size <= 8.0 * EPS_2_3 and gain >= VANISHING * abs(f)
 
 

@@ -42,29 +42,33 @@ def is_blocked(x, g, low, high):
 
 @separate
 def update_metric(x, g, w, scale, c, state, norm, low, high):
-    """Write the diagonal w, the inverse of the rule's metric.
+    """Write the diagonal w, the inverse of the rule's metric; return one weight for all components.
 
     The rule gets the gradient in units of the first gradient and of the scales of x. For components
-    that a bound blocks, w is zero, so that they do not move.
+    that a bound blocks, w is zero, so that they do not move. The weight returned has the units of w
+    and is that of the largest scale.
     """
-    c, norm = cast(C, real, c), real(norm)
+    c, norm, top = cast(C, real, c), real(norm), real(0.0)
     for i in each(SIZE or x.size):
         _, d, s = update(g[i] * scale[i] * norm, load(state, i), c)
         store(state, i, s)
         w[i] = scale[i] * (scale[i] * norm / d)
+        top = max(top, scale[i])
         if BOUNDED and is_blocked(x[i], g[i], low[i], high[i]):
             w[i] = 0.0
         if PADDED and i >= x.size:
             w[i] = 0.0
+    top = real(most(top))
+    return top * (top * norm)
 
 
 @separate
-def two_loop_recursion(g, p, w, pairs, along, kept):
+def two_loop_recursion(g, p, w, common, pairs, along, kept):
     """Write p = H g by the two-loop recursion; return False if there is no useful pair.
 
     H approximates the inverse Hessian on the components that no bound blocks. It is built from the
-    pairs of moves s and changes y of the gradient. The recursion starts from the metric, times
-    s'y / y'Wy of the last pair.
+    pairs of moves s and changes y of the gradient. The recursion starts from the diagonal W, times
+    s'y / y'Wy of the last pair. W is w, or the weight `common` of all components if it is not zero.
     """
     rows = pairs.shape[0] // 2
     count, size = min(int(kept), rows), 0.0
@@ -78,7 +82,7 @@ def two_loop_recursion(g, p, w, pairs, along, kept):
             if not BOUNDED or w[i] > 0.0:
                 sy += s * y
                 sp += s * p[i]
-                yy += y * (y * w[i])
+                yy += y * (y * (common if common > 0.0 else w[i]))
         sy, sp, yy = total(sy), total(sp), total(yy)
         inverse = 1.0 / sy if sy > 0.0 else 0.0
         if size == 0.0 and yy > 0.0:  # both may underflow
@@ -89,7 +93,7 @@ def two_loop_recursion(g, p, w, pairs, along, kept):
             p[i] -= a * pairs[k + 1, i]
     size = real(size)
     for i in each(SIZE or g.size):
-        p[i] *= size * w[i]
+        p[i] *= size * (common if common > 0.0 and w[i] > 0.0 else w[i])
     for ahead in range(count, 0, -1):
         k = 2 * ((int(kept) - ahead) % rows)
         yp = 0.0
@@ -114,9 +118,9 @@ def clip_and_slope(x, g, p, low, high):
 
 
 @separate
-def search_direction(x, g, p, w, pairs, along, kept, step, low, high):
+def search_direction(x, g, p, w, common, pairs, along, kept, step, low, high):
     """Write the direction p; return the slope of f along it."""
-    if kept > 0.0 and two_loop_recursion(g, p, w, pairs, along, kept):
+    if kept > 0.0 and two_loop_recursion(g, p, w, common, pairs, along, kept):
         slope = clip_and_slope(x, g, p, low, high)
         if slope < 0.0:
             return slope
@@ -138,18 +142,31 @@ def trial_point(x, p, fraction, new, low, high):
 
 
 @separate
-def limited_fraction(x, p, scale, cap):
+def limited_fraction(x, p, scale, common, cap):
     """Return the largest fraction of p, at most 1, with no move beyond `cap` scales.
 
-    Components far below their scales are not limited: they began at zero, and their scales are
-    guesses.
+    With a common weight the largest scale is that of all components. Components far below their
+    scales are not limited: they began at zero, and their scales are guesses.
     """
-    top = 0.0
+    top, largest_scale = 0.0, 0.0
     for i in each(SIZE or x.size):
+        largest_scale = max(largest_scale, scale[i])
         if p[i] != 0.0 and abs(x[i]) >= real(0.5) * scale[i]:
-            top = max(top, abs(p[i]) / scale[i])
-    top = most(top)
+            top = max(top, abs(p[i]) if common > 0.0 else abs(p[i]) / scale[i])
+    top, largest_scale = most(top), most(largest_scale)
+    if common > 0.0 and largest_scale > 0.0:
+        top /= largest_scale
     return cap / top if top > cap else 1.0
+
+
+def explained(sy, ss, yy):
+    """Return how well a metric explains a pair: the squared cosine of s and y in it, or 0.
+
+    It is 1 if the Hessian acts on this move as the metric does, up to a factor. `ss` is s's in the
+    metric, `yy` is y'y in its inverse.
+    """
+    cosine = sy / ss * (sy / yy) if sy > 0.0 and ss > 0.0 and yy > 0.0 else 0.0
+    return cosine if cosine < 2.0 else 0.0  # not a number: overflow
 
 
 @separate
@@ -157,9 +174,11 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
     """Move to the new point and store the pair of the move.
 
     The scale of a component grows with its size, since x0 may be near zero. Returned are s's in the
-    metric, s'y, the largest component of s, and the largest one in units of its scale.
+    metric, s'y, the largest component of s, the largest one in units of its scale, and True if one
+    size for all components explains the pair better than the metric w.
     """
     ss, sy, moved, shift, rows = 0.0, 0.0, 0.0, 0.0, pairs.shape[0] // 2
+    yy, plain_ss, plain_yy = 0.0, 0.0, 0.0
     k = 2 * (int(kept) % rows) if rows > 0 else -1
     for i in each(SIZE or x.size):
         s, y = new[i] - x[i], new_g[i] - g[i]
@@ -167,13 +186,18 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
             pairs[k, i], pairs[k + 1, i] = s, y
         if w[i] > 0.0:
             ss += s * (s / w[i])
+            yy += y * (y * w[i])
+            plain_ss += (1.0 * s) * s  # float64: float32 could overflow
+            plain_yy += (1.0 * y) * y
         sy += s * y
         if s != 0.0:  # a fixed component may have no scale
             moved, shift = max(moved, abs(s)), max(shift, abs(s) / scale[i])
         scale[i] = max(scale[i], abs(new[i]))
         x[i] = new[i]
         g[i] = new_g[i]
-    return total(ss), total(sy), most(moved), most(shift)
+    ss, sy, yy = total(ss), total(sy), total(yy)
+    plain = explained(sy, total(plain_ss), total(plain_yy))
+    return ss, sy, most(moved), most(shift), plain > explained(sy, ss, yy)
 
 
 @separate

@@ -31,7 +31,8 @@ class Run(NamedTuple):
     gnorm: float = 0.0
     lowest: float = INF  # lowest f so far
     carry: float = 1.0  # the rule's own scalar
-    # Largest change of a component by the step; in `automatic_rate`: 1 if x changed.
+    # Largest change of a component by the step; in `automatic_rate`: 1 if x changed. If it is
+    # negative, there is no new point to evaluate.
     moved: float = 0.0
     search: Any = ()  # `Search` in a run of `automatic_rate`
 
@@ -47,7 +48,9 @@ class Search(NamedTuple):
     norm: float = 0.0  # 1 / largest component of the scaled first gradient; 0: initialise
     reference: float = 0.0  # reference value of f: C of Zhang and Hager
     weight: float = 1.0  # their Q
-    step: float = FIRST  # Barzilai-Borwein step in the rule's metric
+    # Barzilai-Borwein step in the rule's metric. It is negative if one size for all components
+    # explains the last move better. A scalar of its own would cost registers on CUDA.
+    step: float = FIRST
     slope: float = 0.0  # directional derivative of f along the direction
     fraction: float = 0.0  # fraction of the direction for the next trial; 0: new direction
     first_pull: float = INF  # largest change of f by a component's scale, at x0
@@ -69,7 +72,9 @@ def flattened(run):
 
 # Names of the scalars in the record of a run, and the places of some.
 SCALARS = *(name for name in Run._fields if name != "search"), *Search._fields
-STATUS, NIT, NFEV, NJEV, F = map(SCALARS.index, ("status", "nit", "nfev", "njev", "f"))
+STATUS, NIT, NFEV, NJEV, F, MOVED = map(
+    SCALARS.index, ("status", "nit", "nfev", "njev", "f", "moved")
+)
 FRESH = flattened(Run(search=Search()))  # the record of a run before its first call
 
 

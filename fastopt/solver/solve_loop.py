@@ -35,7 +35,9 @@ def loop(run, iterates, workspace, x_shaped, state, limits, options, schedule, d
     """Iterate until the problem ends, or until `until` iterations or evaluations are done."""
     while run.status == RUNNING and run.nit < until[0] and run.nfev < until[1]:
         run = propose(run, iterates, workspace, state, limits, options, schedule)
-        f = 1.0 * value(x_shaped, iterates.new_g, data)  # float64, as all scalars of a run
+        f = run.f
+        if run.moved >= 0.0:
+            f = 1.0 * value(x_shaped, iterates.new_g, data)  # float64, as all scalars of a run
         run = judge(run, f, iterates, workspace, x_shaped, limits, data)
     return run
 

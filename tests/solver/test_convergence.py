@@ -21,8 +21,9 @@ def end(dtype=np.float64, **changed):
     """Whether a search ends: by default near a minimum at which f is 2."""
     eps = EPS[dtype]
     about = {"gain": 8.0 * eps, "size": 1e-3, "f": 2.0, "pull": 0.0}
-    about |= {"first_pull": 100.0, "first_f": 50.0, "kept": 3.0}
-    return linked(convergence.converged, dtype)(**{**about, **changed})
+    about |= {"first_pull": 100.0, "first_f": 50.0, "gnorm": 1.0, "kept": 3.0}
+    bindings = {"EXACT": changed.pop("EXACT", True)}
+    return linked(convergence.converged, dtype, **bindings)(**{**about, **changed})
 
 
 @dtypes
@@ -51,6 +52,15 @@ def test_at_a_minimum_of_zero_the_size_of_the_step_decides(dtype):
     assert not end(dtype, **near, first_pull=1e-4)  # the gradient has not fallen
     assert not end(dtype, **near, kept=0.0)  # without pairs the step's size is a guess
     assert not end(dtype, **{**near, "gain": 1e-13})  # f is not zero, and can still fall
+
+
+def test_differences_may_end_at_a_small_gradient_that_has_fallen_far():
+    about = {"gain": 1e-9, "size": 1e-3, "f": 2.0, "pull": 1e-12, "first_pull": 1e9}
+    assert end(gnorm=1e-7, EXACT=False, **about)
+    assert not end(gnorm=1e-7, EXACT=True, **about)
+    assert not end(gnorm=1e-6, EXACT=False, **about)
+    assert end(np.float32, gnorm=1e-5, EXACT=False, **{**about, "gain": 1e-3})
+    assert not end(gnorm=1e-7, EXACT=False, **{**about, "pull": 1e8})
 
 
 def test_a_fall_to_zero_ends_where_f_has_vanished():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from problems import CLASSICAL
 from problems.objectives import minimize_in_python, with_gradient
-from scipy.optimize import least_squares, rosen, rosen_der
+from scipy.optimize import least_squares, minimize, rosen, rosen_der
 
 import fastopt
 from fastopt import rules
@@ -284,6 +284,48 @@ def test_noise_in_differences_is_no_success(noise):
         assert "noise" in res.message
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_sizes_by_chance_are_not_scales(unit, dtype):
+    """From a random start, within the evaluations of L-BFGS-B; in other units, as many."""
+    n = 2_000
+    start = np.random.default_rng(0).uniform(-1.0, 1.0, n)
+
+    def fun(x):
+        z = x.astype(float) / unit
+        a, b = z[::2], z[1::2]
+        f, g = np.sum(100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2), np.empty(n)
+        g[::2], g[1::2] = -400.0 * a * (b - a * a) - 2.0 * (1.0 - a), 200.0 * (b - a * a)
+        f, g = unit * f / n, g / n
+        seen.append(np.linalg.norm(g))
+        return f, g.astype(x.dtype)
+
+    def evaluations(call):
+        seen.clear()
+        call()
+        return next(k for k, norm in enumerate(seen) if norm <= 1e-3 * seen[0])
+
+    seen, x0 = [], (unit * start).astype(dtype)
+    ours = evaluations(lambda: fastopt.minimize(fun, x0, jac=True, options={"gtol": 0.0}))
+    one = {"x0": unit * start, "jac": True, "method": "L-BFGS-B"}
+    theirs = evaluations(
+        lambda: minimize(fun, **one, options={"gtol": 0.0, "ftol": 0.0, "maxiter": 1_000})
+    )
+    assert ours <= 1.25 * theirs, (ours, theirs)
+
+
+def test_a_move_against_the_curvature_is_followed_by_a_longer_one():
+    """Along a line, down a slope that becomes steeper: 1 % of x0, then four times as far."""
+    trials = []
+
+    def fun(x):
+        trials.append(x[0])
+        return -np.exp(0.1 * (x[0] - 1.0)), np.array([-0.1 * np.exp(0.1 * (x[0] - 1.0))])
+
+    fastopt.minimize(fun, [1.0], jac=True, options={"maxfev": 4})
+    np.testing.assert_allclose(np.diff(trials), [0.01, 0.04, 0.16], rtol=1e-6)
+
+
 def test_a_shorter_trial_is_at_the_minimum_of_the_parabola():
     """Through both values and the slope, within a tenth and a half of the trial that failed."""
     trials, slopes, seen = [], {}, []
@@ -296,15 +338,17 @@ def test_a_shorter_trial_is_at_the_minimum_of_the_parabola():
         slopes[x.tobytes()] = rosen_der(x)
         return slopes[x.tobytes()]
 
-    fastopt.minimize(fun, [-1.2, 1.0], jac=jac)
-    start = trials[0]
-    for failed, shorter in itertools.pairwise(trials[1:]):
-        if failed.tobytes() in slopes:
-            start = failed
-            continue
-        fall = slopes[start.tobytes()] @ (failed - start)
-        ideal = -0.5 * fall / (rosen(failed) - rosen(start) - fall)
-        share = min(max(ideal, 0.1), 0.5)
-        np.testing.assert_allclose(shorter - start, share * (failed - start), rtol=1e-6)
-        seen.append(share)
+    for x0 in np.random.default_rng(0).uniform(-4.0, 4.0, (60, 2)):
+        trials.clear()
+        fastopt.minimize(fun, x0, jac=jac)
+        start = trials[0]
+        for failed, shorter in itertools.pairwise(trials[1:]):
+            if failed.tobytes() in slopes:
+                start = failed
+                continue
+            fall = slopes[start.tobytes()] @ (failed - start)
+            ideal = -0.5 * fall / (rosen(failed) - rosen(start) - fall)
+            share = min(max(ideal, 0.1), 0.5)
+            np.testing.assert_allclose(shorter - start, share * (failed - start), rtol=1e-6)
+            seen.append(share)
     assert any(0.1 < share < 0.5 for share in seen), seen

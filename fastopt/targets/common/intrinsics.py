@@ -34,8 +34,7 @@ def load_run(context, template, real: Any, record):
 
     A template without `search` has only the first ones. The record may be a tuple.
     """
-    form: Any = template
-    result = _as_form(form, real.dtype)
+    result: Any = _as_form(template, real.dtype)
 
     def codegen(context, builder, signature, args):
         places = itertools.count()
@@ -78,12 +77,13 @@ def store_run(context, run, record):
     return types.void(run, record), codegen
 
 
-def _as_form(template, element):
+def _as_form(template: Any, element):
     """Return the type of a tuple in the form of another, with elements of this type."""
     if not isinstance(template, types.BaseTuple):
         return element
     own = getattr(template, "instance_class", None)
-    return types.BaseTuple.from_types([_as_form(item, element) for item in template], own)
+    items: Any = template
+    return types.BaseTuple.from_types([_as_form(item, element) for item in items], own)
 
 
 def _item(context, builder, kind, value, k):
@@ -102,7 +102,7 @@ def _fetcher(in_memory):
         """Return local copies of the arrays, each with memory for `size` elements."""
         n = size.literal_value
         kinds = [types.Array(a.dtype, 1, "C") for a in arrays]
-        result = types.BaseTuple.from_types(kinds, getattr(arrays, "instance_class", None))
+        result: Any = types.BaseTuple.from_types(kinds, getattr(arrays, "instance_class", None))
 
         def codegen(context, builder, signature, args):
             copies = []

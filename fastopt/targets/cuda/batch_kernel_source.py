@@ -34,6 +34,7 @@ from fastopt.solver.placeholders import (
 )
 from fastopt.solver.run_state import (
     FRESH,
+    MOVED,
     NFEV,
     NIT,
     NJEV,
@@ -78,10 +79,12 @@ def solve_many(
         if record[STATUS] == RUNNING:
             options = named(OPTIONS, problem_data.options, row_of(problem_data.options, at))
             schedule = named(SCHEDULE, problem_data.schedule, row_of(problem_data.schedule, at))
+            limits = named(LIMITS, problem_data.limits, row_of(problem_data.limits, at))
             run = load_scalars(record)
-            store_run(propose(run, iterates, workspace, state, LIMITS, options, schedule), record)
-            data = rows(problem_data.fields, (), at) + problem_data.args, more
-            f = value(x_shaped, iterates.new_g, data)
+            store_run(propose(run, iterates, workspace, state, limits, options, schedule), record)
+            data, f = (rows(problem_data.fields, (), at) + problem_data.args, more), record[F]
+            if record[MOVED] >= 0.0:
+                f = value(x_shaped, iterates.new_g, data)
             limits = named(LIMITS, problem_data.limits, row_of(problem_data.limits, at))
             run = load_scalars(record)
             store_run(judge(run, f, iterates, workspace, x_shaped, limits, data), record)

@@ -107,7 +107,8 @@ class Layout:
 
                 return see(groups)
 
-            return kind(groups)(state_block, point, types.intp), codegen
+            result: Any = kind(groups)
+            return result(state_block, point, types.intp), codegen
 
         return arrays
 
