@@ -51,7 +51,7 @@ def minimize(
     bounds : `scipy.optimize.Bounds` or sequence of (low, high), optional
         No iterate leaves the box. None in a pair means no bound.
     tol : float, optional
-        Sets ``options["gtol"]``.
+        Sets ``options["gtol"]``. By default the end of "auto" does not depend on units.
     callback : callable, optional
         ``callback(intermediate_result)`` or ``callback(xk)``, after each iteration; may raise
         StopIteration.
@@ -71,7 +71,8 @@ def minimize(
           an interrupt or a crash the same call continues from there, with the same bits; `maxtime`
           starts again.
 
-        With "auto": gtol 3e-7 (1e-4 for float32), ftol 4 machine epsilons, maxfev 50,000.
+        With "auto": ftol 4 machine epsilons, maxfev 50,000, and in place of gtol tests without
+        units (see Notes). A gtol that is given, 0 too, replaces them and is absolute.
         With a learning rate: the textbook rule for maxiter = 1,000 iterations, no tolerances.
     device : {"auto", "cpu", "cuda"}
         Where to run. By default this is the device of x0, the CPU for host arrays; "cuda" copies
@@ -98,9 +99,12 @@ def minimize(
     metric gives the direction (Liu and Nocedal 1989). A projected nonmonotone search gives the step
     (Birgin, Martinez and Raydan 2000). The rule gets gradients in units of the first one and of
     x's own sizes. So the iterates do not depend on the units of f, nor on those of x unless x0 is
-    zero; `gtol` does, because it is absolute. The default of `rho` is then 0.99. That of `eps` is
-    1e-30, or 1e-15 if it is added to the root. An explicit learning rate gives exactly the
-    published rule.
+    zero. The default of `rho` is then 0.99. That of `eps` is 1e-30, or 1e-15 if it is added to the
+    root. An explicit learning rate gives exactly the published rule.
+
+    By default "auto" ends where no step can gain more than the rounding of f. At a minimum of zero
+    it ends where no step moves x visibly. The units are those of f and the sizes of x (after Gill,
+    Murray and Wright 1981, section 8.2.3).
 
     Examples
     --------

@@ -57,9 +57,10 @@ def minimize_batch(
     args : tuple, optional
         Further arguments, the same for all problems.
     method, jac, tol
-        As for `minimize`. With ``jac=None`` derivatives are exact, and a `fun` that cannot be
-        differentiated is an error. A `jac` function gets the arguments of `fun`. That `fun` is
-        safe for "cs" is checked for one problem, and not counted in nfev.
+        As for `minimize`; by default each problem ends by tests without units. `tol` may be an
+        array with a value for each problem. With ``jac=None`` derivatives are exact, and a `fun`
+        that cannot be differentiated is an error. A `jac` function gets the arguments of `fun`.
+        That `fun` is safe for "cs" is checked for one problem, and not counted in nfev.
     bounds : `scipy.optimize.Bounds`, sequence of (low, high) or array (B, n, 2), optional
         Bounds for all problems; if ``lb`` or ``ub`` have a row for each problem, for each its own.
     callback : callable, optional

@@ -70,7 +70,10 @@ def test_every_method_option_and_status_is_described():
 
 def test_defaults_in_words():
     limits = run_options.parse(rules.get("rmsprop"), None, None, np.dtype(float)).limits
-    assert f"{limits.gtol:.0e}".replace("-0", "-") in METHODS
+    assert limits.gtol == run_options.WITHOUT_UNITS
+    assert "| `gtol` | none: [tests without units]" in METHODS
+    epsilons = limits.ftol / np.finfo(float).eps
+    assert f"| `ftol` | {epsilons:.0f} machine epsilons |" in METHODS
     assert f"{int(limits.maxfev):,}" in METHODS
 
 

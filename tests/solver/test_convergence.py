@@ -1,0 +1,118 @@
+"""The tests that end a search, as functions of numbers."""
+
+import numpy as np
+import pytest
+
+from fastopt.compiling.linker import link, undecorated
+from fastopt.solver import convergence
+from fastopt.solver.status_codes import FTOL, NO_STEP
+from fastopt.targets.common import loop_constants
+
+EPS = {dtype: float(np.finfo(dtype).eps) for dtype in (np.float64, np.float32)}
+dtypes = pytest.mark.parametrize("dtype", EPS)
+
+
+def linked(function, dtype=np.float64, **bindings):
+    """The function with the constants of an element type, as plain Python."""
+    return link(function, {**loop_constants.numbers(dtype), **bindings}, undecorated)
+
+
+def end(dtype=np.float64, **changed):
+    """Whether a search ends: by default near a minimum at which f is 2."""
+    eps = EPS[dtype]
+    about = {"gain": 8.0 * eps, "size": 1e-3, "f": 2.0, "pull": 0.0}
+    about |= {"first_pull": 100.0, "first_f": 50.0, "gnorm": 1.0, "kept": 3.0}
+    bindings = {"EXACT": changed.pop("EXACT", True)}
+    return linked(convergence.converged, dtype, **bindings)(**{**about, **changed})
+
+
+@dtypes
+def test_a_gain_within_the_rounding_of_f_ends_if_f_is_level(dtype):
+    eps = EPS[dtype]
+    assert end(dtype)
+    assert end(dtype, f=-2.0)
+    assert not end(dtype, gain=1e3 * eps)
+    assert end(dtype, gain=0.0)
+    # The model is trusted to different degrees before and after the gradient has fallen.
+    for pull, fallen, ends in ((0.5, True, True), (5.0, False, False), (0.5, False, True)):
+        root = 2.0 * eps**0.5
+        first_pull = 1e5 if fallen else 1e-9
+        assert end(dtype, pull=pull * root, first_pull=first_pull) is ends
+    assert end(pull=1e-5, first_pull=1.0)
+    assert not end(pull=1e-5, first_pull=0.05)
+    assert not end(pull=2e-5, first_pull=1.0)
+
+
+@dtypes
+def test_at_a_minimum_of_zero_the_size_of_the_step_decides(dtype):
+    eps = EPS[dtype]
+    near = {"f": 1e-9, "gain": 1e-9, "pull": 1e-7, "size": eps ** (2 / 3)}
+    assert end(dtype, **near)
+    assert not end(dtype, **{**near, "size": 20.0 * eps ** (2 / 3)})
+    assert not end(dtype, **near, first_pull=1e-4)  # the gradient has not fallen
+    assert not end(dtype, **near, kept=0.0)  # without pairs the step's size is a guess
+    assert not end(dtype, **{**near, "gain": 1e-13})  # f is not zero, and can still fall
+
+
+def test_differences_may_end_at_a_small_gradient_that_has_fallen_far():
+    about = {"gain": 1e-9, "size": 1e-3, "f": 2.0, "pull": 1e-12, "first_pull": 1e9}
+    assert end(gnorm=1e-7, EXACT=False, **about)
+    assert not end(gnorm=1e-7, EXACT=True, **about)
+    assert not end(gnorm=1e-6, EXACT=False, **about)
+    assert end(np.float32, gnorm=1e-5, EXACT=False, **{**about, "gain": 1e-3})
+    assert not end(gnorm=1e-7, EXACT=False, **{**about, "pull": 1e8})
+
+
+def test_a_fall_to_zero_ends_where_f_has_vanished():
+    assert end(f=1e-63, gain=1e-63, size=1.0, first_f=1.0)
+    assert not end(f=1e-63, gain=1e-63, size=1.0, first_f=1e-3)
+    assert not end(f=1e-20, gain=1e-20, size=1.0, first_f=1.0)
+    assert end(f=0.0, gain=0.0)
+
+
+@pytest.mark.parametrize("power", [-60, 60])
+def test_units_of_f_change_no_verdict(power):
+    """Powers of two scale f, its slope and its changes exactly."""
+    unit, rng = 2.0**power, np.random.default_rng(0)
+    verdicts = []
+    for _ in range(500):
+        keys = "gain", "f", "pull", "first_pull", "first_f"
+        about = dict(zip(keys, 10.0 ** rng.uniform(-20.0, 3.0, 5), strict=True))
+        about |= {"size": 10.0 ** rng.uniform(-14.0, 0.0), "kept": float(rng.integers(0, 6))}
+        scaled = {k: v if k in ("size", "kept") else unit * v for k, v in about.items()}
+        verdicts.append(end(**about))
+        assert end(**scaled) is verdicts[-1], about
+    assert 20 < sum(verdicts) < 480
+
+
+def start(dtype=np.float64, **changed):
+    """Whether x0 is a minimum: by default two trials agree, and f rises visibly."""
+    about = {"found": 1e-3, "before": 1.02e-3, "size": 1e-6, "f": 0.0, "rise": 1.0, "pull": 1.0}
+    return linked(convergence.starts_at_minimum, dtype)(**{**about, **changed})
+
+
+def test_a_start_at_a_minimum():
+    assert start()
+    assert start(f=1.0, rise=1.0, pull=1e-5)  # the gradient is small
+    assert not start(f=1.0, rise=1.0, pull=1.0)  # the rise may be rounding
+    assert not start(before=1e-2)  # the place shrinks with the trial: a wrong gradient, or a kink
+    assert not start(found=1e-2, before=1e-3)
+    assert not start(size=1e-3)  # the minimum is farther away than rounding
+    assert start(np.float32, size=1e-2)
+    assert not start(np.float32, size=1.0)
+
+
+def final(**changed):
+    about = {"pull": 1.0, "f": 1.0, "first_pull": 1e9, "first_f": 1e9, "jumps": False}
+    bindings = {"EXACT": changed.pop("EXACT", True)}
+    return linked(convergence.final_status, **bindings)(**{**about, **changed})
+
+
+def test_the_status_where_no_decrease_is_found():
+    assert final() == FTOL  # the slope has fallen
+    assert final(first_pull=10.0) == NO_STEP
+    assert final(first_pull=10.0, f=1e6) == FTOL  # f is level
+    assert final(first_pull=10.0, f=1e6, jumps=True) == NO_STEP
+    # The slope of differences falls in a narrow valley too. So f must have gone with it.
+    assert final(EXACT=False) == NO_STEP
+    assert final(EXACT=False, f=1e-7) == FTOL
