@@ -16,7 +16,7 @@ from fastopt.solver.direction import (
     far_move,
     initialise_scaling,
     largest_effect,
-    largest_in_scales,
+    largest_in_sizes,
     limited_fraction,
     search_direction,
     trial_point,
@@ -99,7 +99,7 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             for _ in range(1, int(kept)):
                 cap *= WIDER
             fraction = limited_fraction(x, p, scale, common, cap)
-        size, lowest_at = largest_in_scales(p, scale), 0.0
+        size, lowest_at = largest_in_sizes(x, p, scale), 0.0
         pull = largest_effect(x, g, scale, low, high)
         ended = converged(-slope, size, f, pull, first_pull, first_f, kept)
         if limits.gtol < 0.0 and ended:

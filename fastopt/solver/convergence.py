@@ -1,7 +1,7 @@
 """The tests that end the search of `automatic_rate`, on quantities without units.
 
 The conditions are those of Gill, Murray and Wright (1981, section 8.2.3): the change of f, the step
-and the gradient. Their units are f itself and the largest size that each component has had.
+and the gradient. Their units are f itself and the sizes of the components.
 """
 
 from fastopt.solver.placeholders import (
@@ -26,10 +26,10 @@ SAME = 0.1  # relative difference of two curvatures that counts as rounding
 def converged(gain, size, f, pull, first_pull, first_f, kept):
     """Return True if the direction cannot improve f or x.
 
-    The gain is minus the slope of f along it. The size is its largest component in units of the
-    scales. The pull is the largest change of f by a component's scale. A step to a minimum of zero
-    gains as much as f itself, or more. There the step's size decides. A step that gains far less is
-    small only beside a scale from a far place. With differences the gradient has an error of its
+    The gain is minus the slope of f along it. The size is its largest component, over that of x.
+    The pull is the largest change of f by a component's scale. A step to a minimum of zero
+    gains as much as f itself, or more. There the step's size decides. A step that gains far
+    less is small only beside a component that was large once. With differences the gradient has an error of its
     own, so that a small pull must do, if it has fallen far.
     """
     fallen = pull <= FALLEN * first_pull

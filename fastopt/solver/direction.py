@@ -30,6 +30,7 @@ from fastopt.solver.placeholders import (
 from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import clip, largest
 
+FORGOTTEN = 1e-6  # fraction of its largest size below which a component still counts as such
 NOISE_SLOPE = (
     0.3  # relative change of a slope by a move; a slope that is rounding noise changes more
 )
@@ -174,8 +175,8 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
     """Move to the new point and store the pair of the move.
 
     The scale of a component grows with its size, since x0 may be near zero. Returned are s's in the
-    metric, s'y, the largest component of s, the largest one in units of its scale, and True if one
-    size for all components explains the pair better than the metric w.
+    metric, s'y, the largest component of s, and the largest one in units of its scale. The last is
+    True if one size for all components explains the pair better than the metric w.
     """
     ss, sy, moved, shift, rows = 0.0, 0.0, 0.0, 0.0, pairs.shape[0] // 2
     yy, plain_ss, plain_yy = 0.0, 0.0, 0.0
@@ -254,12 +255,12 @@ def largest_effect(x, g, scale, low, high):
 
 
 @separate
-def largest_in_scales(p, scale):
-    """Return the largest component of p in units of its scale."""
+def largest_in_sizes(x, p, scale):
+    """Return the largest component of p over that of x, or FORGOTTEN scales if that is less."""
     top = 0.0
     for i in each(SIZE or p.size):
         if p[i] != 0.0:  # a component of zero may have no scale
-            top = max(top, abs(p[i]) / scale[i])
+            top = max(top, abs(p[i]) / max(abs(x[i]), real(FORGOTTEN) * scale[i]))
     return most(top)
 
 

@@ -197,7 +197,7 @@ _HELPERS = (
     direction.far_move,
     direction.limited_fraction,
     direction.largest_effect,
-    direction.largest_in_scales,
+    direction.largest_in_sizes,
 )
 
 
