@@ -27,10 +27,10 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
     """Return True if the direction cannot improve f or x.
 
     The gain is minus the slope of f along it. The size is its largest component, over that of x.
-    The pull is the largest change of f by a component's scale. A step to a minimum of zero
-    gains as much as f itself, or more. There the step's size decides. A step that gains far
-    less is small only beside a component that was large once. With differences the gradient has an error of its
-    own, so that a small pull must do, if it has fallen far.
+    The pull is the largest change of f by a component's scale. A step to a minimum of zero gains as
+    much as f itself, or more. There the step's size decides. A step that gains far less is only
+    small compared with a component that was large before. With differences the gradient has an
+    error of its own, so that a small pull must do, if it has fallen far.
     """
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
