@@ -146,8 +146,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         good = math.isfinite(f_new) and math.isfinite(gnorm_new)
     if good:
         latest = -1.0 if first else kept
-        pair = accept_trial(x, g, new, new_g, w, scale, pairs, kept)
-        ss, sy, change, shift, alike = pair
+        ss, sy, change, shift, alike = accept_trial(x, g, new, new_g, w, scale, pairs, kept)
         f, gnorm = f_new, gnorm_new
         if first:
             reference = mark = f

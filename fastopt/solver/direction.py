@@ -185,7 +185,7 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
         s, y = new[i] - x[i], new_g[i] - g[i]
         if k >= 0:
             pairs[k, i], pairs[k + 1, i] = s, y
-        if w[i] > 0.0:
+        if w[i] > 0.0 and s != 0.0:  # before the first move, g and w are not set
             ss += s * (s / w[i])
             yy += y * (y * w[i])
             plain_ss += (1.0 * s) * s  # float64: float32 could overflow

@@ -23,9 +23,9 @@ from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import kernel_builder
 
 DTYPES = ("float64", "float32")
-# Registers a thread. A multiprocessor has 65,536: with 136, 384 threads are resident. The peaks
-# have 20 parameters, and stay without spills, 256 threads at a time.
-BUDGET = {("decay", "float64"): 136, ("decay", "float32"): 80, ("photons", "float64"): 136}
+# Registers a thread. A multiprocessor has 65,536: with up to 168, 384 threads are resident. The
+# peaks have 20 parameters, and stay without spills, 256 threads at a time.
+BUDGET = {("decay", "float64"): 152, ("decay", "float32"): 80, ("photons", "float64"): 152}
 BUDGET |= {("photons", "float32"): 88, ("peaks", "float64"): 255, ("peaks", "float32"): 168}
 
 
