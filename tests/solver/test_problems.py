@@ -44,8 +44,10 @@ def test_every_rule_solves_the_classical_problems(problem):
 def test_far_starts(problem, factor):
     """Every rule; misses are where the table gives a reason."""
     fun = with_gradient(problem)
+    # In the valley of this one f falls ever more slowly, to a limit at infinity.
+    options = {"maxfev": 1_000} if problem.name == "Powell badly scaled" else None
     for method in fastopt.methods():
-        res = fastopt.minimize(fun, problem.start(factor), jac=True, method=method)
+        res = fastopt.minimize(fun, problem.start(factor), jac=True, method=method, options=options)
         solved = problem.solved(res.fun)
         assert solved or problem.name in FAR[factor], (method, res.fun, res.message)
         if method not in ("sgd", "adamax"):  # they crawl on plateaus of Bard's and Osborne's
