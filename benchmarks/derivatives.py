@@ -61,14 +61,13 @@ def _compiled(fun, derived, **flags):
     from fastopt.derivatives.duals import dual_choice
 
     dual = dual_choice.of(numba.float64, 3, True) if derived else None
-    key = fun.__name__, derived, str(flags)
-    user, _ = compiler.user(numba.njit(**flags)(fun), substitutions.meanings(dual, True), str(key))
+    user, _ = compiler.user(numba.njit(**flags)(fun), substitutions.meanings(dual, True))
     bindings = {"fun": user, "write": gradient_methods.write_flat, "SIZE": 3}
     bindings["value"] = (
         gradient_methods.dual_value if derived else gradient_methods.value_with_gradient
     )
     bindings.update(dual_choice.SEEDS, DUAL=dual, CHUNK=3)
-    return compiler.jit(every, bindings, key, cacheable=False)
+    return compiler.jit(every, bindings)
 
 
 class Fits:

@@ -11,9 +11,8 @@ from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NO_STEP
 
 # Methods of `gradient_methods.METHODS` whose gradients hold at a kink. Differences are too coarse
 # there, and the complex step loses `abs`.
-EXACT = "autodiff", "callable", "fun"
+EXACT_METHODS = "autodiff", "callable", "fun"
 MOST_PARAMETERS = 100  # for more of them, hulls take too long
-INITIAL_RUN = np.array(FRESH)
 
 
 class TimeIsOver(Exception):
@@ -26,7 +25,7 @@ def examine(problem, until):
     The loop of the problem evaluates single points: of each it takes its first evaluation alone.
     """
     n = problem.x.size
-    if n > MOST_PARAMETERS or problem.objective.method not in EXACT:
+    if n > MOST_PARAMETERS or problem.objective.method not in EXACT_METHODS:
         return NO_STEP
     from fastopt.drivers import kink_certificate  # late: few runs need it
 
@@ -79,14 +78,8 @@ def evaluate(problem, point):
     """Return f, the gradient and the number of evaluations at a point."""
     for array in problem.iterates:
         array.fill(0.0)
-    problem.record[:] = INITIAL_RUN
+    problem.record[:] = FRESH
     problem.x[:] = point
-    try:
-        problem.call((math.inf, 1.0))
-    except Exception as error:
-        user_error = problem.as_user_error(error)
-        if user_error is error:
-            raise
-        raise user_error from None
+    problem.call_or_explain((math.inf, 1.0))
     own = problem.workspace
     return own.best_f.copy(), own.best_g[None].copy(), problem.record[NFEV]

@@ -98,6 +98,16 @@ class Problem:
         else:
             self.solve(*self.arguments(until))
 
+    def call_or_explain(self, until):
+        """Run `call`; an error becomes one in the user's terms."""
+        try:
+            self.call(until)
+        except Exception as error:
+            user_error = self.as_user_error(error)
+            if user_error is error:
+                raise
+            raise user_error from None
+
     def arguments(self, until):
         """Return the arguments of the solver."""
         arrays = self.record, self.iterates, self.workspace, self.x_shaped, self.state
@@ -165,13 +175,7 @@ class Problem:
         while True:
             self.evaluations_before, entered = record[NFEV], time.perf_counter()
             until_nit = record[NIT] + 1.0 if callback else math.inf
-            try:
-                self.call((until_nit, record[NFEV] + budget))
-            except Exception as error:
-                user_error = self.as_user_error(error)
-                if user_error is error:
-                    raise
-                raise user_error from None
+            self.call_or_explain((until_nit, record[NFEV] + budget))
             run, now = run_of(record), time.perf_counter()
             progress.update(run)
             if callback and run.nit > nit:

@@ -177,7 +177,7 @@ class Training:
             work.batch, work.shuffle, work.decay, epoch >= work.average, rate
         )
         self.solve.calls[KEY] = key.view(np.int64)
-        record[2:4] = 0.0
+        record[[ROW, LOSS]] = 0.0
         while record[ROW] < rows:
             left = self.settings.limits.maxiter - record[NIT]
             if left <= 0.0:

@@ -322,3 +322,18 @@ def test_one_gtol_for_each_problem_of_a_batch():
     assert res.success.all()
     assert res.nfev[:2].tolist() == [1, 1]
     np.testing.assert_allclose(res.x[2] / starts[2], best_decay(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("method", ["rmsprop", "sgd", "adagrad"])
+def test_a_start_far_too_large_hides_no_answer(method, dtype):
+    """Sizes from far away made every step look small: a success was 0.7 off."""
+
+    def fun(x):
+        a, b, c = x[0] - 1, x[1] - 2, x[0] - x[1] + 1
+        return a * a + b * b + c * c, np.array([2 * a + 2 * c, 2 * b - 2 * c], x.dtype)
+
+    for size in (1e3, 1e6, 1e9, 1e12):
+        res = fastopt.minimize(fun, np.array([size, -3 * size], dtype), jac=True, method=method)
+        assert res.success, (size, res)
+        np.testing.assert_allclose(res.x, [1.0, 2.0], rtol=1e-3)
