@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from benchmarks import gpu, memory, quality
+from benchmarks import derivatives, gpu, memory, quality
 from benchmarks.helpers import limits, shared
 from fastopt.targets import dispatch
 
@@ -121,3 +121,12 @@ def test_peaks_of_memory(monkeypatch):
 def test_not_available_without_a_gpu():
     with pytest.raises(NotImplementedError, match=r"NVIDIA|numba-cuda"):
         gpu.TrackSweep().setup("sgd", "float32")
+
+
+def test_the_benchmark_of_derivatives_finds_its_way_inside():
+    """It was n/a, since a function that it calls had lost an argument."""
+    fits = derivatives.Fits()
+    fits.run(derivatives.compiled(derivatives.by_loop, True))
+    f, g = derivatives.by_hand(fits.x[0], fits.t, fits.y[0])
+    np.testing.assert_allclose(fits.f[0], f, rtol=1e-12)
+    np.testing.assert_allclose(fits.g[0], g, rtol=1e-9)
