@@ -10,15 +10,14 @@ Without pairs of moves the method is the spectral projected gradient of Birgin, 
 import math
 
 from fastopt.solver.compile_hints import separate
-from fastopt.solver.convergence import converged, final_status, starts_at_minimum
+from fastopt.solver.convergence import converged, final_status, near_the_end, starts_at_minimum
 from fastopt.solver.direction import (
     accept_trial,
     far_move,
     initialise_scaling,
-    largest_effect,
-    largest_in_sizes,
     limited_fraction,
     search_direction,
+    size_and_pull,
     trial_point,
     update_metric,
 )
@@ -76,7 +75,7 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved, search = run
     (
         least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope, fraction,
-        first_pull, first_f, kept, reached, tries, latest, size, lowest_at,
+        first_pull, first_f, kept, reached, tries, latest, lowest_at,
     ) = search  # fmt: skip
     x, g, p, w, _, new = iterates
     low, high, _, _, _, scale, pairs, along = workspace
@@ -100,18 +99,18 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             for _ in range(1, int(kept)):
                 cap *= WIDER
             fraction = limited_fraction(x, p, scale, common, cap)
-        size, lowest_at = largest_in_sizes(x, p, scale), 0.0
-        pull = largest_effect(x, g, scale, low, high)
-        ended = converged(-slope, size, f, pull, first_pull, first_f, kept)
-        if limits.gtol < 0.0 and ended:
-            moved = ENDED
+        lowest_at = 0.0
+        if limits.gtol < 0.0 and near_the_end(-slope, f, first_f):
+            size, pull = size_and_pull(x, g, p, scale, low, high)
+            if converged(-slope, size, f, pull, first_pull, first_f, kept):
+                moved = ENDED
     if moved != ENDED:
         moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0
     search = Search(
         least=least, mark=mark, mark_gnorm=mark_gnorm, stalled=stalled, returned=returned,
         norm=norm, reference=reference, weight=weight, step=step, slope=slope, fraction=fraction,
         first_pull=first_pull, first_f=first_f, kept=kept, reached=reached, tries=tries,
-        latest=latest, size=size, lowest_at=lowest_at,
+        latest=latest, lowest_at=lowest_at,
     )  # fmt: skip
     return Run(
         status=status, nit=nit, nfev=nfev, njev=njev, f=f, gnorm=gnorm, lowest=lowest, carry=carry,
@@ -124,7 +123,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
     status, nit, nfev, njev, f, gnorm, lowest, carry, moved, search = run
     (
         least, mark, mark_gnorm, stalled, returned, norm, reference, weight, step, slope, fraction,
-        first_pull, first_f, kept, reached, tries, latest, size, lowest_at,
+        first_pull, first_f, kept, reached, tries, latest, lowest_at,
     ) = search  # fmt: skip
     x, g, p, w, new_g, new = iterates
     low, high, best_x, best_g, best_f, scale, pairs, _ = workspace
@@ -200,7 +199,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         ideal = -0.5 * slope * fraction / curve if 0.0 < curve < INF else 0.0
         found, before, lowest_at = ideal * fraction, lowest_at, ideal * fraction
         if limits.gtol < 0.0 and nit == 0.0 and before > 0.0:
-            pull = largest_effect(x, g, scale, low, high)
+            size, pull = size_and_pull(x, g, p, scale, low, high)
             done = starts_at_minimum(found, before, size, f, f_new - f, pull)
         fraction *= min(max(ideal, 0.1), 0.5)
     # A search that has converged ends at the rounding of f, which may exceed `slack`.
@@ -214,7 +213,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         f = reference = best_f[0]
         gnorm, weight, stalled, fraction = least, 1.0, 0.0, 0.0
         norm, step, kept = 0.0, FIRST, 0.0
-        pull = largest_effect(x, g, scale, low, high)
+        _, pull = size_and_pull(x, g, p, scale, low, high)
         sloping = pull > FOURTH_ROOT_EPS * abs(f)
         fell = reached == INF or lowest < reached - slack
         tries = 0.0 if fell else tries + 1.0
@@ -240,7 +239,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         least=least, mark=mark, mark_gnorm=mark_gnorm, stalled=stalled, returned=returned,
         norm=norm, reference=reference, weight=weight, step=step, slope=slope, fraction=fraction,
         first_pull=first_pull, first_f=first_f, kept=kept, reached=reached, tries=tries,
-        latest=latest, size=size, lowest_at=lowest_at,
+        latest=latest, lowest_at=lowest_at,
     )  # fmt: skip
     return Run(
         status=status, nit=nit, nfev=nfev, njev=njev, f=f, gnorm=gnorm, lowest=lowest, carry=carry,

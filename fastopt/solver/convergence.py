@@ -23,6 +23,24 @@ SMALL = 0.02  # step by the scales, in roots of epsilon, that ends a fall to zer
 SAME = 0.1  # relative difference of two curvatures that counts as rounding
 
 
+def near_the_end(gain, f, first_f):
+    """Return False if `converged` would return False whatever the size and the pull are.
+
+    These cost a pass over the vectors. Far from the end most directions gain between the rounding
+    of f and f itself.
+    """
+    level, falling = gain <= GAIN * EPS * abs(f), gain >= VANISHING * abs(f)
+    return level or falling or gone(f, first_f) or not EXACT
+
+
+def gone(f, first_f):
+    """Return True if f fell to zero, maybe at infinity.
+
+    A first f may be so large that nothing else is seen.
+    """
+    return abs(f) <= EPS * EPS * (EPS * EPS * min(abs(first_f), 1.0))
+
+
 def converged(gain, size, f, pull, first_pull, first_f, kept):
     """Return True if the direction cannot improve f or x.
 
@@ -35,8 +53,7 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
         return pull <= (max(LEVEL, ROOT_EPS) if fallen else ROOT_EPS) * abs(f)
-    # It falls to zero, maybe at infinity. A first f may be so large that nothing else is seen.
-    if abs(f) <= EPS * EPS * (EPS * EPS * min(abs(first_f), 1.0)):
+    if gone(f, first_f):
         return True
     if not EXACT and pull <= (3e-7 if EPS < 1e-10 else 1e-4):
         return pull <= LEAST_FALL * first_pull

@@ -63,6 +63,11 @@ def update_metric(x, g, w, scale, c, state, norm, low, high):
     return top * (top * norm)
 
 
+def row_of_pair(number, pairs):
+    """Return the row of the move of a pair, by its number; that of y is the next one."""
+    return 2 * (int(number) % (pairs.shape[0] // 2))
+
+
 @separate
 def two_loop_recursion(g, p, w, common, pairs, along, kept):
     """Write p = H g by the two-loop recursion; return False if there is no useful pair.
@@ -71,37 +76,40 @@ def two_loop_recursion(g, p, w, common, pairs, along, kept):
     pairs of moves s and changes y of the gradient. The recursion starts from the diagonal W, times
     s'y / y'Wy of the last pair. W is w, or the weight `common` of all components if it is not zero.
     """
-    rows = pairs.shape[0] // 2
-    count, size = min(int(kept), rows), 0.0
+    rows, size = pairs.shape[0], 0.0
     for i in each(SIZE or g.size):
         p[i] = g[i] if w[i] > 0.0 else real(0.0)
-    for back in range(1, count + 1):
-        k = 2 * ((int(kept) - back) % rows)
-        sy, sp, yy = 0.0, 0.0, 0.0
+    count, k = min(2 * int(kept), rows), row_of_pair(kept - 1.0, pairs)
+    for _ in range(0, count, 2):
+        if BOUNDED or size == 0.0:
+            sy, yy = 0.0, 0.0
+            for i in each(SIZE or g.size):
+                if not BOUNDED or w[i] > 0.0:
+                    y = pairs[k + 1, i]
+                    sy += pairs[k, i] * y
+                    yy += y * (y * (common if common > 0.0 else w[i]))
+            sy, yy = total(sy), total(yy)
+            along[k + 1] = 1.0 / sy if sy > 0.0 else 0.0
+            if size == 0.0 and yy > 0.0:  # both may underflow
+                size = max(sy / yy, 0.0)
+        sp = 0.0
         for i in each(SIZE or g.size):
-            s, y = pairs[k, i], pairs[k + 1, i]
             if not BOUNDED or w[i] > 0.0:
-                sy += s * y
-                sp += s * p[i]
-                yy += y * (y * (common if common > 0.0 else w[i]))
-        sy, sp, yy = total(sy), total(sp), total(yy)
-        inverse = 1.0 / sy if sy > 0.0 else 0.0
-        if size == 0.0 and yy > 0.0:  # both may underflow
-            size = max(sy / yy, 0.0)
-        along[k], along[k + 1] = sp * inverse, inverse
-        a = real(sp * inverse)
+                sp += pairs[k, i] * p[i]
+        along[k] = total(sp) * along[k + 1]
+        a = real(along[k])
         for i in each(SIZE or g.size):
             p[i] -= a * pairs[k + 1, i]
+        k = (k if k > 0 else rows) - 2
     size = real(size)
     for i in each(SIZE or g.size):
         p[i] *= size * (common if common > 0.0 and w[i] > 0.0 else w[i])
-    for ahead in range(count, 0, -1):
-        k = 2 * ((int(kept) - ahead) % rows)
+    for _ in range(0, count, 2):
+        k = k + 2 if k + 2 < rows else 0
         yp = 0.0
         for i in each(SIZE or g.size):
             yp += pairs[k + 1, i] * p[i]
-        yp = total(yp)
-        a = real(along[k] - yp * along[k + 1])
+        a = real(along[k] - total(yp) * along[k + 1])
         for i in each(SIZE or g.size):
             if not BOUNDED or w[i] > 0.0:
                 p[i] += a * pairs[k, i]
@@ -240,28 +248,22 @@ def initialise_scaling(x, g, f, w, scale, state, again, least, low, high):
 
 
 @separate
-def largest_effect(x, g, scale, low, high):
-    """Return the largest change of f, to first order, by a move of one component by its scale.
+def size_and_pull(x, g, p, scale, low, high):
+    """Return the two quantities that a search is judged by at its end.
 
-    The move ends at a bound.
+    The size is the largest component of p over that of x, or over FORGOTTEN scales if that is more.
+    The pull is the largest change of f, to first order, by a move of one component by its scale.
+    This move ends at a bound.
     """
-    pull = 0.0
+    size, pull = 0.0, 0.0
     for i in each(SIZE or g.size):
         length = scale[i]
+        if p[i] != 0.0:  # a component of zero may have no scale
+            size = max(size, abs(p[i]) / max(abs(x[i]), real(FORGOTTEN) * length))
         if BOUNDED:
             length = max(min(length, x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]), real(0.0))
         pull = max(pull, abs(g[i]) * length)
-    return most(pull)
-
-
-@separate
-def largest_in_sizes(x, p, scale):
-    """Return the largest component of p over that of x, or FORGOTTEN scales if that is less."""
-    top = 0.0
-    for i in each(SIZE or p.size):
-        if p[i] != 0.0:  # a component of zero may have no scale
-            top = max(top, abs(p[i]) / max(abs(x[i]), real(FORGOTTEN) * scale[i]))
-    return most(top)
+    return most(size), most(pull)
 
 
 @separate

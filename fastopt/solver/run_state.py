@@ -59,7 +59,6 @@ class Search(NamedTuple):
     reached: float = INF  # best f at the last moves of components far beyond their scales
     tries: float = 0.0  # number of such moves from there
     latest: float = -1.0  # `kept` before the last move, which locates the pair of this move
-    size: float = 0.0  # largest component of the direction, over that of x
     # Fraction of the direction at which f is lowest, by the last trial; 0: none.
     lowest_at: float = 0.0
 

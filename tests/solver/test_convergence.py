@@ -119,3 +119,20 @@ def test_the_status_where_no_decrease_is_found():
     # The slope of differences falls in a narrow valley too. So f must have gone with it.
     assert final(EXACT=False) == NO_STEP
     assert final(EXACT=False, f=1e-7) == FTOL
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@dtypes
+def test_no_end_is_missed_where_no_vector_is_looked_at(dtype, exact):
+    """What `near_the_end` refuses, `converged` refuses for the sizes and pulls that say most."""
+    near = linked(convergence.near_the_end, dtype, EXACT=exact)
+    ended = linked(convergence.converged, dtype, EXACT=exact)
+    powers = 10.0 ** np.arange(-320.0, 300.0, 5.0)
+    refused = 0
+    for f in (*powers, 0.0, -1.0, np.inf, np.nan):
+        for gain in (*(f * 10.0 ** np.arange(-25.0, 3.0)), 0.0, -1.0, np.inf, np.nan):
+            for first_f in (1e-100, 1.0, 1e200):
+                if not near(gain, f, first_f):
+                    refused += 1
+                    assert not ended(gain, 0.0, f, 0.0, 1.0, first_f, 3.0)
+    assert (refused > 0) is exact

@@ -14,7 +14,7 @@ from fastopt.targets.common import intrinsics
 
 # The order of the scalars in files: a file of an earlier version must not be read in another one.
 IN_FILES = """status nit nfev njev f gnorm lowest carry moved least mark mark_gnorm stalled returned
-norm reference weight step slope fraction first_pull first_f kept reached tries latest size
+norm reference weight step slope fraction first_pull first_f kept reached tries latest
 lowest_at""".split()
 TAKEN_APART = {"run": Run, "search": Search, "iterates": Iterates, "workspace": Workspace}
 
@@ -38,11 +38,11 @@ def test_variables_have_the_names_of_their_fields(module):
 
 def test_order_of_the_record():
     assert [*SCALARS] == IN_FILES
-    run = Run(**{name: float(k) for k, name in enumerate(IN_FILES[:9])}, search=Search(*range(19)))
-    assert run_state.flattened(run) == (*range(9), *range(19))
+    run = Run(**{name: float(k) for k, name in enumerate(IN_FILES[:9])}, search=Search(*range(18)))
+    assert run_state.flattened(run) == (*range(9), *range(18))
     places = run_state.STATUS, run_state.NIT, run_state.NFEV, run_state.NJEV, run_state.F
     assert places == (0, 1, 2, 3, 4)
-    assert len(FRESH) == 28
+    assert len(FRESH) == 27
 
 
 @numba.njit
@@ -56,14 +56,14 @@ def loaded_and_stored(template, record, out):
 @pytest.mark.parametrize("stride", [1, 3])
 def test_record_of_compiled_code(form, stride):
     """The scalars are where the interpreter finds them, in arrays of any strides, and in tuples."""
-    record = np.arange(28.0 * stride, dtype=np.float32)[::stride]
-    out = np.full(28, -1.0, np.float32)
+    record = np.arange(27.0 * stride, dtype=np.float32)[::stride]
+    out = np.full(27, -1.0, np.float32)
     run = loaded_and_stored(form, record, out)
     assert run == run_state.load_run(form, float, record)
     assert run.nfev == 2.0 * stride
-    assert run.search == (() if form.search == () else Search(*(stride * k for k in range(9, 28))))
+    assert run.search == (() if form.search == () else Search(*(stride * k for k in range(9, 27))))
     count = len(run_state.flattened(form))
-    assert count == (9 if form.search == () else 28)
+    assert count == (9 if form.search == () else 27)
     np.testing.assert_array_equal(out[:count], record[:count])
     np.testing.assert_array_equal(out[count:], -1.0)
     assert loaded_and_stored(form, FRESH, out.copy()) == form

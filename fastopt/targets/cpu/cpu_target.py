@@ -196,8 +196,7 @@ _HELPERS = (
     direction.initialise_scaling,
     direction.far_move,
     direction.limited_fraction,
-    direction.largest_effect,
-    direction.largest_in_sizes,
+    direction.size_and_pull,
 )
 
 
