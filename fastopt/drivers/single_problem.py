@@ -12,7 +12,7 @@ from fastopt.drivers import kinks_of_problem
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
-from fastopt.solver import problem_arrays
+from fastopt.solver import fused_passes, problem_arrays
 from fastopt.solver.run_state import FRESH, NFEV, NIT, STATUS, F, apart, run_of, width
 from fastopt.solver.status_codes import (
     INTERRUPTED,
@@ -41,11 +41,16 @@ class Problem:
         names, wide = problem_arrays.vectors(auto, box is not None, uses), width(n)
         rows, run = pairs + len(names), len(FRESH)
         self.arrays = block = apart(rows * wide, dtype).reshape(rows, wide)
-        self.scalars = scalars = apart(run + 1 + pairs, float)
+        self.fused = fused = auto and box is None and pairs > 0 and n >= fused_passes.LEAST_SIZE
+        numbers = fused_passes.shapes(settings.maxcor, n) if fused else ((pairs,),)
+        self.scalars = scalars = apart(run + 1 + sum(map(math.prod, numbers)), float)
         self.record = scalars[:run]
         at = {**dict(zip(names, block[pairs:, :n], strict=True)), "best_f": scalars[run : run + 1]}
         if auto:
-            at |= {"pairs": block[:pairs], "along": scalars[run + 1 :]}
+            parts = np.split(scalars[run + 1 :], np.cumsum([*map(math.prod, numbers)])[:-1])
+            along = [part.reshape(shape) for part, shape in zip(parts, numbers, strict=True)]
+            at["pairs"] = block[:pairs]
+            at["along"] = fused_passes.PairNumbers(*along) if fused else along[0]
         self.x, self.iterates, self.workspace, self.state = problem_arrays.assembled(at, uses)
         self.x_shaped = self.iterates.new.reshape(x0.shape)
         self.put_start(x0, box)
@@ -56,7 +61,7 @@ class Problem:
         if objective.compiled:
             self.solve = target.compiled_solver(*bound, self)
         else:
-            self.solve = target.plain_solver(*bound, objective)
+            self.solve = target.plain_solver(*bound, self)
         # The error of compiling `fun` for duals, if Python runs it instead.
         self.reason: Exception | None = None
 

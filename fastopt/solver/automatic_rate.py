@@ -126,7 +126,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         first_pull, first_f, kept, reached, tries, latest, lowest_at,
     ) = search  # fmt: skip
     x, g, p, w, new_g, new = iterates
-    low, high, best_x, best_g, best_f, scale, pairs, _ = workspace
+    low, high, best_x, best_g, best_f, scale, pairs, along = workspace
     asked = limits.ftol > EPS_2_3
     first, stuck, jumps, done = nfev == 0.0, False, False, moved == ENDED
     nfev += 0.0 if done else 1.0
@@ -146,7 +146,8 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         good = math.isfinite(f_new) and math.isfinite(gnorm_new)
     if good:
         latest = -1.0 if first else kept
-        ss, sy, change, shift, alike = accept_trial(x, g, new, new_g, w, scale, pairs, kept)
+        at = x, g, new, new_g, w, scale
+        ss, sy, change, shift, alike = accept_trial(*at, pairs, along, kept)
         f, gnorm = f_new, gnorm_new
         if first:
             reference = mark = f

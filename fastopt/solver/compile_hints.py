@@ -5,12 +5,19 @@ package's own functions: those of users are never inlined by Numba. `compiler.in
 hints. The interpreter and CUDA ignore them.
 """
 
-HINT = "compiled_by_itself"  # the attribute; its value says whether references are counted
+HINT = "compiled_by_itself"  # the attribute; its value says how
+REORDERED = "reordered"
 
 
 def separate(function):
     """Mark a function that is compiled by itself: one with a loop, or one that others wrap."""
     setattr(function, HINT, None)
+    return function
+
+
+def separate_reordered(function):
+    """Mark a function that is compiled by itself, and whose sums the compiler may reorder."""
+    setattr(function, HINT, REORDERED)
     return function
 
 

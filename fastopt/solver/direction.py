@@ -8,9 +8,11 @@ import math
 
 from fastopt.solver.compile_hints import separate
 from fastopt.solver.convergence import LEVEL
+from fastopt.solver.fused_passes import accept_sums, fused_direction
 from fastopt.solver.placeholders import (
     BOUNDED,
     EPS,
+    FUSED,
     HUGE,
     PADDED,
     ROOT_EPS,
@@ -89,7 +91,8 @@ def two_loop_recursion(g, p, w, common, pairs, along, kept):
                     sy += pairs[k, i] * y
                     yy += y * (y * (common if common > 0.0 else w[i]))
             sy, yy = total(sy), total(yy)
-            along[k + 1] = 1.0 / sy if sy > 0.0 else 0.0
+            if BOUNDED:
+                along[k + 1] = inverse(sy)
             if size == 0.0 and yy > 0.0:  # both may underflow
                 size = max(sy / yy, 0.0)
         sp = 0.0
@@ -129,7 +132,11 @@ def clip_and_slope(x, g, p, low, high):
 @separate
 def search_direction(x, g, p, w, common, pairs, along, kept, step, low, high):
     """Write the direction p; return the slope of f along it."""
-    if kept > 0.0 and two_loop_recursion(g, p, w, common, pairs, along, kept):
+    if FUSED:
+        slope = fused_direction(g, p, w, common, pairs, along, kept) if kept > 0.0 else 0.0
+        if slope < 0.0:
+            return slope
+    elif kept > 0.0 and two_loop_recursion(g, p, w, common, pairs, along, kept):
         slope = clip_and_slope(x, g, p, low, high)
         if slope < 0.0:
             return slope
@@ -168,6 +175,11 @@ def limited_fraction(x, p, scale, common, cap):
     return cap / top if top > cap else 1.0
 
 
+def inverse(sy):
+    """Return 1 / s'y; a pair along which f is not convex counts for nothing."""
+    return 1.0 / sy if sy > 0.0 else 0.0
+
+
 def explained(sy, ss, yy):
     """Return how well a metric explains a pair: the squared cosine of s and y in it, or 0.
 
@@ -179,16 +191,22 @@ def explained(sy, ss, yy):
 
 
 @separate
-def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
+def accept_trial(x, g, new, new_g, w, scale, pairs, along, kept):
     """Move to the new point and store the pair of the move.
 
     The scale of a component grows with its size, since x0 may be near zero. Returned are s's in the
     metric, s'y, the largest component of s, and the largest one in units of its scale. The last is
     True if one size for all components explains the pair better than the metric w.
     """
-    ss, sy, moved, shift, rows = 0.0, 0.0, 0.0, 0.0, pairs.shape[0] // 2
+    if FUSED:
+        moved = x, g, new, new_g, w, scale
+        ss, sy, yy, plain_ss, plain_yy, top, shift = accept_sums(*moved, pairs, along, kept)
+        along.along[2 * (int(kept) % along.slopes.size) + 1] = inverse(sy)
+        plain = explained(sy, plain_ss, plain_yy)
+        return ss, sy, top, shift, plain > explained(sy, ss, yy)
+    ss, sy, moved, shift = 0.0, 0.0, 0.0, 0.0
     yy, plain_ss, plain_yy = 0.0, 0.0, 0.0
-    k = 2 * (int(kept) % rows) if rows > 0 else -1
+    k = row_of_pair(kept, pairs) if pairs.shape[0] > 0 else -1
     for i in each(SIZE or x.size):
         s, y = new[i] - x[i], new_g[i] - g[i]
         if k >= 0:
@@ -205,6 +223,8 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, kept):
         x[i] = new[i]
         g[i] = new_g[i]
     ss, sy, yy = total(ss), total(sy), total(yy)
+    if k >= 0:
+        along[k + 1] = inverse(sy)
     plain = explained(sy, total(plain_ss), total(plain_yy))
     return ss, sy, most(moved), most(shift), plain > explained(sy, ss, yy)
 

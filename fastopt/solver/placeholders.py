@@ -71,6 +71,7 @@ EPS = 0.0  # its machine epsilon, and powers of that
 EPS_2_3 = ROOT_EPS = FOURTH_ROOT_EPS = 0.0
 HUGE = 0.0  # upper limit of steps
 BOUNDED = False  # whether there are bounds
+FUSED = False  # whether the pairs are read as in `fused_passes`: many parameters, no bounds
 SIZE = 0  # number of parameters if the code is compiled for one, else 0
 LOOP_SIZE = 0  # SIZE of the loop that an evaluation is for
 PADDED = False  # whether SIZE may exceed the number of parameters: x is padded with zeros

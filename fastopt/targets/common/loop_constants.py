@@ -13,7 +13,8 @@ def numbers(dtype):
     """Return the constants of the loop that depend on the element type."""
     eps = float(np.finfo(dtype).eps)
     powers = {"EPS": eps, "ROOT_EPS": eps**0.5, "EPS_2_3": eps ** (2 / 3)}
-    return {**powers, "FOURTH_ROOT_EPS": eps**0.25, "HUGE": 1e300 if eps < 1e-10 else 1e37}
+    huge = 1e300 if eps < 1e-10 else 1e37
+    return {**powers, "FOURTH_ROOT_EPS": eps**0.25, "HUGE": huge, "FUSED": False}
 
 
 def narrow_to(dtype):

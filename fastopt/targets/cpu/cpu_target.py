@@ -205,7 +205,7 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
     objective, n = problem.objective, problem.x.size
     few = problem.arrays.shape[1] if n <= FEW[-1] else 0
     own = tuple(objective.bindings.get(name) for name in _LOOP)
-    loop = _loop(rule, uses, dtype, bounded, few, own)
+    loop = _loop(rule, uses, dtype, bounded, few, problem.fused, own)
     bindings = {**evaluation(dtype, bounded), **objective.bindings}
     bindings.update(SIZE=n if few else 0, LOOP_SIZE=few)
     evaluate = jit(_EVALUATE[few > 0, objective.refcounted], bindings, objective.refcounted)
@@ -213,7 +213,7 @@ def compiled_solver(rule, uses, dtype, bounded, problem):
 
 
 @functools.lru_cache(1000)
-def _loop(rule, uses, dtype, bounded, few, own):
+def _loop(rule, uses, dtype, bounded, few, fused, own):
     """Return the compiled loop, for any objective."""
     own = dict(zip(_LOOP, own, strict=True))
     bindings = {
@@ -222,7 +222,7 @@ def _loop(rule, uses, dtype, bounded, few, own):
         **_ASKED,
         **objective_call.BINDINGS,
     }
-    bindings.update(SIZE=few, PADDED=few > 0)
+    bindings.update(SIZE=few, PADDED=few > 0, FUSED=fused)
     if own["propose"] is automatic_rate.propose:
         # Six arrays would use up all registers: a fit of three parameters takes 3 % longer.
         bindings["fetch"] = intrinsics.fetch_to_memory
@@ -241,16 +241,16 @@ def evaluation(dtype, bounded):
     }
 
 
-def plain_solver(rule, uses, dtype, bounded, objective):
+def plain_solver(rule, uses, dtype, bounded, problem):
     """Return `solve` for the interpreter around a Python objective, with compiled array helpers."""
-    helpers = _helpers(rule, uses, dtype, bounded)
-    return link(solve, {**helpers, **objective.bindings}, undecorated)
+    helpers = _helpers(rule, uses, dtype, bounded, problem.fused)
+    return link(solve, {**helpers, **problem.objective.bindings}, undecorated)
 
 
 @functools.cache
-def _helpers(rule, uses, dtype, bounded):
+def _helpers(rule, uses, dtype, bounded, fused):
     """Return the bindings of a loop in the interpreter: functions over arrays are compiled."""
-    bindings = rule_bindings(rule, uses, dtype, bounded)
+    bindings = {**rule_bindings(rule, uses, dtype, bounded), "FUSED": fused}
     plain = {"cast": _plain_cast, "load_run": _plain_run, "store_run": run_state.store_run}
     if numba_config.DISABLE_JIT:
         return {**bindings, **plain}

@@ -1,0 +1,57 @@
+"""The passes for many parameters give the direction of the two-loop recursion."""
+
+import numpy as np
+import pytest
+
+from fastopt.compiling.linker import link, undecorated
+from fastopt.solver import direction, fused_passes
+from fastopt.targets.common import loop_constants
+
+ONE = loop_constants.SINGLE_WORKER
+
+
+def arrays_of(pairs, n):
+    numbers = [np.zeros(shape) for shape in fused_passes.shapes(pairs, n)]
+    return fused_passes.PairNumbers(*numbers)
+
+
+def linked(function, **bindings):
+    """The function in plain Python."""
+    constants = {**loop_constants.numbers(np.dtype(float)), **ONE, "real": float, **bindings}
+    return link(function, constants, undecorated)
+
+
+@pytest.mark.parametrize("common", [0.0, 0.7])
+@pytest.mark.parametrize("pairs", [1, 3, 7])
+def test_same_directions_as_the_recursion(pairs, common, monkeypatch):
+    monkeypatch.setattr(fused_passes, "BLOCK", 5)  # the last of four blocks is shorter
+    n, rng = 17, np.random.default_rng(pairs)
+    root = rng.normal(size=(n, n))
+    hessian = root @ root.T / n + np.eye(n)
+    both = {}
+    for fused in (False, True):
+        accept = linked(direction.accept_trial, FUSED=fused)
+        search = linked(direction.search_direction, FUSED=fused)
+        along = arrays_of(pairs, n) if fused else np.zeros(2 * pairs)
+        both[fused] = accept, search, along, np.zeros((2 * pairs, n))
+    x, w, scale = np.zeros(n), rng.uniform(0.5, 2.0, n), np.ones(n)
+    g, kept = hessian @ x - 1.0, 0
+    for step in range(3 * pairs + 2):
+        new = x + rng.normal(size=n)
+        new_g = hessian @ new - 1.0
+        if step == 2 * pairs:  # a pair that is not kept: f is not convex along it
+            new_g = g - 0.1 * (new - x)
+        found = []
+        for accept, search, along, store in both.values():
+            moved = x.copy(), g.copy(), new, new_g, w, scale.copy()
+            sums = accept(*moved, store, along, float(kept))
+            count = float(kept + (sums[1] > 0.0))
+            p = np.zeros(n)
+            slope = 0.0
+            if sums[1] > 0.0:
+                slope = search(*moved[:2], p, w, common, store, along, count, 1.0, x, x)
+            found.append((*sums, slope, *p))
+        np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-12)
+        x, g, kept = new, new_g, int(count)
+        w = w * rng.uniform(0.9, 1.1, n)
+    assert kept == 3 * pairs + 1
