@@ -13,6 +13,7 @@ from fastopt.solver.compile_hints import separate
 from fastopt.solver.convergence import converged, final_status, near_the_end, starts_at_minimum
 from fastopt.solver.direction import (
     accept_trial,
+    common_weight,
     far_move,
     initialise_scaling,
     limited_fraction,
@@ -88,9 +89,8 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             if first_pull == INF:
                 first_pull, first_f = 1.0 / norm, f
         c, carry = coefficients(options, 1.0, INF, carry)
-        common = update_metric(x, g, w, scale, c, state, norm, low, high)
-        if step > 0.0:
-            common = 0.0
+        update_metric(x, g, w, scale, c, state, norm, low, high)
+        common = common_weight(scale, norm) if step < 0.0 else 0.0
         length = abs(step)
         slope = search_direction(x, g, p, w, common, pairs, along, kept, length, low, high)
         fraction = 1.0

@@ -45,24 +45,27 @@ def is_blocked(x, g, low, high):
 
 @separate
 def update_metric(x, g, w, scale, c, state, norm, low, high):
-    """Write the diagonal w, the inverse of the rule's metric; return one weight for all components.
+    """Write the diagonal w, the inverse of the rule's metric.
 
     The rule gets the gradient in units of the first gradient and of the scales of x. For components
-    that a bound blocks, w is zero, so that they do not move. The weight returned has the units of w
-    and is that of the largest scale.
+    that a bound blocks, w is zero, so that they do not move.
     """
-    c, norm, top = cast(C, real, c), real(norm), real(0.0)
+    c, norm = cast(C, real, c), real(norm)
     for i in each(SIZE or x.size):
         _, d, s = update(g[i] * scale[i] * norm, load(state, i), c)
         store(state, i, s)
         w[i] = scale[i] * (scale[i] * norm / d)
-        top = max(top, scale[i])
         if BOUNDED and is_blocked(x[i], g[i], low[i], high[i]):
             w[i] = 0.0
         if PADDED and i >= x.size:
             w[i] = 0.0
-    top = real(most(top))
-    return top * (top * norm)
+
+
+@separate
+def common_weight(scale, norm):
+    """Return one weight for all components, with the units of w: that of the largest scale."""
+    top = real(largest(scale))
+    return top * (top * real(norm))
 
 
 def row_of_pair(number, pairs):

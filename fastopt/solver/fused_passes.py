@@ -16,7 +16,7 @@ in the order of the blocks. So its bits do not depend on which thread has summed
 from typing import Any, NamedTuple
 
 from fastopt.solver.compile_hints import separate, separate_reordered
-from fastopt.solver.placeholders import real
+from fastopt.solver.placeholders import magnitude, of_magnitude, real
 
 LEAST_SIZE = 512  # number of parameters from which these passes are quicker than the recursion
 BLOCK = 1024  # elements of a block
@@ -135,27 +135,27 @@ def largest_of_blocks(blocks, column):
     return top
 
 
-@separate
+@separate_reordered
 def accept_block(x, g, new, new_g, w, scale, s, y, sums):
     """Move to the new point, and write the sums of `direction.accept_trial`."""
-    ss, sy, moved, shift = 0.0, 0.0, 0.0, 0.0
-    yy, plain_ss, plain_yy = 0.0, 0.0, 0.0
+    ss, sy, yy, plain_ss, plain_yy = 0.0, 0.0, 0.0, 0.0, 0.0
+    moved = shift = magnitude(real(0.0))
     for i in range(x.size):
-        move, change = new[i] - x[i], new_g[i] - g[i]
+        move, change, size = new[i] - x[i], new_g[i] - g[i], abs(new[i])
         s[i], y[i] = move, change
-        if w[i] > 0.0 and move != 0.0:
-            ss += move * (move / w[i])
-            yy += change * (change * w[i])
-            plain_ss += (1.0 * move) * move
-            plain_yy += (1.0 * change) * change
-        sy += move * change
-        if move != 0.0:
-            moved, shift = max(moved, abs(move)), max(shift, abs(move) / scale[i])
-        scale[i] = max(scale[i], abs(new[i]))
+        used = w[i] > 0.0 and move != 0.0
+        ss += 1.0 * move * (move / w[i]) if used else 0.0
+        yy += 1.0 * change * (change * w[i]) if used else 0.0
+        plain_ss += 1.0 * move * move if used else 0.0
+        plain_yy += 1.0 * change * change if used else 0.0
+        sy += 1.0 * move * change
+        moved = max(moved, magnitude(move))
+        shift = max(shift, magnitude(move / scale[i] if move != 0.0 else move))
+        scale[i] = size if size > scale[i] else scale[i]
         x[i] = new[i]
         g[i] = new_g[i]
     sums[0], sums[1], sums[2], sums[3], sums[4] = ss, sy, yy, plain_ss, plain_yy
-    sums[5], sums[6] = moved, shift
+    sums[5], sums[6] = of_magnitude(moved), of_magnitude(shift)
 
 
 @separate

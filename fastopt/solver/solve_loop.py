@@ -11,6 +11,7 @@ import math
 from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
     BOUNDED,
+    FUSED,
     HAS_CLIPPING_AND_DECAY,
     PADDED,
     SIZE,
@@ -19,7 +20,9 @@ from fastopt.solver.placeholders import (
     each,
     judge,
     load,
+    magnitude,
     most,
+    of_magnitude,
     propose,
     real,
     start,
@@ -56,6 +59,11 @@ def copy(source, target):
 @separate
 def largest(x):
     """Return the largest absolute component; NaN if any is NaN."""
+    if FUSED:
+        top = magnitude(real(0.0))
+        for i in range(x.size):
+            top = max(top, magnitude(x[i]))
+        return most(of_magnitude(top))
     top = 0.0
     for i in each(SIZE or x.size):
         if abs(x[i]) > top or x[i] != x[i]:

@@ -11,7 +11,7 @@ import pytest
 import fastopt
 from fastopt.compiling import compiler
 from fastopt.solver import solve_loop
-from fastopt.solver.compile_hints import HINT, separate, separate_refcounted
+from fastopt.solver.compile_hints import HINT, separate, separate_refcounted, separate_reordered
 
 ROOT = pathlib.Path(fastopt.__file__).parent
 # Code that is linked into a loop. In the last ones every function may get arrays of the user's.
@@ -89,6 +89,12 @@ def test_references_are_counted_where_a_function_may_hold_arrays(loop):
     assert holding.targetoptions["_nrt"] is True
 
 
+def test_sums_are_reordered_only_where_a_hint_says_so():
+    for hint, flags in ((separate, {"contract"}), (separate_reordered, {"contract", "reassoc"})):
+        original = hint(lambda x: x + 1.0)
+        assert compiler.inline(original, original).targetoptions["fastmath"] == flags
+
+
 def test_hints_change_nothing_for_the_interpreter():
     def plain():
         return 1.0
@@ -114,7 +120,8 @@ def test_hints_are_part_of_the_content():
     inlined = compiler.content_of(plain, {}).digest
     alone = compiler.content_of(separate(plain), {}).digest
     counting = compiler.content_of(separate_refcounted(plain), {}).digest
-    assert len({inlined, alone, counting}) == 3
+    reordered = compiler.content_of(separate_reordered(plain), {}).digest
+    assert len({inlined, alone, counting, reordered}) == 4
 
 
 def test_the_package_s_own_functions_do_as_they_say():
@@ -146,7 +153,7 @@ def functions(file):
 
 def hints(function):
     names = {d.id for d in function.decorator_list if isinstance(d, ast.Name)}
-    return names & {"separate", "separate_refcounted"}
+    return names & {"separate", "separate_refcounted", "separate_reordered"}
 
 
 @pytest.mark.parametrize("file", LINKED, ids=lambda f: f.name)

@@ -7,6 +7,9 @@ import numpy as np
 # Bindings for a problem with a single worker: its share is everything.
 SINGLE_WORKER = {"each": range, "total": float, "most": float, "anyone": bool}
 
+# Without `fused_passes`; the CPU binds others.
+UNFUSED = {"FUSED": False, "magnitude": abs, "of_magnitude": float}
+
 
 @functools.cache
 def numbers(dtype):
@@ -14,7 +17,7 @@ def numbers(dtype):
     eps = float(np.finfo(dtype).eps)
     powers = {"EPS": eps, "ROOT_EPS": eps**0.5, "EPS_2_3": eps ** (2 / 3)}
     huge = 1e300 if eps < 1e-10 else 1e37
-    return {**powers, "FOURTH_ROOT_EPS": eps**0.25, "HUGE": huge, "FUSED": False}
+    return {**powers, "FOURTH_ROOT_EPS": eps**0.25, "HUGE": huge, **UNFUSED}
 
 
 def narrow_to(dtype):

@@ -32,7 +32,7 @@ from fastopt.solver.run_state import FEW
 from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
-from fastopt.targets.cpu import objective_call, prepared_arrays, solve_entry
+from fastopt.targets.cpu import magnitudes, objective_call, prepared_arrays, solve_entry
 from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.calls_by_address import kind_and_size
 from fastopt.targets.cpu.thread_pool import map_threads
@@ -73,6 +73,7 @@ def rule_bindings(rule, uses, dtype, bounded=False):
         **own,
         **SINGLE_WORKER,
         **numbers(dtype),
+        **magnitudes.BINDINGS,
         "real": dtype.type,
         "BOUNDED": bounded,
     }
@@ -190,6 +191,7 @@ _HELPERS = (
     solve_loop.store_best,
     solve_loop.sweep,
     direction.update_metric,
+    direction.common_weight,
     direction.search_direction,
     direction.trial_point,
     direction.accept_trial,
@@ -253,7 +255,7 @@ def _helpers(rule, uses, dtype, bounded, fused):
     bindings = {**rule_bindings(rule, uses, dtype, bounded), "FUSED": fused}
     plain = {"cast": _plain_cast, "load_run": _plain_run, "store_run": run_state.store_run}
     if numba_config.DISABLE_JIT:
-        return {**bindings, **plain}
+        return {**bindings, **plain, **magnitudes.PLAIN}
     compiled = {h.__name__: jit(h, bindings) for h in _HELPERS}
     return {**bindings, **plain, "C": _plain_tuple, **compiled}
 
