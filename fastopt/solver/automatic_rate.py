@@ -10,7 +10,13 @@ Without pairs of moves the method is the spectral projected gradient of Birgin, 
 import math
 
 from fastopt.solver.compile_hints import separate
-from fastopt.solver.convergence import converged, final_status, near_the_end, starts_at_minimum
+from fastopt.solver.convergence import (
+    converged,
+    final_status,
+    near_the_end,
+    size_and_pull,
+    starts_at_minimum,
+)
 from fastopt.solver.direction import (
     accept_trial,
     common_weight,
@@ -18,7 +24,6 @@ from fastopt.solver.direction import (
     initialise_scaling,
     limited_fraction,
     search_direction,
-    size_and_pull,
     trial_point,
     update_metric,
 )

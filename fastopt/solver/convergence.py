@@ -4,11 +4,17 @@ The conditions are those of Gill, Murray and Wright (1981, section 8.2.3): the c
 and the gradient. Their units are f itself and the sizes of the components.
 """
 
+from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
+    BOUNDED,
     EPS,
     EXACT,
     FOURTH_ROOT_EPS,
     ROOT_EPS,
+    SIZE,
+    each,
+    most,
+    real,
 )
 from fastopt.solver.status_codes import FTOL, NO_STEP
 
@@ -21,6 +27,7 @@ LEAST_FALL = 1e-6  # fraction of the first gradient that differences may leave
 VANISHING = 0.1  # fraction of f that a step must gain if f falls to zero
 SMALL = 0.02  # step by the scales, in roots of epsilon, that ends a fall to zero
 SAME = 0.1  # relative difference of two curvatures that counts as rounding
+FORGOTTEN = 1e-6  # fraction of its largest size below which a component still counts as such
 
 
 def near_the_end(gain, f, first_f):
@@ -86,3 +93,22 @@ def final_status(pull, f, first_pull, first_f, jumps):
         return FTOL if fallen or not jumps else NO_STEP
     gone = EXACT or abs(f) <= GONE * EPS * abs(first_f)
     return FTOL if fallen and gone else NO_STEP
+
+
+@separate
+def size_and_pull(x, g, p, scale, low, high):
+    """Return the two quantities that a search is judged by at its end.
+
+    The size is the largest component of p over that of x, or over FORGOTTEN scales if that is more.
+    The pull is the largest change of f, to first order, by a move of one component by its scale.
+    This move ends at a bound.
+    """
+    size, pull = 0.0, 0.0
+    for i in each(SIZE or g.size):
+        length = scale[i]
+        if p[i] != 0.0:  # a component of zero may have no scale
+            size = max(size, abs(p[i]) / max(abs(x[i]), real(FORGOTTEN) * length))
+        if BOUNDED:
+            length = max(min(length, x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]), real(0.0))
+        pull = max(pull, abs(g[i]) * length)
+    return most(size), most(pull)

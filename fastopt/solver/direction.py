@@ -8,7 +8,7 @@ import math
 
 from fastopt.solver.compile_hints import separate
 from fastopt.solver.convergence import LEVEL
-from fastopt.solver.fused_passes import accept_sums, fused_direction
+from fastopt.solver.fused_passes import accept_sums, explained, fused_direction, inverse
 from fastopt.solver.placeholders import (
     BOUNDED,
     EPS,
@@ -32,7 +32,6 @@ from fastopt.solver.placeholders import (
 from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import clip, largest
 
-FORGOTTEN = 1e-6  # fraction of its largest size below which a component still counts as such
 NOISE_SLOPE = (
     0.3  # relative change of a slope by a move; a slope that is rounding noise changes more
 )
@@ -178,21 +177,6 @@ def limited_fraction(x, p, scale, common, cap):
     return cap / top if top > cap else 1.0
 
 
-def inverse(sy):
-    """Return 1 / s'y; a pair along which f is not convex counts for nothing."""
-    return 1.0 / sy if sy > 0.0 else 0.0
-
-
-def explained(sy, ss, yy):
-    """Return how well a metric explains a pair: the squared cosine of s and y in it, or 0.
-
-    It is 1 if the Hessian acts on this move as the metric does, up to a factor. `ss` is s's in the
-    metric, `yy` is y'y in its inverse.
-    """
-    cosine = sy / ss * (sy / yy) if sy > 0.0 and ss > 0.0 and yy > 0.0 else 0.0
-    return cosine if cosine < 2.0 else 0.0  # not a number: overflow
-
-
 @separate
 def accept_trial(x, g, new, new_g, w, scale, pairs, along, kept):
     """Move to the new point and store the pair of the move.
@@ -204,7 +188,6 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, along, kept):
     if FUSED:
         moved = x, g, new, new_g, w, scale
         ss, sy, yy, plain_ss, plain_yy, top, shift = accept_sums(*moved, pairs, along, kept)
-        along.along[2 * (int(kept) % along.slopes.size) + 1] = inverse(sy)
         plain = explained(sy, plain_ss, plain_yy)
         return ss, sy, top, shift, plain > explained(sy, ss, yy)
     ss, sy, moved, shift = 0.0, 0.0, 0.0, 0.0
@@ -268,25 +251,6 @@ def initialise_scaling(x, g, f, w, scale, state, again, least, low, high):
         v = g[i] * scale[i] * real(norm)
         store(state, i, start(v * v))
     return norm
-
-
-@separate
-def size_and_pull(x, g, p, scale, low, high):
-    """Return the two quantities that a search is judged by at its end.
-
-    The size is the largest component of p over that of x, or over FORGOTTEN scales if that is more.
-    The pull is the largest change of f, to first order, by a move of one component by its scale.
-    This move ends at a bound.
-    """
-    size, pull = 0.0, 0.0
-    for i in each(SIZE or g.size):
-        length = scale[i]
-        if p[i] != 0.0:  # a component of zero may have no scale
-            size = max(size, abs(p[i]) / max(abs(x[i]), real(FORGOTTEN) * length))
-        if BOUNDED:
-            length = max(min(length, x[i] - low[i] if g[i] > 0.0 else high[i] - x[i]), real(0.0))
-        pull = max(pull, abs(g[i]) * length)
-    return most(size), most(pull)
 
 
 @separate

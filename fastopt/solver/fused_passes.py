@@ -235,10 +235,25 @@ def forward_factors(numbers, kept, size):
             slopes[k] += along[2 * j] * products[j, k]
 
 
+def inverse(sy):
+    """Return 1 / s'y; a pair along which f is not convex counts for nothing."""
+    return 1.0 / sy if sy > 0.0 else 0.0
+
+
+def explained(sy, ss, yy):
+    """Return how well a metric explains a pair: the squared cosine of s and y in it, or 0.
+
+    It is 1 if the Hessian acts on this move as the metric does, up to a factor. `ss` is s's in the
+    metric, `yy` is y'y in its inverse.
+    """
+    cosine = sy / ss * (sy / yy) if sy > 0.0 and ss > 0.0 and yy > 0.0 else 0.0
+    return cosine if cosine < 2.0 else 0.0  # not a number: overflow
+
+
 @separate
 def accept_sums(x, g, new, new_g, w, scale, pairs, numbers, kept):
     """Accept a trial; keep what the next direction needs, and return the sums of the move."""
-    _, products, slopes, blocks = numbers
+    along, products, slopes, blocks = numbers
     m = slopes.size
     latest = int(kept) % m
     accept_blocks(x, g, new, new_g, w, scale, pairs, blocks, kept, 0, blocks.shape[0])
@@ -251,6 +266,7 @@ def accept_sums(x, g, new, new_g, w, scale, pairs, numbers, kept):
         sum_of_blocks(blocks, 3),
         sum_of_blocks(blocks, 4),
     )
+    along[2 * latest + 1] = inverse(sy)
     moved, shift = largest_of_blocks(blocks, 5), largest_of_blocks(blocks, 6)
     return ss, sy, yy, plain_ss, plain_yy, moved, shift
 

@@ -18,7 +18,7 @@ from fastopt.compiling.compiler import (
 )
 from fastopt.compiling.numba_internals import cpu_target
 from fastopt.rules import _state_slots
-from fastopt.solver import automatic_rate, direction, objective_evaluation, run_state, solve_loop
+from fastopt.solver import automatic_rate, objective_evaluation, solve_loop
 from fastopt.solver.placeholders import (
     RUN,
     SIZE,
@@ -32,7 +32,13 @@ from fastopt.solver.run_state import FEW
 from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
-from fastopt.targets.cpu import magnitudes, objective_call, prepared_arrays, solve_entry
+from fastopt.targets.cpu import (
+    interpreted_loop,
+    magnitudes,
+    objective_call,
+    prepared_arrays,
+    solve_entry,
+)
 from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.calls_by_address import kind_and_size
 from fastopt.targets.cpu.thread_pool import map_threads
@@ -84,7 +90,9 @@ def kernel(rule, uses, dtype, bounded=False):
     """Return the compiled sweep ``(x, g, c, state, low, high, track)`` over vectors."""
     bindings = rule_bindings(rule, uses, dtype, bounded)
     if numba_config.DISABLE_JIT:
-        return link(solve_loop.sweep, {**bindings, "cast": _plain_cast}, undecorated)
+        return link(
+            solve_loop.sweep, {**bindings, "cast": interpreted_loop.plain_cast}, undecorated
+        )
     return jit(solve_loop.sweep, bindings)
 
 
@@ -182,24 +190,6 @@ _EVALUATE = {  # keys: whether parameters are few, and whether args are refcount
     (True, False): objective_evaluation.evaluate_near,
     (True, True): objective_evaluation.evaluate_near_counted,
 }
-_HELPERS = (
-    solve_loop.largest,
-    solve_loop.settle,
-    solve_loop.measure_sizes,
-    solve_loop.projected_gradient_norm,
-    solve_loop.fill,
-    solve_loop.store_best,
-    solve_loop.sweep,
-    direction.update_metric,
-    direction.common_weight,
-    direction.search_direction,
-    direction.trial_point,
-    direction.accept_trial,
-    direction.initialise_scaling,
-    direction.far_move,
-    direction.limited_fraction,
-    direction.size_and_pull,
-)
 
 
 def compiled_solver(rule, uses, dtype, bounded, problem):
@@ -251,29 +241,7 @@ def plain_solver(rule, uses, dtype, bounded, problem):
 
 @functools.cache
 def _helpers(rule, uses, dtype, bounded, fused):
-    """Return the bindings of a loop in the interpreter: functions over arrays are compiled."""
-    bindings = {**rule_bindings(rule, uses, dtype, bounded), "FUSED": fused}
-    plain = {"cast": _plain_cast, "load_run": _plain_run, "store_run": run_state.store_run}
-    if numba_config.DISABLE_JIT:
-        return {**bindings, **plain, **magnitudes.PLAIN}
-    compiled = {h.__name__: jit(h, bindings) for h in _HELPERS}
-    return {**bindings, **plain, "C": _plain_tuple, **compiled}
-
-
-def _plain_cast(cls, real, values):
-    return cls(*map(float, values))
-
-
-def _plain_run(template, real, record):
-    return run_state.load_run(template, float, record)
-
-
-def _plain_tuple(*values):
-    """Return a plain tuple: named tuples are slow to pass to compiled functions.
-
-    The helpers convert it back.
-    """
-    return values
+    return interpreted_loop.helpers({**rule_bindings(rule, uses, dtype, bounded), "FUSED": fused})
 
 
 def adopt(name, array):
