@@ -47,9 +47,11 @@ def descent(n, a):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_every_component_arrives(n):
+    """In a loop of each size, full or not; other gradients are written by the same code."""
     x, f, g = descent(n, 0.5)
     options = {"learning_rate": RATE, "maxiter": STEPS}
-    for fun, jac in ((both, True), (bowl, slope), (bowl, None)):
+    others = ((bowl, slope), (bowl, None)) if n in (1, 4, 9) else ()
+    for fun, jac in ((both, True), *others):
         found = fastopt.minimize(fun, np.full(n, 3.0), (0.5,), "sgd", jac, options=options)
         np.testing.assert_allclose(found.x_last, x, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(found.fun_last, f, rtol=1e-11)
@@ -63,7 +65,7 @@ def test_every_component_arrives(n):
         np.testing.assert_array_equal(batch.jac[1], found.jac)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", [2, 5])
 def test_single_precision_and_differences(n):
     x, _, _ = descent(n, 0.5)
     options = {"learning_rate": RATE, "maxiter": STEPS}
