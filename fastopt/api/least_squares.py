@@ -111,7 +111,7 @@ def least_squares(
 
         def build():
             found = compiled_residuals.probe(compiled, x0.copy(), args)
-            _require_vector(found)
+            fit_inputs.require_vector(found)
             places = compiled_residuals.of_residuals()
             fast = settings.fast
             given = compiled, x0.size, args, fast, loss, f_scale, places
@@ -124,7 +124,7 @@ def least_squares(
     called = compiler.called(fun)
 
     def values(x):
-        return _require_vector(called(x, *args))
+        return fit_inputs.require_vector(called(x, *args))
 
     if callable(kind):
         given = compiler.called(kind)
@@ -142,18 +142,6 @@ def least_squares(
         True,
         callback,
     )
-
-
-def _require_vector(found):
-    """Return residuals as a vector."""
-    r = np.asarray(found)
-    r = r.reshape(1) if r.ndim == 0 else r
-    if r.ndim != 1 or r.size == 0 or r.dtype.kind not in "fiubc":
-        raise ValueError(
-            f"fun must return a vector of residuals, not an array of shape {r.shape} and dtype "
-            f"{r.dtype}"
-        )
-    return r if r.dtype.kind == "c" else r.astype(np.float64, copy=False)
 
 
 def _of_one_length(values):

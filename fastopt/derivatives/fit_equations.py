@@ -165,6 +165,17 @@ def weigh_model(value, data, i):
     return rho, slope * w, curvature * (w * w), use
 
 
+def weigh_present(value, data, i):
+    """Do the same, and leave out a point whose y is NaN."""
+    y = data[0][Y][i]
+    missing = y != y
+    w = weight(data[0], i)
+    rho, slope, curvature, _ = loss(0.0 if missing else (value - y) * w, data[3])
+    if missing:
+        return 0.0, 0.0, 0.0, 0.0
+    return rho, slope * w, curvature * (w * w), 1.0
+
+
 def no_weight(args, i):
     return 1.0
 

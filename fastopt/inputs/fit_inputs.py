@@ -11,7 +11,7 @@ from fastopt.solver.fits.losses import LOSSES
 
 # Default tolerances; see the options of `least_squares`.
 DEFAULTS = {"gtol": 1e-12, "ftol": 1e-13, "xtol": 1e-10, "maxfev": 1000}
-_FOREIGN = "learning_rate", "maxcor", "checkpoint"
+FOREIGN = "learning_rate", "maxcor", "checkpoint"
 
 
 def options_of(rule, options, tol):
@@ -19,7 +19,7 @@ def options_of(rule, options, tol):
     if options is not None and not hasattr(options, "items"):
         raise TypeError(f"options must be a dict, not {type(options).__name__}")
     given = {name: value for name, value in dict(options or {}).items() if value is not None}
-    for name in _FOREIGN:
+    for name in FOREIGN:
         if name in given:
             raise ValueError(f"options[{name!r}] has no meaning in a least-squares fit")
     if tol is not None:
@@ -165,3 +165,15 @@ def _sigma_of(sigma, y):
     if sigma.ndim == 1 and not (sigma[np.isfinite(y)] > 0.0).all():
         raise ValueError("sigma must be positive: standard deviations of ydata")
     return sigma
+
+
+def require_vector(found):
+    """Return residuals as a vector."""
+    r = np.asarray(found)
+    r = r.reshape(1) if r.ndim == 0 else r
+    if r.ndim != 1 or r.size == 0 or r.dtype.kind not in "fiubc":
+        raise ValueError(
+            f"fun must return a vector of residuals, not an array of shape {r.shape} and dtype "
+            f"{r.dtype}"
+        )
+    return r if r.dtype.kind == "c" else r.astype(np.float64, copy=False)

@@ -3,15 +3,12 @@
 import numpy as np
 
 from fastopt.compiling import compiler
-from fastopt.derivatives import fit_equations, substitutions
-from fastopt.derivatives.duals import normal_sums
-from fastopt.derivatives.duals.dual_choice import MAX_PARTIALS, MAX_SCALAR_PARTIALS, SEEDS, whole
+from fastopt.derivatives import fit_equations
 from fastopt.drivers.objective_bindings import Objective
 from fastopt.solver.fits.losses import LOSSES
 
-MOST = MAX_PARTIALS  # parameters
+MOST = 64  # parameters; duals have a partial for each
 _SUMS = "no_sums", "with_residual", "write_sums", "seeded_items", "as_dual", "listed"
-_BOUND = {**SEEDS, **{name: getattr(normal_sums, name) for name in _SUMS}}
 
 
 def build(fun, n, args, fast, loss, f_scale, places):
@@ -19,11 +16,15 @@ def build(fun, n, args, fast, loss, f_scale, places):
 
     They are those of `of_residuals` or `of_curve`.
     """
-    dual = whole(np.dtype(np.float64), n, fast)
+    from fastopt.derivatives import substitutions  # late: slow to import
+    from fastopt.derivatives.duals import dual_choice, normal_sums  # late: slow to import
+
+    dual = dual_choice.whole(np.dtype(np.float64), n, fast)
     user, content = compiler.user(fun, substitutions.meanings(dual, fast))
-    few = n <= MAX_SCALAR_PARTIALS
+    few = n <= dual_choice.MAX_SCALAR_PARTIALS
     bindings = {
-        **_BOUND,
+        **dual_choice.SEEDS,
+        **{name: getattr(normal_sums, name) for name in _SUMS},
         **places,
         "fun": user,
         "loss": LOSSES[loss],
@@ -44,13 +45,16 @@ def of_residuals():
     return fit_equations.ARRAY
 
 
-def of_curve(coordinates, weighted, y, w, x):
+def of_curve(coordinates, weighted, y, w, x, omit=False):
     """Return the bindings of a model; `y`, `w` and `x` are the places of its data in args.
 
-    With `coordinates`, their number, it is called for each point, else once for all points.
+    With `coordinates`, their number, it is called for each point, else once for all points. With
+    `omit`, points whose y is NaN are left out.
     """
     bindings = dict(fit_equations.POINTS if coordinates else fit_equations.ALL_POINTS)
     bindings["weight"] = fit_equations.own_weight if weighted else fit_equations.no_weight
+    if omit:
+        bindings["weigh"] = fit_equations.weigh_present
     if coordinates:
         bindings["x_at"] = fit_equations.COORDINATES[coordinates - 1]
     return {**bindings, "Y": y, "W": w, "X": x, "X_2": x + 1, "X_3": x + 2}

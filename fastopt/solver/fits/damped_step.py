@@ -6,7 +6,13 @@ Moré (1978), The Levenberg-Marquardt algorithm: implementation and theory.
 import math
 
 from fastopt.solver.compile_hints import separate
-from fastopt.solver.fits.triangles import factorise, factorise_root, solve_factor, stretch
+from fastopt.solver.fits.triangles import (
+    factorise,
+    factorise_root,
+    is_free,
+    solve_factor,
+    stretch,
+)
 from fastopt.solver.placeholders import BOUNDED, SIZE
 
 NEAR = 0.1  # relative difference allowed between the step's length and the radius
@@ -52,7 +58,7 @@ def step_within(radius, damping, rooted, arrays):
     if sound:
         low = (length - radius) / (radius * stretch(length, arrays))
     for i in range(SIZE or arrays.step.size):
-        if arrays.blocked[i] == 0.0:
+        if is_free(i, arrays):
             t = arrays.slopes[i] / arrays.metric[i]
             gradient += t * t
     gradient = math.sqrt(gradient)
@@ -90,7 +96,7 @@ def project(damping, rooted, points, arrays):
     for _ in range(SIZE or x.size):
         crossed = False
         for i in range(SIZE or x.size):
-            if arrays.blocked[i] == 0.0:
+            if is_free(i, arrays):
                 new = x[i] + arrays.step[i]
                 if new < arrays.low[i] or new > arrays.high[i]:
                     bound = arrays.low[i] if new < arrays.low[i] else arrays.high[i]

@@ -17,6 +17,7 @@ from fastopt.solver.fits.damped_step import (
     trial_of,
 )
 from fastopt.solver.fits.fit_state import RESTART, TRIAL, FitRun, places
+from fastopt.solver.fits.triangles import is_free
 from fastopt.solver.placeholders import (
     BOUNDED,
     EPS,
@@ -122,7 +123,7 @@ def judge_trial(run, f, points, arrays, state, limits, options):
         finite = 1.0 if is_finite(f, arrays) else 0.0
     if stage != TRIAL:
         if finite == 0.0:
-            status = NONFINITE
+            status, cost = NONFINITE, math.nan
         else:
             cost = f
             cosine = take_over(cost, run.rooted, points, arrays)
@@ -255,7 +256,7 @@ def take_over(cost, rooted, points, arrays):
         mark_blocked(points, arrays)
     largest, norm = 0.0, math.sqrt(2.0 * cost)
     for i in range(n):
-        if arrays.blocked[i] == 0.0 and arrays.slopes[i] != 0.0:
+        if is_free(i, arrays) and arrays.slopes[i] != 0.0:
             largest = max(largest, abs(arrays.slopes[i]) / (arrays.columns[i] * norm))
     return largest
 

@@ -31,6 +31,7 @@ class FitRun(NamedTuple):
 
 
 STATUS, NIT, NFEV, NJEV, F = range(5)
+ROOTED = FitRun._fields.index("rooted")
 FRESH = tuple(FitRun())  # the record of a fit before its first call
 
 

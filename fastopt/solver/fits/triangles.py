@@ -6,7 +6,12 @@
 import math
 
 from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import SIZE
+from fastopt.solver.placeholders import BOUNDED, SIZE
+
+
+def is_free(i, arrays):
+    """Return whether no bound blocks a parameter."""
+    return not BOUNDED or arrays.blocked[i] == 0.0
 
 
 @separate
@@ -42,7 +47,7 @@ def factorise(damping, arrays):
     n, least = SIZE or arrays.step.size, 1.0
     factor, inner = arrays.factor, arrays.inner
     for i in range(n):
-        if arrays.blocked[i] != 0.0:
+        if not is_free(i, arrays):
             for j in range(i):
                 factor[i, j] = 0.0
             factor[i, i], inner[i] = 1.0, 0.0
@@ -50,12 +55,12 @@ def factorise(damping, arrays):
         d = arrays.metric[i]
         own, value = arrays.equations[i, i], arrays.slopes[i]
         for j in range(n):
-            if arrays.blocked[j] != 0.0:
+            if not is_free(j, arrays):
                 a = arrays.equations[i, j] if j < i else arrays.equations[j, i]
                 value += a * arrays.step[j]
         pivot = own + damping * d * d
         for j in range(i):
-            if arrays.blocked[j] == 0.0:
+            if is_free(j, arrays):
                 t = arrays.equations[i, j]
                 for k in range(j):
                     t -= factor[i, k] * factor[j, k]
@@ -84,12 +89,12 @@ def factorise_root(damping, arrays):
             factor[i, j] = 0.0
     for i in range(2 * n):
         k = i - n
-        if k >= 0 and (damping == 0.0 or arrays.blocked[k] != 0.0):
+        if k >= 0 and (damping == 0.0 or not is_free(k, arrays)):
             continue
         value = arrays.right[i] if k < 0 else 0.0
         for j in range(n):
             row[j] = 0.0
-            if k < 0 and arrays.blocked[j] == 0.0:
+            if k < 0 and is_free(j, arrays):
                 row[j] = arrays.equations[i, j]
             elif k < 0:
                 value += arrays.equations[i, j] * arrays.step[j]
@@ -97,7 +102,7 @@ def factorise_root(damping, arrays):
             row[k] = math.sqrt(damping) * arrays.metric[k]
         add_equation(factor, inner, row, value)
     for i in range(n):
-        if arrays.blocked[i] != 0.0:
+        if not is_free(i, arrays):
             factor[i, i], inner[i] = 1.0, 0.0
             continue
         own = 0.0
@@ -116,10 +121,10 @@ def solve_factor(arrays):
     factor, step = arrays.factor, arrays.step
     for back in range(1, n + 1):
         i = n - back
-        if arrays.blocked[i] == 0.0:
+        if is_free(i, arrays):
             t = -arrays.inner[i]
             for k in range(i + 1, n):
-                if arrays.blocked[k] == 0.0:
+                if is_free(k, arrays):
                     t -= factor[k, i] * step[k]
             step[i] = t / factor[i, i]
 
@@ -131,7 +136,7 @@ def stretch(length, arrays):
     factor, row = arrays.factor, arrays.row
     for i in range(n):
         row[i] = 0.0
-        if arrays.blocked[i] == 0.0:
+        if is_free(i, arrays):
             d = arrays.metric[i]
             t = d * (d * arrays.step[i] / length)
             for k in range(i):

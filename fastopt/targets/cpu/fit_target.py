@@ -1,6 +1,7 @@
 """The loop of a fit on the CPU: compiled around compiled residuals, else interpreted."""
 
 import functools
+from types import MappingProxyType
 
 import numpy as np
 from numba import types
@@ -8,15 +9,17 @@ from numba import types
 from fastopt.compiling.compiler import jit, link, numba_config, undecorated
 from fastopt.derivatives import fit_equations
 from fastopt.rules import _state_slots
-from fastopt.solver.fits import fit_loop
+from fastopt.solver.fits import fit_loop, fit_worker
 from fastopt.solver.fits.fit_loop import loop
-from fastopt.solver.fits.fit_state import FitRun
+from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV, FitRun
 from fastopt.solver.fits.losses import LOSSES, weigh_all
 from fastopt.solver.objective_evaluation import CODE, DATA, WORDS
 from fastopt.solver.placeholders import RUN, ask, load_run, load_value, store_run
 from fastopt.solver.run_state import FEW, apart
+from fastopt.solver.status_codes import RAISED
 from fastopt.targets.common.loop_constants import numbers
 from fastopt.targets.cpu import objective_call
+from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.cpu_target import evaluation, rule_bindings
 from fastopt.targets.cpu.solve_entry import POINTERS, Solver
@@ -114,6 +117,24 @@ class FitSolver(Solver):
         self.kind, self.size = kind_and_size(self.data)
         pointer = POINTERS["d"]
         return types.intp, pointer, pointer, types.float64, self.kind
+
+
+class FitScheduler(ThreadScheduler):
+    """Threads that solve a batch of fits."""
+
+    texts = MappingProxyType(
+        {"load_problem": fit_worker.load_fit, "write_result": fit_worker.write_fit}
+    )
+
+    def bindings_of(self, problem):
+        n = problem.x.size
+        return {"SIZE": n if n <= FEW[-1] else 0}
+
+    def write_raised(self, b, work):
+        results = self.results
+        results.status[b] = int(RAISED)
+        results.x[b] = work.x
+        results.nit[b], results.nfev[b], results.njev[b] = work.record[[NIT, NFEV, NJEV]]
 
 
 def jacobian_writer(objective):
