@@ -2,6 +2,8 @@
 
 `minimize` solves one problem, `minimize_batch` one problem for each row of data.
 `minimize_stochastic` uses mini-batches of rows. `multistart` finds all minima in a box.
+`least_squares` and `curve_fit` fit parameters, with their errors. `least_squares_batch` and
+`curve_fit_batch` do so for very many data sets.
 Optimizers step your own arrays in place: `AdaGrad`, `RMSProp`, `AdaDelta`, `Adam`, `AdamW`,
 `AdaMax`, `Nadam`, `SGD`. `kernels` has their steps for `@njit` code, `schedules` learning rates.
 `value_and_grad` and `compare_grad` give and check gradients; `save` and `load` keep state.
@@ -14,7 +16,11 @@ builds from docs/, which begins with docs/start.md.
 
 from fastopt import kernels, schedules
 from fastopt._version import __version__ as __version__
+from fastopt.api.curve_fit import curve_fit
+from fastopt.api.curve_fit_batch import curve_fit_batch
 from fastopt.api.gradients import compare_grad, value_and_grad
+from fastopt.api.least_squares import least_squares
+from fastopt.api.least_squares_batch import least_squares_batch
 from fastopt.api.minimize import minimize
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.api.minimize_stochastic import minimize_stochastic
@@ -28,7 +34,11 @@ from fastopt.storage.npz import load, save
 
 __all__ = [
     "compare_grad",
+    "curve_fit",
+    "curve_fit_batch",
     "kernels",
+    "least_squares",
+    "least_squares_batch",
     "load",
     "methods",
     "minimize",

@@ -22,6 +22,24 @@ mean_and_gradient: Any = None  # for a mini-batch: a function of `minibatch_grad
 sum_of_values: Any = None  # the sum of fun over rows: a function of `minibatch_gradients`
 schedule_function: Any = None  # the user's function of t
 
+# A fit: its residuals or its curve, and what is added up over them (see `fit_equations`).
+fold: Any = None  # (rooted, x, found, data) -> cost; writes the equations
+equations: Any = None  # (x, found, data) -> cost; writes J'J
+source: Any = None  # (x, data) -> residuals, or parameters of the curve, as duals
+count: Any = None  # (source, data) -> number of residuals or points
+dual_at: Any = None  # (source, data, i) -> residual i, or the model at point i
+weigh: Any = None  # (value, data, i) -> loss, its slope and curvature, whether it is used
+loss: Any = None  # (residual, scale) -> the same
+x_at: Any = None  # (args, i) -> coordinates of point i
+weight: Any = None  # (args, i) -> 1 / sigma of point i
+no_sums: Any = None  # functions of `duals.normal_sums`
+with_residual: Any = None
+write_sums: Any = None
+seeded_items: Any = None
+as_dual: Any = None
+listed: Any = None
+Y = W = X = X_2 = X_3 = 0  # places of y, 1 / sigma and the coordinates in args
+
 # The rule (see fastopt.rules) and its state, with one array for each slot.
 C: Any = None
 S: Any = None

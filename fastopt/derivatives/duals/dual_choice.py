@@ -32,6 +32,14 @@ def of(real, n, fast, data=False):
     return Dual(real, DATA_PARTIALS if n <= DATA_PARTIALS or data else VECTOR_PARTIALS, True, fast)
 
 
+@functools.cache
+def whole(real, n, fast):
+    """Return the type of dual that carries all n partials, for the element type `real`."""
+    if n <= MAX_SCALAR_PARTIALS:
+        return Dual(from_dtype(real), n, False, fast)
+    return Dual(from_dtype(real), 1 << (n - 1).bit_length(), True, fast)
+
+
 def choose(x, args, fast, by_rows=False):
     """Return the dual type for an array of parameters, and a buffer for them as duals."""
     if by_rows and x.size > MAX_SCALAR_PARTIALS:

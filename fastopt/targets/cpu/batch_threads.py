@@ -1,6 +1,8 @@
 """Threads for batches of problems; each thread claims the next problem when it finishes one."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numba import types
@@ -33,13 +35,17 @@ class ThreadScheduler:
         one per thread is resumed; others start again.
     """
 
+    # Other texts for `load_problem` and `write_result` of `batch_worker`.
+    texts: Mapping = MappingProxyType({})
+
     def __init__(self, problems, bounded, problem_data, results, begun=()):
         self.control, self.failure = np.zeros(batch_worker.CONTROL, np.int64), None
         self.problems, self.results, self.shift = problems, results, None
         self.errors, self.before = {}, 0  # exceptions of fun, by the number of the problem
         self.work, self.calls = [], []
         bindings = {**BINDINGS, **calls_by_address.BINDINGS}
-        self.worker_loop = jit(batch_worker.worker_loop, {**bindings, "BOUNDED": bounded})
+        own = {"BOUNDED": bounded, **self.texts, **self.bindings_of(problems[0])}
+        self.worker_loop = jit(batch_worker.worker_loop, {**bindings, **own})
         self.put_row = jit(objective_evaluation.put_row, bindings, problems[0].objective.refcounted)
         shared = problem_data._replace(fields=(), args=())
         for p in problems:
@@ -104,11 +110,19 @@ class ThreadScheduler:
                 if b < 0:  # not raised by fun
                     self.failure = error
                     return
-                batch_worker.write_result(b, RAISED, work, self.results)
-                if math.isnan(self.results.fun[b]):
-                    self.results.fun_last[b] = math.nan
+                self.write_raised(b, work)
                 self.errors[b] = error.with_traceback(None)
                 work.at[0] = -1
+
+    def bindings_of(self, problem):
+        """Return the bindings of `texts`."""
+        return {}
+
+    def write_raised(self, b, work):
+        """Write the results of a problem whose fun raised."""
+        batch_worker.write_result(b, RAISED, work, self.results)
+        if math.isnan(self.results.fun[b]):
+            self.results.fun_last[b] = math.nan
 
     def tick(self):
         """Advance the clock of the threads; it ticks also while the main thread runs a callback."""

@@ -1,0 +1,141 @@
+"""`curve_fit`: SciPy's call, SciPy's result."""
+
+import warnings
+
+import numpy as np
+
+from fastopt.drivers.fits import curve, one_fit
+from fastopt.inputs import fit_inputs, run_options, wrong_keywords
+from fastopt.inputs.start_and_bounds import checked_bounds
+from fastopt.solver.status_codes import FTOL, GTOL, MAXFEV, MAXITER, XTOL
+
+# Status -> MINPACK's number, which SciPy returns as `ier`.
+IER = {FTOL: 1, XTOL: 2, GTOL: 4, MAXFEV: 5, MAXITER: 5}
+
+
+@wrong_keywords.checked
+def curve_fit(
+    f,
+    xdata,
+    ydata,
+    p0=None,
+    sigma=None,
+    absolute_sigma=False,
+    check_finite=None,
+    bounds=(-np.inf, np.inf),
+    method="adamax",
+    jac=None,
+    *,
+    full_output=False,
+    nan_policy=None,
+    loss="linear",
+    f_scale=1.0,
+    tol=None,
+    options=None,
+):
+    """Fit the parameters of a curve to data by least squares; SciPy's call and result.
+
+    Parameters
+    ----------
+    f : callable ``f(xdata, *parameters) -> array``
+        The model. With `numba.njit` the whole run is compiled. If its value at a point depends on
+        that point alone, which is checked, it is called with numbers, point by point.
+    xdata : array_like, shape (m,) or (k, m), or any object
+        The coordinates of the points, the first argument of `f`.
+    ydata : array_like, shape (m,)
+        The data.
+    p0 : array_like, optional
+        The start. By default it is SciPy's: ones, or a point inside the bounds.
+    sigma : array_like, shape (m,) or (m, m), optional
+        Errors of `ydata`: standard deviations, or a matrix of covariances.
+    absolute_sigma : bool
+        Whether `sigma` has the units of `ydata`. If False, only its relative sizes matter: the
+        errors are scaled to a reduced chi-square of 1.
+    check_finite : bool, optional
+        Whether NaN and infinity in the data are errors. The default is True without `nan_policy`.
+    bounds, method, loss, f_scale, tol, options
+        As for `least_squares`.
+    jac : {None, "autodiff", callable, "2-point", "3-point", "cs"}
+        As for `least_squares`. A function ``jac(xdata, *parameters)`` returns an array (m, n).
+    full_output : bool
+        Whether to return `infodict`, `mesg` and `ier` too.
+    nan_policy : {None, "raise", "omit"}
+        Points that are NaN: errors, or left out. By default they are not looked for, see above.
+
+    Returns
+    -------
+    popt : ndarray (n,)
+        The parameters.
+    pcov : ndarray (n, n)
+        Their covariances; ``np.sqrt(np.diag(pcov))`` are the standard errors. At a bound they are
+        those of `least_squares`.
+    infodict, mesg, ier
+        With `full_output` only: ``nfev, njev`` and the residuals ``fvec``; a message; and
+        MINPACK's number, 1 to 4 for success.
+
+    Raises
+    ------
+    RuntimeError
+        If the fit fails.
+    ValueError, TypeError
+        For arguments that make no sense, or residuals that are not finite at `p0`.
+
+    Warns
+    -----
+    scipy.optimize.OptimizeWarning
+        If the data do not determine all parameters. Their variances are infinite.
+
+    Examples
+    --------
+    >>> import fastopt, numba, numpy as np
+    >>> @numba.njit
+    ... def decay(t, height, rate):
+    ...     return height * np.exp(-rate * t)
+    >>> t = np.linspace(0, 4, 9)
+    >>> y = [3.1, 2.2, 1.7, 1.3, 1.0, 0.7, 0.6, 0.4, 0.3]
+    >>> popt, pcov = fastopt.curve_fit(decay, t, y)
+    >>> popt.round(3).tolist(), np.sqrt(np.diag(pcov)).round(3).tolist()
+    ([3.047, 0.575], [0.04, 0.013])
+    """
+    rule, settings = run_options.find_rule(method), None
+    if not callable(f):
+        raise TypeError(f"f must be a function, not {type(f).__name__}")
+    x, y, sigma = fit_inputs.data_of(xdata, ydata, sigma, nan_policy, check_finite)
+    if p0 is None:
+        n = fit_inputs.parameter_count(f)
+        sides = fit_inputs.sides_of(bounds, n)
+        p = fit_inputs.feasible_start(sides, n)
+    else:
+        p = fit_inputs.start_of(p0, "p0")
+        sides = fit_inputs.sides_of(bounds, p.size)
+    box = sides and checked_bounds(*sides, p)
+    settings = fit_inputs.options_of(rule, options, tol)
+    loss, f_scale = fit_inputs.loss_of(loss, f_scale)
+    weights = curve.weights_of(sigma)
+    kind = one_fit.method_of(jac, f, p.size)
+    if kind == "autodiff" and callable(weights):
+        if jac is not None:
+            raise ValueError("jac='autodiff' needs a sigma of one dimension; leave jac out")
+        kind = "3-point"
+    fit = None
+    if kind == "autodiff":
+        fit = curve.compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale)
+        kind = "autodiff" if fit.objective else "2-point"
+    if fit is None or not fit.objective:
+        fit, kind = curve.fit_of(f, x, y, weights, p, kind)
+    given = rule, p, box, settings, kind, loss, f_scale, not absolute_sigma, None
+    result = one_fit.solve(fit, *given)
+    if not result.njev or not np.isfinite(result.cost):
+        raise ValueError("the residuals are not finite at p0")
+    if not result.success:
+        raise RuntimeError(f"Optimal parameters not found: {result.message}")
+    if np.isinf(result.cov).any():
+        from scipy.optimize import OptimizeWarning  # late: slow to import
+
+        warnings.warn(
+            "Covariance of the parameters could not be estimated", OptimizeWarning, stacklevel=3
+        )
+    if not full_output:
+        return result.x, result.cov
+    told = {"nfev": result.nfev, "njev": result.njev, "fvec": result.fun}
+    return result.x, result.cov, told, result.message, IER[result.status]

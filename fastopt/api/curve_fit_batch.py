@@ -1,0 +1,123 @@
+"""`curve_fit_batch`: one model for very many data sets, with errors."""
+
+import numpy as np
+
+from fastopt.drivers import objective_bindings
+from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit
+from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
+from fastopt.results.progress import Compiling
+
+
+@wrong_keywords.checked
+def curve_fit_batch(
+    f,
+    xdata,
+    ydata,
+    p0,
+    sigma=None,
+    absolute_sigma=False,
+    *,
+    bounds=None,
+    method="adamax",
+    nan_policy=None,
+    loss="linear",
+    f_scale=1.0,
+    tol=None,
+    options=None,
+    callback=None,
+    workers=None,
+):
+    """Fit the parameters of a curve to very many data sets, each fit stopping by itself.
+
+    Parameters
+    ----------
+    f : callable ``f(xdata, *parameters) -> array``
+        The model, an @njit function or a plain one, which is compiled. If its value at a point
+        depends on that point alone, which is checked, it is called with numbers, point by point.
+    xdata : array_like or tuple of array_like
+        The coordinates of the points. An array (m,) or (k, m) is for all problems. One in the shape
+        of `ydata` gives each problem its own. Several coordinates may be a tuple, of vectors or of
+        arrays like `ydata`.
+    ydata : array_like, shape (..., m), or list of vectors
+        The data. The axes before the last one are the problems, such as the pixels of an image. A
+        list has vectors of unequal lengths; then `xdata` and `sigma` are such lists too.
+    p0 : array_like, shape (n,) or (..., n)
+        The start of all problems, or of each. There are at most 64 parameters.
+    sigma : float or array_like, shape (m,) or (..., m), optional
+        Standard deviations of `ydata`, for all problems or for each.
+    absolute_sigma : bool
+        Whether `sigma` has the units of `ydata`, as for `curve_fit`.
+    bounds : `scipy.optimize.Bounds` or (low, high), optional
+        Each side is a number, or has one for each parameter, or such a row for each problem.
+    nan_policy : {None, "raise", "omit"}
+        Values of `ydata` that are NaN: "omit" leaves out these points, and `dof` counts those that
+        were used. By default a problem with NaN has status -1.
+    method, loss, f_scale, tol, options, callback, workers
+        As for `least_squares_batch`.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        As from `least_squares_batch`, with the axes of the problems before those of a field:
+        ``x[..., n], cov[..., n, n], status[...]``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that make no sense, or an `f` that cannot be compiled or differentiated.
+
+    Examples
+    --------
+    >>> import fastopt, numpy as np
+    >>> def peak(x, height, centre, width):
+    ...     return height * np.exp(-((x - centre) ** 2) / (2 * width**2))
+    >>> x = np.linspace(-3, 3, 40)
+    >>> image = np.array([[peak(x, h, 0.1 * h, 0.8) for h in (1.0, 2.0)] for _ in range(3)])
+    >>> image += 0.05 * np.cos(17 * x)
+    >>> res = fastopt.curve_fit_batch(peak, x, image, [1.5, 0.0, 1.0])
+    >>> res.x.shape, res.x[2, 1].round(2).tolist(), res.stderr[2, 1].round(2).tolist()
+    ((3, 2, 3), [2.0, 0.2, 0.8], [0.01, 0.01, 0.01])
+    """
+    rule = run_options.find_rule(method)
+    loss, f_scale = fit_inputs.loss_of(loss, f_scale)
+    curves = fit_batch_inputs.curves_of(xdata, ydata, sigma, nan_policy)
+    start = fit_batch_inputs.starts_of(p0, curves.axes)
+    n = start.shape[-1]
+    if n > compiled_residuals.MOST:
+        raise ValueError(f"p0 has {n} parameters; a batch of fits has at most 64")
+    fields, args, places = curve_batch.arranged(curves)
+    bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
+    batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)
+    callback = batch_inputs.callback_of(callback)
+    threads = fit_batch_inputs.threads_of(workers)
+    compiled, _ = objective_bindings.for_batch(f, None)
+    objective = None
+    if batch.problems:
+        with Compiling(batch.settings.disp, f):
+
+            def build():
+                given = compiled, batch, curves, places, loss, f_scale
+                objective, own = curve_batch.objective_of(*given)
+                one_fit.compile(
+                    objective, rule, np.array(own.example.x0), own.example.box, own.settings
+                )
+                return objective, own
+
+            objective, batch = one_fit.compiled_or_none(compiled, build, "autodiff")
+            threads = 1 if objective_bindings.is_parallel(compiled) else threads
+
+    def finish(b, values, jacobian):
+        return curve_batch.residuals_of(batch, curves, places, b, values, jacobian)
+
+    return fit_batch.solve(
+        batch,
+        objective,
+        rule,
+        threads,
+        callback,
+        lambda results, b: fit_batch.args_of(batch, b)[places.y].size,
+        finish,
+        loss,
+        not absolute_sigma,
+        curves.axes,
+    )

@@ -1,0 +1,131 @@
+"""`least_squares_batch`: very many small fits at once, each stopping by itself."""
+
+import numpy as np
+
+from fastopt.drivers import objective_bindings
+from fastopt.drivers.fits import compiled_residuals, fit_batch, one_fit
+from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
+from fastopt.results.progress import Compiling
+
+
+@wrong_keywords.checked
+def least_squares_batch(
+    fun,
+    x0,
+    data=(),
+    args=(),
+    *,
+    method="adamax",
+    bounds=None,
+    loss="linear",
+    f_scale=1.0,
+    tol=None,
+    options=None,
+    callback=None,
+    workers=None,
+):
+    """Fit very many data sets with one function, each fit stopping by itself, with errors.
+
+    The fits are compiled, with one problem at a time in each thread. Problem b gives the same bits
+    as ``least_squares(fun, x0[b], args=(*data_b, *args))``, for any number of threads.
+
+    Parameters
+    ----------
+    fun : callable ``fun(x, *data_b, *args) -> residuals``
+        An @njit function or a plain one, which is compiled. It returns a vector, or a tuple of
+        numbers. It must not write to its arguments.
+    x0 : array_like, shape (n,) or (B, n)
+        The start of all problems, or of each. There are at most 64 parameters.
+    data, args
+        As for `minimize_batch`, on the CPU.
+    method, loss, f_scale, tol
+        As for `least_squares`; `tol` may be an array with a value for each problem.
+    bounds : `scipy.optimize.Bounds` or (low, high), optional
+        Each side is a number, or has one for each parameter, or such a row for each problem. Equal
+        bounds fix a parameter.
+    options : dict, optional
+        As for `least_squares`. The tolerances, `maxiter`, `maxfev` and numbers of the rule may be
+        arrays with a value for each problem. ``maxtime`` is for the whole batch; ``disp`` shows a
+        progress bar.
+    callback : callable, optional
+        ``callback(done, total)``, up to twenty times a second as problems are solved; it may raise
+        StopIteration.
+    workers : int, optional
+        The number of threads; the default is that of `numba.set_num_threads`.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        Arrays with the problem as leading axis: ``x, stderr, cov, cost, grad, dof, reduced_chi2,
+        active_mask, nit, nfev, njev, status, success``. ``message`` counts the problems by status,
+        and ``res.problem(b)`` is problem b's own result. The errors are those of `least_squares`.
+        If a problem has not run, they and `cost` are NaN.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that make no sense, numbers of problems that differ, or a `fun` that cannot be
+        compiled or differentiated. If `fun` raises for some problems, they have status -5, and
+        ``res.errors`` has the exceptions.
+
+    Examples
+    --------
+    >>> import fastopt, numpy as np
+    >>> t = np.linspace(0, 4, 64)
+    >>> rates = np.array([0.5, 1.0, 2.0])
+    >>> decays = 3.0 * np.exp(-rates[:, None] * t) + 0.01 * np.cos(9 * t)
+    >>> def misfit(p, y, t):
+    ...     return p[0] * np.exp(-p[1] * t) - y
+    >>> res = fastopt.least_squares_batch(misfit, [1.0, 1.0], decays, args=(t,))
+    >>> res.x.round(2).tolist(), res.message
+    ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
+    >>> res.stderr[:, 1].round(4).tolist()
+    [0.0007, 0.0013, 0.0028]
+    """
+    rule = run_options.find_rule(method)
+    loss, f_scale = fit_inputs.loss_of(loss, f_scale)
+    batch = fit_batch_inputs.read(rule, x0, data, args, bounds, tol, options)
+    callback = batch_inputs.callback_of(callback)
+    threads = fit_batch_inputs.threads_of(workers)
+    n = batch.shape[0]
+    if n > compiled_residuals.MOST:
+        raise ValueError(f"x0 has {n} parameters; a batch of fits has at most 64")
+    compiled, _ = objective_bindings.for_batch(fun, None)
+    objective = None
+    if batch.problems:
+        with Compiling(batch.settings.disp, fun):
+            objective = one_fit.compiled_or_none(
+                compiled, lambda: _objective(compiled, batch, rule, loss, f_scale), "autodiff"
+            )
+            threads = 1 if objective_bindings.is_parallel(compiled) else threads
+
+    def finish(b, values, jacobian):
+        return values, jacobian
+
+    return fit_batch.solve(
+        batch,
+        objective,
+        rule,
+        threads,
+        callback,
+        lambda results, b: int(results.used[b]),
+        finish,
+        loss,
+        True,
+        (batch.problems,),
+    )
+
+
+def _objective(fun, batch, rule, loss, f_scale):
+    """Return the compiled objective; check the residuals of some problems."""
+    x0, box = np.array(batch.example.x0), batch.example.box
+    if np.isfinite(x0).all():
+        for b in fit_batch.examples(batch):
+            args = fit_batch.args_of(batch, b)
+            fit_inputs.require_vector(compiled_residuals.probe(fun, x0.copy(), args))
+    args = fit_batch.args_of(batch, fit_batch.examples(batch)[0])
+    places = compiled_residuals.of_residuals()
+    given = fun, x0.size, args, batch.settings.fast, loss, f_scale, places
+    objective = compiled_residuals.build(*given)
+    one_fit.compile(objective, rule, x0, box, batch.settings)
+    return objective

@@ -1,0 +1,116 @@
+"""The model of a curve and its data, as residuals."""
+
+import numpy as np
+
+from fastopt.compiling import compiler
+from fastopt.drivers.fits import compiled_residuals, one_fit
+from fastopt.drivers.fits.one_fit import Fit
+
+MOST_COORDINATES = 3  # of a model that is called point by point
+
+
+def weights_of(sigma):
+    """Return 1 / sigma, or a function that whitens residuals with covariances; None for none."""
+    if sigma is None or sigma.ndim == 1:
+        return sigma if sigma is None else 1.0 / sigma
+    try:
+        lower = np.linalg.cholesky(sigma)
+    except np.linalg.LinAlgError:
+        raise ValueError("sigma, a matrix of covariances, must be positive definite") from None
+    from scipy.linalg import solve_triangular  # late: slow to import
+
+    return lambda r: solve_triangular(lower, r, lower=True)
+
+
+def fit_of(f, x, y, weights, p, jac):
+    """Return the `Fit` of a model that Python calls, and its Jacobian by `jac`."""
+    called = compiler.called(f)
+
+    def residuals(parameters):
+        return whitened(model_values(called, x, y, parameters) - y, weights)
+
+    if callable(jac):
+        given = compiler.called(jac)
+
+        def jacobian(parameters):
+            found = np.asarray(given(x, *parameters), dtype=np.float64)
+            if found.shape != (y.size, p.size):
+                raise ValueError(
+                    f"jac returned an array of shape {found.shape}; it must be "
+                    f"{(y.size, p.size)}, points by parameters"
+                )
+            return whitened(found, weights)
+
+        return Fit(residuals), jacobian
+    return Fit(residuals), jac
+
+
+def model_values(called, x, y, parameters):
+    """Return the model's values in Python, checked."""
+    found = np.asarray(called(x, *parameters))
+    if found.shape != y.shape and found.ndim:
+        raise ValueError(f"f returned an array of shape {found.shape}; ydata has {y.shape}")
+    if found.dtype.kind not in "fiubc":
+        raise TypeError(f"f must return real numbers, not {found.dtype}")
+    return found
+
+
+def whitened(r, weights):
+    """Return residuals, or their derivatives, in units of their errors."""
+    if weights is None:
+        return r
+    if callable(weights):
+        return weights(r)
+    return r * (weights if r.ndim == 1 else weights[:, None])
+
+
+def objective_of(f, x, y, weights, p, settings, loss, f_scale):
+    """Return the compiled objective of a model."""
+    fun = compiler.ensure_njit(f, "f")
+    values = values_of(fun, x, y)
+    columns = columns_of(fun, x, y, values, tuple(p.tolist()))
+    weighted = weights is not None
+    places = compiled_residuals.of_curve(len(columns or ()), weighted, 0, 1, 1 + weighted)
+    args = y, *([weights] if weighted else ()), *(columns or (x,))
+    return compiled_residuals.build(fun, p.size, args, settings.fast, loss, f_scale, places)
+
+
+def values_of(fun, x, y):
+    """Return a function that gives the compiled model's values for parameters, checked."""
+    probe = compiled_residuals.curve_probe(fun)
+    return lambda parameters: model_values(lambda x, *p: probe(x, p), x, y, parameters)
+
+
+def columns_of(fun, x, y, values, p):
+    """Return the coordinates of x as vectors if `fun` may be called point by point, else None."""
+    if not isinstance(x, np.ndarray) or x.shape[-1:] != y.shape or x.ndim > 2:
+        values(p)
+        return None
+    columns = tuple(np.ascontiguousarray(row) for row in x.reshape(-1, y.size))
+    wanted = values(p)
+    if len(columns) > MOST_COORDINATES or wanted.shape != y.shape:
+        return None
+    try:
+        alone = compiled_residuals.is_elementwise(fun, columns, values, p, y.size)
+    except Exception as error:
+        from fastopt.derivatives.error_reasons import is_of_compiling  # late: slow to import
+
+        if not is_of_compiling(error) and not isinstance(error, IndexError):
+            raise
+        return None  # it needs arrays
+    return columns if alone else None
+
+
+def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
+    """Return the `Fit` of a compiled model; its objective is None if it cannot be compiled."""
+
+    def build():
+        objective = objective_of(f, x, y, weights, p, settings, loss, f_scale)
+        one_fit.compile(objective, rule, p, box, settings)
+        return objective
+
+    def finish(values, jacobian):
+        return whitened(values - y, weights), whitened(jacobian, weights)
+
+    fit, _ = fit_of(f, x, y, weights, p, None)
+    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac), finish)

@@ -1,0 +1,76 @@
+"""The data of many curves as fields of a batch, and the objective of their model."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastopt.drivers.fits import compiled_residuals, fit_batch
+from fastopt.drivers.fits.curve import columns_of, values_of
+
+
+class Places(NamedTuple):
+    """Places of the data in a problem's arguments."""
+
+    y: int
+    w: int  # 1 / sigma; -1: none
+    x: int  # first coordinate
+
+
+def arranged(curves):
+    """Return (fields, args, `Places`): the data that each problem has, and those of all."""
+    fields, args = [curves.y], []
+    weighted = curves.weights is not None
+    own = weighted and (isinstance(curves.weights, list) or curves.weights.ndim == 2)
+    (fields if own else args).extend([curves.weights] if weighted else [])
+    w = -1 if not weighted else 1
+    if curves.shared:
+        x = len(fields) + len(args)
+        args.extend(curves.columns)
+    else:
+        x = len(fields)
+        fields.extend(curves.columns)
+        w = len(fields) if weighted and not own else w
+    return tuple(fields), tuple(args), Places(0, w, x)
+
+
+def objective_of(fun, batch, curves, places, loss, f_scale):
+    """Return the compiled objective of a model, and the batch with the data as it reads them."""
+    p = np.array(batch.example.x0)
+    if not np.isfinite(p).all():
+        p = np.ones(p.size)
+    b, *others = fit_batch.examples(batch)
+    count, k = len(curves.columns), places.x
+    args = fit_batch.args_of(batch, b)
+    y, columns = args[places.y], args[k : k + count]
+    x = columns[0] if count == 1 else np.stack(columns)
+    values = values_of(fun, x, y)
+    alone = columns_of(fun, x, y, values, tuple(p.tolist()))
+    for other in others if alone is None else ():
+        own = fit_batch.args_of(batch, other)
+        values_of(fun, own[k], own[places.y])(tuple(p.tolist()))
+    if alone is None and count > 1:
+        if not curves.shared:
+            raise ValueError(
+                "f looks at all points at once, and has several coordinates: they must be those "
+                "of all problems, in one array"
+            )
+        shared = *batch.problem_data.args[: k - len(batch.problem_data.fields)], x
+        batch = batch._replace(problem_data=batch.problem_data._replace(args=shared))
+        args = fit_batch.args_of(batch, b)
+    coordinates = 0 if alone is None else count
+    weighted = places.w >= 0
+    bindings = compiled_residuals.of_curve(coordinates, weighted, *places, omit=curves.omit)
+    fast = batch.settings.fast
+    return compiled_residuals.build(fun, p.size, args, fast, loss, f_scale, bindings), batch
+
+
+def residuals_of(batch, curves, places, b, values, jacobian):
+    """Return the residuals of problem b, and their derivatives, from those of the model."""
+    args = fit_batch.args_of(batch, b)
+    r = values - args[places.y]
+    if places.w >= 0:
+        r, jacobian = r * args[places.w], jacobian * args[places.w][:, None]
+    if curves.omit:
+        used = ~np.isnan(args[places.y])
+        return r[used], jacobian[used]
+    return r, jacobian

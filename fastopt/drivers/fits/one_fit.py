@@ -1,0 +1,135 @@
+"""One fit from its checked arguments to its result."""
+
+import warnings
+
+import numpy as np
+
+from fastopt.compiling import compiler
+from fastopt.drivers.fits import compiled_residuals
+from fastopt.drivers.fits.fit_problem import FitProblem
+from fastopt.drivers.fits.residuals_from_python import PythonResiduals, scaled
+from fastopt.results import fit_result
+from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV
+from fastopt.targets.cpu import fit_target
+
+# Relative errors of differences: a singular value below counts as zero.
+NOISE = {"2-point": 1e-7, "3-point": 1e-10}
+
+
+class Fit:
+    """Residuals to make small: as a function of Python's, and as compiled code if there is any.
+
+    Parameters
+    ----------
+    values : callable ``x -> array``
+        The residuals.
+    objective : Objective or None
+        The same, compiled.
+    finish : callable ``(values, jacobian) -> (r, jacobian)``
+        It makes residuals of the values that the compiled code returns.
+    """
+
+    def __init__(self, values, objective=None, finish=None):
+        self.values, self.objective, self.finish = values, objective, finish
+
+
+def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback):
+    """Run a fit; return its OptimizeResult."""
+    python = PythonResiduals(fit.values, jac, _steps(settings.steps, x0.size), box, loss, f_scale)
+    problem = FitProblem(rule, x0, box, settings, fit.objective or python)
+    status = problem.run(callback)
+    x = problem.x.copy()
+    with np.errstate(all="ignore"):
+        if fit.objective is None:
+            r = python.values(x.copy())
+            jacobian = python.jacobian(x, r)
+        else:
+            r, jacobian = _compiled_end(fit, x)
+        cost, ends, weighted = scaled(r, jacobian, loss, f_scale)
+        grad = ends @ weighted
+    low, high = box or (np.full(x.size, -np.inf), np.full(x.size, np.inf))
+    mask = np.where((x <= low) & (grad >= 0.0), -1, np.where((x >= high) & (grad <= 0.0), 1, 0))
+    fixed = low == high
+    free = np.where(fixed, 0.0, np.where(mask != 0, np.nan, 1.0))
+    moving = np.abs(grad[free == 1.0])
+    record = problem.record
+    return fit_result.build(
+        status,
+        weighted,
+        free,
+        scale,
+        np.sum(~fixed),
+        0.0 if fit.objective else NOISE.get(jac, 0.0) if isinstance(jac, str) else 0.0,
+        x=x,
+        cost=cost if record[NJEV] else np.nan,
+        fun=r,
+        grad=grad,
+        optimality=float(moving.max(initial=0.0)),
+        active_mask=mask,
+        nfev=int(record[NFEV]) + python.evaluations,
+        njev=int(record[NJEV]),
+        nit=int(record[NIT]),
+        jac_method="autodiff" if fit.objective else jac if isinstance(jac, str) else "jac",
+        device="cpu",
+    )
+
+
+def _steps(steps, n):
+    if steps is None:
+        return None
+    try:
+        return np.broadcast_to(np.asarray(steps, float), (n,))
+    except ValueError:
+        raise ValueError(
+            f"finite_diff_rel_step has shape {np.shape(steps)}; x0 has {n} components"
+        ) from None
+
+
+def _compiled_end(fit, x):
+    objective = fit.objective
+    count = fit.values(x.copy()).size
+    values, jacobian = np.empty(count), np.empty((count, x.size))
+    fit_target.jacobian_writer(objective)(x, values, jacobian, objective.data)
+    return fit.finish(values, jacobian) if fit.finish else (values, jacobian)
+
+
+def method_of(jac, fun, n):
+    """Return the kind of derivatives for a `jac`."""
+    if callable(jac):
+        return jac
+    if jac is None or jac is False:
+        few = n <= compiled_residuals.MOST
+        return "autodiff" if compiler.is_compiled(fun) and few else "2-point"
+    if isinstance(jac, str) and jac in ("autodiff", "2-point", "3-point", "cs"):
+        if jac == "autodiff" and n > compiled_residuals.MOST:
+            most = compiled_residuals.MOST
+            raise ValueError(f"jac='autodiff' is for at most {most} parameters of a fit, not {n}")
+        return jac
+    raise ValueError(
+        f"jac = {jac!r}; it must be a function, 'autodiff', '2-point', '3-point', 'cs' or None"
+    )
+
+
+def compiled_or_none(fun, build, jac):
+    """Return what `build` returns, an objective whose code is compiled.
+
+    If it cannot be compiled, and `jac` is None, warn and return None.
+    """
+    try:
+        return build()
+    except Exception as error:
+        from fastopt.derivatives import error_messages  # late: slow to import
+
+        if not error_messages.is_of_compiling(error):
+            raise
+        why = error_messages.reason(error, compiler.ensure_njit(fun, "fun"), derivative=True)
+        reason = f"fun cannot be compiled with derivatives{why}."
+        if jac is not None or not compiler.is_compiled(fun):
+            raise TypeError(reason) from None
+        warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=4)
+        return None
+
+
+def compile(objective, rule, x0, box, settings):
+    """Compile the loop and the residuals."""
+    FitProblem(rule, x0, box, settings, objective).compile()

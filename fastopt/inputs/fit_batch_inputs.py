@@ -1,0 +1,183 @@
+"""Checks and conversion of the arguments of batches of fits."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.inputs import batch_inputs, run_options
+from fastopt.inputs.fit_inputs import DEFAULTS, FOREIGN
+from fastopt.inputs.start_and_bounds import floats
+
+
+class Sides(NamedTuple):
+    """Bounds in the form of `scipy.optimize.Bounds`; rows are problems."""
+
+    lb: Any
+    ub: Any
+
+
+def read(rule, x0, data, args, bounds, tol, options):
+    """Return the `Batch` of these arguments, with starts in float64."""
+    if options is not None and not hasattr(options, "items"):
+        raise TypeError(f"options must be a dict, not {type(options).__name__}")
+    given = {name: value for name, value in dict(options or {}).items() if value is not None}
+    for name in FOREIGN:
+        if name in given:
+            raise ValueError(f"options[{name!r}] has no meaning in a least-squares fit")
+    if tol is not None:
+        if np.ndim(tol) == 0:
+            tol = run_options.number("tol", tol, 0.0)
+        given = {"gtol": tol, "ftol": tol, "xtol": tol, **given}
+    x0 = np.array(floats(x0), np.float64)
+    if x0.ndim > 2:
+        raise ValueError(f"x0 has shape {x0.shape}; it must have a row for each problem")
+    sides = sides_of(bounds, x0.shape[-1] if x0.ndim else 1)
+    batch = batch_inputs.read(rule, x0, data, args, sides, None, {**DEFAULTS, **given})
+    batch_inputs.require_memory(batch)
+    return batch
+
+
+def sides_of(bounds, n):
+    """Return bounds (low, high) of n parameters, with or without rows, or None for none."""
+    if bounds is None:
+        return None
+    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
+    try:
+        low, high = (np.asarray(side, dtype=float) for side in pair)
+        low, high = (np.broadcast_to(s, np.broadcast_shapes(s.shape, (n,))) for s in (low, high))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"bounds = {bounds!r}; they must be (low, high), each a number, or an array with one "
+            f"for each of the {n} parameters, or with such a row for each problem"
+        ) from None
+    return None if np.isneginf(low).all() and np.isposinf(high).all() else Sides(low, high)
+
+
+class Curves(NamedTuple):
+    """The checked data of many curves."""
+
+    axes: tuple  # lengths of the axes of the problems
+    y: Any  # an array with a row for each problem, or a list of arrays
+    weights: Any  # 1 / sigma: None, a vector for all problems, or like y
+    columns: tuple  # coordinates: vectors for all problems, or like y
+    shared: bool  # whether `columns` are vectors for all problems
+    omit: bool  # whether points of which y is NaN are left out
+
+
+def curves_of(xdata, ydata, sigma, nan_policy):
+    """Return the data of many curves as `Curves`."""
+    if nan_policy not in (None, "raise", "omit"):
+        raise ValueError(f"nan_policy = {nan_policy!r}; it must be None, 'raise' or 'omit'")
+    y, axes = _values("ydata", ydata)
+    missing = any(np.isnan(row).any() for row in (y if isinstance(y, list) else [y]))
+    if missing and nan_policy == "raise":
+        raise ValueError("ydata has NaN values")
+    columns, shared = _columns(xdata, y, axes)
+    weights = None
+    if sigma is not None:
+        weights = _like(sigma, y, axes, "sigma")
+        rows = weights if isinstance(weights, list) else [weights]
+        if not all((row > 0.0).all() for row in rows):
+            raise ValueError("sigma must be positive: standard deviations of ydata")
+        weights = [1.0 / row for row in rows] if isinstance(weights, list) else 1.0 / weights
+    return Curves(axes, y, weights, columns, shared, missing and nan_policy == "omit")
+
+
+def _values(name, value):
+    """Return an array with two axes, or a list of vectors, and the lengths of the first axes."""
+    if isinstance(value, list) and len({np.shape(row) for row in value}) > 1:
+        rows = [_floats(f"{name}[{b}]", row) for b, row in enumerate(value)]
+        if any(row.ndim != 1 or row.size == 0 for row in rows):
+            raise ValueError(f"{name} is a list: each item must be a vector that is not empty")
+        return rows, (len(rows),)
+    array = _floats(name, value)
+    if array.ndim < 2 or array.shape[-1] == 0:
+        raise ValueError(
+            f"{name} has shape {array.shape}; its last axis are the points, the axes before are "
+            "the problems. For one problem use fastopt.curve_fit"
+        )
+    return array.reshape(-1, array.shape[-1]), array.shape[:-1]
+
+
+def _floats(name, value):
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} has rows of unequal lengths") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are accepted")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _like(value, y, axes, name):
+    """Return values for each point: a vector for all problems, or in the form of y."""
+    if isinstance(y, list):
+        rows = [_floats(f"{name}[{b}]", row) for b, row in enumerate(value)]
+        if [row.shape for row in rows] != [row.shape for row in y]:
+            raise ValueError(f"the lengths of {name} differ from those of ydata")
+        return rows
+    array = _floats(name, value)
+    if array.ndim == 0:
+        return np.full(y.shape[1], float(array))
+    if array.shape == y.shape[1:]:
+        return array
+    if array.shape != (*axes, y.shape[1]):
+        raise ValueError(
+            f"{name} has shape {array.shape}; it must be {y.shape[1:]}, the same for all problems, "
+            f"or {(*axes, y.shape[1])}, that of ydata"
+        )
+    return array.reshape(y.shape)
+
+
+def _columns(xdata, y, axes):
+    """Return the coordinates of the points, and whether they are those of all problems."""
+    if isinstance(y, list):
+        parts = xdata if isinstance(xdata, tuple) else (xdata,)
+        return tuple(_like(part, y, axes, "xdata") for part in parts), False
+    if not isinstance(xdata, tuple):
+        array = _floats("xdata", xdata)
+        several = array.ndim == 2 and array.shape != (*axes, y.shape[1])
+        parts = tuple(array) if several else (array,)
+    else:
+        parts = xdata
+    columns = [_like(part, y, axes, "xdata") for part in parts]
+    shared = all(column.ndim == 1 for column in columns)
+    if not shared:
+        columns = [np.array(np.broadcast_to(column, y.shape)) for column in columns]
+    return tuple(columns), shared
+
+
+def starts_of(p0, axes):
+    """Return starts with a row for each problem, or one for all."""
+    start = np.array(floats(p0), np.float64)
+    if start.ndim <= 1:
+        return start.reshape(-1)
+    if start.shape[:-1] != axes or start.shape[-1] == 0:
+        raise ValueError(
+            f"p0 has shape {start.shape}; it must be a vector for all problems, or have the axes "
+            f"{axes} of the problems before that of the parameters"
+        )
+    return start.reshape(-1, start.shape[-1])
+
+
+def rows_of_bounds(bounds, axes):
+    """Return bounds with the axes of the problems made one."""
+    if bounds is None:
+        return None
+    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
+    try:
+        sides = [np.asarray(side, dtype=float) for side in pair]
+        if len(sides) != 2:
+            raise ValueError
+    except (TypeError, ValueError):
+        return bounds  # `sides_of` says what is wrong
+    made = [s.reshape(-1, s.shape[-1]) if s.shape[:-1] == axes and s.ndim > 1 else s for s in sides]
+    return Sides(*made)
+
+
+def threads_of(workers):
+    """Return the number of threads."""
+    threads, executor = batch_inputs.workers_of(workers)
+    if executor is not None:
+        raise ValueError("workers must be a number of threads; fits do not run on executors")
+    return threads

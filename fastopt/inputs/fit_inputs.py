@@ -1,0 +1,179 @@
+"""Checks and conversion of the arguments of fits."""
+
+import inspect
+import math
+
+import numpy as np
+
+from fastopt.inputs import run_options
+from fastopt.inputs.start_and_bounds import checked_bounds, floats
+from fastopt.solver.fits.losses import LOSSES
+
+# Default tolerances; see the options of `least_squares`.
+DEFAULTS = {"gtol": 1e-12, "ftol": 1e-13, "xtol": 1e-10, "maxfev": 1000}
+FOREIGN = "learning_rate", "maxcor", "checkpoint"
+
+
+def options_of(rule, options, tol):
+    """Return the checked options of a fit; `tol` sets all three tolerances."""
+    if options is not None and not hasattr(options, "items"):
+        raise TypeError(f"options must be a dict, not {type(options).__name__}")
+    given = {name: value for name, value in dict(options or {}).items() if value is not None}
+    for name in FOREIGN:
+        if name in given:
+            raise ValueError(f"options[{name!r}] has no meaning in a least-squares fit")
+    if tol is not None:
+        tol = run_options.number("tol", tol, 0.0)
+        given = {"gtol": tol, "ftol": tol, "xtol": tol, **given}
+    return run_options.parse(rule, {**DEFAULTS, **given}, None, np.dtype(np.float64))
+
+
+def start_of(x0, name="x0"):
+    """Return x0 as a new vector of float64."""
+    x = np.array(floats(x0), dtype=np.float64)
+    x = x.reshape(1) if x.ndim == 0 else x
+    if x.ndim != 1 or x.size == 0:
+        raise ValueError(f"{name} has shape {x.shape}; it must be a vector of the parameters")
+    if not np.isfinite(x).all():
+        at = int(np.flatnonzero(~np.isfinite(x))[0])
+        raise ValueError(f"{name} is not finite at component {at}")
+    return x
+
+
+def sides_of(bounds, n):
+    """Return the bounds (low, high) of n parameters, or None if there are none.
+
+    They are a `scipy.optimize.Bounds`, or a pair of numbers or vectors, as SciPy's fits take them.
+    """
+    if bounds is None:
+        return None
+    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
+    try:
+        low, high = (np.array(np.broadcast_to(np.asarray(s, float), (n,))) for s in pair)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"bounds = {bounds!r}; they must be (low, high), each a number or one for each of the "
+            f"{n} parameters, or a scipy.optimize.Bounds"
+        ) from None
+    if (low == -math.inf).all() and (high == math.inf).all():
+        return None
+    return low, high
+
+
+def box_of(bounds, x):
+    """Return the bounds (low, high) around the start, or None if there are none."""
+    sides = sides_of(bounds, x.size)
+    return sides and checked_bounds(*sides, x)
+
+
+def loss_of(loss, f_scale):
+    """Return the checked loss, and its scale."""
+    if not isinstance(loss, str) or loss not in LOSSES:
+        names = ", ".join(map(repr, LOSSES))
+        raise ValueError(f"loss = {loss!r}; it must be one of {names}")
+    f_scale = run_options.number("f_scale", f_scale, 0.0)
+    if f_scale == 0.0:
+        raise ValueError("f_scale = 0; it must be positive")
+    return loss, f_scale
+
+
+def parameter_count(f):
+    """Return the number of parameters of the model, from its signature."""
+    try:
+        known = inspect.signature(getattr(f, "py_func", f)).parameters.values()
+    except (TypeError, ValueError):
+        known = ()
+    kinds = [p.kind for p in known]
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    count = sum(kind in positional for kind in kinds) - 1
+    if inspect.Parameter.VAR_POSITIONAL in kinds or count < 1:
+        raise ValueError("the number of parameters is not known from f's signature: give p0")
+    return count
+
+
+def feasible_start(sides, n):
+    """Return SciPy's start inside the bounds: ones, or near a bound, or between two."""
+    if sides is None:
+        return np.ones(n)
+    low, high = sides
+    below, above = np.isfinite(low), np.isfinite(high)
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * low + 0.5 * high
+    return np.where(
+        below & above, middle, np.where(below, low + 1.0, np.where(above, high - 1.0, 1.0))
+    )
+
+
+def data_of(xdata, ydata, sigma, nan_policy, check_finite):
+    """Return the data of a curve as arrays, without the points that are left out."""
+    if nan_policy not in (None, "raise", "omit"):
+        raise ValueError(f"nan_policy = {nan_policy!r}; it must be None, 'raise' or 'omit'")
+    check = nan_policy is None if check_finite is None else bool(check_finite)
+    y = _real("ydata", ydata)
+    if y.ndim != 1 or y.size == 0:
+        raise ValueError(f"ydata has shape {y.shape}; it must be a vector that is not empty")
+    x = xdata
+    if isinstance(xdata, list | tuple | np.ndarray) or hasattr(xdata, "__array__"):
+        x = _real("xdata", xdata)
+    if check:
+        for name, value in (("xdata", x), ("ydata", y)):
+            if isinstance(value, np.ndarray) and not np.isfinite(value).all():
+                raise ValueError(
+                    f"{name} has NaN or infinite values; nan_policy='omit' leaves out the points "
+                    "that are NaN"
+                )
+    if sigma is not None:
+        sigma = _sigma_of(sigma, y)
+    if nan_policy is None:
+        return x, y, sigma
+    missing = np.isnan(y)
+    if isinstance(x, np.ndarray) and x.shape[-1:] == y.shape:
+        missing = missing | np.isnan(x).reshape(-1, y.size).any(axis=0)
+    if missing.any():
+        if nan_policy == "raise":
+            raise ValueError("the data have NaN values")
+        if not isinstance(x, np.ndarray) or x.shape[-1:] != y.shape:
+            raise ValueError(
+                "nan_policy='omit' needs an xdata whose last axis has the length of ydata"
+            )
+        kept = ~missing
+        if not kept.any():
+            raise ValueError("all points of the data are NaN")
+        x, y = x[..., kept], y[kept]
+        if sigma is not None:
+            sigma = sigma[kept] if sigma.ndim == 1 else sigma[np.ix_(kept, kept)]
+    return x, y, sigma
+
+
+def _real(name, value):
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are accepted")
+    return np.ascontiguousarray(array, np.float64).reshape(array.shape)
+
+
+def _sigma_of(sigma, y):
+    """Return sigma, checked: a vector, or a matrix of covariances; a number is one for all."""
+    sigma = _real("sigma", sigma)
+    if sigma.ndim == 0 or sigma.shape == (1,):
+        sigma = np.full(y.shape, float(sigma.reshape(())))
+    if sigma.shape not in (y.shape, (y.size, y.size)):
+        raise ValueError(
+            f"sigma has shape {sigma.shape}; it must have shape {y.shape}, that of ydata, or "
+            f"{(y.size, y.size)} for covariances"
+        )
+    if sigma.ndim == 1 and not (sigma[np.isfinite(y)] > 0.0).all():
+        raise ValueError("sigma must be positive: standard deviations of ydata")
+    return sigma
+
+
+def require_vector(found):
+    """Return residuals as a vector."""
+    r = np.asarray(found)
+    r = r.reshape(1) if r.ndim == 0 else r
+    if r.ndim != 1 or r.size == 0 or r.dtype.kind not in "fiubc":
+        raise ValueError(
+            f"fun must return a vector of residuals, not an array of shape {r.shape} and dtype "
+            f"{r.dtype}"
+        )
+    return r if r.dtype.kind == "c" else r.astype(np.float64, copy=False)

@@ -1,0 +1,218 @@
+"""Batches of fits: the bits of single fits, data of all shapes, own statuses, bad input."""
+
+import numba
+import numpy as np
+import pytest
+import scipy.optimize
+
+import fastopt
+
+T = np.linspace(0.1, 4, 40)
+RNG = np.random.default_rng(7)
+TRUE = RNG.uniform([2.0, 0.6, -0.5], [4.0, 2.0, 0.5], (2, 3, 3))
+START = [1.0, 1.0, 0.0]
+SIGMA = 0.05 + 0.02 * np.cos(T) ** 2
+
+
+@numba.njit
+def decay(t, a, b, c):
+    return a * np.exp(-b * t) + c
+
+
+@numba.njit
+def misfit(p, y, t):
+    return p[0] * np.exp(-p[1] * t) + p[2] - y
+
+
+CUBE = np.array([[decay(T, *p) for p in row] for row in TRUE]) + RNG.normal(0, 0.05, (2, 3, 40))
+ROWS = CUBE.reshape(-1, 40)
+
+
+@pytest.fixture(scope="module")
+def cube():
+    return fastopt.curve_fit_batch(decay, T, CUBE, START, SIGMA)
+
+
+def same(res, at, popt, pcov):
+    np.testing.assert_array_equal(res.x[at], popt)
+    np.testing.assert_allclose(res.cov[at], pcov, rtol=1e-9)
+    np.testing.assert_allclose(res.stderr[at] ** 2, np.diag(pcov), rtol=1e-9)
+
+
+def test_bits_of_single_fits_and_scipys_errors(cube):
+    assert cube.x.shape == cube.stderr.shape == (2, 3, 3)
+    assert cube.cov.shape == (2, 3, 3, 3)
+    assert cube.success.all()
+    assert (cube.dof == 37).all()
+    for at in np.ndindex(2, 3):
+        same(cube, at, *fastopt.curve_fit(decay, T, CUBE[at], START, SIGMA))
+        theirs = scipy.optimize.curve_fit(decay.py_func, T, CUBE[at], START, SIGMA)
+        np.testing.assert_allclose(cube.cov[at], theirs[1], rtol=1e-4, atol=1e-8)
+    own = cube.problem((1, 2))
+    assert own.success
+    np.testing.assert_array_equal(own.cov, cube.cov[1, 2])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_bits_depend_neither_on_threads_nor_on_the_form_of_the_data(cube, workers):
+    ways = [
+        (T, CUBE, START, SIGMA),
+        (T + 0 * CUBE, CUBE, START + 0 * TRUE, SIGMA + 0 * CUBE),
+        (T, np.asfortranarray(CUBE), START, SIGMA),
+    ]
+    for xdata, ydata, p0, sigma in ways:
+        res = fastopt.curve_fit_batch(decay, xdata, ydata, p0, sigma, workers=workers)
+        np.testing.assert_array_equal(res.x, cube.x)
+        np.testing.assert_array_equal(res.cov, cube.cov)
+
+
+def test_residuals_in_place_of_a_curve():
+    res = fastopt.least_squares_batch(misfit, START, ROWS, (T,))
+    for b, y in enumerate(ROWS):
+        one = fastopt.least_squares(misfit, START, (y, T))
+        np.testing.assert_array_equal(res.x[b], one.x)
+        np.testing.assert_allclose(res.cov[b], one.cov, rtol=1e-9)
+        np.testing.assert_allclose(res.reduced_chi2[b], one.reduced_chi2, rtol=1e-12)
+        assert (res.nfev[b], res.status[b], res.dof[b]) == (one.nfev, one.status, one.dof)
+
+
+def test_rows_of_unequal_lengths():
+    lengths = [40, 25, 31]
+    ys, ts = [ROWS[b, :m] for b, m in enumerate(lengths)], [T[:m] for m in lengths]
+    sigmas = [SIGMA[:m] for m in lengths]
+    res = fastopt.curve_fit_batch(decay, ts, ys, START, sigmas, absolute_sigma=True)
+    assert res.dof.tolist() == [37, 22, 28]
+    for b, (t, y, s) in enumerate(zip(ts, ys, sigmas, strict=True)):
+        same(res, b, *fastopt.curve_fit(decay, t, y, START, s, absolute_sigma=True))
+    again = fastopt.least_squares_batch(misfit, START, (ys, ts))
+    assert again.dof.tolist() == [37, 22, 28]
+
+
+def test_nan_is_left_out_or_fails_alone(cube):
+    holes = CUBE.copy()
+    holes[0, 1, [3, 5]] = holes[1, 2, 30:] = np.nan
+    res = fastopt.curve_fit_batch(decay, T, holes, START, SIGMA, nan_policy="omit")
+    assert res.dof.tolist() == [[37, 35, 37], [37, 37, 27]]
+    for at in [(0, 1), (1, 2)]:
+        p, cov = fastopt.curve_fit(decay, T, holes[at], START, SIGMA, nan_policy="omit")
+        np.testing.assert_allclose(res.x[at], p, rtol=1e-6)
+        np.testing.assert_allclose(res.cov[at], cov, rtol=1e-5)
+    alone = fastopt.curve_fit_batch(decay, T, holes, START, SIGMA)
+    failed = np.isnan(holes).any(axis=-1)
+    assert (alone.status[failed] == -1).all()
+    assert np.isnan(alone.stderr[failed]).all()
+    np.testing.assert_array_equal(alone.x[~failed], cube.x[~failed])
+    with pytest.raises(ValueError, match="NaN"):
+        fastopt.curve_fit_batch(decay, T, holes, START, nan_policy="raise")
+
+
+def test_problems_that_fail_leave_the_others_untouched(cube):
+    data, start = CUBE.copy(), np.array(START + 0 * TRUE)
+    data[0, 0] = np.inf
+    start[1, 1, 0] = np.nan
+    few = np.full(40, np.nan)
+    few[:2] = ROWS[0, :2]
+    data[0, 2] = few  # fewer points than parameters
+    res = fastopt.curve_fit_batch(decay, T, data, start, SIGMA, nan_policy="omit")
+    assert res.status[0, 0] == res.status[1, 1] == -1
+    assert np.isnan(res.x[1, 1, 0])
+    assert res.dof[0, 2] == -1
+    assert np.isinf(np.diag(res.cov[0, 2])).all()
+    good = [(0, 1), (1, 0), (1, 2)]
+    whole = fastopt.curve_fit_batch(decay, T, CUBE, START, SIGMA)
+    for at in good:
+        np.testing.assert_allclose(res.x[at], whole.x[at], rtol=1e-7)
+
+
+def test_bounds_of_each_problem():
+    low, high = np.full((6, 3), -10.0), np.full((6, 3), 10.0)
+    low[1, 1] = high[1, 1] = 1.0  # fixed
+    high[2, 0] = 1.5  # blocks
+    res = fastopt.least_squares_batch(misfit, START, ROWS, (T,), bounds=(low, high))
+    free = fastopt.least_squares_batch(misfit, START, ROWS, (T,))
+    for b, y in enumerate(ROWS):
+        one = fastopt.least_squares(misfit, START, (y, T), bounds=(low[b], high[b]))
+        np.testing.assert_array_equal(res.x[b], one.x)
+        np.testing.assert_allclose(res.cov[b], one.cov, rtol=1e-9)
+        np.testing.assert_array_equal(res.active_mask[b], one.active_mask)
+        assert res.dof[b] == one.dof == (38 if b == 1 else 37)
+    assert res.stderr[1, 1] == 0.0
+    assert np.isnan(res.stderr[2, 0])
+    np.testing.assert_allclose(res.x[3:], free.x[3:], rtol=1e-7)
+    both = fastopt.curve_fit_batch(
+        decay, T, CUBE, START, bounds=scipy.optimize.Bounds(low.reshape(2, 3, 3), 10.0)
+    )
+    assert both.success.all()
+
+
+def test_limits_of_each_problem_and_tolerances():
+    maxfev = np.array([2, 1000, 1000, 3, 1000, 1000])
+    res = fastopt.least_squares_batch(misfit, START, ROWS, (T,), options={"maxfev": maxfev})
+    assert res.status.tolist()[:1] == [4]
+    assert res.nfev[3] == 3
+    assert "4 of 6 problems converged; 2 reached maxfev" in res.message
+    loose = fastopt.least_squares_batch(misfit, START, ROWS, (T,), tol=np.full(6, 1e-3))
+    assert (loose.nfev < fastopt.least_squares_batch(misfit, START, ROWS, (T,)).nfev).all()
+
+
+def test_undetermined_problems_have_infinite_errors():
+    flat = np.vstack([0 * T, ROWS[0]])
+    res = fastopt.least_squares_batch(misfit, [0.0, 1.0, 0.1], flat, (T,))
+    assert np.isinf(res.stderr[0, 1])
+    assert np.isfinite(res.stderr[1]).all()
+
+
+def test_callback_stops_the_batch_and_unfinished_problems_say_so():
+    def stop(done, total):
+        raise StopIteration
+
+    many = np.tile(ROWS, (4000, 1))
+    res = fastopt.least_squares_batch(misfit, START, many, (T,), callback=stop)
+    assert "Stopped by the callback." in res.message
+    assert set(np.unique(res.status)) <= {2, 3, 7, 99, 0}
+    left = res.status == 7
+    assert np.isnan(res.cost[left]).all()
+    assert (res.x[left] == START).all()
+    late = fastopt.least_squares_batch(misfit, START, many, (T,), options={"maxtime": 0.0})
+    assert "maxtime" in late.message
+
+
+def test_no_problems():
+    res = fastopt.least_squares_batch(misfit, START, np.empty((0, 40)), (T,))
+    assert res.x.shape == (0, 3)
+    assert res.cov.shape == (0, 3, 3)
+    res = fastopt.curve_fit_batch(decay, T, np.empty((0, 2, 40)), START)
+    assert res.stderr.shape == (0, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"ydata": T}, ValueError, "use fastopt.curve_fit"),
+        ({"xdata": T[:-1]}, ValueError, "xdata has shape"),
+        ({"sigma": 0 * T}, ValueError, "positive"),
+        ({"sigma": SIGMA[:-1]}, ValueError, "sigma has shape"),
+        ({"p0": np.ones((3, 3))}, ValueError, "p0 has shape"),
+        ({"p0": np.ones((2, 3, 0))}, ValueError, "p0 has shape"),
+        ({"p0": np.ones(65)}, ValueError, "at most 64"),
+        ({"p0": [1.0, np.inf, 0.0]}, ValueError, "not finite"),
+        ({"bounds": (1.0, -1.0)}, ValueError, "low above high"),
+        ({"bounds": ([0, 0], [1, 1])}, ValueError, "bounds"),
+        ({"nan_policy": "drop"}, ValueError, "nan_policy"),
+        ({"loss": "square"}, ValueError, "loss"),
+        ({"options": {"checkpoint": "x"}}, ValueError, "no meaning"),
+        ({"options": {"maxfev": [1, 2]}}, ValueError, "numbers of problems differ"),
+        ({"workers": 0}, ValueError, "workers"),
+        ({"f": 3}, TypeError, "function"),
+        ({"ydata": [T, T[:3]], "xdata": [T, T]}, ValueError, "lengths of xdata"),
+    ],
+)
+def test_bad_input(change, error, said):
+    given = {"f": decay, "xdata": T, "ydata": CUBE, "p0": START, **change}
+    with pytest.raises(error, match=said):
+        fastopt.curve_fit_batch(**given)
+
+
+def test_functions_that_cannot_be_compiled_are_an_error():
+    with pytest.raises(TypeError, match="cannot be compiled"):
+        fastopt.curve_fit_batch(lambda t, a: eval(a), T, CUBE, [1.0])
