@@ -193,11 +193,11 @@ def torch(session):
 @nox.session
 def wheel(session):
     """Build sdist and wheel, and run the README's quickstart with the wheel only."""
-    session.install("build")
+    session.install("build[virtualenv]")
     with tempfile.TemporaryDirectory() as folder:
         session.run("python", "-m", "build", "--outdir", folder, str(ROOT))
         (built,) = pathlib.Path(folder).glob("*.whl")
-        session.run("python", "-m", "venv", f"{folder}/empty")
+        session.run("python", "-m", "virtualenv", "--quiet", f"{folder}/empty")
         inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
         python = str(pathlib.Path(folder, "empty", inside))
         text = (ROOT / "README.md").read_text(encoding="utf-8")
