@@ -35,7 +35,7 @@ QUICK = [
     "tests/optimizers/test_kernels.py",
     "tests/project/test_bad_environments.py",
 ]
-# Of these, what differs with numba-cuda: on the newest Python `cpu` runs the others.
+# The one of these that differs with numba-cuda: `cpu` runs the others on the newest Python.
 QUICK_CUDA = QUICK[-1:]
 NOT_QUICK = ["-k", "not home"]
 # The CUDA kernels that are compiled, of each kind and in both loops: a version breaks all or none.

@@ -18,7 +18,8 @@ MOVES, LOST = 3379, 3306
 pytestmark = pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
 
 
-# Of four, ten and six parameters, the last in float32 too; one goes through the public function.
+# They have four, ten, six and four parameters; the last goes through the public function, and the
+# one before in float32 too.
 @pytest.mark.parametrize(
     ("seed", "full"), [(2002, False), (2001, False), (2029, False), (2017, True)]
 )
