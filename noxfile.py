@@ -35,7 +35,7 @@ QUICK = [
     "tests/optimizers/test_kernels.py",
     "tests/project/test_bad_environments.py",
 ]
-# Of these, what differs with numba-cuda: on the newest Python `cpu` runs the others.
+# The one of these that differs with numba-cuda: `cpu` runs the others on the newest Python.
 QUICK_CUDA = QUICK[-1:]
 NOT_QUICK = ["-k", "not home"]
 # The CUDA kernels that are compiled, of each kind and in both loops: a version breaks all or none.
@@ -193,11 +193,11 @@ def torch(session):
 @nox.session
 def wheel(session):
     """Build sdist and wheel, and run the README's quickstart with the wheel only."""
-    session.install("build")
+    session.install("build[virtualenv]")
     with tempfile.TemporaryDirectory() as folder:
         session.run("python", "-m", "build", "--outdir", folder, str(ROOT))
         (built,) = pathlib.Path(folder).glob("*.whl")
-        session.run("python", "-m", "venv", f"{folder}/empty")
+        session.run("python", "-m", "virtualenv", "--quiet", f"{folder}/empty")
         inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
         python = str(pathlib.Path(folder, "empty", inside))
         text = (ROOT / "README.md").read_text(encoding="utf-8")

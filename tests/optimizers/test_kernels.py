@@ -57,9 +57,11 @@ def test_a_compiled_loop_steps_as_the_object(case):
         walk(z, grads, slots(method, options, z), table)
         np.testing.assert_array_equal(y, z)
     assert (abs(y - x) <= 4 * np.finfo(dtype).eps * np.maximum(1.0, abs(x))).all()
+    if method not in ("rmsprop", "adam"):
+        return
     state = slots(method, options, x)
     for g, c in zip(grads, table, strict=True):
-        step(x0, g, state, c.astype(dtype))  # from Python too
+        step(x0, g, state, c.astype(dtype))  # from Python too, in either dtype
     assert (abs(x0 - x) <= 4 * np.finfo(dtype).eps * np.maximum(1.0, abs(x))).all()
 
 

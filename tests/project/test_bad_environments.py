@@ -17,7 +17,8 @@ try:
     fastopt.minimize(lambda x: float(x @ x), [1.0], device="cuda")
 except (RuntimeError, ValueError) as error:
     print("refused   ", error)
-res = fastopt.minimize(lambda x: float((x[0] - 2.0) ** 2), [1.0])
+how = {"learning_rate": 0.25, "gtol": 1e-4}  # the search takes longer to compile
+res = fastopt.minimize(lambda x: float((x[0] - 2.0) ** 2), [1.0], method="sgd", options=how)
 print("solved    ", res.success, round(float(res.x[0]), 3), res.device)
 """
 BROKEN = """
