@@ -1,7 +1,7 @@
 """Profiles of the large problems: the share solved by a number of evaluations over the best's.
 
-`python -m benchmarks.quality --large 1000 --write benchmarks/results` draws them, beside L-BFGS-B
-and CG, and beside the L-BFGS of jaxopt and of optax where these are installed.
+`python -m benchmarks.quality --large 1000 --write benchmarks/results` draws them. They show
+L-BFGS-B, CG, and the L-BFGS of jaxopt and of optax where these are installed.
 """
 
 import numpy as np

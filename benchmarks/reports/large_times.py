@@ -5,8 +5,8 @@ Usage::
     python -m benchmarks.reports.large_times 10000 1000000
     python -m benchmarks.reports.large_times 10000 --only WOODS POWER --clock processor
 
-A solve ends where the gradient norm is first at most 1e-5 of that at the start: the evaluations
-that each method needs are counted first, and limit the solve whose time is taken. Both methods run
+A solve ends where the gradient norm is first at most 1e-5 of that at the start. The evaluations
+that each method needs are counted first. They limit the solve whose time is taken. Both methods run
 in turn, three times, and the least time counts. Problems that one of them misses are left out.
 """
 

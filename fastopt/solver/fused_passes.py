@@ -4,14 +4,14 @@ The two-loop recursion reads each move and each change of the gradient several t
 direction once for each of them. But it needs the numbers s'g, s'y and y'Wq only, where q is g after
 its backward loop. So three passes suffice, in which each s is read twice and each y once:
 
-1. A trial is accepted. Beside it, s'g and the s'y of the new y are summed.
+1. A trial is accepted. The same pass sums s'g, and s'y of the new y.
 2. The factors of the backward loop follow from these numbers. q is g minus the changes times their
    factors. In the same pass, y'Wq is summed.
 3. The factors of the forward loop follow. The direction is Wq plus the moves times their factors.
 
-Each pass goes through blocks that stay in the processor's cache. Of the pairs all moves come first,
-then all changes. Five of them are read at a time, since a processor reads several rows faster than
-one.
+Each pass goes through blocks that stay in the processor's cache. The moves of all pairs are
+stored before all changes. Five rows are read at a time, since a processor reads several rows faster
+than one.
 """
 
 from typing import Any, NamedTuple
@@ -117,7 +117,7 @@ def accept_block(x, g, new, new_g, w, scale, s, y, sums):
 
 @separate_called
 def accept_blocks(x, g, new, new_g, w, scale, pairs, blocks, kept):
-    """Move all blocks; sum s'g and s'y of every pair beside it."""
+    """Move all blocks, and sum s'g and s'y of every pair."""
     m = pairs.shape[0] // 2
     moves, changes, latest, count = pairs[:m], pairs[m:], int(kept) % m, min(int(kept) + 1, m)
     for b in range(blocks.shape[0] - 1):
