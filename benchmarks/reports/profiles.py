@@ -11,6 +11,9 @@ STYLES = {
     "BFGS": ("#888888", "--", 1.2),
     "CG": ("#888888", ":", 1.4),
     "TNC": ("#888888", "-.", 1.2),
+    "fastopt": ("#D55E00", "-", 2.4),
+    "jaxopt L-BFGS": ("#0072B2", "--", 1.4),
+    "optax L-BFGS": ("#009E73", "--", 1.4),
     "rmsprop, 0.01": ("#E69F00", ":", 1.6),
     "adam, 0.1 to 0": ("#E69F00", "-.", 1.6),
 }
@@ -62,3 +65,17 @@ def draw(sizes, counts, seconds, file):
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
     fig.savefig(file, dpi=110)
+
+
+def draw_large(counts, n, file):
+    """Draw the performance profile of large problems, from evaluations; infinite for a miss."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
+    profile(ax, over_best(counts), np.geomspace(1.0, 100.0, 400))
+    total = len(next(iter(counts.values())))
+    ax.set(xlabel="evaluations over those of the best", ylabel=f"share of {total} runs solved")
+    ax.set_title(f"large problems, n = {n:,}, from standard and random starts")
+    ax.legend(frameon=False)
+    fig.savefig(file, dpi=110)
+    plt.close(fig)

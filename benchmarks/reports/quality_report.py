@@ -5,6 +5,7 @@ Usage::
     python -m benchmarks.quality                        # the tables and the picture, 15 minutes
     python -m benchmarks.quality --quick                # no fixed rates, no times: one minute
     python -m benchmarks.quality --write benchmarks/results
+    python -m benchmarks.quality --large 1000           # the large problems, beside other L-BFGS
 
 Times are of whole compiled solves with derived gradients. SciPy's methods get the same compiled
 value and gradient.
@@ -34,7 +35,7 @@ from ..helpers.classical import (
     over_reference,
 )
 from ..helpers.shared import from_folder
-from . import profiles
+from . import large_profiles, profiles
 
 FAR = from_folder("tests/helpers", "problems.far").FAR
 TIMED = ("rmsprop", "adagrad", "adam, 0.1 to 0", *SCIPY)
@@ -132,8 +133,13 @@ def ratios(seconds):
 def main():
     parser = argparse.ArgumentParser(description="Solve the classical problems, nothing tuned.")
     parser.add_argument("--quick", action="store_true", help="no fixed rates, no times")
-    parser.add_argument("--write", type=Path, help="folder of classical.md and profiles.png")
+    parser.add_argument("--write", type=Path, help="folder of classical.md and pictures")
+    parser.add_argument("--large", type=int, metavar="N", help="large problems of about N alone")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of large problems' names")
     given = parser.parse_args()
+    if given.large:
+        print(large_profiles.report(given.large, given.write, given.only))
+        return
     solvers = [*AUTO, *([] if given.quick else GIVEN), *SCIPY]
     results = [measure(factor, solvers) for factor in FACTORS]
     text = [

@@ -17,7 +17,7 @@ from fastopt.compiling import code_walk, content_digest, disk_cache, numba_inter
 from fastopt.compiling.linker import link, undecorated
 from fastopt.compiling.numba_internals import COUNTED, UNCOUNTED, Dispatcher, config, serialize
 from fastopt.compiling.shortcuts import shortcuts
-from fastopt.solver.compile_hints import HINT, REORDERED
+from fastopt.solver.compile_hints import CALLED, HINT, REORDERED
 
 # Options of Numba for all code. Divisions and roots follow IEEE instead of raising, which also lets
 # them vectorise; multiply-adds may contract. Never nnan or ninf: they remove checks for divergence.
@@ -64,9 +64,10 @@ def inline(function, original, loop=NO_REFCOUNT):
         return numba.njit(inline="always", **loop)(function)
     hint = getattr(original, HINT)
     options = REFCOUNTED if hint is True else loop
+    options = {**SEPARATE, **options, "forceinline": hint not in (CALLED, REORDERED)}
     if hint == REORDERED:
-        options = {**options, "fastmath": {"contract", "reassoc"}}
-    return numba.njit(**SEPARATE, **options)(function)
+        options["fastmath"] = {"contract", "reassoc"}
+    return numba.njit(**options)(function)
 
 
 def inline_refcounted(function, original):

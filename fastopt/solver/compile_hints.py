@@ -6,7 +6,7 @@ hints. The interpreter and CUDA ignore them.
 """
 
 HINT = "compiled_by_itself"  # the attribute; its value says how
-REORDERED = "reordered"
+CALLED, REORDERED = "called", "reordered"
 
 
 def separate(function):
@@ -15,8 +15,14 @@ def separate(function):
     return function
 
 
+def separate_called(function):
+    """Mark a function that is compiled by itself and called: its work is much more than a call."""
+    setattr(function, HINT, CALLED)
+    return function
+
+
 def separate_reordered(function):
-    """Mark a function that is compiled by itself, and whose sums the compiler may reorder."""
+    """Mark such a function whose sums the compiler may reorder."""
     setattr(function, HINT, REORDERED)
     return function
 

@@ -265,6 +265,8 @@ def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
     """
     rows, slope, below = pairs.shape[0] // 2, 0.0, INF
     k = 2 * (int(latest) % rows) + 1 if rows > 0 and latest >= 0.0 else -1
+    if FUSED and k >= 0:
+        k = rows + int(latest) % rows
     for i in each(SIZE or g.size):
         p[i] = real(0.0)
         hidden = abs(g[i]) * scale[i] <= max(LEVEL, ROOT_EPS) * abs(f)

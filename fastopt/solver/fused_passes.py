@@ -4,21 +4,24 @@ The two-loop recursion reads each move and each change of the gradient several t
 direction once for each of them. But it needs the numbers s'g, s'y and y'Wq only, where q is g after
 its backward loop. So three passes suffice, in which each s is read twice and each y once:
 
-1. A trial is accepted. Beside it, s'g and the s'y of the new y are summed.
+1. A trial is accepted. The same pass sums s'g, and s'y of the new y.
 2. The factors of the backward loop follow from these numbers. q is g minus the changes times their
    factors. In the same pass, y'Wq is summed.
 3. The factors of the forward loop follow. The direction is Wq plus the moves times their factors.
 
-Each pass goes through blocks that stay in the processor's cache. A sum is that of the blocks' sums,
-in the order of the blocks. So its bits do not depend on which thread has summed a block.
+Each pass goes through blocks that stay in the processor's cache. The moves of all pairs are
+stored before all changes. Five rows are read at a time, since a processor reads several rows faster
+than one.
 """
 
 from typing import Any, NamedTuple
 
-from fastopt.solver.compile_hints import separate, separate_reordered
+from fastopt.solver.compile_hints import separate_called, separate_reordered
 from fastopt.solver.placeholders import magnitude, of_magnitude, real
 
-LEAST_SIZE = 512  # number of parameters from which these passes are quicker than the recursion
+# Number of parameters from which these passes are used. They are quicker from 32 on (512: 5.9 us
+# an evaluation against 15), but their first compilation takes 4 s more.
+LEAST_SIZE = 500
 BLOCK = 1024  # elements of a block
 SUMS = 7  # numbers of a block besides those of each pair: see `accept_block`
 
@@ -26,113 +29,67 @@ SUMS = 7  # numbers of a block besides those of each pair: see `accept_block`
 class PairNumbers(NamedTuple):
     """The numbers of the recursion, in place of `along` (see `problem_arrays.Workspace`)."""
 
-    along: Any  # two numbers for each pair: its factor, and 1 / s'y
+    factors: Any  # of each pair
+    inverses: Any  # 1 / s'y of each pair, or zero
     products: Any  # s'y of the move of a pair and the change of each later pair
     slopes: Any  # s'g
-    blocks: Any  # a row of sums for each block
+    blocks: Any  # a row of sums for each block, and one for all
 
 
 def shapes(pairs, size):
     """Return the shapes of the arrays of `PairNumbers`."""
     blocks = -(-size // BLOCK)
-    return (2 * pairs,), (pairs, pairs), (pairs,), (blocks, SUMS + 2 * pairs)
+    return (pairs,), (pairs,), (pairs, pairs), (pairs,), (blocks + 1, SUMS + 2 * pairs)
 
 
 @separate_reordered
-def dot(a, b):
-    """Return a'b, summed in the quickest order."""
-    total = 0.0
-    for i in range(a.size):
-        total += a[i] * b[i]
-    return total
+def dots(rows, count, i, j, a, out):
+    """Write the dot products of a with the columns i to j of rows."""
+    for k in range(0, count, 5):
+        last = count - 1  # the last row may be read several times
+        r0, r1, r2 = rows[k, i:j], rows[min(k + 1, last), i:j], rows[min(k + 2, last), i:j]
+        r3, r4 = rows[min(k + 3, last), i:j], rows[min(k + 4, last), i:j]
+        t0, t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0, 0.0
+        for e in range(a.size):
+            v = a[e]
+            t0 += r0[e] * v
+            t1 += r1[e] * v
+            t2 += r2[e] * v
+            t3 += r3[e] * v
+            t4 += r4[e] * v
+        found = t0, t1, t2, t3, t4
+        for r in range(min(5, count - k)):
+            out[k + r] = found[r]
 
 
-@separate_reordered
-def five_dots(r, a, out):
-    """Write the dot products of five rows with a."""
-    r0, r1, r2, r3, r4 = r
-    t0, t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(a.size):
-        v = a[i]
-        t0 += r0[i] * v
-        t1 += r1[i] * v
-        t2 += r2[i] * v
-        t3 += r3[i] * v
-        t4 += r4[i] * v
-    out[0], out[1], out[2], out[3], out[4] = t0, t1, t2, t3, t4
+@separate_called
+def subtract(p, factors, rows, count, i, j):
+    """Subtract the columns i to j of rows from p, times their factors."""
+    for k in range(0, count, 5):
+        last = count - 1  # the last row may be read several times, with factors of zero
+        r0, r1, r2 = rows[k, i:j], rows[min(k + 1, last), i:j], rows[min(k + 2, last), i:j]
+        r3, r4 = rows[min(k + 3, last), i:j], rows[min(k + 4, last), i:j]
+        a0, a1 = real(factors[k]), real(factors[k + 1] if k + 1 < count else 0.0)
+        a2 = real(factors[k + 2] if k + 2 < count else 0.0)
+        a3 = real(factors[k + 3] if k + 3 < count else 0.0)
+        a4 = real(factors[k + 4] if k + 4 < count else 0.0)
+        for e in range(p.size):
+            p[e] = p[e] - a0 * r0[e] - a1 * r1[e] - a2 * r2[e] - a3 * r3[e] - a4 * r4[e]
 
 
-@separate
-def five_rows(pairs, k, i, j):
-    """Return a part of five rows of moves, or of changes, from row k on."""
-    return (
-        pairs[k, i:j],
-        pairs[k + 2, i:j],
-        pairs[k + 4, i:j],
-        pairs[k + 6, i:j],
-        pairs[k + 8, i:j],
-    )
+@separate_called
+def add_blocks(blocks):
+    """Write the sums over the blocks, and of columns 5 and 6 the largest numbers, to the last row.
 
-
-@separate
-def all_dots(pairs, first, count, i, j, a, out):
-    """Write the dot products of a with part of all moves (first = 0) or all changes (first = 1).
-
-    Five at a time are read, since a processor reads several streams faster than one.
+    The sums are in the order of the blocks.
     """
-    k = 0
-    while k + 5 <= count:
-        five_dots(five_rows(pairs, 2 * k + first, i, j), a, out[k : k + 5])
-        k += 5
-    while k < count:
-        out[k] = dot(pairs[2 * k + first, i:j], a)
-        k += 1
-
-
-@separate
-def subtract(p, a, v):
-    """Subtract a v from p."""
-    a = real(a)
-    for i in range(p.size):
-        p[i] -= a * v[i]
-
-
-@separate
-def subtract_five(p, a, r):
-    """Subtract five rows times their factors from p."""
-    r0, r1, r2, r3, r4 = r
-    a0, a1, a2, a3, a4 = real(a[0]), real(a[2]), real(a[4]), real(a[6]), real(a[8])
-    for i in range(p.size):
-        p[i] = p[i] - a0 * r0[i] - a1 * r1[i] - a2 * r2[i] - a3 * r3[i] - a4 * r4[i]
-
-
-@separate
-def subtract_all(p, along, pairs, first, count, i, j):
-    """Subtract part of all moves (first = 0) or changes (first = 1) times their factors from p."""
-    k = 0
-    while k + 5 <= count:
-        rows = five_rows(pairs, 2 * k + first, i, j)
-        subtract_five(p, along[2 * k : 2 * k + 10], rows)
-        k += 5
-    while k < count:
-        subtract(p, along[2 * k], pairs[2 * k + first, i:j])
-        k += 1
-
-
-@separate
-def sum_of_blocks(blocks, column):
-    total = 0.0
-    for b in range(blocks.shape[0]):
-        total += blocks[b, column]
-    return total
-
-
-@separate
-def largest_of_blocks(blocks, column):
-    top = 0.0
-    for b in range(blocks.shape[0]):
-        top = max(top, blocks[b, column])
-    return top
+    last = blocks.shape[0] - 1
+    for column in range(blocks.shape[1]):
+        total = 0.0
+        for b in range(last):
+            v = blocks[b, column]
+            total = max(total, v) if 5 <= column < SUMS else total + v
+        blocks[last, column] = total
 
 
 @separate_reordered
@@ -158,81 +115,85 @@ def accept_block(x, g, new, new_g, w, scale, s, y, sums):
     sums[5], sums[6] = of_magnitude(moved), of_magnitude(shift)
 
 
-@separate
-def accept_blocks(x, g, new, new_g, w, scale, pairs, blocks, kept, begin, end):
-    """Move the blocks from `begin` to `end`; sum s'g and s'y of every pair beside it."""
+@separate_called
+def accept_blocks(x, g, new, new_g, w, scale, pairs, blocks, kept):
+    """Move all blocks, and sum s'g and s'y of every pair."""
     m = pairs.shape[0] // 2
-    latest = int(kept) % m
-    for b in range(begin, end):
+    moves, changes, latest, count = pairs[:m], pairs[m:], int(kept) % m, min(int(kept) + 1, m)
+    for b in range(blocks.shape[0] - 1):
         i, j, sums = b * BLOCK, min(b * BLOCK + BLOCK, x.size), blocks[b]
-        slope, y = g[i:j], pairs[2 * latest + 1, i:j]
-        moved = x[i:j], slope, new[i:j], new_g[i:j], w[i:j], scale[i:j]
-        accept_block(*moved, pairs[2 * latest, i:j], y, sums)
-        count = min(int(kept) + 1, m)
-        all_dots(pairs, 0, count, i, j, slope, sums[SUMS : SUMS + m])
-        all_dots(pairs, 0, count, i, j, y, sums[SUMS + m :])
+        slope, s, y = g[i:j], moves[latest, i:j], changes[latest, i:j]
+        accept_block(x[i:j], slope, new[i:j], new_g[i:j], w[i:j], scale[i:j], s, y, sums)
+        dots(moves, count, i, j, slope, sums[SUMS:])
+        dots(moves, count, i, j, y, sums[SUMS + m :])
+    add_blocks(blocks)
 
 
-@separate
-def backward_blocks(g, p, w, common, pairs, numbers, kept, begin, end):
-    """Write p = Wq for these blocks; sum y'Wy of the last pair, and y'p of every pair."""
-    m = pairs.shape[0] // 2
-    count, latest = min(int(kept), m), (int(kept) - 1) % m
-    for b in range(begin, end):
-        i, j, sums = b * BLOCK, min(b * BLOCK + BLOCK, g.size), numbers.blocks[b]
-        slope, q, weight, y, yy = g[i:j], p[i:j], w[i:j], pairs[2 * latest + 1, i:j], 0.0
-        for k in range(q.size):
-            q[k] = slope[k]
-        subtract_all(q, numbers.along, pairs, 1, count, i, j)
-        for k in range(q.size):
-            v = common if common > 0.0 and weight[k] > 0.0 else weight[k]
-            q[k] *= v
-            yy += y[k] * (y[k] * v)
+@separate_called
+def backward_blocks(g, p, w, common, pairs, numbers, kept):
+    """Write p = Wq; sum y'Wy of the last pair, and y'p of every pair."""
+    factors, blocks, m = numbers.factors, numbers.blocks, pairs.shape[0] // 2
+    changes, latest, count = pairs[m:], (int(kept) - 1) % m, min(int(kept), m)
+    for b in range(blocks.shape[0] - 1):
+        i, j, sums, yy = b * BLOCK, min(b * BLOCK + BLOCK, g.size), blocks[b], 0.0
+        slope, q, weight, y = g[i:j], p[i:j], w[i:j], changes[latest, i:j]
+        for e in range(q.size):
+            q[e] = slope[e]
+        subtract(q, factors, changes, count, i, j)
+        for e in range(q.size):
+            v = common if common > 0.0 and weight[e] > 0.0 else weight[e]
+            q[e] *= v
+            yy += y[e] * (y[e] * v)
         sums[0] = yy
-        all_dots(pairs, 1, count, i, j, q, sums[SUMS : SUMS + m])
+        dots(changes, count, i, j, q, sums[SUMS:])
+    add_blocks(blocks)
 
 
-@separate
-def forward_blocks(g, p, size, pairs, numbers, kept, begin, end):
-    """Write the direction for these blocks, and sum the slope along it."""
-    size = real(-size)
-    for b in range(begin, end):
-        i, j = b * BLOCK, min(b * BLOCK + BLOCK, g.size)
-        q = p[i:j]
-        for k in range(q.size):
-            q[k] *= size
-        subtract_all(q, numbers.along, pairs, 0, min(int(kept), pairs.shape[0] // 2), i, j)
-        numbers.blocks[b, 0] = dot(g[i:j], q)
+@separate_reordered
+def forward_blocks(g, p, size, pairs, numbers, kept):
+    """Write the direction, and sum the slope along it."""
+    factors, blocks, m = numbers.factors, numbers.blocks, pairs.shape[0] // 2
+    moves, size = pairs[:m], real(-size)
+    for b in range(blocks.shape[0] - 1):
+        i, j, slope = b * BLOCK, min(b * BLOCK + BLOCK, g.size), 0.0
+        q, a = p[i:j], g[i:j]
+        for e in range(q.size):
+            q[e] *= size
+        subtract(q, factors, moves, min(int(kept), m), i, j)
+        for e in range(q.size):
+            slope += a[e] * q[e]
+        blocks[b, 0] = slope
+    add_blocks(blocks)
 
 
-@separate
+@separate_called
 def backward_factors(numbers, kept):
     """Write the factors of the backward loop, from the latest pair to the first."""
-    along, products, slopes, _ = numbers
+    factors, inverses, products, slopes, _ = numbers
     m = slopes.size
     count = min(int(kept), m)
     for newer in range(1, count + 1):
         k = (int(kept) - newer) % m
-        along[2 * k] = slopes[k] * along[2 * k + 1]
+        factors[k] = slopes[k] * inverses[k]
         for older in range(newer + 1, count + 1):
             j = (int(kept) - older) % m
-            slopes[j] -= along[2 * k] * products[j, k]
+            slopes[j] -= factors[k] * products[j, k]
 
 
-@separate
+@separate_called
 def forward_factors(numbers, kept, size):
     """Replace the factors by those of the moves in the direction, from the first to the latest."""
-    along, products, slopes, blocks = numbers
+    factors, inverses, products, slopes, blocks = numbers
     m = slopes.size
     count = min(int(kept), m)
     for k in range(count):
-        slopes[k] = size * sum_of_blocks(blocks, SUMS + k)
+        slopes[k] = size * blocks[-1, SUMS + k]
     for older in range(count, 0, -1):
         j = (int(kept) - older) % m
-        along[2 * j] -= slopes[j] * along[2 * j + 1]
+        factors[j] -= slopes[j] * inverses[j]
         for newer in range(older - 1, 0, -1):
             k = (int(kept) - newer) % m
-            slopes[k] += along[2 * j] * products[j, k]
+            slopes[k] += factors[j] * products[j, k]
 
 
 def inverse(sy):
@@ -250,41 +211,31 @@ def explained(sy, ss, yy):
     return cosine if cosine < 2.0 else 0.0  # not a number: overflow
 
 
-@separate
+@separate_called
 def accept_sums(x, g, new, new_g, w, scale, pairs, numbers, kept):
     """Accept a trial; keep what the next direction needs, and return the sums of the move."""
-    along, products, slopes, blocks = numbers
-    m = slopes.size
-    latest = int(kept) % m
-    accept_blocks(x, g, new, new_g, w, scale, pairs, blocks, kept, 0, blocks.shape[0])
+    accept_blocks(x, g, new, new_g, w, scale, pairs, numbers.blocks, kept)
+    m = numbers.slopes.size
+    latest, sums = int(kept) % m, numbers.blocks[-1]
     for k in range(min(int(kept) + 1, m)):
-        slopes[k] = sum_of_blocks(blocks, SUMS + k)
-        products[k, latest] = sum_of_blocks(blocks, SUMS + m + k)
-    ss, sy = sum_of_blocks(blocks, 0), sum_of_blocks(blocks, 1)
-    yy, plain_ss, plain_yy = (
-        sum_of_blocks(blocks, 2),
-        sum_of_blocks(blocks, 3),
-        sum_of_blocks(blocks, 4),
-    )
-    along[2 * latest + 1] = inverse(sy)
-    moved, shift = largest_of_blocks(blocks, 5), largest_of_blocks(blocks, 6)
-    return ss, sy, yy, plain_ss, plain_yy, moved, shift
+        numbers.slopes[k] = sums[SUMS + k]
+        numbers.products[k, latest] = sums[SUMS + m + k]
+    numbers.inverses[latest] = inverse(sums[1])
+    return sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]
 
 
-@separate
+@separate_called
 def fused_direction(g, p, w, common, pairs, numbers, kept):
     """Write the direction -Hg; return the slope of f along it, or zero if there is no useful pair.
 
     It is that of `direction.two_loop_recursion`, for problems without bounds.
     """
-    blocks = numbers.blocks
-    latest = (int(kept) - 1) % numbers.slopes.size
     backward_factors(numbers, kept)
-    backward_blocks(g, p, w, common, pairs, numbers, kept, 0, blocks.shape[0])
-    yy, inverse = sum_of_blocks(blocks, 0), numbers.along[2 * latest + 1]
-    if not (yy > 0.0 and inverse > 0.0):
+    backward_blocks(g, p, w, common, pairs, numbers, kept)
+    yy, last = numbers.blocks[-1, 0], numbers.inverses[(int(kept) - 1) % numbers.slopes.size]
+    if not (yy > 0.0 and last > 0.0):
         return 0.0
-    size = 1.0 / (inverse * yy)
+    size = 1.0 / (last * yy)
     forward_factors(numbers, kept, size)
-    forward_blocks(g, p, size, pairs, numbers, kept, 0, blocks.shape[0])
-    return sum_of_blocks(blocks, 0)
+    forward_blocks(g, p, size, pairs, numbers, kept)
+    return numbers.blocks[-1, 0]

@@ -8,7 +8,11 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.reports import large_report  # noqa: E402 (the suite is not installed)
+from benchmarks.reports import (  # noqa: E402 (the suite is not installed)
+    large_peers,
+    large_profiles,
+    large_report,
+)
 
 POWER = next(row for row in large_report.large.CUTE if row.name == "POWER")
 PLAIN = POWER._replace(fun=POWER.fun.py_func)
@@ -74,3 +78,16 @@ def test_table(monkeypatch):
         "Ratio: median 1.00, largest 1.0, at most 1 in 100%, at most 2 in 100%.",
     ]
     assert [line.split(" | ")[2] for line in lines[2:6]] == ["standard", "random"] * 2
+
+
+def test_table_of_profiles(monkeypatch):
+    """A miss is infinite, and counts in no ratio; peers that are not installed have no line."""
+    monkeypatch.setattr(large_peers, "installed", lambda python, module: False)
+    monkeypatch.setattr(large_report, "MAXFEV", 40)
+    counts = large_profiles.evaluations([PLAIN, PLAIN], 10, ["standard"], ("fastopt", "L-BFGS-B"))
+    counts["fastopt"][1] = float("inf")
+    lines = large_profiles.table(counts).splitlines()
+    ratio = counts["fastopt"][0] / counts["L-BFGS-B"][0]
+    assert lines[2] == f"| fastopt | 1 | {ratio:.2f} | {ratio:.1f} |"
+    assert lines[3] == "| L-BFGS-B | 2 | 1.00 | 1.0 |"
+    assert len(lines) == 4

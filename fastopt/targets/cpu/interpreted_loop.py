@@ -1,4 +1,4 @@
-"""The loop in the interpreter, around a Python objective: functions over arrays are compiled."""
+"""The loop in the interpreter, for objectives in Python; its functions over arrays are compiled."""
 
 from fastopt.compiling.compiler import jit, numba_config
 from fastopt.solver import convergence, direction, run_state, solve_loop

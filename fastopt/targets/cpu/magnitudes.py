@@ -4,6 +4,8 @@ Without its sign, the pattern of bits of a number is an integer in the same orde
 above all others. A largest number that may be NaN cannot be found in vectors, an integer can.
 """
 
+from typing import Any
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -13,7 +15,7 @@ from numba.extending import intrinsic
 @intrinsic
 def magnitude(context, number):
     """Return the bits of |number| as an integer."""
-    signed = types.int32 if number == types.float32 else types.int64
+    signed: Any = types.int32 if number == types.float32 else types.int64
 
     def codegen(context, builder, signature, args):
         kind = context.get_value_type(signed)
@@ -26,7 +28,7 @@ def magnitude(context, number):
 @intrinsic
 def of_magnitude(context, bits):
     """Return the number with these bits."""
-    number = types.float32 if bits == types.int32 else types.float64
+    number: Any = types.float32 if bits == types.int32 else types.float64
 
     def codegen(context, builder, signature, args):
         return builder.bitcast(args[0], context.get_value_type(number))
