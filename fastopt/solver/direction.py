@@ -224,8 +224,6 @@ def initialise_scaling(x, g, f, w, scale, state, again, least, low, high):
                 size = max(real(top) / abs(g[i]), real(1.0 / HUGE))
             if BOUNDED and 0.0 < high[i] - low[i] < size:
                 size = high[i] - low[i]
-        elif again:
-            size = max(size, real(EPS) * scale[i])  # less is a remainder of longer moves
         w[i] = scale[i] = size
     top = 0.0
     for i in each(SIZE or g.size):
