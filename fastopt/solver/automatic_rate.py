@@ -65,6 +65,7 @@ LONGER = 4.0  # factor of the next move along a direction in which f is not conv
 ZH_ETA = 0.85  # weight of past values in the reference value: eta of Zhang and Hager (2004)
 STALL_LIMIT = 30.0  # iterations without gain before the floating-point floor is declared
 TRIES = 4.0  # moves of single components far beyond their scales, before success
+ROUNDINGS = 16.0  # roundings of x to which the lowest point along a direction is known
 VISIBLE = 64.0  # roundings of f that the trials of a direction must show to be judged
 ENDED = -1.0  # `moved` if the direction ends the search, so that there is no trial
 
@@ -232,12 +233,9 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         elif done or gnorm <= limits.gtol:
             status = GTOL
         elif stuck or not asked:
-            left_over = (
-                -slope * lowest_at
-            )  # gain that the last trials leave; negative: contradicted
-            status = final_status(
-                pull, f, first_pull, first_f, left_over, over or moved == 0.0, jumps
-            )
+            left_over = -slope * lowest_at  # by the last trials; negative if they contradict
+            ended = over or moved == 0.0 or lowest_at * size <= ROUNDINGS * EPS
+            status = final_status(pull, f, first_pull, first_f, left_over, ended, jumps)
             if tries > 0.0:  # the moves of single components began at a floor
                 status = FTOL
         else:
