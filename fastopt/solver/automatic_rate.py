@@ -11,6 +11,7 @@ import math
 
 from fastopt.solver.compile_hints import separate
 from fastopt.solver.convergence import (
+    contradicts,
     converged,
     final_status,
     near_the_end,
@@ -70,6 +71,8 @@ LONGER = 4.0  # factor of the next move along a direction in which f is not conv
 ZH_ETA = 0.85  # weight of past values in the reference value: eta of Zhang and Hager (2004)
 STALL_LIMIT = 30.0  # iterations without gain before the floating-point floor is declared
 TRIES = 4.0  # moves of single components far beyond their scales, before success
+ROUNDINGS = 16.0  # roundings of x to which the lowest point along a direction is known
+VISIBLE = 64.0  # roundings of f that the trials of a direction must show to be judged
 ENDED = -1.0  # `moved` if the direction ends the search, so that there is no trial
 
 RUN = Run(search=Search())  # the form of the scalars
@@ -104,8 +107,8 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             for _ in range(1, int(kept)):
                 cap *= WIDER
             fraction = limited_fraction(x, p, scale, common, cap)
-        lowest_at = 0.0
-        if limits.gtol < 0.0 and near_the_end(-slope, f, first_f):
+        lowest_at = -INF if lowest_at < 0.0 else 0.0
+        if limits.gtol < 0.0 and lowest_at == 0.0 and near_the_end(-slope, f, first_f):
             size, pull = size_and_pull(x, g, p, scale, low, high)
             if converged(-slope, size, f, pull, first_pull, first_f, kept):
                 moved = ENDED
@@ -133,7 +136,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
     x, g, p, w, new_g, new = iterates
     low, high, best_x, best_g, best_f, scale, pairs, along = workspace
     asked = limits.ftol > EPS_2_3
-    first, stuck, jumps, done = nfev == 0.0, False, False, moved == ENDED
+    first, stuck, over, jumps, done = nfev == 0.0, False, False, False, moved == ENDED
     nfev += 0.0 if done else 1.0
     slack = 4.0 * EPS * abs(f)  # largest rounding error of f
     # Near convergence, accept an increase of f that rounding alone could cause.
@@ -154,6 +157,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         at = x, g, new, new_g, w, scale
         ss, sy, change, shift, alike = accept_trial(*at, pairs, along, kept)
         f, gnorm = f_new, gnorm_new
+        slack = 4.0 * EPS * abs(f)
         if first:
             reference = mark = f
         else:
@@ -172,6 +176,8 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         else:  # f is not convex along the direction: no pair, but a longer move
             slope += sy / fraction
             fraction *= LONGER
+        if f < lowest - slack:
+            lowest_at = 0.0
         if first or f < lowest - slack or (f <= lowest + slack and gnorm < least):
             least = gnorm
             store_best(x, g, f, best_x, best_g, best_f)
@@ -203,10 +209,15 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
     else:
         curve = f_new - f - fraction * slope
         ideal = -0.5 * slope * fraction / curve if 0.0 < curve < INF else 0.0
-        found, before, lowest_at = ideal * fraction, lowest_at, ideal * fraction
-        if limits.gtol < 0.0 and nit == 0.0 and before > 0.0:
+        found, before, contrary = ideal * fraction, abs(lowest_at), lowest_at < 0.0
+        visible = curve > VISIBLE * EPS * abs(f)
+        untold = limits.gtol < 0.0 and nit == 0.0
+        if before > 0.0 and (visible or untold):
             size, pull = size_and_pull(x, g, p, scale, low, high)
-            done = starts_at_minimum(found, before, size, f, f_new - f, pull)
+            if visible and fraction * size > ROOT_EPS:
+                contrary = contradicts(found, before, -slope * found, f, contrary)
+            done = untold and starts_at_minimum(found, before, size, f, f_new - f, pull)
+        lowest_at = -found if contrary else found
         fraction *= min(max(ideal, 0.1), 0.5)
     # A search that has converged ends at the rounding of f, which may exceed `slack`.
     left = f > lowest + (EPS_2_3 * abs(f) if done else slack)
@@ -219,17 +230,21 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         f = reference = best_f[0]
         gnorm, weight, stalled, fraction = least, 1.0, 0.0, 0.0
         norm, step, kept = 0.0, FIRST, 0.0
-        _, pull = size_and_pull(x, g, p, scale, low, high)
+        size, pull = size_and_pull(x, g, p, scale, low, high)
         sloping = pull > FOURTH_ROOT_EPS * abs(f)
         fell = reached == INF or lowest < reached - slack
         tries = 0.0 if fell else tries + 1.0
-        again = sloping and returned == INF and not done
+        again = (sloping or over or lowest_at < 0.0) and returned == INF and not done
         if (left and lowest < returned - slack) or again:
-            status = RUNNING
+            status, lowest_at = RUNNING, 0.0
         elif done or gnorm <= limits.gtol:
             status = GTOL
         elif stuck or not asked:
-            status = final_status(pull, f, first_pull, first_f, jumps)
+            left_over = -slope * lowest_at  # by the last trials; negative if they contradict
+            ended = over or moved == 0.0 or lowest_at * size <= ROUNDINGS * EPS
+            status = final_status(pull, f, first_pull, first_f, left_over, ended, jumps)
+            if tries > 0.0:  # the moves of single components began at a floor
+                status = FTOL
         else:
             status = FTOL
         returned = lowest
@@ -238,7 +253,7 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
             slope = far_move(x, g, f, p, scale, pairs, latest, tries, low, high)
             reached = lowest if fell else reached
             if slope < 0.0:
-                status, fraction = RUNNING, 1.0
+                status, fraction, lowest_at = RUNNING, 1.0, 0.0
     if status == RUNNING and nfev >= limits.maxfev:
         status = MAXFEV
     search = Search(

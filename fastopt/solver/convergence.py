@@ -26,6 +26,10 @@ FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trust
 LEAST_FALL = 1e-6  # fraction of the first gradient that differences may leave
 VANISHING = 0.1  # fraction of f that a step must gain if f falls to zero
 SMALL = 0.02  # step by the scales, in roots of epsilon, that ends a fall to zero
+NOISE_SLOPE = 0.3  # relative change of a slope by a move; a slope of noise changes more
+SHRUNK = 0.6  # fraction of the last trial's place of the minimum at which two trials disagree
+NOISE = 0.05  # fraction at which they disagree by noise
+PROMISED = 8.0  # roundings of f that a place must promise to be contradicted
 SAME = 0.1  # relative difference of two curvatures that counts as rounding
 FORGOTTEN = 1e-6  # fraction of its largest size below which a component still counts as such
 
@@ -80,19 +84,45 @@ def starts_at_minimum(found, before, size, f, rise, pull):
     return level and abs(found - before) <= SAME * before and found * size <= ROOT_EPS
 
 
-def final_status(pull, f, first_pull, first_f, jumps):
+def contradicts(found, before, gain, f, already):
+    """Return True if the trials of a direction contradict the slope of f along it.
+
+    Each trial gives a place of the lowest f, as if f were a parabola. If f is smooth, the shorter
+    trials agree on the place. It shrinks with the trial where the gradient is wrong, and at a kink:
+    then f does not gain what the place promises. It shrinks by the square of the trial where f is
+    noise, which says nothing.
+    """
+    if found >= SHRUNK * before:
+        return False
+    return already or (found > NOISE * before and gain > PROMISED * EPS * abs(f))
+
+
+def final_status(pull, f, first_pull, first_f, left_over, ended, jumps):
     """Return the status if no decrease is found: the floor of rounding, or a wrong gradient.
 
-    At the floor the slope is far below the first one, or f is level. Elsewhere the gradient is
-    wrong, or the function has noise or a kink, at which the gradient `jumps`. In a narrow valley
-    the error of differences is larger than an exact slope. So with differences f must be near zero
-    too.
+    At the floor the slope is far below the first one, or f is level. But a slope can fall far from
+    a huge first one. So the last trials must also leave no visible gain over, or 30 iterations
+    gained nothing, or x cannot change (`ended`). If the gain left over is negative, trials
+    contradict the slope. Then the gradient is wrong, or the function has a kink. If the gradient
+    `jumps`, f must be near its floor by both tests. In a narrow valley the error of differences is
+    larger than an exact slope. So with differences f must be near zero too.
     """
+    if left_over < 0.0:
+        return NO_STEP
     fallen = pull <= max(ROUNDING_FLOOR, ROOT_EPS) * first_pull
     if pull <= FOURTH_ROOT_EPS * abs(f):
         return FTOL if fallen or not jumps else NO_STEP
-    gone = EXACT or abs(f) <= GONE * EPS * abs(first_f)
-    return FTOL if fallen and gone else NO_STEP
+    zero = EXACT or abs(f) <= GONE * EPS * abs(first_f)
+    return FTOL if fallen and zero and (ended or left_over <= GAIN * EPS * abs(f)) else NO_STEP
+
+
+def is_signal(y, s, g):
+    """Return True if a slope g is no noise, by its change y in the last move s.
+
+    The move hardly changed it, or the slope grows downhill, as it does away from a saddle.
+    """
+    grows = (y > 0.0) == (g > 0.0) != (s > 0.0) and abs(y) < abs(g)
+    return abs(y) < NOISE_SLOPE * abs(g) or grows
 
 
 @separate

@@ -7,7 +7,7 @@ The loops over elements are written for any number of workers. `each` gives a wo
 import math
 
 from fastopt.solver.compile_hints import separate
-from fastopt.solver.convergence import LEVEL
+from fastopt.solver.convergence import LEVEL, is_signal
 from fastopt.solver.fused_passes import accept_sums, explained, fused_direction, inverse
 from fastopt.solver.placeholders import (
     BOUNDED,
@@ -31,10 +31,6 @@ from fastopt.solver.placeholders import (
 )
 from fastopt.solver.run_state import INF
 from fastopt.solver.solve_loop import clip, largest
-
-NOISE_SLOPE = (
-    0.3  # relative change of a slope by a move; a slope that is rounding noise changes more
-)
 
 
 def is_blocked(x, g, low, high):
@@ -258,10 +254,9 @@ def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
     """Set p to a move of components far beyond their scales; return the slope of f along it.
 
     A component that began at zero may have a unit far larger than its scale. Then a move by its
-    scale does not change f visibly. Its slope is not noise if the last move has hardly changed it.
-    Such components move so far that f should change visibly, all at once in the first try. A slope
-    that is noise after all spoils this move. So in later tries each component moves alone, the one
-    farthest beyond its scale first.
+    scale does not change f visibly. Such components move so far that f should change visibly, all
+    at once in the first try. A slope that is noise after all spoils this move. So in later tries
+    each component moves alone, the one farthest beyond its scale first.
     """
     rows, slope, below = pairs.shape[0] // 2, 0.0, INF
     k = 2 * (int(latest) % rows) + 1 if rows > 0 and latest >= 0.0 else -1
@@ -270,7 +265,7 @@ def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
     for i in each(SIZE or g.size):
         p[i] = real(0.0)
         hidden = abs(g[i]) * scale[i] <= max(LEVEL, ROOT_EPS) * abs(f)
-        if hidden and g[i] != 0.0 and (k < 0 or abs(pairs[k, i]) < real(NOISE_SLOPE) * abs(g[i])):
+        if hidden and g[i] != 0.0 and (k < 0 or is_signal(pairs[k, i], pairs[k - 1, i], g[i])):
             far = x[i] - real(ROOT_EPS * abs(f)) / g[i]
             if BOUNDED:
                 far = clip(far, low[i], high[i])

@@ -106,7 +106,8 @@ def test_a_start_at_a_minimum():
 
 
 def final(**changed):
-    about = {"pull": 1.0, "f": 1.0, "first_pull": 1e9, "first_f": 1e9, "jumps": False}
+    about = {"pull": 1.0, "f": 1.0, "first_pull": 1e9, "first_f": 1e9}
+    about |= {"left_over": 0.0, "ended": False, "jumps": False}
     bindings = {"EXACT": changed.pop("EXACT", True)}
     return linked(convergence.final_status, **bindings)(**{**about, **changed})
 
@@ -136,3 +137,51 @@ def test_no_end_is_missed_where_no_vector_is_looked_at(dtype, exact):
                     refused += 1
                     assert not ended(gain, 0.0, f, 0.0, 1.0, first_f, 3.0)
     assert (refused > 0) is exact
+
+
+def test_a_large_fall_from_a_huge_gradient_is_no_floor():
+    visible = 1e3 * EPS[np.float64]
+    assert final(left_over=visible) == NO_STEP
+    assert final(left_over=np.nan) == NO_STEP  # the slope overflowed
+    assert final(left_over=visible, ended=True) == FTOL
+    assert final(left_over=1e-3 * visible) == FTOL
+
+
+def test_contradicting_trials_are_no_floor():
+    assert final(left_over=-1e-20, ended=True) == NO_STEP
+    assert final(left_over=-1e-20, f=1e9) == NO_STEP
+
+
+def trials(rise, slope=-1.0, f=1.0, factor=0.1):
+    """Whether trials contradict the slope, if f rises so at a fraction of the direction."""
+    contradicts = linked(convergence.contradicts)
+    fraction, before, already = 1.0, np.inf, False
+    for _ in range(4):
+        curve = rise(fraction) - fraction * slope
+        found = -0.5 * slope * fraction**2 / curve
+        if before < np.inf:
+            already = contradicts(found, before, -slope * found, f, already)
+        fraction, before = factor * fraction, found
+    return already
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.25, 0.5])
+def test_trials_contradict_a_wrong_slope_and_a_kink(factor):
+    assert trials(lambda a: a, factor=factor)  # the other sign
+    assert trials(lambda a: 0.0 * a, factor=factor)  # f does not change
+    assert trials(lambda a: 20.0 * a, factor=factor)  # a kink
+    assert not trials(lambda a: 1e6 * a**2 - a, factor=factor)
+    assert not trials(lambda a: 3.0 * a**2 - a + a**3, factor=factor)
+    # The place promises no visible gain, or f is noise.
+    assert not trials(lambda a: 20.0 * a, f=1e15, factor=factor)
+    assert not trials(lambda a: 1e4 + 0.0 * a, factor=0.1)
+
+
+def test_a_slope_that_grows_downhill_is_no_noise():
+    is_signal = linked(convergence.is_signal)
+    assert is_signal(0.1, 1.0, 1.0)  # hardly changed
+    assert is_signal(-0.6, 1.0, -1.0)  # f falls ever more steeply
+    assert is_signal(0.6, -1.0, 1.0)
+    assert not is_signal(0.6, 1.0, 1.0)  # it grew uphill
+    assert not is_signal(-1.6, 1.0, -1.0)  # it changed its sign
+    assert not is_signal(0.6, 1.0, -1.0)  # it fell

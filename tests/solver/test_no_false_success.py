@@ -102,3 +102,66 @@ def test_differences_in_a_narrow_valley_claim_no_minimum():
         exact = minimize_in_python(slope, meyer.x0, method=method)
         assert exact.success, (method, exact)
         assert exact.fun == pytest.approx(87.9458551708, rel=1e-9)
+
+
+WRONG = {
+    "all signs": lambda g, first: -g,
+    "one sign": lambda g, first: np.where(np.arange(g.size) == 0, -g, g),
+    "a constant": lambda g, first: first,
+}
+
+
+def gaps_of_random_bowls(constant, change):
+    """Return statuses and distances to the minimum, if `change` spoils the gradients."""
+    found = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(2, 6))
+        rows, center, x0 = rng.normal(size=(3 * n, n)), rng.normal(size=n), 3 * rng.normal(size=n)
+
+        def bowl(x, rows=rows, center=center, first=rows.T @ (rows @ (x0 + 1 - center))):
+            away = rows @ (x - center)
+            return 0.5 * away @ away + constant, change(rows.T @ away, first)
+
+        res = fastopt.minimize(bowl, x0, jac=True, options={"maxfev": 5_000})
+        found.append((res.success, np.abs(res.x - center).max()))
+    return zip(*found, strict=True)
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0, 1e3, 1e6, -1e6, 1e9])
+def test_a_wrong_gradient_beside_a_large_constant_is_no_success(constant):
+    for change in WRONG.values():
+        successes, _ = gaps_of_random_bowls(constant, change)
+        assert not any(successes)
+    successes, gaps = gaps_of_random_bowls(constant, lambda g, _: g)
+    assert all(successes)
+    assert max(gaps) < 1e-7 * (1.0 + abs(constant) ** 0.5)
+
+
+@pytest.mark.parametrize("start", [[2.4, 4.0], [3.2, 5.3, 7.7]])
+def test_the_best_point_is_kept_where_f_falls_by_many_orders(start):
+    """Beside the rounding of the f before, from 1e130, a best point was overlooked."""
+
+    def exponentials(x):
+        steep, away = np.exp(100 * (x - 1)), x - 0.5
+        return steep.sum() + away @ away + 1, 100 * steep + 2 * away
+
+    options = {"maxcor": 0, "maxfev": 20_000}
+    with np.errstate(over="ignore"):
+        res = fastopt.minimize(exponentials, np.array(start), jac=True, options=options)
+    assert res.success
+    assert res.x == pytest.approx(np.full(len(start), 0.5), rel=1e-5)
+
+
+@pytest.mark.parametrize("small", [1e-6, 1e-9, 1e-12])
+@pytest.mark.parametrize("method", ["sgd", "rmsprop", "adam"])
+def test_a_saddle_is_no_minimum(small, method):
+    def saddle(x):
+        a, b = x
+        return a**2 - b**2 + b**4 + 1, np.array([2 * a, 4 * b**3 - 2 * b])
+
+    for seed in range(12):
+        start = np.array([np.random.default_rng(seed).normal(), small])
+        res = fastopt.minimize(saddle, start, jac=True, method=method)
+        assert res.success
+        assert res.fun == pytest.approx(0.75, abs=1e-9)
