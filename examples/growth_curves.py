@@ -121,9 +121,7 @@ def draw(diets, times, weights, result, intervals):
     fig.legend(handles=lines, ncols=4, frameon=False, fontsize=9, loc="outside lower right")
     fig.supxlabel("age (days)", fontsize=10)
     fig.supylabel("weight (g)", fontsize=10)
-    fig.suptitle(
-        "Logistic curves of 50 chicks (dotted: plateau with its 95 % interval, where the data limit it)"
-    )
+    fig.suptitle("Logistic curves of 50 chicks (bands: 95 % intervals of plateaus)")
     return fig
 
 
