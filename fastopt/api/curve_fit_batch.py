@@ -33,7 +33,8 @@ def curve_fit_batch(
     ----------
     f : callable ``f(xdata, *parameters) -> array``
         The model, an @njit function or a plain one, which is compiled. If its value at a point
-        depends on that point alone, which is checked, it is called with numbers, point by point.
+        depends on that point alone, which is checked, it is called with numbers, point by point. So
+        it may use `math` and branches.
     xdata : array_like or tuple of array_like
         The coordinates of the points. An array (m,) or (k, m) is for all problems. One in the shape
         of `ydata` gives each problem its own. Several coordinates may be a tuple, of vectors or of
@@ -52,7 +53,9 @@ def curve_fit_batch(
     nan_policy : {None, "raise", "omit"}
         Values of `ydata` that are NaN: "omit" leaves out these points, and `dof` counts those that
         were used. By default a problem with NaN has status -1.
-    method, loss, f_scale, tol, options, callback, workers
+    loss : {"linear", "soft_l1", "huber", "cauchy", "arctan", "poisson"}
+        As for `curve_fit`. With "poisson" a problem with a negative count has status -1.
+    method, f_scale, tol, options, callback, workers
         As for `least_squares_batch`.
 
     Returns
@@ -79,8 +82,10 @@ def curve_fit_batch(
     ((3, 2, 3), [2.0, 0.2, 0.8], [0.01, 0.01, 0.01])
     """
     rule = run_options.find_rule(method)
-    loss, f_scale = fit_inputs.loss_of(loss, f_scale)
+    loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     curves = fit_batch_inputs.curves_of(xdata, ydata, sigma, nan_policy)
+    if loss == "poisson":
+        fit_inputs.require_counts(sigma)
     start = fit_batch_inputs.starts_of(p0, curves.axes)
     n = start.shape[-1]
     if n > compiled_residuals.MOST:
@@ -98,16 +103,18 @@ def curve_fit_batch(
             def build():
                 given = compiled, batch, curves, places, loss, f_scale
                 objective, own = curve_batch.objective_of(*given)
-                one_fit.compile(
-                    objective, rule, np.array(own.example.x0), own.example.box, own.settings
-                )
+                x0, box, _ = own.example
+                one_fit.compile(objective, rule, np.array(x0), box, own.settings)
                 return objective, own
 
-            objective, batch = one_fit.compiled_or_none(compiled, build, "autodiff")
+            objective, batch = one_fit.compiled_or_none(compiled, build, "autodiff") or (
+                None,
+                batch,
+            )
             threads = 1 if objective_bindings.is_parallel(compiled) else threads
 
     def finish(b, values, jacobian):
-        return curve_batch.residuals_of(batch, curves, places, b, values, jacobian)
+        return curve_batch.residuals_of(batch, curves, places, b, values, jacobian, loss)
 
     return fit_batch.solve(
         batch,
@@ -118,6 +125,6 @@ def curve_fit_batch(
         lambda results, b: fit_batch.args_of(batch, b)[places.y].size,
         finish,
         loss,
-        not absolute_sigma,
+        not absolute_sigma and loss != "poisson",
         curves.axes,
     )

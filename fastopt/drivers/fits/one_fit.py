@@ -7,7 +7,7 @@ import numpy as np
 from fastopt.compiling import compiler
 from fastopt.drivers.fits import compiled_residuals
 from fastopt.drivers.fits.fit_problem import FitProblem
-from fastopt.drivers.fits.residuals_from_python import PythonResiduals, scaled
+from fastopt.drivers.fits.residuals_from_python import PythonResiduals, weighed
 from fastopt.results import fit_result
 from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV
 from fastopt.targets.cpu import fit_target
@@ -27,10 +27,15 @@ class Fit:
         The same, compiled.
     finish : callable ``(values, jacobian) -> (r, jacobian)``
         It makes residuals of the values that the compiled code returns.
+    counts : array or None
+        The data, if they are counts. Then `finish` leaves the model's values as they are.
+    size : int or None
+        The number of values of the compiled code, if it is known.
     """
 
-    def __init__(self, values, objective=None, finish=None):
+    def __init__(self, values, objective=None, finish=None, counts=None, size=None):
         self.values, self.objective, self.finish = values, objective, finish
+        self.counts, self.size = counts, size
 
 
 def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback):
@@ -45,8 +50,12 @@ def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback):
             jacobian = python.jacobian(x, r)
         else:
             r, jacobian = _compiled_end(fit, x)
-        cost, ends, weighted = scaled(r, jacobian, loss, f_scale)
-        grad = ends @ weighted
+        jacobian = np.asarray(jacobian)
+        losses, slope, curvature = weighed(r, loss, f_scale, fit.counts)
+        cost, grad = 0.5 * float(losses.sum()), slope @ jacobian
+        weighted = jacobian * np.sqrt(curvature)[:, None]
+        if fit.counts is not None:
+            r = np.copysign(np.sqrt(np.maximum(losses, 0.0)), slope)
     low, high = box or (np.full(x.size, -np.inf), np.full(x.size, np.inf))
     mask = np.where((x <= low) & (grad >= 0.0), -1, np.where((x >= high) & (grad <= 0.0), 1, 0))
     fixed = low == high
@@ -87,7 +96,7 @@ def _steps(steps, n):
 
 def _compiled_end(fit, x):
     objective = fit.objective
-    count = fit.values(x.copy()).size
+    count = fit.size or fit.values(x.copy()).size
     values, jacobian = np.empty(count), np.empty((count, x.size))
     fit_target.jacobian_writer(objective)(x, values, jacobian, objective.data)
     return fit.finish(values, jacobian) if fit.finish else (values, jacobian)
@@ -110,10 +119,11 @@ def method_of(jac, fun, n):
     )
 
 
-def compiled_or_none(fun, build, jac):
+def compiled_or_none(fun, build, jac, level=4):
     """Return what `build` returns, an objective whose code is compiled.
 
-    If it cannot be compiled, and `jac` is None, warn and return None.
+    If it cannot be compiled, and `jac` is None, warn and return None. `level` is that of the
+    user's call.
     """
     try:
         return build()
@@ -126,7 +136,7 @@ def compiled_or_none(fun, build, jac):
         reason = f"fun cannot be compiled with derivatives{why}."
         if jac is not None or not compiler.is_compiled(fun):
             raise TypeError(reason) from None
-        warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=4)
+        warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=level)
         return None
 
 
