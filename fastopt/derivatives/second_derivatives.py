@@ -3,6 +3,7 @@
 import numpy as np
 from numba import types
 
+from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.derivatives import error_messages, substitutions
 from fastopt.derivatives.duals import dual_choice, second_seeding
@@ -26,7 +27,7 @@ class CompiledHessian:
 
     def __init__(self, fun, shape, fast):
         self.fun, self.shape, self.fast = fun, shape, fast
-        self.size = int(np.prod(shape))
+        self.size, self.refused = int(np.prod(shape)), None
         dual = SecondDual(types.float64, min(self.size, MOST), fast)
         user, _ = compiler.user(fun, substitutions.meanings(dual, fast))
         bindings = {
@@ -41,7 +42,7 @@ class CompiledHessian:
 
     def __call__(self, x, args):
         """Return the matrix at x, an array of float64 in C order."""
-        h = np.empty((self.size, self.size))
+        h, args = np.empty((self.size, self.size)), arguments.ready(args)
         try:
             self.fill(x, h, self.scratch, args)
         except SystemError as error:  # Ctrl-C in Python code that Numba calls to make an array
@@ -51,7 +52,8 @@ class CompiledHessian:
         except Exception as error:
             if not error_messages.is_of_compiling(error):
                 raise
-            raise self.explained(error, args) from None
+            self.refused = self.explained(error, args)
+            raise self.refused from None
         return h
 
     def explained(self, error, args):
