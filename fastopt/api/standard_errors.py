@@ -12,9 +12,7 @@ from fastopt.inputs.start_and_bounds import boxes_of, floats
 
 
 @wrong_keywords.checked
-def standard_errors(
-    fun, res, args=(), *, data=(), bounds=None, jac=None, fast_math_functions=True
-):
+def standard_errors(fun, res, args=(), *, data=(), bounds=None, jac=None, fast_math_functions=True):
     """Estimate the standard errors of parameters that maximise a likelihood.
 
     Parameters

@@ -60,7 +60,10 @@ class CompiledHessian:
         """Return the error that says why `fun` has no derivative for such arguments."""
         dual = dual_choice.of(types.float64, self.size, self.fast)
         user, _ = compiler.user(self.fun, substitutions.meanings(dual, self.fast))
-        kinds = [error_messages.kind_of(f"args[{k}]", value) for k, value in enumerate(args)]
+        try:
+            kinds = [error_messages.kind_of(f"args[{k}]", value) for k, value in enumerate(args)]
+        except TypeError as own:
+            return own
         ndim = len(self.shape)
         return error_messages.undifferentiable(user, dual, ndim, tuple(kinds)) or error
 

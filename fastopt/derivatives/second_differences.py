@@ -6,6 +6,7 @@ import numpy as np
 # are smooth over some per cent of most parameters. The last step keeps half the digits of a
 # gradient, and those before it keep more.
 FIRST, LEVELS = 2.0**-5, 8
+EPS = np.finfo(float).eps
 
 
 def of_gradient(gradient, x):
@@ -17,7 +18,8 @@ def of_gradient(gradient, x):
             above, below = x.copy(), x.copy()
             above[j] += step * own
             below[j] -= step * own
-            return (gradient(above) - gradient(below)) / (above[j] - below[j])
+            ends, width = (gradient(above), gradient(below)), above[j] - below[j]
+            return (ends[0] - ends[1]) / width, EPS * np.maximum(*np.abs(ends)) / width
 
         h[:, j] = extrapolated(quotient)
     return 0.5 * (h + h.T)
@@ -37,18 +39,21 @@ def of_values(value, x):
 
         def twice(step, i=i):
             s = (x[i] + step * own[i]) - x[i]  # what the computer adds
-            return np.array([((at((i, s)) - middle) - (middle - at((i, -s)))) / (s * s)])
+            ends = at((i, s)), at((i, -s))
+            rounding = EPS * max(abs(middle), *map(abs, ends)) / (s * s)
+            return ((ends[0] - middle) - (middle - ends[1])) / (s * s), rounding
 
-        h[i, i] = extrapolated(twice)[0]
+        h[i, i] = extrapolated(twice)
         for j in range(i):
 
             def mixed(step, i=i, j=j):
                 s, t = ((x[k] + step * own[k]) - x[k] for k in (i, j))
-                up = at((i, s), (j, t)) - at((i, -s), (j, t))
-                down = at((i, s), (j, -t)) - at((i, -s), (j, -t))
-                return np.array([(up - down) / (4.0 * s * t)])
+                up = at((i, s), (j, t)), at((i, -s), (j, t))
+                down = at((i, s), (j, -t)), at((i, -s), (j, -t))
+                found = ((up[0] - up[1]) - (down[0] - down[1])) / (4.0 * s * t)
+                return found, EPS * max(map(abs, up + down)) / (s * t)
 
-            h[i, j] = h[j, i] = extrapolated(mixed)[0]
+            h[i, j] = h[j, i] = extrapolated(mixed)
     return h
 
 
@@ -59,25 +64,27 @@ def sizes(x):
 
 
 def extrapolated(quotient):
-    """Return the limit of ``quotient(step)``, an array, each element with the least doubt.
+    """Return the limit of difference quotients, each element with the least doubt.
 
-    An element's doubt is its change by one extrapolation (Ridders 1982). Quotients that are not
-    finite are left out: the step leads out of the domain.
+    ``quotient(step)`` returns the quotients and their errors of rounding. An element's doubt is its
+    change by one extrapolation (Ridders 1982), and at least rounding. Quotients that are not finite
+    are left out: the step leads out of the domain.
     """
     found = doubt = None
     before: list = []
     for level in range(LEVELS):
         with np.errstate(all="ignore"):
-            row = [np.asarray(quotient(FIRST / 2.0**level))]
+            first, rounding = map(np.asarray, quotient(FIRST / 2.0**level))
         if found is None:
-            found, doubt = np.full(row[0].shape, np.nan), np.full(row[0].shape, np.inf)
-        if not np.isfinite(row[0]).all():
+            found, doubt = np.full(first.shape, np.nan), np.full(first.shape, np.inf)
+        row = [first]
+        if not np.isfinite(first).all():
             before = []
             continue
         for m, old in enumerate(before):
             power = 4.0 ** (m + 1)
             row.append((power * row[m] - old) / (power - 1.0))
-            change = np.maximum(np.abs(row[m + 1] - row[m]), np.abs(row[m + 1] - old))
+            change = np.maximum(np.abs(row[m + 1] - row[m]), np.abs(row[m + 1] - old)) + rounding
             better = change < doubt
             found, doubt = np.where(better, row[m + 1], found), np.where(better, change, doubt)
         before = row

@@ -108,7 +108,7 @@ def _of_gradient(gradient, method):
 
         return second_differences.of_gradient(flat, x.reshape(-1))
 
-    return Source(matrix, method, 1e-9)
+    return Source(matrix, method, 1e-10)
 
 
 def _of_values(fun):
@@ -120,4 +120,4 @@ def _of_values(fun):
 
         return second_differences.of_values(value, x.reshape(-1))
 
-    return Source(matrix, "3-point", 1e-6)
+    return Source(matrix, "3-point", 1e-7)
