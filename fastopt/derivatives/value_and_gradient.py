@@ -76,7 +76,7 @@ class Checked(CPUDispatcher):
         try:
             args = arguments.ready(args, "arguments")
         except TypeError:
-            if getattr(args[0], "dtype", None) == object:  # duals of Python's
+            if getattr(getattr(args[0], "dtype", None), "kind", "") == "O":  # Python's duals
                 raise TypeError(NESTED) from None
             raise
         x, args = args[0] if args else (), args[1:]

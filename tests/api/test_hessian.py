@@ -84,14 +84,17 @@ def _errors(found, wanted):
 def test_exact_to_rounding(every, wanted):
     compiled = numba.njit(every)
     exact = hessians.source_of(compiled, None, np.array(POINTS[0]), (0,), True)
-    assert exact.method == "autodiff" and exact.noise == 0.0
+    assert exact.method == "autodiff"
+    assert exact.noise == 0.0
     for text, point, error in _errors(lambda x, k: exact.matrix(x, (k,)), wanted):
         assert error < 2e-14, (text, point)
     h = fastopt.hessian(compiled, POINTS[0], 0)  # the same code
-    assert h.shape == (2, 2) and h.dtype == np.float64
+    assert h.shape == (2, 2)
+    assert h.dtype == np.float64
     np.testing.assert_array_equal(h, exact.matrix(np.array(POINTS[0]), (0,)))
     single = fastopt.hessian(compiled, np.array(POINTS[0], np.float32), (0,))
-    assert single.dtype == np.float64 and np.abs(single - h).max() < 1e-5
+    assert single.dtype == np.float64
+    assert np.abs(single - h).max() < 1e-5
 
 
 def test_differences_of_exact_gradients(every, wanted):

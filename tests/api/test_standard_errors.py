@@ -88,8 +88,10 @@ def test_as_statsmodels(model):
     found = fastopt.standard_errors(unlikeliness, x, args, bounds=_box(model))
     count = len(ERRORS[model])
     np.testing.assert_allclose(found.stderr[:count], ERRORS[model], rtol=1e-9)
-    assert (found.stderr[count:] == 0.0).all() and (found.cov[count:] == 0.0).all()
-    assert found.success and found.jac_method == "autodiff"
+    assert (found.stderr[count:] == 0.0).all()
+    assert (found.cov[count:] == 0.0).all()
+    assert found.success
+    assert found.jac_method == "autodiff"
     assert found.message == "The information is positive definite, and determines the errors."
     own = np.linalg.inv(found.hess[:count, :count])
     np.testing.assert_allclose(found.cov[:count, :count], own, rtol=1e-12)
@@ -110,13 +112,15 @@ def test_batches_are_many_problems():
     )
     for name in ("stderr", "cov", "hess", "active_mask"):
         np.testing.assert_array_equal(found[name][1], single[name])
-    assert np.isnan(found.stderr[2, :3]).all() and found.success.tolist() == [
+    assert np.isnan(found.stderr[2, :3]).all()
+    assert found.success.tolist() == [
         True,
         True,
         False,
         True,
     ]
-    assert np.isnan(found.stderr[3, 1]) and found.active_mask[3].tolist() == [0, 1, 0, -1]
+    assert np.isnan(found.stderr[3, 1])
+    assert found.active_mask[3].tolist() == [0, 1, 0, -1]
     assert found.message == (
         "3 of 4 problems have all their errors; 1 have second derivatives that are not finite."
     )
@@ -147,7 +151,8 @@ def test_fixed_parameters_and_bounds_that_block():
     assert found.active_mask.tolist() == [0, -1, -1]
     np.testing.assert_allclose(found.stderr, [0.5, 0.0, np.nan], rtol=1e-9)
     np.testing.assert_array_equal(found.cov[1], [0.0, 0.0, 0.0])
-    assert np.isnan(found.cov[2, [0, 2]]).all() and found.success
+    assert np.isnan(found.cov[2, [0, 2]]).all()
+    assert found.success
     wide = fastopt.standard_errors(fun, res, jac=slope, bounds=[(None, None), (1.0, 1.0), (0, 3)])
     np.testing.assert_allclose(wide.cov[::2, ::2], np.linalg.inv(h[::2, ::2]), rtol=1e-9)
     none = fastopt.standard_errors(fun, res.x, jac=slope, bounds=[(v, v) for v in res.x])
@@ -158,7 +163,8 @@ def test_fixed_parameters_and_bounds_that_block():
 def test_what_the_data_do_not_determine():
     found = _errors([[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 4.0]])
     np.testing.assert_allclose(found.stderr, [np.inf, np.inf, 0.5], rtol=1e-9)
-    assert not found.success and np.isnan(found.cov[0, 1])
+    assert not found.success
+    assert np.isnan(found.cov[0, 1])
     assert found.message == (
         "The data do not determine x[0] and x[1]: the information is singular; errors are inf."
     )
@@ -173,7 +179,8 @@ def test_no_minimum():
     assert found.message.startswith("x is no minimum of fun: it is curved downwards by x[0];")
     assert np.isnan(_errors([[0.0, 1.0], [1.0, 4.0]]).stderr).all()
     broken = _errors([[np.nan, 0.0], [0.0, 4.0]])
-    assert np.isnan(broken.stderr).all() and "not finite" in broken.message
+    assert np.isnan(broken.stderr).all()
+    assert "not finite" in broken.message
 
 
 @pytest.mark.parametrize("units", [(1.0, 1.0), (1e-150, 1e150), (1e12, 1e-9)])
