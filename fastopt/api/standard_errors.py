@@ -33,10 +33,11 @@ def standard_errors(fun, res, args=(), *, data=(), bounds=None, jac=None, fast_m
     Returns
     -------
     scipy.optimize.OptimizeResult
-        ``stderr`` (in x's shape), ``cov`` and ``hess`` (both in the shape of `hessian`'s result),
-        ``active_mask`` (-1 or 1: at a lower or upper bound), ``success`` (True if all parameters
-        that are free have an error), ``message``, and ``jac_method``: "autodiff", "jac" or
-        "3-point". For a batch they have the problem as leading axis, but for the last two.
+        ``stderr`` has x's shape, ``cov`` and ``hess`` have the shape of `hessian`'s result.
+        ``active_mask`` is -1 or 1 for a parameter at a lower or upper bound. ``success`` is True if
+        all free parameters have an error, and ``message`` says which have none. ``jac_method`` is
+        "autodiff", "jac" or "3-point". For a batch the arrays and `success` have the problem as
+        leading axis.
 
     Raises
     ------

@@ -41,7 +41,9 @@ class CompiledHessian:
         self.scratch = np.empty((dual.size + 1) * self.size)
 
     def __call__(self, x, args):
-        """Return the matrix at x, an array of float64 in C order."""
+        """Return the matrix at x, an array of float64 in C order, of the same shape as before."""
+        if x.shape != self.shape:  # the memory for its duals is of that size
+            raise ValueError(f"x has shape {x.shape}; this function is for {self.shape}")
         h, args = np.empty((self.size, self.size)), arguments.ready(args)
         try:
             self.fill(x, h, self.scratch, args)

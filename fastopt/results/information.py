@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# What is known of a matrix.
+# Verdicts on a matrix.
 SOUND, SINGULAR, INDEFINITE, NOT_FINITE = 0, 1, 2, 3
 SHORT = {
     SINGULAR: "have parameters that the data do not determine",
