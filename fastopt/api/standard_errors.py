@@ -88,9 +88,14 @@ def standard_errors(fun, res, args=(), *, data=(), bounds=None, jac=None, fast_m
     hess, source = np.full((problems, n, n), np.nan), None
     for b in np.flatnonzero(np.isfinite(flat).all(axis=1)):
         own = *(data_rows.row(field, b) for field in fields), *args
-        if source is None:
-            source = hessians.source_of(fun, jac, points[b], own, bool(fast_math_functions))
-        hess[b] = source.matrix(points[b], own)
+        try:
+            if source is None:
+                source = hessians.source_of(fun, jac, points[b], own, bool(fast_math_functions))
+            hess[b] = source.matrix(points[b], own)
+        except Exception as error:
+            if batch:
+                error.add_note(f"in problem {b} of the batch")
+            raise
     found = _result(hess, free, mask, source, shape, batch)
     if not batch and not getattr(res, "success", True):
         found.message += " The minimisation did not succeed; errors hold at a minimum only."

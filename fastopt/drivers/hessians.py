@@ -31,6 +31,7 @@ def source_of(fun, jac, x, args, fast, stacklevel=4):
         return _of_own_gradient(fun, jac)
     if jac in ("2-point", "3-point"):
         return _of_values(fun)
+    reason: Any
     exact, reason = _compiled(fun, x, args, fast)
     if exact:
         return Source(exact, "autodiff", 0.0)
@@ -45,6 +46,10 @@ def source_of(fun, jac, x, args, fast, stacklevel=4):
             reason = error
     if jac is not None:
         raise reason
+    try:
+        python_objective.scalar(compiler.called(fun)(x.copy(), *args))
+    except TypeError:
+        raise reason from None  # it says what is wrong with the call, too
     said = f"{reason} Differences of its values are used instead (jac='3-point')."
     warnings.warn(said, stacklevel=stacklevel)
     return _of_values(fun)

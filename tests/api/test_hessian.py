@@ -214,6 +214,8 @@ def test_wrong_arguments():
     with pytest.raises(TypeError, match="x has dtype complex128"):
         fastopt.hessian(f, [1.0j])
     with pytest.raises(TypeError, match="hessian\\(\\) has no argument 'bounds'"):
-        fastopt.hessian(f, [1.0], bounds=None)
+        fastopt.hessian(f, [1.0], **{"bounds": None})
+    with pytest.raises(TypeError, match="takes 1 positional argument but 2 were given"):
+        fastopt.hessian(f, [1.0], 2.0)
     with pytest.raises(ZeroDivisionError):
         fastopt.hessian(lambda x: 1 / 0, [1.0], jac="3-point")
