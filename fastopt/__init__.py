@@ -6,7 +6,8 @@
 `curve_fit_batch` do so for very many data sets.
 Optimizers step your own arrays in place: `AdaGrad`, `RMSProp`, `AdaDelta`, `Adam`, `AdamW`,
 `AdaMax`, `Nadam`, `SGD`. `kernels` has their steps for `@njit` code, `schedules` learning rates.
-`value_and_grad` and `compare_grad` give and check gradients; `save` and `load` keep state.
+`value_and_grad` and `compare_grad` give and check gradients, `hessian` second derivatives, and
+`standard_errors` the errors of maximum-likelihood fits. `save` and `load` keep state.
 `methods()` lists the methods, `show_config()` what is installed; `precompile` compiles ahead.
 As methods of SciPy: ``scipy.optimize.minimize(fun, x0, method=fastopt.rmsprop)``.
 
@@ -19,6 +20,7 @@ from fastopt._version import __version__ as __version__
 from fastopt.api.curve_fit import curve_fit
 from fastopt.api.curve_fit_batch import curve_fit_batch
 from fastopt.api.gradients import compare_grad, value_and_grad
+from fastopt.api.hessian import hessian
 from fastopt.api.least_squares import least_squares
 from fastopt.api.least_squares_batch import least_squares_batch
 from fastopt.api.minimize import minimize
@@ -28,6 +30,7 @@ from fastopt.api.multistart import multistart
 from fastopt.api.precompile_loops import precompile
 from fastopt.api.scipy_methods import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt.api.show_config import show_config
+from fastopt.api.standard_errors import standard_errors
 from fastopt.optimizers.rule_classes import names
 from fastopt.rules import methods
 from fastopt.storage.npz import load, save
@@ -36,6 +39,7 @@ __all__ = [
     "compare_grad",
     "curve_fit",
     "curve_fit_batch",
+    "hessian",
     "kernels",
     "least_squares",
     "least_squares_batch",
@@ -49,6 +53,7 @@ __all__ = [
     "save",
     "schedules",
     "show_config",
+    "standard_errors",
     "value_and_grad",
 ]
 

@@ -13,6 +13,7 @@ from fastopt.compiling import compiler
 from fastopt.compiling.numba_internals import CPUDispatcher
 from fastopt.derivatives import error_messages, substitutions
 from fastopt.derivatives.duals import dual_choice
+from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.solver.compile_hints import separate_refcounted
 from fastopt.solver.placeholders import CHUNK, DUAL, SIZE, fun, seeded, value_of, write_partials
 
@@ -56,6 +57,12 @@ def derived(fun, size, fast):
     return checked
 
 
+NESTED = (
+    "a number that depends on x goes into value_and_grad, whose gradient has no derivative; for "
+    "derivatives of derivatives call fastopt.hessian(fun, x, args)"
+)
+
+
 class Checked(CPUDispatcher):
     """A compiled function that checks its arguments when Python calls it.
 
@@ -66,7 +73,12 @@ class Checked(CPUDispatcher):
     made: dict  # element type -> (compiled `fill`, scratch for each component)
 
     def __call__(self, *args):
-        args = arguments.ready(args, "arguments")
+        try:
+            args = arguments.ready(args, "arguments")
+        except TypeError:
+            if getattr(getattr(args[0], "dtype", None), "kind", "") == "O":  # Python's duals
+                raise TypeError(NESTED) from None
+            raise
         x, args = args[0] if args else (), args[1:]
         if type(x) is not np.ndarray or not x.flags.c_contiguous or x.dtype not in self.made:
             x = self.prepare(x)
@@ -108,6 +120,8 @@ class Checked(CPUDispatcher):
 
 
 def _no_array(kind):
+    if isinstance(kind, DualArray | Dual):
+        return NESTED
     return f"x must be an array of float64 or float32, but in compiled code it is {kind}"
 
 

@@ -10,28 +10,28 @@ from fastopt.arrays.arguments import is_elsewhere
 from fastopt.results import optimize_result
 
 
-def start_point(x0):
+def start_point(x0, name="x0"):
     """Return x0 as a new float array of at least one dimension."""
-    x = floats(x0)
+    x = floats(x0, name)
     x = np.array(x if x.ndim else x.reshape(1), order="C")
     if x.size == 0:
-        raise ValueError("x0 is empty; it needs at least one component")
+        raise ValueError(f"{name} is empty; it needs at least one component")
     if not np.isfinite(x).all():
-        raise ValueError(f"x0 is not finite at component {_first(~np.isfinite(x))}")
+        raise ValueError(f"{name} is not finite at component {_first(~np.isfinite(x))}")
     return x
 
 
-def floats(x0):
+def floats(x0, name="x0"):
     """Return x0 as an array of float64 or float32, without a copy if it is one."""
     try:
-        x = arguments.plain("x0", x0)
+        x = arguments.plain(name, x0)
     except ValueError:
-        raise ValueError("x0 has rows of unequal lengths; it must be an array") from None
+        raise ValueError(f"{name} has rows of unequal lengths; it must be an array") from None
     dtype = np.dtype(np.float64) if x.dtype.kind in "iu" else x.dtype.newbyteorder("=")
     x = x.astype(dtype, copy=False)
     if x.dtype not in (np.float32, np.float64):
         raise TypeError(
-            f"x0 has dtype {x.dtype}; float64, float32 and integers are accepted"
+            f"{name} has dtype {x.dtype}; float64, float32 and integers are accepted"
             + ("; minimise over real and imaginary parts" if x.dtype.kind == "c" else "")
             + ("; convert with .astype(float)" if x.dtype.kind in "fbOUS" else "")
         )

@@ -47,6 +47,19 @@ class Dual(types.Type):
         return None
 
 
+class SecondDual(Dual):
+    """A dual of duals: it has second derivatives by one direction and each of `count` parameters.
+
+    Its lanes are the first derivatives by the parameters, that in the direction, and the
+    derivatives of the former in the direction.
+    """
+
+    def __init__(self, real, count, fast=True):
+        super().__init__(real, 2 * count + 1, False, fast)
+        self.count = count
+        self.name = f"SecondDual({real}, {count}, fast={fast})"
+
+
 class DualArray(types.Array):
     """An array of duals: like Numba's array, except for arithmetic and methods."""
 
@@ -86,6 +99,7 @@ def _never_python_s(kind, value, c):
     raise TypingError("a number that depends on x cannot be given to Python code")
 
 
+@register_model(SecondDual)
 @register_model(Dual)
 class DualModel(models.PrimitiveModel):
     """Representation in registers and in memory: K + 1 numbers, or a number and a vector."""

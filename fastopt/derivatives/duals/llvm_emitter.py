@@ -10,7 +10,7 @@ from numba import types
 
 from fastopt import elementary
 from fastopt.compiling.numba_internals import CPUContext, CPUTyping
-from fastopt.derivatives.duals import digamma_function, dual_number, partials
+from fastopt.derivatives.duals import digamma_function, dual_number, partials, tangents
 
 
 class Symbol:
@@ -84,6 +84,9 @@ class Emitter:
             return number
         return Symbol(self, ir.Constant(self.real, float(number)))
 
+    def symbol(self, value):
+        return Symbol(self, value)
+
     def where(self, condition, a, b):
         a, b = self.constant(a).value, self.constant(b).value
         return Symbol(self, self.builder.select(condition.value, a, b))
@@ -98,6 +101,11 @@ class Emitter:
             else digamma_function.digamma
         )
         signature = self.kind.real(self.kind.real)
+        return Symbol(self, self.context.compile_internal(self.builder, text, signature, [x.value]))
+
+    def trigamma(self, x):
+        """Return the derivative of digamma, which duals of duals need; they are float64."""
+        text, signature = digamma_function.trigamma, self.kind.real(self.kind.real)
         return Symbol(self, self.context.compile_internal(self.builder, text, signature, [x.value]))
 
     def floor(self, x):
@@ -182,6 +190,10 @@ def apply(context, builder, rule, kind, sources, values):
     m = Emitter(context, builder, kind)
     pairs = zip(sources, values, strict=True)
     parts = [dual_number.value_and_lanes(context, builder, kind, s, v) for s, v in pairs]
+    if isinstance(kind, dual_number.SecondDual):
+        symbols = [(Symbol(m, v), [Symbol(m, lane) for lane in lanes]) for v, lanes in parts]
+        v, lanes = tangents.combined(m, rule, symbols, kind.count)
+        return dual_number.make_dual(context, builder, kind, v, lanes)
     v, *derivatives = rule(m, *(Symbol(m, v) for v, _ in parts))
     moving = [(moves, d) for (_, moves), d in zip(parts, derivatives, strict=True) if moves]
     lanes = partials.combined(m, moving)

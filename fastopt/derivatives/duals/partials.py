@@ -97,11 +97,11 @@ def _summed(m, moving, careful):
     totals = []
     for moves, derivative in moving:
         pairs = zip(totals or [None] * len(moves), moves, strict=True)
-        totals = [_added(m, *pair, derivative, careful) for pair in pairs]
+        totals = [added(m, *pair, derivative, careful) for pair in pairs]
     return totals
 
 
-def _added(m, total, lane, derivative, careful):
+def added(m, total, lane, derivative, careful):
     """Return `total`, if not None, plus a lane (a partial, or their vector) times a derivative."""
     builder, zero = m.builder, ir.Constant(lane.type, None)
     guard = None
