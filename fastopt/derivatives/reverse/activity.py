@@ -1,0 +1,157 @@
+"""Which values depend on x, which arrays share memory, and which of them are written to."""
+
+import operator
+
+import numpy as np
+from numba import types
+
+from fastopt.derivatives.reverse import pullbacks
+from fastopt.derivatives.reverse.errors import NotReversible
+from fastopt.derivatives.reverse.program import is_float, is_float_array, is_number
+
+# Functions that make an array: name -> whether its elements are a constant.
+CREATIONS = {np.zeros, np.empty, np.ones, np.zeros_like, np.empty_like, np.ones_like, np.full}
+CREATIONS |= {np.full_like}
+COPIES = {np.copy}
+# Functions of Python that only compute.
+PURE = {bool, int, float, abs, len, max, min, round, pow, slice, range, divmod, complex}
+_BARRED = {"fill_diagonal", "copyto", "put", "place", "putmask", "put_along_axis", "frombuffer"}
+_COMPARISONS = {operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne}
+
+
+class Activity:
+    """The sets of a program: `active` names, and classes of arrays that may share memory."""
+
+    def __init__(self, program):
+        self.program, self.parent = program, {}
+        self.ops = [op for block in program.blocks.values() for op in block.ops]
+        self.given: set = set()  # arrays that are arguments or constants
+        self.active: set = set()
+        self.written: set = set()  # arrays with an element that is written, one of each class
+        for name in program.constants:
+            if isinstance(program.types[name], types.Array):
+                self.given.add(name)
+        for op in self.ops:
+            self._share(op)
+        for op in self.ops:
+            if op.kind in ("setitem", "update"):
+                self._write(op)
+        self.written = {self.class_of(name) for name in self.written}
+        self._spread()
+
+    def class_of(self, name):
+        while self.parent.get(name, name) != name:
+            name = self.parent[name]
+        return name
+
+    def is_written(self, name):
+        return self.class_of(name) in self.written
+
+    def is_active(self, name):
+        kind = self.program.types[name]
+        return (self.class_of(name) if isinstance(kind, types.Array) else name) in self.active
+
+    def _union(self, a, b):
+        a, b = self.class_of(a), self.class_of(b)
+        if a != b:
+            self.parent[a] = b
+
+    def _share(self, op):
+        program = self.program
+        if op.target is None or not isinstance(program.types[op.target], types.Array):
+            return
+        if op.kind == "arg":
+            self.given.add(op.target)
+        elif op.kind in ("binop", "unary"):
+            pass
+        elif op.kind == "load" and _copies(program.types[op.uses[1]]):
+            pass
+        elif op.kind == "call" and (op.key in CREATIONS or op.key in COPIES):
+            pass
+        else:
+            for name in op.uses:
+                if isinstance(program.types[name], types.Array):
+                    self._union(op.target, name)
+
+    def _write(self, op):
+        given = {self.class_of(name) for name in self.given}
+        name = op.uses[0]
+        if self.class_of(name) in given:
+            raise NotReversible(f"it writes to an array that it did not make, {_shown(name)}", op.loc)
+        self.written.add(name)
+
+    def _spread(self):
+        program, changed = self.program, True
+        while changed:
+            before = len(self.active)
+            for op in self.ops:
+                if op.kind == "arg" and op.value == 0:
+                    self._activate(op.target)
+                elif op.kind in ("setitem", "update"):
+                    if self.is_active(op.uses[-1]):
+                        self.active.add(self.class_of(op.uses[0]))
+                elif op.target and self._may_be_active(op) and any(map(self.is_active, op.uses)):
+                    self._activate(op.target)
+            changed = len(self.active) > before
+
+    def _activate(self, name):
+        is_array = isinstance(self.program.types[name], types.Array)
+        self.active.add(self.class_of(name) if is_array else name)
+
+    def _may_be_active(self, op):
+        program, kind = self.program, self.program.type_of(op.target)
+        if op.kind == "call" and (op.key in pullbacks.steps() or _is_shaped_like(op)):
+            return False
+        if op.kind == "binop" and op.value in _COMPARISONS | {operator.floordiv}:
+            return False
+        if isinstance(kind, types.BaseTuple):
+            return any(is_float(k) or is_float_array(k) for k in kind.types)
+        return is_float(kind) or is_float_array(kind)
+
+
+def _is_shaped_like(op):
+    return op.key in (np.zeros_like, np.empty_like, np.ones_like)
+
+
+def _copies(index):
+    """Return True if an index of this type makes a copy of the elements, not a view."""
+    parts = index.types if isinstance(index, types.BaseTuple) else [index]
+    return any(isinstance(part, types.Array) for part in parts)
+
+
+def is_pure(program, op):
+    """Return True if an operation can be run again with the same result and no other effect."""
+    if op.kind != "call":
+        return op.kind in ("copy", "phi", "binop", "unary", "load", "expr", "more", "item", "helper")
+    key = op.key
+    if isinstance(key, types.NumberClass) or key in PURE or key in CREATIONS or key in COPIES:
+        return True
+    if isinstance(key, np.ufunc):
+        return True
+    if getattr(key, "__module__", None) == "math":
+        return True
+    module = getattr(key, "__module__", None) or ""
+    return module.split(".")[0] == "numpy" and "random" not in module and key.__name__ not in _BARRED
+
+
+def is_harmless(program, op):
+    """Return True if an operation that does not depend on x changes nothing that we follow."""
+    if is_pure(program, op):
+        return op.kind != "expr" or op.value.op in _EXPRESSIONS
+    if op.kind in ("arg", "count", "out"):
+        return True
+    plain = all(_is_plain(program.types[name]) for name in op.uses[1:])
+    return op.kind == "call" and plain and is_number(program.type_of(op.target))
+
+
+_EXPRESSIONS = {"build_tuple", "static_getitem", "getitem", "exhaust_iter", "getattr", "cast"}
+
+
+def _is_plain(kind):
+    if isinstance(kind, types.BaseTuple):
+        return all(map(_is_plain, kind.types))
+    return isinstance(kind, types.Number | types.Boolean | types.Literal | types.NoneType)
+
+
+def _shown(name):
+    return name if not name.startswith("$") else "a view"

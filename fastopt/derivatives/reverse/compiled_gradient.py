@@ -1,0 +1,117 @@
+"""Gradients by reverse mode as compiled functions, which can be called anywhere."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false
+
+import functools
+from typing import Any
+
+import numba
+from numba import types
+
+from fastopt.compiling import code_walk, compiler, content_digest, disk_cache, numba_internals
+from fastopt.compiling.linker import NARROWING_MARK
+from fastopt.derivatives.numpy_support import elementwise_functions
+from fastopt.derivatives.reverse import counting, tuples
+from fastopt.derivatives.reverse.activity import Activity
+from fastopt.derivatives.reverse.errors import NotReversible
+from fastopt.derivatives.reverse.loops import Loops
+from fastopt.derivatives.reverse.needs import Needs
+from fastopt.derivatives.reverse.program import Program
+from fastopt.derivatives.reverse.store import new_store
+from fastopt.derivatives.reverse.sweeps import Sweeps
+
+__all__ = ["NotReversible", "check", "gradient", "new_store"]
+
+_gradients: dict = {}  # content of a user's function -> its gradient, and what must stay alive
+
+
+def gradient(fun, fast=True):
+    """Return a compiled function ``(x, g, store, *args)`` that writes the gradient, returns f.
+
+    `fun` is an @njit function. `store` is from `new_store`, and belongs to one thread.
+    """
+    content = content_digest.of(fun)
+    key = content.digest, fast
+    if key not in _gradients:
+        _gradients[key] = _gradient(fun, fast, content.digest), content
+    return _gradients[key][0]
+
+
+def check(fun, x, args, fast=True):
+    """Return `gradient(fun)`; raise NotReversible if it does not exist for these Numba types."""
+    made = gradient(fun, fast)
+    made.blocks_for((x, *args))
+    return made
+
+
+def _gradient(fun, fast, digest):
+    linked = _linked(fun, fast)
+
+    def gradient(x, g, store, *args):
+        return linked(x, *args)
+
+    gradient.__name__ = gradient.__qualname__ = f"gradient_{digest[:16]}"
+    options = {**compiler.REFCOUNTED, **_kept(fun)}
+    made: Any = numba.njit(pipeline_class=numba_internals.Replacing, **options)(gradient)
+    made.blocks_for = functools.cache(functools.partial(_blocks, linked, fast))
+    numba_internals.replaced_functions[gradient] = made
+    compiler.with_ordered_reductions(made)
+    return made
+
+
+def _kept(fun):
+    given = getattr(fun, "targetoptions", {})
+    math = given.get("fastmath") or set()
+    math = {"fast"} if math is True else {*math, "contract"}
+    kept = {k: given[k] for k in ("boundscheck", "error_model") if k in given}
+    return {**kept, "fastmath": math}
+
+
+def _linked(fun, fast):
+    """Return the function with its current globals, and functions that Numba inlines."""
+    table = elementwise_functions.FAST if fast else elementwise_functions.EXACT
+    replace = {id(original): ours for original, ours in table.items()}
+
+    def inlined(function, original):
+        function.__globals__.pop(NARROWING_MARK, None)
+        return numba.njit(inline="always", **compiler.REFCOUNTED)(function)
+
+    def top(function, original):
+        function.__globals__.pop(NARROWING_MARK, None)
+        return numba.njit(**compiler.REFCOUNTED)(function)
+
+    made = compiler.link(fun, {}, inlined, top=top, follow=compiler.is_linked, replace=replace)
+    _refuse_recursion(made, ())
+    return made
+
+
+def _refuse_recursion(function, callers):
+    if function in callers:
+        raise NotReversible(f"{function.py_func.__name__} calls itself")
+    plain = function.py_func
+    cells = [c.cell_contents for c in plain.__closure__ or ()]
+    known = [plain.__globals__.get(name) for name in code_walk.names(plain.__code__)]
+    for value in {id(v): v for v in cells + known if compiler.is_compiled(v)}.values():
+        _refuse_recursion(value, (*callers, function))
+
+
+def _blocks(linked, fast, kinds):
+    """Return the blocks of the gradient for these types of x and args."""
+    folded, given = numba_internals.folded(linked, kinds)
+    try:
+        found = numba_internals.typed_code(linked, folded)
+    except NotReversible:
+        raise
+    except Exception as error:
+        raise NotReversible(f"it does not compile: {error}") from error
+    func_ir, typemap, calltypes, result = found
+    if not isinstance(result, types.Number | types.Boolean) or isinstance(result, types.Complex):
+        raise NotReversible(f"it returns {result}", func_ir.loc)
+    program = Program(func_ir, typemap, calltypes, given)
+    tuples.dissolve(program)
+    loops = Loops(program)
+    counting.count(program, loops)
+    loops.close()
+    activity = Activity(program)
+    needs = Needs(program, loops, activity)
+    return Sweeps(program, loops, activity, needs, fast, func_ir.loc).write(len(kinds))

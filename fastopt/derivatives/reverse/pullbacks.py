@@ -1,0 +1,159 @@
+"""Contributions of a scalar operation to the adjoints of its arguments, by `derivative_rules`."""
+# Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
+import functools
+import operator
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from fastopt.compiling.numba_internals import signature
+from fastopt.derivatives.duals import derivative_rules, infinite_slopes, partials
+from fastopt.derivatives.duals.dual_number import Dual
+from fastopt.derivatives.duals.llvm_emitter import Emitter, Symbol
+from fastopt.derivatives.operators import scalar_operators
+
+OPERATORS = {getattr(operator, name): rule for name, rule in derivative_rules.OPERATORS.items()}
+# Rules whose derivatives are finite wherever the value is: their products need no tests.
+_CALM = "add sub mul neg pos sin cos tanh atan absolute larger smaller maximum minimum fmax fmin clip"
+CALM = frozenset(_CALM.split()) | {"where", "extreme", "literal_power"}
+
+
+@functools.cache
+def literal_power(power):
+    """Return the rule of a power with a constant exponent."""
+    return scalar_operators.literal_power(power)
+
+
+def where(m, condition, a, b):
+    return None, infinite_slopes.Chosen(condition), infinite_slopes.Chosen(~condition)
+
+
+@functools.cache
+def extreme(smallest, count):
+    """Return the rule of Python's min or max of several numbers."""
+
+    def rule(m, *values):
+        best, chosen = values[0], []
+        for k, value in enumerate(values[1:], 1):
+            keep = ~(value < best) if smallest else ~(value > best)
+            chosen = [c & keep for c in chosen] if k > 1 else [keep]
+            chosen.append(~keep)
+            best = m.where(keep, best, value)
+        return best, *map(infinite_slopes.Chosen, chosen)
+
+    rule.__name__ = "extreme"
+    return rule
+
+
+@functools.cache
+def pullback(rule, wanted, guarded, fast):
+    """Return an intrinsic ``(bar, *args)``: the contributions to the arguments `wanted`.
+
+    It returns a number if one is wanted, else a tuple. `guarded` says that 0 times infinity is 0.
+    """
+
+    @intrinsic
+    def pull(context, bar, *args):
+        args = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
+        count = len(wanted)
+        result = bar if count == 1 else types.UniTuple(bar, count)
+
+        def codegen(context, builder, sig, values):
+            kind = Dual(bar, 0, False, fast)
+            m = Emitter(context, builder, kind)
+            symbols = [_symbol(m, v, k) for v, k in zip(values[1:], sig.args[1:], strict=True)]
+            derivatives = rule(m, *symbols)[1:]
+            found = [_product(m, values[0], derivatives[k], guarded) for k in wanted]
+            if count == 1:
+                return found[0]
+            return context.make_tuple(builder, result, found)
+
+        return signature(result, bar, *map(types.unliteral, args)), codegen
+
+    return pull
+
+
+def _symbol(m, value, kind):
+    from fastopt.derivatives.duals.llvm_emitter import Truth
+
+    if isinstance(kind, types.Boolean):
+        return Truth(m.builder, value)
+    return Symbol(m, m.context.cast(m.builder, value, kind, m.kind.real))
+
+
+def _product(m, bar, derivative, guarded):
+    """Return an adjoint times a derivative of any kind that rules return."""
+    builder, zero = m.builder, ir.Constant(m.real, 0.0)
+    if isinstance(derivative, infinite_slopes.Chosen):
+        return builder.select(derivative.condition.value, bar, zero)
+    dead = None
+    if isinstance(derivative, infinite_slopes.ZeroIfInactive):
+        dead, derivative = derivative.dead, derivative.derivative
+    if isinstance(derivative, float) and derivative in (1.0, -1.0, 0.0):
+        return bar if derivative == 1.0 else partials.negative(builder, bar) if derivative else zero
+    factor = m.constant(derivative).value
+    product = builder.fmul(bar, factor)
+    if not guarded:
+        return product
+    still = builder.fcmp_ordered("==", bar, zero)
+    still = builder.or_(still, builder.fcmp_ordered("==", factor, zero))
+    if dead is not None:
+        still = builder.or_(still, dead.value)
+    return builder.select(still, zero, product)
+
+
+def rule_of(program, op):
+    """Return ``(rule, names of its arguments)`` for an operation on numbers, or None."""
+    if op.kind in ("binop", "unary"):
+        fn = op.value
+        if fn is operator.pow:
+            exponent = program.types[op.uses[1]]
+            if isinstance(exponent, types.IntegerLiteral):
+                return literal_power(exponent.literal_value), op.uses[:1]
+        rule = OPERATORS.get(fn)
+        return (rule, op.uses) if rule else None
+    if op.kind != "call" or op.value.kws or op.value.vararg:
+        return None
+    key, args = op.key, op.uses[1:]
+    if isinstance(key, types.NumberClass) or key is float:
+        return (derivative_rules.pos, args) if len(args) == 1 else None
+    if key in (max, min) and len(args) > 1:
+        return extreme(key is min, len(args)), args
+    if key is abs:
+        return derivative_rules.absolute, args
+    if key is pow and len(args) == 2:
+        return derivative_rules.pow, args
+    if key is np.where and len(args) == 3:
+        boolean = isinstance(program.types[args[0]], types.Boolean)
+        return (where, args) if boolean else None
+    rule = _functions().get(key)
+    if rule is None or rule.__code__.co_argcount - 1 != len(args):
+        return None
+    return rule, args
+
+
+@functools.cache
+def _functions():
+    import math
+
+    from fastopt.derivatives.duals import numpy_only_rules
+
+    found = {getattr(math, n): r for n, r in derivative_rules.MATH.items() if hasattr(math, n)}
+    rules = {**derivative_rules.NUMPY, **numpy_only_rules.NUMPY}
+    found |= {getattr(np, n): r for n, r in rules.items() if hasattr(np, n)}
+    return {key: rule for key, rule in found.items() if rule is not None}
+
+
+@functools.cache
+def steps():
+    """Return the piecewise constant functions, whose result does not depend on x."""
+    import math
+
+    names = derivative_rules.STEPS
+    found = {getattr(math, n) for n in derivative_rules.MATH_STEPS if hasattr(math, n)}
+    return frozenset(found | {getattr(np, n) for n in names if hasattr(np, n)} | {round})
