@@ -249,6 +249,7 @@ class _Replace(FunctionPass):
         x, _, _, *args = state.args
         args = args[0].types if len(args) == 1 and isinstance(args[0], BaseTuple) else args
         made = replaced_functions[state.func_id.func].blocks_for((x, *args))
+        state.typingctx.refresh()  # which learns of the intrinsics just made
         found = state.func_ir
         found.blocks = {label: block.copy() for label, block in made.items()}
         found._definitions = build_definitions(found.blocks)

@@ -25,6 +25,7 @@ class Activity:
     def __init__(self, program):
         self.program, self.parent = program, {}
         self.ops = [op for block in program.blocks.values() for op in block.ops]
+        self.ops += [op for op in program.definitions.values() if op.kind == "out"]
         self.given: set = set()  # arrays that are arguments or constants
         self.active: set = set()
         self.written: set = set()  # arrays with an element that is written, one of each class

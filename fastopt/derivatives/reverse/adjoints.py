@@ -55,7 +55,7 @@ class Rule(Adjoint):
                 return
             values = [sweep.value(name) if name in self.values else bar for name in self.args]
             pull = pullbacks.pullback(self.rule, self.wanted, sweep.guarded, sweep.fast)
-            found = sweep.builder.call(pull, [bar, *values])
+            found = sweep.builder.call(pull, [bar, sweep.builder.tuple(values)])
             for place, k in enumerate(self.wanted):
                 one = found if len(self.wanted) == 1 else sweep.builder.item(found, place)
                 sweep.add(self.args[k], one)

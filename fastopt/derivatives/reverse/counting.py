@@ -100,7 +100,7 @@ class _Items:
 
     def range_of(self, op):
         program = self.program
-        if op is None or not _is(op, "call") or op.value.kws or op.value.vararg:
+        if op is None or op.kind != "call" or op.value.kws or op.value.vararg:
             raise NotReversible("a range that is not made where the loop begins", self.loc)
         names = [v.name for v in op.value.args]
         for name in names:

@@ -4,17 +4,25 @@
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import functools
+import math
 import operator
 
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastopt.compiling.numba_internals import signature
-from fastopt.derivatives.duals import derivative_rules, infinite_slopes, partials
+from fastopt.derivatives.duals import (
+    derivative_rules,
+    infinite_slopes,
+    numpy_only_rules,
+    partials,
+)
 from fastopt.derivatives.duals.dual_number import Dual
-from fastopt.derivatives.duals.llvm_emitter import Emitter, Symbol
+from fastopt.derivatives.duals.llvm_emitter import Emitter, Symbol, Truth
+from fastopt.derivatives.numpy_support import elementwise_functions
 from fastopt.derivatives.operators import scalar_operators
 
 OPERATORS = {getattr(operator, name): rule for name, rule in derivative_rules.OPERATORS.items()}
@@ -52,35 +60,34 @@ def extreme(smallest, count):
 
 @functools.cache
 def pullback(rule, wanted, guarded, fast):
-    """Return an intrinsic ``(bar, *args)``: the contributions to the arguments `wanted`.
+    """Return an intrinsic ``(bar, args)``: the contributions to the arguments `wanted`.
 
     It returns a number if one is wanted, else a tuple. `guarded` says that 0 times infinity is 0.
     """
 
     @intrinsic
-    def pull(context, bar, *args):
-        args = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
+    def pull(context, bar, args):
         count = len(wanted)
         result = bar if count == 1 else types.UniTuple(bar, count)
 
         def codegen(context, builder, sig, values):
             kind = Dual(bar, 0, False, fast)
             m = Emitter(context, builder, kind)
-            symbols = [_symbol(m, v, k) for v, k in zip(values[1:], sig.args[1:], strict=True)]
+            items = cgutils.unpack_tuple(builder, values[1])
+            pairs = zip(items, sig.args[1].types, strict=True)
+            symbols = [_symbol(m, value, kind) for value, kind in pairs]
             derivatives = rule(m, *symbols)[1:]
             found = [_product(m, values[0], derivatives[k], guarded) for k in wanted]
             if count == 1:
                 return found[0]
             return context.make_tuple(builder, result, found)
 
-        return signature(result, bar, *map(types.unliteral, args)), codegen
+        return signature(result, bar, args), codegen
 
     return pull
 
 
 def _symbol(m, value, kind):
-    from fastopt.derivatives.duals.llvm_emitter import Truth
-
     if isinstance(kind, types.Boolean):
         return Truth(m.builder, value)
     return Symbol(m, m.context.cast(m.builder, value, kind, m.kind.real))
@@ -139,21 +146,22 @@ def rule_of(program, op):
 
 @functools.cache
 def _functions():
-    import math
-
-    from fastopt.derivatives.duals import numpy_only_rules
-
     found = {getattr(math, n): r for n, r in derivative_rules.MATH.items() if hasattr(math, n)}
     rules = {**derivative_rules.NUMPY, **numpy_only_rules.NUMPY}
     found |= {getattr(np, n): r for n, r in rules.items() if hasattr(np, n)}
-    return {key: rule for key, rule in found.items() if rule is not None}
+    found = {key: rule for key, rule in found.items() if rule is not None}
+    return found | {ours: found[key] for key, ours in _stand_ins() if key in found}
+
+
+def _stand_ins():
+    """Return pairs: a function of math or NumPy, and ours that takes its place in user code."""
+    return [*elementwise_functions.FAST.items(), *elementwise_functions.EXACT.items()]
 
 
 @functools.cache
 def steps():
     """Return the piecewise constant functions, whose result does not depend on x."""
-    import math
-
     names = derivative_rules.STEPS
     found = {getattr(math, n) for n in derivative_rules.MATH_STEPS if hasattr(math, n)}
-    return frozenset(found | {getattr(np, n) for n in names if hasattr(np, n)} | {round})
+    found |= {getattr(np, n) for n in names if hasattr(np, n)} | {round}
+    return frozenset(found | {ours for key, ours in _stand_ins() if key in found})
