@@ -9,7 +9,6 @@ import numpy as np
 from fastopt import rules
 from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers import kinks_of_problem
-from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
 from fastopt.solver import problem_arrays
@@ -231,6 +230,6 @@ class Problem:
             njev=int(run.njev),
             x_last=self.x.reshape(shape).copy(),
             fun_last=run.f,
-            jac_method=name_of(self.objective.method),
+            jac_method=self.objective.source(),
             device="cpu",
         )
