@@ -38,7 +38,7 @@ def literal_power(power):
 
 
 def where(m, condition, a, b):
-    return None, infinite_slopes.Chosen(condition), infinite_slopes.Chosen(~condition)
+    return None, 0.0, infinite_slopes.Chosen(condition), infinite_slopes.Chosen(~condition)
 
 
 @functools.cache
