@@ -3,8 +3,11 @@
 from typing import Any
 
 import numba
-import numpy as np
+from numba import types
+from numba.core import cgutils, imputils
+from numba.extending import intrinsic
 
+from fastopt.compiling.llvm_arrays import allocate_array, array_struct
 from fastopt.compiling.numba_internals import COUNTED
 
 JIT: dict[str, Any] = {
@@ -16,10 +19,19 @@ JIT: dict[str, Any] = {
 }
 
 
-@numba.njit(**JIT)
-def zeros_of(array):
-    """Return zeros in the shape of an array."""
-    return np.zeros(array.shape, array.dtype)
+@intrinsic
+def zeros_of(context, array):
+    """Return zeros in the shape of an array; np.zeros takes a third of a second to compile."""
+    result = types.Array(array.dtype, array.ndim, "C")
+
+    def codegen(context, builder, sig, args):
+        given = array_struct(context, builder, array, args[0])
+        made = allocate_array(context, builder, result, cgutils.unpack_tuple(builder, given.shape))
+        size = builder.mul(made.nitems, made.itemsize)
+        cgutils.memset(builder, made.data, size, 0)
+        return imputils.impl_ret_new_ref(context, builder, result, made._getvalue())
+
+    return result(array), codegen
 
 
 @numba.njit(**JIT)
