@@ -58,6 +58,25 @@ def extreme(smallest, count):
     return rule
 
 
+def _accumulation(instruction):
+    @intrinsic
+    def accumulate(context, bar, more):
+        """Return the sum or difference of adjoints, in which the sign of a zero is of no matter."""
+        if not isinstance(bar, types.Float) or not isinstance(more, types.Float):
+            return None
+
+        def codegen(context, builder, sig, args):
+            value = context.cast(builder, args[1], more, bar)
+            return getattr(builder, instruction)(args[0], value, flags=("contract", "nsz"))
+
+        return bar(bar, more), codegen
+
+    return accumulate
+
+
+plus, minus = _accumulation("fadd"), _accumulation("fsub")
+
+
 @functools.cache
 def pullback(rule, wanted, guarded, fast):
     """Return an intrinsic ``(bar, args)``: the contributions to the arguments `wanted`.
