@@ -26,7 +26,6 @@ class Sweeps:
         self.program, self.loops, self.activity, self.needs = program, loops, activity, needs
         self.fast, self.builder = fast, Builder(loc)
         self.region: Any = loops.root  # the region whose code is written
-        self.guarded = not all(a.is_calm for a in needs.adjoints.values())
         self.preds = program.predecessors()
         for label in self.preds:  # the ways to a block within one region
             self.preds[label] = [p for p in self.preds[label] if p in needs.alive]
