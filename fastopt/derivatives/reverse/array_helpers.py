@@ -3,6 +3,7 @@
 from typing import Any
 
 import numba
+import numpy as np
 from numba import types
 from numba.core import cgutils, imputils
 from numba.extending import intrinsic
@@ -62,9 +63,9 @@ def gather_back(bar, index, out_bar):
 @numba.njit(**JIT)
 def gather_rows_back(bar, index, out_bar):
     for k in range(index.size):
-        row, more = bar[index[k]], out_bar[k]
-        for j in range(len(row)):
-            row[j] += more[j]
+        at = index[k]
+        for j in range(bar.shape[1]):
+            bar[at, j] += out_bar[k, j]
 
 
 @numba.njit(**JIT)
