@@ -1,7 +1,9 @@
 """Loops over ranges and arrays as counted loops: their items are computed from the count."""
 
+import numpy as np
 from numba import types
 
+from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.reverse import store
 from fastopt.derivatives.reverse.errors import NotReversible
 from fastopt.derivatives.reverse.program import Op
@@ -129,11 +131,9 @@ class _Items:
 
 
 def _number(program, loops, value):
-    from fastopt.compiling.numba_internals import ir
-
     name = f"number.{value}"
     if name not in program.constants:
-        program.constants[name] = ir.Const(value, ir.unknown_loc), None
-        program.types[name] = types.IntegerLiteral(value)
+        program.constants[name] = ir.Global("number", np.int64(value), ir.unknown_loc), None
+        program.types[name] = types.intp
         loops.level_of[name] = loops.root
     return name

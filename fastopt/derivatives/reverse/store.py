@@ -8,6 +8,7 @@ of its growth. The block grows by doubling and is used again by the next evaluat
 # pyright: reportPrivateImportUsage=false, reportArgumentType=false
 
 import ctypes
+import functools
 import os
 import weakref
 from typing import Any
@@ -17,10 +18,9 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
-from fastopt.compiling.llvm_arrays import contiguous_view
+from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 from fastopt.compiling.numba_internals import COUNTED
 
 WORD = 8  # bytes
@@ -54,20 +54,19 @@ _realloc: Any = types.ExternalFunction("realloc", types.intp(types.intp, types.i
 @numba.njit(**_JIT)
 def reserve(store, used, words):
     """Return the address of a block with room for `words` beyond those in use."""
-    if used + words > store[1]:
-        _grow(store, used + words)
+    needed = used + words
+    if needed > store[1]:
+        if needed > store[2]:
+            raise MemoryError("the reverse sweep needs more memory than its limit")
+        capacity = 2 * store[1]
+        capacity = capacity if capacity > needed else needed
+        capacity = capacity if capacity > 1024 else 1024
+        capacity = capacity if capacity < store[2] else store[2]
+        address = _realloc(store[0], capacity * WORD)
+        if address == 0:
+            raise MemoryError("the reverse sweep ran out of memory")
+        store[0], store[1] = address, capacity
     return pointer(store[0])
-
-
-@numba.njit(**_JIT)
-def _grow(store, needed):
-    if needed > store[2]:
-        raise MemoryError("the reverse sweep needs more memory than its limit")
-    capacity = min(max(2 * store[1], needed, 1024), store[2])
-    address = _realloc(store[0], capacity * WORD)
-    if address == 0:
-        raise MemoryError("the reverse sweep ran out of memory")
-    store[0], store[1] = address, capacity
 
 
 @intrinsic
@@ -105,47 +104,67 @@ def get(context, block, index, kind):
 
 
 @intrinsic
-def _array_at(context, block, index, like, shape):
-    """Return a view of the words of the block, from `index` on, as an array like another."""
-    result = types.Array(like.dtype, like.ndim, "C")
+def _words(context, array):
+    """Return the number of words that the elements of an array take."""
 
     def codegen(context, builder, sig, args):
-        place = _place(context, builder, like.dtype, args)
-        return contiguous_view(context, builder, result, place, cgutils.unpack_tuple(builder, args[3]))
+        given = array_struct(context, builder, array, args[0])
+        size = builder.mul(given.nitems, given.itemsize)
+        return builder.lshr(builder.add(size, size.type(WORD - 1)), size.type(3))
 
-    return result(block, types.intp, like, shape), codegen
+    return types.intp(array), codegen
 
 
-@numba.njit(**_JIT)
-def _words(like, size):
-    return (size * like.itemsize + 7) // 8
+@intrinsic
+def _copy_elements(context, block, index, array):
+    """Copy the elements of an array in C order to the block."""
+
+    def codegen(context, builder, sig, args):
+        given = array_struct(context, builder, array, args[2])
+        size = builder.mul(given.nitems, given.itemsize)
+        place = _place(context, builder, array.dtype, args)
+        cgutils.raw_memcpy(builder, place, given.data, size, size.type(1))
+        for axis, length in enumerate(cgutils.unpack_tuple(builder, given.shape)):
+            words = builder.lshr(builder.add(size, size.type(WORD - 1)), size.type(3))
+            at = [args[0], builder.add(args[1], builder.add(words, words.type(axis)))]
+            builder.store(length, _place(context, builder, types.intp, at))
+        return context.get_dummy_value()
+
+    return types.void(block, types.intp, array), codegen
 
 
 @numba.njit(**_JIT)
 def put_array(store, used, array):
-    """Store a copy of an array and its shape; return the number of words in use."""
-    words = _words(array, array.size)
-    block = reserve(store, used, words + array.ndim)
-    if array.size:
-        _array_at(block, used, array, array.shape)[...] = array
-    used += words
-    for length in array.shape:
-        put(block, used, length)
-        used += 1
-    return used
+    """Store a copy of an array in C order and its shape; return the number of words in use."""
+    words = _words(array) + array.ndim
+    _copy_elements(reserve(store, used, words), used, array)
+    return used + words
 
 
-@numba.njit(**_JIT)
-def get_array(block, used, like):
-    """Return the array stored last, and the number of words in use without it."""
-    used -= like.ndim
-    shape, size = like.shape, 1
-    for axis in range(like.ndim):
-        length = get(block, used + axis, numba.int64)
-        shape = tuple_setitem(shape, axis, length)
-        size *= length
-    used -= _words(like, size)
-    return _array_at(block, used, like, shape), used
+@functools.cache
+def get_array(kind):
+    """Return an intrinsic ``(block, used)``: the array stored last, and the words without it."""
+    result = types.Tuple((types.Array(kind.dtype, kind.ndim, "C"), types.intp))
+
+    @intrinsic
+    def get_array(context, block, used):
+        def codegen(context, builder, sig, args):
+            used, shape = builder.sub(args[1], args[1].type(kind.ndim)), []
+            size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+            size = used.type(size)
+            for axis in range(kind.ndim):
+                at = [args[0], builder.add(used, used.type(axis))]
+                shape.append(builder.load(_place(context, builder, types.intp, at)))
+                size = builder.mul(size, shape[-1])
+            words = builder.lshr(builder.add(size, size.type(WORD - 1)), size.type(3))
+            used = builder.sub(used, words)
+            place = _place(context, builder, kind.dtype, [args[0], used])
+            array = contiguous_view(context, builder, result.types[0], place, shape)
+            return context.make_tuple(builder, result, [array, used])
+
+        return result(block, types.intp), codegen
+
+    return get_array
 
 
 def _place(context, builder, kind, args):
@@ -154,18 +173,32 @@ def _place(context, builder, kind, args):
     return builder.bitcast(builder.gep(word, [args[1]]), data)
 
 
-@numba.njit(**_JIT)
-def trips(start, stop, step):
+@intrinsic
+def trips(context, start, stop, step):
     """Return the number of items of a range."""
-    if step > 0:
-        return max(0, (stop - start + step - 1) // step)
-    return max(0, (start - stop - step - 1) // -step)
+
+    def codegen(context, builder, sig, args):
+        a, b, by = args
+        zero, one = by.type(0), by.type(1)
+        up = builder.icmp_signed(">", by, zero)
+        way = builder.select(up, builder.sub(b, a), builder.sub(a, b))
+        by = builder.select(up, by, builder.neg(by))
+        count = builder.sdiv(builder.add(way, builder.sub(by, one)), by)
+        return builder.select(builder.icmp_signed(">", way, zero), count, zero)
+
+    return types.intp(types.intp, types.intp, types.intp), codegen
 
 
-@numba.njit(**_JIT)
-def block_of(store):
-    """Return the address of the block."""
-    return pointer(store[0])
+@intrinsic
+def _zero(context, g):
+    """Set the elements of an array in C order to zero."""
+
+    def codegen(context, builder, sig, args):
+        given = array_struct(context, builder, g, args[0])
+        cgutils.memset(builder, given.data, builder.mul(given.nitems, given.itemsize), 0)
+        return context.get_dummy_value()
+
+    return types.void(g), codegen
 
 
 @numba.njit(**_JIT)
@@ -173,4 +206,4 @@ def clear(x, g):
     """Set the gradient to zero."""
     if x.size == 0:
         raise ValueError("x is empty; it needs at least one component")
-    g.reshape(g.size)[:] = 0.0
+    _zero(g)

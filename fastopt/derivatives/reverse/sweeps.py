@@ -128,7 +128,7 @@ class Sweeps:
             if self.loops.root not in self.needs.moving:
                 b.jump(("end",))
                 return
-            b.move(BACK, b.call(store.block_of, [STORE]))
+            b.move(BACK, b.call(store.pointer, [b.load(STORE, b.constant(0))]))
             if is_float(program.type_of(rest[0])) and self.activity.is_active(rest[0]):
                 b.move(self.bar(rest[0]), b.number(1.0, program.type_of(rest[0])))
             b.jump(("back", label))
@@ -211,7 +211,9 @@ class Sweeps:
         names = [n for n in stored if is_number(self.program.type_of(n))]
         for name in stored:
             if name not in names:
-                b.call(store.put_array, [STORE, USED, name], out=USED)
+                plain = self.program.types[name].layout == "C"
+                given = name if plain else b.call(array_helpers.copy_of, [name])
+                b.call(store.put_array, [STORE, USED, given], out=USED)
         if names:
             b.call(store.reserve, [STORE, USED, b.constant(len(names))], out=BLOCK)
         for name in names:
@@ -342,8 +344,8 @@ class Sweeps:
                 self._restore(name, b.binop("+", USED, b.constant(k)))
         for name in reversed(stored):
             if name not in names:
-                like = b.empty(self.program.type_of(name))
-                found = b.call(store.get_array, [BACK, USED, like])
+                kind = self.program.type_of(name)
+                found = b.call(store.get_array(kind), [BACK, USED])
                 b.move(self.value(name), b.item(found, 0))
                 b.move(USED, b.item(found, 1))
 
