@@ -56,12 +56,12 @@ def broadcast_to(array, shape):
 def where(condition, *pair):
     if len(pair) != 2:
         return np.where(plain(as_tracked(condition)))
-    chosen = np.array(plain(as_tracked(condition)), dtype=bool)
+    mask = np.array(plain(as_tracked(condition)), dtype=bool)
     a, b = map(as_tracked, pair)
     if not has_tracked((a, b)):
-        return np.where(chosen, a, b)
-    rule = _choice(chosen if chosen.ndim else bool(chosen))
-    return elementwise.apply(rule, a, b, arrays=bool(chosen.ndim))
+        return np.where(mask, a, b)
+    rule = _choice(mask if mask.ndim else bool(mask))
+    return elementwise.apply(rule, a, b, arrays=bool(mask.ndim))
 
 
 def _choice(condition):
