@@ -54,6 +54,7 @@ class Program:
             self.blocks[label] = self._block(block)
         self._next = max(self.blocks) + 1
         self.prune()
+        self.merge()
         self.definitions = {op.target: op for b in self.blocks.values() for op in b.ops if op.target}
 
     def new_block(self, ops=(), end=()):
@@ -83,6 +84,27 @@ class Program:
                 if op.kind == "phi":
                     op.value = {k: v for k, v in op.value.items() if k in seen}
                     op.uses = [v for v in op.value.values() if v]
+
+    def merge(self):
+        """Make one block of two that always follow each other."""
+        preds = self.predecessors()
+        for label in list(self.blocks):
+            block = self.blocks.get(label)
+            while block is not None and block.end[0] == "jump":
+                following = block.end[1]
+                if len(preds[following]) > 1 or following in (self.entry, label):
+                    break
+                other = self.blocks.pop(following)
+                for op in other.ops:
+                    if op.kind == "phi":
+                        op.kind, op.uses = "copy", [op.value[label]]
+                block.ops += other.ops
+                block.end = other.end
+                for target in other.targets:
+                    preds[target] = [label if p == following else p for p in preds[target]]
+                    for op in self.blocks[target].ops:
+                        if op.kind == "phi" and following in op.value:
+                            op.value[label] = op.value.pop(following)
 
     def predecessors(self):
         found: dict = {label: [] for label in self.blocks}
