@@ -88,7 +88,9 @@ class Writer:
         if self.indices and self.chance(0.7):
             i = self.one(self.indices)
             return self.one([i, i, f"{i}-1", f"({i}+1)%{self.n}", f"k[{i}]", f"-1-{i}"])
-        return self.one([str(self.random.randrange(self.n)), "-1", f"k[{self.random.randrange(3)}]"])
+        return self.one(
+            [str(self.random.randrange(self.n)), "-1", f"k[{self.random.randrange(3)}]"]
+        )
 
     def element(self):
         return f"{self.one(self.arrays)}[{self.index()}]"
@@ -156,7 +158,13 @@ class Writer:
     def array(self, indent):
         name, n = self.name("a"), self.n
         own = self.one(self.owned) if self.owned else "x"
-        makes = [f"np.zeros({n})", "np.zeros_like(x)", "x.copy()", f"np.ones({n})", "np.empty_like(x)"]
+        makes = [
+            f"np.zeros({n})",
+            "np.zeros_like(x)",
+            "x.copy()",
+            f"np.ones({n})",
+            "np.empty_like(x)",
+        ]
         if self.owned:
             makes += [f"{own}[::-1]", own, f"{own}[:]"] * 2
         make = self.one(makes)

@@ -130,6 +130,13 @@ def _stacked(a, b, left, right):
     return made
 
 
+def kron(a, b):
+    a, b = as_tracked(a), as_tracked(b)
+    if np.ndim(plain(a)) != np.ndim(plain(b)):
+        a, b = (v if np.ndim(plain(v)) == 2 else np.reshape(v, (1, -1)) for v in (a, b))
+    return functions.by_adjoint(np.kron, (a, b))
+
+
 def dot(a, b):
     a, b = as_tracked(a), as_tracked(b)
     if not np.ndim(plain(a)) or not np.ndim(plain(b)):
@@ -201,6 +208,7 @@ HANDLERS = {
     np.array: array,
     np.matmul: matmul,
     np.dot: dot,
+    np.kron: kron,
     np.sort: sort,
     np.polyval: polyval,
 }
