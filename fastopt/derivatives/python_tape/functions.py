@@ -178,7 +178,9 @@ def _frozen(a):
     """Return plain values; data are copied, since they may be overwritten."""
     if isinstance(a, tuple):
         return tuple(map(_frozen, a))
-    return a.value if isinstance(a, Tracked) else np.array(a) if type(a) is np.ndarray else a
+    if isinstance(a, Tracked):
+        return a.value
+    return np.array(a) if type(a) in (np.ndarray, list) else a
 
 
 def _bar(a):
