@@ -203,6 +203,7 @@ def literal_power(power):
         return v, infinite_slopes.settling(float(power) * v / x)
 
     rule.__name__ = "literal_power" if power >= 0 else "negative_power"
+    rule.power = power
     return rule
 
 

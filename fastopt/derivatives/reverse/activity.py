@@ -5,6 +5,7 @@ import operator
 import numpy as np
 from numba import types
 
+from fastopt.derivatives.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.reverse import pullbacks
 from fastopt.derivatives.reverse.errors import NotReversible
 from fastopt.derivatives.reverse.program import is_float, is_float_array, is_number
@@ -35,7 +36,7 @@ class Activity:
         for op in self.ops:
             self._share(op)
         for op in self.ops:
-            if op.kind in ("setitem", "update"):
+            if op.kind == "setitem":
                 self._write(op)
         self.written = {self.class_of(name) for name in self.written}
         self._spread()
@@ -67,10 +68,10 @@ class Activity:
             pass
         elif op.kind == "load" and _copies(program.types[op.uses[1]]):
             pass
-        elif op.kind == "call" and (op.key in CREATIONS or op.key in COPIES):
+        elif op.kind == "call" and is_fresh(op.key):
             pass
         else:
-            for name in op.uses:
+            for name in op.args:
                 if isinstance(program.types[name], types.Array):
                     self._union(op.target, name)
 
@@ -88,10 +89,10 @@ class Activity:
             for op in self.ops:
                 if op.kind == "arg" and op.value == 0:
                     self._activate(op.target)
-                elif op.kind in ("setitem", "update"):
+                elif op.kind == "setitem":
                     if self.is_active(op.uses[-1]):
                         self.active.add(self.class_of(op.uses[0]))
-                elif op.target and self._may_be_active(op) and any(map(self.is_active, op.uses)):
+                elif op.target and self._may_be_active(op) and any(map(self.is_active, op.args)):
                     self._activate(op.target)
             changed = len(self.active) > before
 
@@ -108,6 +109,11 @@ class Activity:
         if isinstance(kind, types.BaseTuple):
             return any(is_float(k) or is_float_array(k) for k in kind.types)
         return is_float(kind) or is_float_array(kind)
+
+
+def is_fresh(key):
+    """Return True for functions whose result shares no memory with their arguments."""
+    return key in CREATIONS or key in COPIES or key in ADJOINTS or key is np.where or isinstance(key, np.ufunc)
 
 
 def _is_shaped_like(op):
@@ -141,8 +147,9 @@ def is_harmless(program, op):
         return op.kind != "expr" or op.value.op in _EXPRESSIONS
     if op.kind in ("arg", "count", "out"):
         return True
-    plain = all(_is_plain(program.types[name]) for name in op.uses[1:])
-    return op.kind == "call" and plain and is_number(program.type_of(op.target))
+    plain = op.kind == "call" and not isinstance(program.types[op.uses[0]], types.BoundFunction)
+    plain = plain and all(_is_plain(program.types[name]) for name in op.uses[1:])
+    return plain and is_number(program.type_of(op.target))
 
 
 _EXPRESSIONS = {"build_tuple", "static_getitem", "getitem", "exhaust_iter", "getattr", "cast"}

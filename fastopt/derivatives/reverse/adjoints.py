@@ -1,34 +1,20 @@
 """The adjoint of each operation: what it needs, and the code that adds its contributions."""
 
+import operator
+
+import numpy as np
 from numba import types
 
-from fastopt.derivatives.reverse import pullbacks
-from fastopt.derivatives.reverse.activity import CREATIONS
+from fastopt.derivatives.array_adjoints.table import ADJOINTS
+from fastopt.derivatives.reverse import array_adjoints, fusion, pullbacks
+from fastopt.derivatives.reverse.adjoint import Adjoint, Nothing, said
 from fastopt.derivatives.reverse.errors import NotReversible
 from fastopt.derivatives.reverse.program import is_float
 
 
-class Adjoint:
-    """What the adjoint of an operation needs: `values` of variables, and `shadows` of arrays."""
-
-    values: tuple = ()
-    shadows: tuple = ()
-    is_calm = True  # whether its derivatives are finite
-
-    def __init__(self, program, activity, op):
-        self.program, self.activity, self.op = program, activity, op
-
-    def emit(self, sweep):
-        """Write the code; `sweep` knows the builder and the names of values and adjoints."""
-
-
-class Nothing(Adjoint):
-    """Of operations that pass nothing on, or whose contributions go along the edges."""
-
-
 class Copy(Adjoint):
     def emit(self, sweep):
-        sweep.add(self.op.uses[0], sweep.bar(self.op.target))
+        sweep.add(self.op.uses[-1], sweep.bar(self.op.target))
 
 
 class Rule(Adjoint):
@@ -39,30 +25,27 @@ class Rule(Adjoint):
         self.rule, self.args = rule, args
         self.wanted = tuple(k for k, name in enumerate(args) if activity.is_active(name))
         self.is_calm = rule.__name__ in pullbacks.CALM
-        self.values = tuple(args)
-        if rule.__name__ in ("add", "sub", "neg", "pos"):
-            self.values = ()
-        elif rule.__name__ == "mul" and len(self.wanted) == 1:
+        self.is_linear = rule.__name__ in ("add", "sub", "neg", "pos")
+        self.values = () if self.is_linear else tuple(args)
+        if rule.__name__ == "mul" and len(self.wanted) == 1:
             self.values = (args[1 - self.wanted[0]],)
 
     def emit(self, sweep):
-        bar = sweep.bar(self.op.target)
-        if self.values or self.rule.__name__ not in ("add", "sub", "neg", "pos"):
-            if self.rule.__name__ == "mul" and not sweep.guarded:
-                for k in self.wanted:
-                    other = sweep.value(self.args[1 - k])
-                    sweep.add(self.args[k], sweep.builder.binop("*", bar, other))
-                return
-            values = [sweep.value(name) if name in self.values else bar for name in self.args]
+        b, bar, name = sweep.builder, sweep.bar(self.op.target), self.rule.__name__
+        if self.is_linear:
+            for k in self.wanted:
+                minus = name == "neg" or (name == "sub" and k == 1)
+                (sweep.subtract if minus else sweep.add)(self.args[k], bar)
+        elif name == "mul" and not sweep.guarded:
+            for k in self.wanted:
+                sweep.add(self.args[k], b.binop("*", bar, sweep.value(self.args[1 - k])))
+        else:
+            values = [sweep.value(n) if n in self.values else bar for n in self.args]
             pull = pullbacks.pullback(self.rule, self.wanted, sweep.guarded, sweep.fast)
-            found = sweep.builder.call(pull, [bar, sweep.builder.tuple(values)])
+            found = b.call(pull, [bar, b.tuple(values)])
             for place, k in enumerate(self.wanted):
-                one = found if len(self.wanted) == 1 else sweep.builder.item(found, place)
+                one = found if len(self.wanted) == 1 else b.item(found, place)
                 sweep.add(self.args[k], one)
-            return
-        for k in self.wanted:
-            minus = self.rule.__name__ == "neg" or (self.rule.__name__ == "sub" and k == 1)
-            (sweep.subtract if minus else sweep.add)(self.args[k], bar)
 
 
 class Load(Adjoint):
@@ -77,10 +60,6 @@ class Load(Adjoint):
         before = sweep.builder.load(shadow, index)
         after = sweep.builder.binop("+", before, sweep.bar(self.op.target))
         sweep.builder.store(shadow, index, after)
-
-
-class View(Adjoint):
-    """Of an array that shares the memory of another: its shadow does so, too."""
 
 
 class Store(Adjoint):
@@ -98,17 +77,25 @@ class Store(Adjoint):
         sweep.builder.store(shadow, index, sweep.builder.number(0.0))
 
 
-def adjoint_of(program, activity, op):
+def adjoint_of(program, activity, fused, op):
     """Return the adjoint of an operation that depends on x, or raise."""
     if op.kind == "setitem":
         return _of_store(program, activity, op)
     kind = program.type_of(op.target)
     if op.kind in ("phi", "arg", "out"):
         return Nothing(program, activity, op)
+    if op in fused.inner:
+        return Nothing(program, activity, op)
+    if op in fused.trees:
+        return array_adjoints.Tree(program, activity, op, fused.trees[op])
+    if op.kind == "call" and op.key in ADJOINTS:
+        return array_adjoints.FromTable(program, activity, op, ADJOINTS[op.key], op.args)
+    if op.kind == "binop" and op.value is operator.matmul:
+        return array_adjoints.FromTable(program, activity, op, ADJOINTS[np.dot], op.uses)
     if isinstance(kind, types.BaseTuple):
         return Nothing(program, activity, op)  # what takes it apart decides
     if isinstance(kind, types.Array):
-        return _of_array(program, activity, op)
+        return array_adjoints.of_array(program, activity, op)
     if not is_float(kind):
         raise NotReversible(said(program, op), op.loc)
     if op.kind == "copy":
@@ -123,28 +110,16 @@ def adjoint_of(program, activity, op):
     return Rule(program, activity, op, *found)
 
 
-def _of_array(program, activity, op):
-    if op.kind == "copy":
-        return View(program, activity, op)
-    if op.kind == "load" and _is_basic(program.types[op.uses[1]]):
-        return View(program, activity, op)
-    if op.kind == "call" and op.key in CREATIONS and not op.value.kws:
-        if not any(activity.is_active(name) for name in op.uses[1:]) or _is_like(op):
-            return View(program, activity, op)
-    raise NotReversible(said(program, op), op.loc)
-
-
-def _is_like(op):
-    return op.key.__name__ in ("zeros_like", "empty_like", "ones_like")
-
-
 def _of_store(program, activity, op):
     array, index, value = (program.type_of(name) for name in op.uses)
     if not activity.is_active(op.uses[0]):
         return Nothing(program, activity, op)
-    if not isinstance(value, types.Number | types.Boolean) or not _is_element(array, index):
-        raise NotReversible(said(program, op), op.loc)
-    return Store(program, activity, op)
+    number = isinstance(value, types.Number | types.Boolean)
+    if number and _is_element(array, index):
+        return Store(program, activity, op)
+    if array_adjoints.is_basic(index) and (number or isinstance(value, types.Array)):
+        return array_adjoints.StorePart(program, activity, op)
+    raise NotReversible(said(program, op), op.loc)
 
 
 def _is_element(array, index):
@@ -152,25 +127,5 @@ def _is_element(array, index):
     return len(parts) == array.ndim and all(isinstance(p, types.Integer) for p in parts)
 
 
-def _is_basic(index):
-    parts = index.types if isinstance(index, types.BaseTuple) else [index]
-    allowed = types.Integer | types.SliceType | types.EllipsisType | types.NoneType
-    return all(isinstance(types.unliteral(p), allowed) for p in parts)
-
-
 def _is_number(program, name):
     return isinstance(program.type_of(name), types.Float | types.Integer | types.Boolean)
-
-
-def said(program, op):
-    """Return a description of an operation that is refused."""
-    kinds = ", ".join(str(program.type_of(name)) for name in op.uses[op.kind == "call" :])
-    if op.kind == "call":
-        name = getattr(op.key, "__name__", None) or str(program.types[op.uses[0]])
-        return f"a call of {name}({kinds})"
-    if op.kind in ("binop", "unary"):
-        return f"{op.value.__name__}({kinds})"
-    if op.kind == "setitem":
-        return f"a write of array parts ({kinds})"
-    what = op.value.op if op.kind == "expr" else op.kind
-    return f"{what} of {kinds}"

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from fastopt.compiling.numba_internals import ir, replace_variables
+from fastopt.derivatives.reverse import array_helpers
 
 _OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _COMPARISONS = {">": operator.gt, "<": operator.lt, "==": operator.eq}
@@ -91,6 +92,21 @@ class Builder:
         names = (self.var(n) for n in (array, index, value))
         self.now.append(ir.SetItem(*names, self.loc))
 
+    def attribute(self, name, attribute, out=None):
+        expr = ir.Expr.getattr(self.var(name), attribute, self.loc)
+        return self.assign(out or self.temporary(), expr)
+
+    def call_of(self, variable, names, out):
+        """Call the function that a variable holds."""
+        expr = ir.Expr.call(self.var(variable), [self.var(n) for n in names], (), self.loc)
+        return self.assign(out, expr)
+
+    def empty(self, kind, out=None):
+        """Return an array without elements."""
+        shape = self.tuple([self.constant(0)] * kind.ndim)
+        dtype = numba.np.numpy_support.as_dtype(kind.dtype).type
+        return self.call(np.zeros, [shape, self.constant(dtype)], out=out)
+
     def item(self, name, place):
         """Return an item of a tuple."""
         index = self.var(self.constant(place))
@@ -126,6 +142,8 @@ class Builder:
             self.assign(target, ir.Expr.unary(op.value, self.var(named(op.uses[0])), self.loc))
         elif kind == "load":
             self.load(*map(named, op.uses), out=target)
+        elif kind == "snapshot":
+            self.call(array_helpers.copy_of, [named(op.uses[0])], out=target)
         elif kind == "setitem":
             self.store(*map(named, op.uses))
         elif kind == "helper":

@@ -94,7 +94,7 @@ class _Items:
         if isinstance(kind, types.RangeType):
             start, stop, step = self.range_of(op)
             return self.before("helper", "trips", types.intp, store.trips, [start, stop, step])
-        if isinstance(kind, types.Array) and kind.ndim == 1:
+        if isinstance(kind, types.Array) and kind.ndim >= 1:
             return self.before("helper", "trips", types.intp, len, [name])
         raise NotReversible(f"a loop over {kind}", self.loc)
 
@@ -131,7 +131,7 @@ class _Items:
 def _number(program, loops, value):
     from fastopt.compiling.numba_internals import ir
 
-    name = f"number {value}"
+    name = f"number.{value}"
     if name not in program.constants:
         program.constants[name] = ir.Const(value, ir.unknown_loc), None
         program.types[name] = types.IntegerLiteral(value)

@@ -7,6 +7,8 @@ steps, the blocks form no cycle.
 
 from typing import Any
 
+from numba import types
+
 from fastopt.derivatives.reverse.errors import NotReversible
 from fastopt.derivatives.reverse.program import Op, is_number
 
@@ -199,7 +201,8 @@ class Loops:
         if name not in region.outs:
             kind = self.program.type_of(name)
             op = self.program.definitions.get(name)
-            if not is_number(kind):
+            array = isinstance(kind, types.Array) and is_number(kind.dtype) and kind.layout != "F"
+            if not is_number(kind) and not array:
                 raise NotReversible(f"a value of type {kind} made in a loop and used behind it", op.loc)
             # Written at every exit: those that the definition does not reach lead to no use.
             out = self.program.new_name(name, kind)

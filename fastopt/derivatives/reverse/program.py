@@ -13,14 +13,28 @@ from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.reverse.errors import NotReversible
 
 
+METHODS = {name: getattr(np, name) for name in "sum mean prod min max std var dot trace".split()}
+METHODS |= {name: getattr(np, name) for name in "cumsum cumprod argmin argmax any all".split()}
+METHODS |= {name: getattr(np, name) for name in "ravel reshape transpose copy repeat take".split()}
+METHODS["flatten"] = np.copy
+
+
 class Op:
     """One operation: `kind` says which, `value` holds Numba's expression or further data."""
 
     def __init__(self, kind, target, value, uses, loc):
         self.kind, self.target, self.value = kind, target, value
-        self.key: Any = None  # the function of a call
+        self.key: Any = None  # the function of a call; for methods of arrays that of NumPy
+        self.owner: Any = None  # the operation that looks a method up
         self.renamed: dict = {}  # names in Numba's expression -> those that took their place
         self.uses, self.loc = list(uses), loc
+
+    @property
+    def args(self):
+        """Return the arguments of a call, of a method's the array in front; else the operands."""
+        if self.kind != "call":
+            return self.uses
+        return [*(self.owner.uses if self.owner else ()), *self.uses[1:]]
 
     def __repr__(self):
         return f"{self.target} = {self.kind} {self.value} {self.uses}"
@@ -56,6 +70,12 @@ class Program:
         self.prune()
         self.merge()
         self.definitions = {op.target: op for b in self.blocks.values() for op in b.ops if op.target}
+        for block in self.blocks.values():
+            for op in block.ops:
+                kind = self.types[op.uses[0]] if op.kind == "call" else None
+                if isinstance(kind, types.BoundFunction) and isinstance(kind.this, types.Array):
+                    op.owner = self.definitions[self.root(op.uses[0])]
+                    op.key = METHODS.get(op.owner.value.attr)
 
     def new_block(self, ops=(), end=()):
         label, self._next = self._next, self._next + 1
@@ -66,7 +86,7 @@ class Program:
         name, k = like, 0
         while name in self.types:
             k += 1
-            name = f"{like}~{k}"
+            name = f"{like}.n{k}"
         self.types[name] = kind
         return name
 
@@ -97,6 +117,8 @@ class Program:
                 other = self.blocks.pop(following)
                 for op in other.ops:
                     if op.kind == "phi":
+                        if not op.value.get(label):
+                            raise NotReversible(f"{op.target} may not be set", op.loc)
                         op.kind, op.uses = "copy", [op.value[label]]
                 block.ops += other.ops
                 block.end = other.end
@@ -146,7 +168,7 @@ class Program:
             if isinstance(stmt, ir.Assign):
                 op = self._assign(stmt)
                 if op is not None:
-                    made.ops.append(op)
+                    made.ops += self._update(op) if op.kind == "update" else [op]
             elif isinstance(stmt, ir.SetItem):
                 uses = [stmt.target.name, stmt.index.name, stmt.value.name]
                 made.ops.append(Op("setitem", None, None, uses, stmt.loc))
@@ -166,6 +188,24 @@ class Program:
             else:
                 raise NotReversible(f"the statement `{stmt}`", stmt.loc)
         return made
+
+    def _update(self, op):
+        """Return an operation with an array in place as one with a new array, and a write."""
+        array, other = op.uses
+        kind, more = self.types[array], self.type_of(other)
+        more = more.dtype if isinstance(more, types.Array) else more
+        if not is_float_array(kind) or not is_number(more) or kind.ndim == 0:
+            raise NotReversible(f"{op.value.fn.__name__} of {kind}", op.loc)
+        if is_float(more) and more.bitwidth > kind.dtype.bitwidth and more is not types.float64:
+            raise NotReversible(f"{op.value.fn.__name__} of {kind} and {more}", op.loc)
+        made = self.new_name("updated", types.Array(kind.dtype, kind.ndim, "C"))
+        index = self.new_name("everywhere", types.ellipsis)
+        self.constants[index] = ir.Const(Ellipsis, op.loc), op.loc
+        return [
+            Op("binop", made, op.value.immutable_fn, [array, other], op.loc),
+            Op("setitem", None, None, [array, index, made], op.loc),
+            Op("copy", op.target, None, [array], op.loc),
+        ]
 
     def _assign(self, stmt):
         name, value, loc = stmt.target.name, stmt.value, stmt.loc

@@ -38,7 +38,7 @@ def literal_power(power):
 
 
 def where(m, condition, a, b):
-    return None, infinite_slopes.Chosen(condition), infinite_slopes.Chosen(~condition)
+    return None, 0.0, infinite_slopes.Chosen(condition), infinite_slopes.Chosen(~condition)
 
 
 @functools.cache
@@ -114,7 +114,7 @@ def _product(m, bar, derivative, guarded):
     return builder.select(still, zero, product)
 
 
-def rule_of(program, op):
+def rule_of(program, op, arrays=False):
     """Return ``(rule, names of its arguments)`` for an operation on numbers, or None."""
     if op.kind in ("binop", "unary"):
         fn = op.value
@@ -126,7 +126,9 @@ def rule_of(program, op):
         return (rule, op.uses) if rule else None
     if op.kind != "call" or op.value.kws or op.value.vararg:
         return None
-    key, args = op.key, op.uses[1:]
+    key, args = op.key, op.args
+    if op.owner is not None:
+        return None
     if isinstance(key, types.NumberClass) or key is float:
         return (derivative_rules.pos, args) if len(args) == 1 else None
     if key in (max, min) and len(args) > 1:
@@ -136,8 +138,9 @@ def rule_of(program, op):
     if key is pow and len(args) == 2:
         return derivative_rules.pow, args
     if key is np.where and len(args) == 3:
-        boolean = isinstance(program.types[args[0]], types.Boolean)
-        return (where, args) if boolean else None
+        kind = program.types[args[0]]
+        kind = kind.dtype if arrays and isinstance(kind, types.Array) else kind
+        return (where, args) if isinstance(kind, types.Boolean) else None
     rule = _functions().get(key)
     if rule is None or rule.__code__.co_argcount - 1 != len(args):
         return None

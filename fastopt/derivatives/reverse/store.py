@@ -16,8 +16,11 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
+from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
+from fastopt.compiling.llvm_arrays import contiguous_view
 from fastopt.compiling.numba_internals import COUNTED
 
 WORD = 8  # bytes
@@ -99,6 +102,50 @@ def get(context, block, index, kind):
         return context.unpack_value(builder, number, place)
 
     return number(block, types.intp, kind), codegen
+
+
+@intrinsic
+def _array_at(context, block, index, like, shape):
+    """Return a view of the words of the block, from `index` on, as an array like another."""
+    result = types.Array(like.dtype, like.ndim, "C")
+
+    def codegen(context, builder, sig, args):
+        place = _place(context, builder, like.dtype, args)
+        return contiguous_view(context, builder, result, place, cgutils.unpack_tuple(builder, args[3]))
+
+    return result(block, types.intp, like, shape), codegen
+
+
+@numba.njit(**_JIT)
+def _words(like, size):
+    return (size * like.itemsize + 7) // 8
+
+
+@numba.njit(**_JIT)
+def put_array(store, used, array):
+    """Store a copy of an array and its shape; return the number of words in use."""
+    words = _words(array, array.size)
+    block = reserve(store, used, words + array.ndim)
+    if array.size:
+        _array_at(block, used, array, array.shape)[...] = array
+    used += words
+    for length in array.shape:
+        put(block, used, length)
+        used += 1
+    return used
+
+
+@numba.njit(**_JIT)
+def get_array(block, used, like):
+    """Return the array stored last, and the number of words in use without it."""
+    used -= like.ndim
+    shape, size = like.shape, 1
+    for axis in range(like.ndim):
+        length = get(block, used + axis, numba.int64)
+        shape = tuple_setitem(shape, axis, length)
+        size *= length
+    used -= _words(like, size)
+    return _array_at(block, used, like, shape), used
 
 
 def _place(context, builder, kind, args):

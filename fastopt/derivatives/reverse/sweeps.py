@@ -10,14 +10,13 @@ from typing import Any
 from numba import types
 
 from fastopt.compiling.numba_internals import ir
-from fastopt.derivatives.reverse import store
-from fastopt.derivatives.reverse.activity import CREATIONS
-from fastopt.derivatives.reverse.builder import FIRST, Builder
+from fastopt.derivatives.reverse import array_helpers, store
+from fastopt.derivatives.reverse.builder import Builder
 from fastopt.derivatives.reverse.program import is_float, is_number
 from fastopt.derivatives.reverse.shadows import shadow_of
 
-X, G, STORE, ARGS = "x given", "g given", "store given", "args given"
-USED, BLOCK, BACK, F = "words used", "block", "block behind", "f"
+X, G, STORE, ARGS = "x.given", "g.given", "store.given", "args.given"
+USED, BLOCK, BACK, F = "words.used", "block.now", "block.back", "f.result"
 
 
 class Sweeps:
@@ -38,7 +37,7 @@ class Sweeps:
         """Return the blocks of a function of x, g, store and args."""
         b, program = self.builder, self.program
         for k, name in enumerate((X, G, STORE, ARGS)):
-            b.assign(name, ir.Arg(name.split()[0], k, b.loc))
+            b.assign(name, ir.Arg(name.partition(".")[0], k, b.loc))
         for name, (node, _) in program.constants.items():
             b.assign(name, node)
         b.call(store.clear, [X, G])
@@ -66,14 +65,14 @@ class Sweeps:
     def value(self, name):
         """Return the variable with a value in the reverse sweep."""
         region = self.loops.level_of.get(name)
-        return name if region is None or region is self.loops.root else f"{name} again"
+        return name if region is None or region is self.loops.root else f"{name}.again"
 
     def bar(self, name):
-        return f"{name} bar"
+        return f"{name}.bar"
 
     def shadow(self, name):
         made = self.program.definitions.get(name)
-        return G if made is not None and made.kind == "arg" else f"{name} shadow"
+        return G if made is not None and made.kind == "arg" else f"{name}.shadow"
 
     def add(self, name, contribution):
         """Add a contribution to the adjoint of a number."""
@@ -85,12 +84,12 @@ class Sweeps:
     def _zero(self, out, name):
         b, kind = self.builder, self.program.types[name]
         kind = types.unliteral(kind)
-        if is_float(kind):
-            zero = b.number(0.0, kind)
+        if isinstance(kind, types.Array):
+            b.empty(kind, out=out)
+        elif is_float(kind):
+            b.move(out, b.number(0.0, kind))
         else:
-            zero = b.constant(isinstance(kind, types.Boolean) and False)
-            zero = b.constant(False) if isinstance(kind, types.Boolean) else b.constant(0)
-        b.move(out, zero)
+            b.move(out, b.constant(False if isinstance(kind, types.Boolean) else 0))
 
     def _bars(self, region, phis):
         """Return the numbers of a region with an adjoint: those of its header's phis, or others."""
@@ -142,6 +141,8 @@ class Sweeps:
         else:
             self._mark(label, region, self.loops.root)
             self._carry(label, rest[0], lambda name: name, lambda _: True)
+            if region is self.loops.root and self.loops.level[rest[0]] is region:
+                self._carry(label, rest[0], self.shadow, lambda name: name in self.needs.shadows)
             if region.latch == label and region.counter:
                 b.binop("+", region.counter, b.constant(1), out=region.counter)
             b.jump(("fore", rest[0]))
@@ -175,7 +176,7 @@ class Sweeps:
         for target in self.program.blocks[label].targets:
             ways = self.preds.get(target, ())
             if len(ways) > 1 and self.loops.level[target] is region and target != region.header:
-                self.builder.move(f"way {target}", self.builder.constant(ways.index(label)))
+                self.builder.move(f"way.{target}", self.builder.constant(ways.index(label)))
 
     def _enter(self, region):
         b, needs = self.builder, self.needs
@@ -186,18 +187,20 @@ class Sweeps:
             size = b.constant(len(needs.stored[region]))
             words = b.binop("*", region.trips, size)
             b.call(store.reserve, [STORE, USED, words], out=BLOCK)
-            b.move(f"base {region.header}", USED)
+            b.move(f"base.{region.header}", USED)
             b.binop("+", USED, words, out=USED)
 
     def _is_reserved(self, region):
         """Return True if the numbers of all iterations get their room when the loop begins."""
         inner = any(child in self.needs.uses_store for child in region.children)
-        return bool(self.needs.stored[region]) and region.is_simple and not inner
+        names = self.needs.stored[region]
+        numbers = all(is_number(self.program.type_of(name)) for name in names)
+        return bool(names) and region.is_simple and not inner and numbers
 
     def _repeat(self, region):
         b, names = self.builder, self.needs.stored[region]
         if self._is_reserved(region):
-            place = b.binop("+", f"base {region.header}", region.counter)
+            place = b.binop("+", f"base.{region.header}", region.counter)
             for name in names:
                 b.call(store.put, [BLOCK, place, name])
                 place = b.binop("+", place, region.trips)
@@ -205,7 +208,11 @@ class Sweeps:
             self._push(region)
 
     def _push(self, region):
-        b, names = self.builder, self.needs.stored[region]
+        b, stored = self.builder, self.needs.stored[region]
+        names = [n for n in stored if is_number(self.program.type_of(n))]
+        for name in stored:
+            if name not in names:
+                b.call(store.put_array, [STORE, USED, name], out=USED)
         if names:
             b.call(store.reserve, [STORE, USED, b.constant(len(names))], out=BLOCK)
         for name in names:
@@ -222,6 +229,8 @@ class Sweeps:
             b.move(self.needs.exit[region], b.constant(place))
         for name, out in region.outs.items():
             b.move(out, name)
+            if out in self.needs.shadows and region.parent is self.loops.root:
+                b.call(array_helpers.zeros_of, [out], out=self.shadow(out))
 
     # The reverse sweep of one region.
 
@@ -240,10 +249,12 @@ class Sweeps:
     def _frame(self, region):
         """Write the loop around the reverse sweep of an iteration."""
         b, needs, head = self.builder, self.needs, region.header
-        left, base, names = f"left {head}", f"base {head} again", needs.stored[region]
+        left, base, names = f"left.{head}", f"base.{head}.again", needs.stored[region]
         b.start(("enter", head))
         for name in self._bars(region, phis=True):
             self._zero(self.bar(name), name)
+        for name in self._arrays(region):
+            b.empty(self.program.types[name], out=self.shadow(name))
         b.move(left, self.value(region.trips if region.is_simple else needs.rounds[region]))
         if self._is_reserved(region):
             words = b.binop("*", left, b.constant(len(names)))
@@ -264,14 +275,18 @@ class Sweeps:
                 self._restore(name, place)
                 place = b.binop("+", place, stride)
         elif names:
-            b.binop("-", USED, b.constant(len(names)), out=USED)
-            for k, name in enumerate(names):
-                self._restore(name, b.binop("+", USED, b.constant(k)))
+            self._pop(names)
+        for child in region.children:
+            for out in child.outs.values():
+                if out in needs.shadows:
+                    b.call(array_helpers.zeros_of, [self.value(out)], out=self.shadow(out))
         self._zero_bars(region)
         b.jump(("again", region.first if region.is_simple else head))
         b.start(("leave", head))
         for name, source in self._carried(region, region.before):
             self.add(source, self.bar(name))
+        for name, source in self._carried_arrays(region, region.before):
+            b.call(array_helpers.pass_on, [self.shadow(source), self.shadow(name)])
         b.jump(("back", region.before))
         b.start(("repeat", head))
         pairs = []
@@ -281,17 +296,63 @@ class Sweeps:
             self._zero(self.bar(name), name)
         for source, moved in pairs:
             self.add(source, moved)
+        moves = self._carried_arrays(region, region.latch)
+        pairs = [(source, b.move(b.temporary(), self.shadow(name))) for name, source in moves]
+        self._renew(region)
+        for source, moved in pairs:
+            b.call(array_helpers.pass_on, [self.shadow(source), moved])
         b.jump(("back", region.latch))
         for inside, landing in region.exits:
             b.start(("exit", landing))
+            self._renew(region)
             self._from_outs(region)
             b.jump(("back", inside))
+
+    def _arrays(self, region):
+        """Return the arrays with a shadow that are carried from one iteration to the next."""
+        header = self.program.blocks[region.header].ops
+        return [op.target for op in header if op.kind == "phi" and op.target in self.needs.shadows]
+
+    def _renew(self, region):
+        """Begin new shadows of the arrays that an iteration was given."""
+        for name in self._arrays(region):
+            given = self.value(name)
+            self.builder.call(array_helpers.zeros_of, [given], out=self.shadow(name))
+
+    def _carried_arrays(self, region, label):
+        found, known = [], self._arrays(region)
+        for op in self.program.blocks[region.header].ops:
+            source = op.target in known and op.value.get(label)
+            if source and source in self.needs.shadows:
+                found.append((op.target, source))
+        return found
+
+    def _pop(self, stored):
+        """Write what takes the values of an iteration from the store, last in first out."""
+        b = self.builder
+        names = [n for n in stored if is_number(self.program.type_of(n))]
+        if names:
+            b.binop("-", USED, b.constant(len(names)), out=USED)
+            for k, name in enumerate(names):
+                self._restore(name, b.binop("+", USED, b.constant(k)))
+        for name in reversed(stored):
+            if name not in names:
+                like = b.empty(self.program.type_of(name))
+                found = b.call(store.get_array, [BACK, USED, like])
+                b.move(self.value(name), b.item(found, 0))
+                b.move(USED, b.item(found, 1))
 
     def _from_outs(self, region):
         known = set(self._bars(region, True) + ([] if region.is_simple else self._bars(region, False)))
         for name, out in region.outs.items():
             if name in known:
                 self.add(name, self.bar(out))
+            elif name in self.needs.shadows and out in self.needs.shadows:
+                moved = [self.shadow(name), self.shadow(out)]
+                if not region.is_simple:
+                    self.builder.call(array_helpers.pass_on, moved)
+                elif name in self._arrays(region):
+                    self.builder.move(*moved)
 
     def _carried(self, region, label):
         """Return the active phis of the header, with the variables that they get from a block."""
@@ -373,7 +434,7 @@ class Sweeps:
         else:
             ways = self.preds[label]
             if len(ways) > 1:
-                self._choose(f"way {label}", [("edge", label, way) for way in ways])
+                self._choose(f"way.{label}", [("edge", label, way) for way in ways])
             for way in ways:
                 if len(ways) > 1:
                     b.start(("edge", label, way))

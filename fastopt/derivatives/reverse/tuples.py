@@ -39,7 +39,7 @@ def _items(program, name, known):
 
 
 def _joined(program, name, op, known):
-    made = [program.new_name(f"{name} item", kind) for kind in program.types[name].types]
+    made = [program.new_name(f"{name}.item", kind) for kind in program.types[name].types]
     known[name] = made
     given = {k: _items(program, v, known) if v else None for k, v in op.value.items()}
     if any(items is None or len(items) != len(made) for items in given.values()):
