@@ -12,6 +12,7 @@ class Adjoint:
     shapes: tuple = ()
     shadows: tuple = ()
     is_calm = True  # whether its derivatives are finite
+    guards = False, False  # whether a zero adjoint, and a zero slope, end a product: see `guards`
 
     def __init__(self, program, activity, op):
         self.program, self.activity, self.op = program, activity, op
@@ -19,6 +20,14 @@ class Adjoint:
 
     def emit(self, sweep):
         """Write the code; `sweep` knows the builder and the names of values and adjoints."""
+
+    def sources(self):
+        """Return the variables that it passes adjoints to."""
+        return self.op.args
+
+    def rules(self):
+        """Return the names of its rules."""
+        return set()
 
     def value(self, sweep, name):
         return sweep.value(self.taken.get(name, name))

@@ -30,18 +30,21 @@ class Rule(Adjoint):
         if rule.__name__ == "mul" and len(self.wanted) == 1:
             self.values = (args[1 - self.wanted[0]],)
 
+    def rules(self):
+        return {self.rule.__name__}
+
     def emit(self, sweep):
         b, bar, name = sweep.builder, sweep.bar(self.op.target), self.rule.__name__
         if self.is_linear:
             for k in self.wanted:
                 minus = name == "neg" or (name == "sub" and k == 1)
                 (sweep.subtract if minus else sweep.add)(self.args[k], bar)
-        elif name == "mul" and not sweep.guarded:
+        elif name == "mul" and not any(self.guards):
             for k in self.wanted:
                 sweep.add(self.args[k], b.binop("*", bar, sweep.value(self.args[1 - k])))
         else:
             values = [sweep.value(n) if n in self.values else bar for n in self.args]
-            pull = pullbacks.pullback(self.rule, self.wanted, sweep.guarded, sweep.fast)
+            pull = pullbacks.pullback(self.rule, self.wanted, self.guards, sweep.fast)
             found = b.call(pull, [bar, b.tuple(values)])
             for place, k in enumerate(self.wanted):
                 one = found if len(self.wanted) == 1 else b.item(found, place)

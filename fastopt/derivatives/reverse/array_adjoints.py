@@ -10,6 +10,7 @@ from fastopt.derivatives.reverse import array_helpers, fusion, kernels
 from fastopt.derivatives.reverse.activity import CREATIONS
 from fastopt.derivatives.reverse.adjoint import Adjoint, said
 from fastopt.derivatives.reverse.errors import NotReversible
+from fastopt.derivatives.reverse.guards import LINEAR
 from fastopt.derivatives.reverse.pullbacks import CALM
 
 VIEWS = {np.reshape, np.ravel, np.transpose, np.asarray, np.ascontiguousarray}
@@ -27,8 +28,8 @@ class Tree(Adjoint):
         super().__init__(program, activity, op)
         total = op.key if fusion.is_total(program, op) else None
         self.tree, self.total = tree, total
-        self.is_calm = _is_calm(tree)
-        kernel = self._kernel(True, True)
+        self.is_calm = _rules(tree) <= CALM
+        kernel = self._kernel((True, True), True)
         self.values, self.shadows = tuple(kernel.values), tuple(kernel.arrays)
         if total is None:
             self.shadows += (op.target,)
@@ -37,8 +38,14 @@ class Tree(Adjoint):
         make = kernels.Kernel
         return make(self.program, self.activity, self.tree, guarded, fast, self.total)
 
+    def sources(self):
+        return self._kernel((True, True), True).leaves
+
+    def rules(self):
+        return _rules(self.tree)
+
     def emit(self, sweep):
-        b, kernel = sweep.builder, self._kernel(sweep.guarded, sweep.fast)
+        b, kernel = sweep.builder, self._kernel((any(self.guards),) * 2, sweep.fast)
         bar = sweep.bar(self.op.target) if self.total else sweep.shadow(self.op.target)
         values = [self.value(sweep, name) for name in kernel.values]
         bars = [sweep.shadow(name) for name in kernel.arrays]
@@ -47,9 +54,9 @@ class Tree(Adjoint):
             sweep.add(name, b.item(found, place))
 
 
-def _is_calm(node):
-    below = [child for child in node.children if isinstance(child, fusion.Node)]
-    return node.rule.__name__ in CALM and all(map(_is_calm, below))
+def _rules(node):
+    below = [_rules(child) for child in node.children if isinstance(child, fusion.Node)]
+    return {node.rule.__name__}.union(*below)
 
 
 class FromTable(Adjoint):
@@ -94,7 +101,14 @@ class FromTable(Adjoint):
             shadows.append(op.target)
         self.values, self.shapes = tuple(map(str, values)), tuple(map(str, shapes))
         self.shadows = tuple(map(str, shadows))
-        self.is_calm = False
+        self.is_calm = op.kind == "binop" or op.key.__name__ in LINEAR
+
+    def sources(self):
+        inner = [self._arrays_in(n) for n in self.op.args if self._is_tuple(n)]
+        return [*self.op.args, *(n for names in inner for n in names)]
+
+    def _is_tuple(self, name):
+        return isinstance(self.program.types[name], types.BaseTuple)
 
     def _arrays_in(self, name):
         """Return the arrays that a tuple was built from, or nothing."""

@@ -114,14 +114,14 @@ class Kernel:
             for k in wanted:
                 minus = rule == "neg" or (rule == "sub" and k == 1)
                 given[k] = f"-{bar}" if minus else bar
-        elif rule == "mul" and not self.guarded:
+        elif rule == "mul" and not any(self.guarded):
             for k in wanted:
                 given[k] = f"{bar} * {args[1 - k]}"
         else:
             pull = pullbacks.pullback(node.rule, wanted, self.guarded, self.fast)
             places = "_".join(map(str, wanted))
             power = getattr(node.rule, "power", "")
-            name = f"pull_{rule}{power}_{places}_{self.guarded}_{self.fast}".replace("-", "m")
+            name = f"pull_{rule}{power}_{places}_{any(self.guarded)}_{self.fast}".replace("-", "m")
             self.names[name] = pull
             out = self._new()
             self.back.append(f"{out} = {name}({bar}, ({', '.join(args)},))")

@@ -2,7 +2,7 @@
 
 from numba import types
 
-from fastopt.derivatives.reverse import adjoints, array_adjoints
+from fastopt.derivatives.reverse import adjoints, array_adjoints, guards
 from fastopt.derivatives.reverse.activity import CREATIONS, is_fresh, is_harmless, is_pure
 from fastopt.derivatives.reverse.adjoint import said
 from fastopt.derivatives.reverse.errors import NotReversible
@@ -32,6 +32,7 @@ class Needs:
                 elif not is_harmless(program, op):
                     raise NotReversible(said(program, op), op.loc)
         self._check_use()
+        guards.guard(program, activity, self.adjoints)
         for label, block in list(program.blocks.items()):
             if label in self.alive and loops.level[label] in self.moving:
                 self._of_block(loops.level[label], label, block)

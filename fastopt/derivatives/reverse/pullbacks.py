@@ -58,11 +58,31 @@ def extreme(smallest, count):
     return rule
 
 
+def _accumulation(instruction):
+    @intrinsic
+    def accumulate(context, bar, more):
+        """Return the sum or difference of adjoints, in which the sign of a zero is of no matter."""
+        if not isinstance(bar, types.Float) or not isinstance(more, types.Float):
+            return None
+
+        def codegen(context, builder, sig, args):
+            value = context.cast(builder, args[1], more, bar)
+            return getattr(builder, instruction)(args[0], value, flags=("contract", "nsz"))
+
+        return bar(bar, more), codegen
+
+    return accumulate
+
+
+plus, minus = _accumulation("fadd"), _accumulation("fsub")
+
+
 @functools.cache
-def pullback(rule, wanted, guarded, fast):
+def pullback(rule, wanted, guards, fast):
     """Return an intrinsic ``(bar, args)``: the contributions to the arguments `wanted`.
 
-    It returns a number if one is wanted, else a tuple. `guarded` says that 0 times infinity is 0.
+    It returns a number if one is wanted, else a tuple. `guards` says whether the product is zero
+    if the adjoint is, however large the slope, and if the slope is, however large the adjoint.
     """
 
     @intrinsic
@@ -77,7 +97,7 @@ def pullback(rule, wanted, guarded, fast):
             pairs = zip(items, sig.args[1].types, strict=True)
             symbols = [_symbol(m, value, kind) for value, kind in pairs]
             derivatives = rule(m, *symbols)[1:]
-            found = [_product(m, values[0], derivatives[k], guarded) for k in wanted]
+            found = [_product(m, values[0], derivatives[k], guards) for k in wanted]
             if count == 1:
                 return found[0]
             return context.make_tuple(builder, result, found)
@@ -93,25 +113,27 @@ def _symbol(m, value, kind):
     return Symbol(m, m.context.cast(m.builder, value, kind, m.kind.real))
 
 
-def _product(m, bar, derivative, guarded):
+def _product(m, bar, derivative, guards):
     """Return an adjoint times a derivative of any kind that rules return."""
     builder, zero = m.builder, ir.Constant(m.real, 0.0)
     if isinstance(derivative, infinite_slopes.Chosen):
         return builder.select(derivative.condition.value, bar, zero)
-    dead = None
+    tests = []
     if isinstance(derivative, infinite_slopes.ZeroIfInactive):
-        dead, derivative = derivative.dead, derivative.derivative
+        if guards[1] and derivative.dead is not None:
+            tests.append(derivative.dead.value)
+        derivative = derivative.derivative
     if isinstance(derivative, float) and derivative in (1.0, -1.0, 0.0):
         return bar if derivative == 1.0 else partials.negative(builder, bar) if derivative else zero
     factor = m.constant(derivative).value
-    product = builder.fmul(bar, factor)
-    if not guarded:
+    product = builder.fmul(bar, factor, flags=("contract",))
+    if guards[0]:
+        tests.append(builder.fcmp_ordered("==", bar, zero))
+    if guards[1]:
+        tests.append(builder.fcmp_ordered("==", factor, zero))
+    if not tests:
         return product
-    still = builder.fcmp_ordered("==", bar, zero)
-    still = builder.or_(still, builder.fcmp_ordered("==", factor, zero))
-    if dead is not None:
-        still = builder.or_(still, dead.value)
-    return builder.select(still, zero, product)
+    return builder.select(functools.reduce(builder.or_, tests), zero, product)
 
 
 def rule_of(program, op, arrays=False):

@@ -10,7 +10,7 @@ from typing import Any
 from numba import types
 
 from fastopt.compiling.numba_internals import ir
-from fastopt.derivatives.reverse import array_helpers, store
+from fastopt.derivatives.reverse import array_helpers, pullbacks, store
 from fastopt.derivatives.reverse.builder import Builder
 from fastopt.derivatives.reverse.program import is_float, is_number
 from fastopt.derivatives.reverse.shadows import shadow_of
@@ -26,7 +26,6 @@ class Sweeps:
         self.program, self.loops, self.activity, self.needs = program, loops, activity, needs
         self.fast, self.builder = fast, Builder(loc)
         self.region: Any = loops.root  # the region whose code is written
-        self.guarded = not all(a.is_calm for a in needs.adjoints.values())
         self.preds = program.predecessors()
         for label in self.preds:  # the ways to a block within one region
             self.preds[label] = [p for p in self.preds[label] if p in needs.alive]
@@ -76,10 +75,10 @@ class Sweeps:
 
     def add(self, name, contribution):
         """Add a contribution to the adjoint of a number."""
-        self.builder.binop("+", self.bar(name), contribution, out=self.bar(name))
+        self.builder.call(pullbacks.plus, [self.bar(name), contribution], out=self.bar(name))
 
     def subtract(self, name, contribution):
-        self.builder.binop("-", self.bar(name), contribution, out=self.bar(name))
+        self.builder.call(pullbacks.minus, [self.bar(name), contribution], out=self.bar(name))
 
     def _zero(self, out, name):
         b, kind = self.builder, self.program.types[name]
@@ -262,6 +261,12 @@ class Sweeps:
             b.move(base, USED)
         if region.is_simple:
             self._from_outs(region)
+        self.hoisted = self._invariant(region)
+        if self.hoisted:
+            b.branch(b.binop(">", left, b.constant(0)), ("once", head), ("leave", head))
+            b.start(("once", head))
+            for op in self.hoisted:
+                b.copy_of(op, self.value(op.target), self.value)
         b.jump(("test", head))
         b.start(("test", head))
         b.branch(b.binop(">", left, b.constant(0)), ("iterate", head), ("leave", head))
@@ -342,6 +347,21 @@ class Sweeps:
                 b.move(self.value(name), b.item(found, 0))
                 b.move(USED, b.item(found, 1))
 
+    def _invariant(self, region):
+        """Return what each iteration would compute again in the same way.
+
+        LLVM cannot know that a load is the same in each, since it sees shadows written to.
+        """
+        found, inside = [], set()
+        if region.is_simple:
+            inside = {n for n, r in self.loops.level_of.items() if region.holds(r)}
+            for op in self.program.blocks[region.first].ops:
+                same = op.kind != "phi" and not {*op.uses, *op.args} & inside
+                if op.target in self.needs.again and same:
+                    found.append(op)
+                    inside.discard(op.target)
+        return found
+
     def _from_outs(self, region):
         known = set(self._bars(region, True) + ([] if region.is_simple else self._bars(region, False)))
         for name, out in region.outs.items():
@@ -374,7 +394,7 @@ class Sweeps:
         b, block, again = self.builder, self.program.blocks[label], self.needs.again
         b.start(("again", label))
         for op in block.ops:
-            if op.kind != "phi" and op.target in again:
+            if op.kind != "phi" and op.target in again and op not in self.hoisted:
                 b.copy_of(op, self.value(op.target), self.value)
             self._make_shadow(op, self.value)
         self._mark(label, region, region)
