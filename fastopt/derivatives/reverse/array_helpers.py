@@ -3,6 +3,7 @@
 from typing import Any
 
 import numba
+import numpy as np
 from numba import types
 from numba.core import cgutils, imputils
 from numba.extending import intrinsic
