@@ -15,7 +15,8 @@ def _to_left(bar, out_bar, a, b):
                 bar += b @ out_bar
         elif b.ndim == 1:
             for i in range(a.shape[0]):
-                bar[i] += out_bar[i] * b
+                for j in range(a.shape[1]):
+                    bar[i, j] += out_bar[i] * b[j]
         else:
             bar += out_bar @ b.T
 
@@ -30,7 +31,8 @@ def _to_right(bar, out_bar, a, b):
                 bar += a.T @ out_bar
         elif a.ndim == 1:
             for i in range(b.shape[0]):
-                bar[i] += a[i] * out_bar
+                for j in range(b.shape[1]):
+                    bar[i, j] += a[i] * out_bar[j]
         else:
             bar += a.T @ out_bar
 

@@ -28,15 +28,17 @@ class Tree(Adjoint):
         super().__init__(program, activity, op)
         total = op.key if fusion.is_total(program, op) else None
         self.tree, self.total = tree, total
+        self.axis = fusion.axis_of(program, op) if total else None
+        self.is_number = total is not None and self.axis is None
         self.is_calm = _rules(tree) <= CALM
         kernel = self._kernel((True, True), True)
         self.values, self.shadows = tuple(kernel.values), tuple(kernel.arrays)
-        if total is None:
+        if not self.is_number:
             self.shadows += (op.target,)
 
     def _kernel(self, guarded, fast):
         make = kernels.Kernel
-        return make(self.program, self.activity, self.tree, guarded, fast, self.total)
+        return make(self.program, self.activity, self.tree, guarded, fast, self.total, self.axis)
 
     def sources(self):
         return self._kernel((True, True), True).leaves
@@ -46,7 +48,7 @@ class Tree(Adjoint):
 
     def emit(self, sweep):
         b, kernel = sweep.builder, self._kernel((any(self.guards),) * 2, sweep.fast)
-        bar = sweep.bar(self.op.target) if self.total else sweep.shadow(self.op.target)
+        bar = sweep.bar(self.op.target) if self.is_number else sweep.shadow(self.op.target)
         values = [self.value(sweep, name) for name in kernel.values]
         bars = [sweep.shadow(name) for name in kernel.arrays]
         found = b.call(kernel.function(), [bar, *values, *bars])

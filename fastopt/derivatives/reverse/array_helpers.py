@@ -63,9 +63,9 @@ def gather_back(bar, index, out_bar):
 @numba.njit(**JIT)
 def gather_rows_back(bar, index, out_bar):
     for k in range(index.size):
-        row, more = bar[index[k]], out_bar[k]
-        for j in range(len(row)):
-            row[j] += more[j]
+        at = index[k]
+        for j in range(bar.shape[1]):
+            bar[at, j] += out_bar[k, j]
 
 
 @numba.njit(**JIT)

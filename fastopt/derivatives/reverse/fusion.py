@@ -83,9 +83,22 @@ def elementwise_rule(program, op):
 
 
 def is_total(program, op):
-    """Return True for a sum or a mean over all elements."""
-    plain = op.kind == "call" and op.key in (np.sum, np.mean) and len(op.args) == 1
-    return plain and not op.value.kws
+    """Return True for a sum or a mean over all elements, or along a constant axis."""
+    return op.kind == "call" and op.key in (np.sum, np.mean) and axis_of(program, op) is not False
+
+
+def axis_of(program, op):
+    """Return the axis of a sum, None for all elements, or False if it is unknown."""
+    names = op.args[1:]
+    if len(names) > 1 or [key for key, _ in op.value.kws] not in ([], ["axis"]):
+        return False
+    axis = program.constant(names[0]) if names else None
+    if axis is None:
+        return None if not names or program.types[names[0]] == types.none else False
+    ndim = program.types[op.args[0]].ndim
+    if not isinstance(axis, int) or not -ndim <= axis < ndim:
+        return False
+    return axis % ndim if ndim > 1 else None
 
 
 _is_total = is_total

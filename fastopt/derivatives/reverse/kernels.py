@@ -26,9 +26,10 @@ _kernels: dict = {}
 class Kernel:
     """The function ``(bar, *values, *bars)`` of a tree; it returns what numbers contribute."""
 
-    def __init__(self, program, activity, tree, guarded, fast, total=None):
+    def __init__(self, program, activity, tree, guarded, fast, total=None, axis=None):
         self.program, self.activity, self.guarded, self.fast = program, activity, guarded, fast
         self.total = total  # np.sum, np.mean, or None if the tree's result is an array
+        self.axis = axis  # of the total, or None if it is over all elements
         self.axes = program.types[tree.op.target].ndim
         self.leaves: list = []  # names
         self.needed: set = set()  # leaves whose elements are read
@@ -165,11 +166,11 @@ class Kernel:
                     own = axis - self.axes + self.program.types[name].ndim
                     if own >= 0:
                         out.append(f"    if {v}.shape[{own}] != 1: n{axis} = {v}.shape[{own}]")
-        size = " * ".join(f"n{axis}" for axis in axes)
-        if self.total is not None and self.total.__name__ == "mean":
-            out.append(f"    bar = bar / ({size})")
+        over = axes if self.axis is None else [self.axis]
+        share = f" / ({' * '.join(f'n{axis}' for axis in over)})"
+        self.share = share if self.total is not None and self.total.__name__ == "mean" else ""
         for n in self.numbers:
-            out.append(f"    a{leaves.index(n)} = bar_zero(bar)")
+            out.append(f"    a{leaves.index(n)} = 0.0")
         tests, strides = [], []
         for name, v in shapes.items():
             ndim = self.program.types[name].ndim
@@ -192,8 +193,9 @@ class Kernel:
         for axis in range(self.axes):
             out.append(f"{pad}for i{axis} in range(n{axis}):")
             pad += "    "
-        everywhere = ", ".join(f"i{axis}" for axis in range(self.axes))
-        out.append(f"{pad}seed = {f'bar[{everywhere}]' if self.total is None else 'bar'}")
+        outside = [f"i{axis}" for axis in range(self.axes) if axis != self.axis]
+        number = self.total is not None and self.axis is None
+        out.append(f"{pad}seed = bar{'' if number else f'[{chr(44).join(outside)}]'}{self.share}")
         arrays = self._arrays()
 
         def at(name):
@@ -217,15 +219,10 @@ class Kernel:
     def _compiled(self, text):
         if text not in _kernels:
             name = f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-            scope = {**self.names, "bar_zero": _zero, "__name__": __name__}
+            scope = {**self.names, "__name__": __name__}
             exec(text.replace("def kernel(", f"def {name}("), scope)
             _kernels[text] = numba.njit(**JIT)(scope[name])
         return _kernels[text]
-
-
-@numba.njit(inline="always")
-def _zero(bar):
-    return 0.0
 
 
 def _words(text):
