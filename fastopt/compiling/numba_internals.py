@@ -28,7 +28,7 @@ from numba.core.compiler_machinery import FunctionPass, PassManager, register_pa
 from numba.core.cpu import CPUContext
 from numba.core.dispatcher import Dispatcher
 from numba.core.imputils import builtin_registry as lowering_registry
-from numba.core.ir_utils import build_definitions, mk_unique_var, replace_vars_inner
+from numba.core.ir_utils import build_definitions, mk_unique_var, visit_vars_inner
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.rewrites.registry import Rewrite, register_rewrite, rewrite_registry
 from numba.core.runtime.nrt import rtsys
@@ -312,4 +312,6 @@ def folded(compiled, kinds):
 
 def replace_variables(expression, table):
     """Replace the variables of an expression."""
-    return replace_vars_inner(expression, table)
+    return visit_vars_inner(
+        expression, lambda v, table: table.get(v.name, v) if isinstance(v, ir.Var) else v, table
+    )

@@ -14,25 +14,37 @@ class NoReverse(TypeError):
     """The error for a function that has no gradient in reverse mode, though `jac` asks for it."""
 
 
-def chosen(method, fun, x, args, fast) -> Any:
+def select(method, fun, x, args, fast) -> Any:
     """Return (mode, compiled gradient of reverse mode or None) for a compiled `fun`.
 
     `method` is a mode, or "autodiff": reverse mode for many parameters, if `fun` has it.
     """
     if method == "forward" or (method == "autodiff" and x.size <= MOST_FORWARD):
         return "forward", None
-    from fastopt.derivatives.reverse import compiled_gradient as reverse  # late: slow to import
-
     try:
         kinds = tuple(map(numba.typeof, args))
-        return "reverse", reverse.check(fun, numba.typeof(x), kinds, fast)
-    except reverse.NotReversible as error:
-        if method == "reverse":
-            raise NoReverse(message(error)) from None
-    except ValueError:  # an argument that compiled code cannot take: forward mode says so
+        return "reverse", reverse(fun, numba.typeof(x), kinds, fast)
+    except (NoReverse, ValueError):  # a ValueError: compiled code cannot take an argument
         if method == "reverse":
             raise
     return "forward", None
+
+
+def candidates(mode, size):
+    """Return the modes to try, in order, for a number of parameters, or None if it is unknown."""
+    if mode != "autodiff":
+        return [mode]
+    return ["forward", "reverse"] if not size or size <= MOST_FORWARD else ["reverse", "forward"]
+
+
+def reverse(fun, x, kinds, fast):
+    """Return the compiled gradient by reverse mode for these Numba types, or raise NoReverse."""
+    from fastopt.derivatives.reverse import compiled_gradient  # late: slow to import
+
+    try:
+        return compiled_gradient.check(fun, x, kinds, fast)
+    except compiled_gradient.NotReversible as error:
+        raise NoReverse(message(error)) from None
 
 
 def message(error):

@@ -111,7 +111,7 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=False):
         args = arguments.ready(args)
     reverse = None
     if derived and compiled:
-        method, reverse = derived_mode.chosen(method, fun, x, args, fast)
+        method, reverse = derived_mode.select(method, fun, x, args, fast)
     elif method == "autodiff":
         method = "reverse"
     value, gradient, power = gradient_methods.METHODS[method]

@@ -30,6 +30,7 @@ FLOORS = [
     "targets/cpu",
     "targets/common",
     "derivatives",
+    "derivatives/reverse",
     "derivatives/numpy_support",
     "derivatives/operators",
     "derivatives/lazy",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastopt.derivatives.duals import infinite_slopes
+from fastopt.derivatives.duals import digamma_function, infinite_slopes
 from fastopt.derivatives.python_duals.python_dual import Numbers
 from fastopt.derivatives.python_tape.tape import Tracked, later, tape_of
 
@@ -11,6 +11,7 @@ class ArrayNumbers(Numbers):
     """The `m` of rules for arrays."""
 
     where = staticmethod(np.where)
+    digamma = staticmethod(np.vectorize(digamma_function.digamma, otypes=[float]))
 
 
 _NUMBERS, _ARRAYS = Numbers(), ArrayNumbers()

@@ -28,6 +28,14 @@ WITH_KEEPDIMS = {np.sum, np.mean, np.max, np.min, np.amax, np.amin, np.var, np.s
 HANDLERS: dict = {}  # other functions -> what does their work
 
 
+def rule_of(function):
+    """Return the rule of an elementwise function of NumPy or SciPy, or None."""
+    if function in RULES:
+        return RULES[function]
+    known = numpy_only_rules.special().get(function) if isinstance(function, np.ufunc) else None
+    return known and derivative_rules.MATH[known.__name__]
+
+
 def has_tracked(a):
     """Return True for a tracked number or array, and for what contains one."""
     if isinstance(a, list | tuple):
@@ -88,10 +96,11 @@ def dispatch(function, args, kws):
     args = tuple(as_tracked(a) for a in args)
     if function in STEPS:
         return function(*map(plain, args), **{name: plain(v) for name, v in kws.items()})
-    if function in RULES:
+    rule = rule_of(function)
+    if rule is not None:
         if kws:
             raise Refused(f"{function.__name__} is known without {', '.join(kws)} only")
-        return elementwise.apply(RULES[function], *args)
+        return elementwise.apply(rule, *args)
     if function in VIEWS and type(args[0]) is Array:
         return args[0].view_by(lambda a: function(a, *args[1:], **kws))
     if function not in ADJOINTS:
@@ -121,7 +130,7 @@ def by_adjoint(function, args):
     known = ADJOINTS[function]
     tracked = _tracked_in(args)
     tape, plains = tape_of(tracked), tuple(_frozen(a) for a in args)
-    _check_axes(function, known, plains)
+    _check_axes(function, known, args, plains)
     if function in (np.var, np.std):
         out = function(plains[0], axis=plains[1], ddof=plains[2])
     elif function is np.trapezoid:
@@ -169,7 +178,9 @@ def _frozen(a):
     """Return plain values; data are copied, since they may be overwritten."""
     if isinstance(a, tuple):
         return tuple(map(_frozen, a))
-    return a.value if isinstance(a, Tracked) else np.array(a) if type(a) is np.ndarray else a
+    if isinstance(a, Tracked):
+        return a.value
+    return np.array(a) if type(a) in (np.ndarray, list) else a
 
 
 def _bar(a):
@@ -178,13 +189,11 @@ def _bar(a):
     return a.bar if type(a) is Array else None
 
 
-def _check_axes(function, known, plains):
+def _check_axes(function, known, args, plains):
     for position, a in enumerate(plains):
-        number = not np.ndim(a) if not isinstance(a, tuple | str) else False
         if known.axes and isinstance(a, np.ndarray) and a.ndim not in known.axes:
             raise Refused(f"{function.__name__} is known for {known.axes} axes only")
-        first = position == 0 and position not in known.scalars and function not in _JOINING
-        if first and number:
+        if isinstance(args[position], Number) and position not in known.scalars:
             raise Refused(f"{function.__name__} of a number has no known derivative")
     along_axis = len(plains) > 1 and known.parameters[1][0] == "axis"
     one = along_axis and isinstance(plains[1], int | np.integer)

@@ -12,7 +12,7 @@ _SAME = "sum mean prod max min var std cumsum cumprod dot repeat trace take ptp"
 _SAME += " argmax argmin argsort searchsorted any all nonzero diagonal"
 _SAME += " clip swapaxes squeeze"
 FUNCTIONS = {name: getattr(np, name) for name in _SAME.split()}
-OWN = {
+METHODS = {
     "reshape": rearranging.reshape,
     "ravel": rearranging.ravel,
     "flatten": rearranging.flatten,
@@ -23,8 +23,8 @@ OWN = {
 
 def bound(a, name):
     """Return a method or attribute of an array."""
-    if name in OWN:
-        return functools.partial(OWN[name], a)
+    if name in METHODS:
+        return functools.partial(METHODS[name], a)
     if name in FUNCTIONS:
         return lambda *args, **kws: functions.dispatch(FUNCTIONS[name], (a, *args), kws)
     if name in ATTRIBUTES:

@@ -56,12 +56,12 @@ def broadcast_to(array, shape):
 def where(condition, *pair):
     if len(pair) != 2:
         return np.where(plain(as_tracked(condition)))
-    chosen = np.array(plain(as_tracked(condition)), dtype=bool)
+    mask = np.array(plain(as_tracked(condition)), dtype=bool)
     a, b = map(as_tracked, pair)
     if not has_tracked((a, b)):
-        return np.where(chosen, a, b)
-    rule = _choice(chosen if chosen.ndim else bool(chosen))
-    return elementwise.apply(rule, a, b, arrays=bool(chosen.ndim))
+        return np.where(mask, a, b)
+    rule = _choice(mask if mask.ndim else bool(mask))
+    return elementwise.apply(rule, a, b, arrays=bool(mask.ndim))
 
 
 def _choice(condition):
@@ -128,6 +128,13 @@ def _stacked(a, b, left, right):
 
     tape.steps.append(step)
     return made
+
+
+def kron(a, b):
+    a, b = as_tracked(a), as_tracked(b)
+    if np.ndim(plain(a)) != np.ndim(plain(b)):
+        a, b = (v if np.ndim(plain(v)) == 2 else np.reshape(v, (1, -1)) for v in (a, b))
+    return functions.by_adjoint(np.kron, (a, b))
 
 
 def dot(a, b):
@@ -201,6 +208,7 @@ HANDLERS = {
     np.array: array,
     np.matmul: matmul,
     np.dot: dot,
+    np.kron: kron,
     np.sort: sort,
     np.polyval: polyval,
 }

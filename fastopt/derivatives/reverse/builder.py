@@ -157,5 +157,5 @@ class Builder:
             expr = copy.copy(op.value)
             expr._kws = dict(expr._kws)
             names = {v.name: named(op.renamed.get(v.name, v.name)) for v in op.value.list_vars()}
-            self.assign(target, replace_variables(expr, {n: self.var(v) for n, v in names.items() if n != v}))
+            self.assign(target, replace_variables(expr, {n: self.var(v) for n, v in names.items()}))
         self.loc = loc

@@ -11,7 +11,7 @@ from numba import types
 from fastopt.compiling import code_walk, compiler, content_digest, disk_cache, numba_internals
 from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.numpy_support import elementwise_functions
-from fastopt.derivatives.reverse import counting, tuples
+from fastopt.derivatives.reverse import counting, lost, tuples
 from fastopt.derivatives.reverse.activity import Activity
 from fastopt.derivatives.reverse.errors import NotReversible
 from fastopt.derivatives.reverse.loops import Loops
@@ -113,5 +113,6 @@ def _blocks(linked, fast, kinds):
     counting.count(program, loops)
     loops.close()
     activity = Activity(program)
+    lost.refuse(program, activity)
     needs = Needs(program, loops, activity)
     return Sweeps(program, loops, activity, needs, fast, func_ir.loc).write(len(kinds))

@@ -95,7 +95,7 @@ def pullback(rule, wanted, guards, fast):
             m = Emitter(context, builder, kind)
             items = cgutils.unpack_tuple(builder, values[1])
             pairs = zip(items, sig.args[1].types, strict=True)
-            symbols = [_symbol(m, value, kind) for value, kind in pairs]
+            symbols = [_symbol(m, value, kind, rule) for value, kind in pairs]
             derivatives = rule(m, *symbols)[1:]
             found = [_product(m, values[0], derivatives[k], guards) for k in wanted]
             if count == 1:
@@ -107,8 +107,8 @@ def pullback(rule, wanted, guards, fast):
     return pull
 
 
-def _symbol(m, value, kind):
-    if isinstance(kind, types.Boolean):
+def _symbol(m, value, kind, rule):
+    if isinstance(kind, types.Boolean) and rule is where:
         return Truth(m.builder, value)
     return Symbol(m, m.context.cast(m.builder, value, kind, m.kind.real))
 
