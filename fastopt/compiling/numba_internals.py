@@ -27,6 +27,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
 from numba.core.cpu import CPUContext
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 from numba.core.imputils import builtin_registry as lowering_registry
 from numba.core.ir_utils import build_definitions, mk_unique_var, visit_vars_inner
 from numba.core.registry import CPUDispatcher, cpu_target
@@ -103,7 +104,7 @@ def wrap_compilation(compiled, wrap):
 def has_own_pipeline(compiled):
     """Return True if the user has given a function a compiler of their own."""
     own = getattr(getattr(compiled, "_compiler", None), "pipeline_class", Compiler)
-    return own is not Compiler
+    return own not in (Compiler, Replacing)
 
 
 def reduced(result):

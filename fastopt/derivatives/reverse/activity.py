@@ -16,7 +16,6 @@ CREATIONS |= {np.full_like}
 COPIES = {np.copy}
 # Functions of Python that only compute.
 PURE = {bool, int, float, abs, len, max, min, round, pow, slice, range, divmod, complex}
-_BARRED = {"fill_diagonal", "copyto", "put", "place", "putmask", "put_along_axis", "frombuffer"}
 _COMPARISONS = {operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne}
 
 
@@ -90,7 +89,8 @@ class Activity:
                 if op.kind == "arg" and op.value == 0:
                     self._activate(op.target)
                 elif op.kind == "setitem":
-                    if self.is_active(op.uses[-1]):
+                    real = is_float_array(program.types[op.uses[0]])  # others take it in steps
+                    if real and self.is_active(op.uses[-1]):
                         self.active.add(self.class_of(op.uses[0]))
                 elif op.target and self._may_be_active(op) and any(map(self.is_active, op.args)):
                     self._activate(op.target)
@@ -107,8 +107,15 @@ class Activity:
         if op.kind == "binop" and op.value in _COMPARISONS | {operator.floordiv}:
             return False
         if isinstance(kind, types.BaseTuple):
-            return any(is_float(k) or is_float_array(k) for k in kind.types)
+            return holds_floats(kind)
         return is_float(kind) or is_float_array(kind)
+
+
+def holds_floats(kind):
+    """Return True for a tuple with floats or arrays of floats in it, at any depth."""
+    if isinstance(kind, types.BaseTuple):
+        return any(map(holds_floats, kind.types))
+    return is_float(kind) or is_float_array(kind)
 
 
 def is_fresh(key):
@@ -130,15 +137,31 @@ def is_pure(program, op):
     """Return True if an operation can be run again with the same result and no other effect."""
     if op.kind != "call":
         return op.kind in ("copy", "phi", "binop", "unary", "load", "expr", "more", "item", "helper")
-    key = op.key
+    key, named = op.key, [name for name, _ in op.value.kws]
     if isinstance(key, types.NumberClass) or key in PURE or key in CREATIONS or key in COPIES:
         return True
-    if isinstance(key, np.ufunc):
-        return True
+    if isinstance(key, np.ufunc):  # with one argument more it would write to it
+        return len(op.args) == key.nin and not named
     if getattr(key, "__module__", None) == "math":
         return True
-    module = getattr(key, "__module__", None) or ""
-    return module.split(".")[0] == "numpy" and "random" not in module and key.__name__ not in _BARRED
+    if key in ADJOINTS:
+        try:
+            ADJOINTS[key].bind(op.args[: len(op.args) - len(named)], dict.fromkeys(named))
+        except TypeError:
+            return False
+        return True
+    return key in _NUMPY and len(op.args) <= _NUMPY[key]
+
+
+# Functions of NumPy that only compute, and how many arguments they may have.
+_NAMES = "arange:4 linspace:3 eye:4 identity:2 shape:1 size:1 ndim:1 argmax:2 argmin:2 argsort:1"
+_NAMES += " searchsorted:3 where:3 any:1 all:1 unique:1 bincount:3 count_nonzero:2 nonzero:1"
+_NAMES += " array:2 asarray:1 ascontiguousarray:1 reshape:2 ravel:1 transpose:1 isclose:2"
+_NAMES += " expand_dims:2 atleast_1d:1 atleast_2d:1 broadcast_to:2 triu_indices:1 tril_indices:1"
+_NUMPY = {}
+for _text in _NAMES.split():
+    _name, _, _count = _text.partition(":")
+    _NUMPY[getattr(np, _name)] = int(_count)
 
 
 def is_harmless(program, op):

@@ -3,6 +3,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import functools
+import hashlib
 from typing import Any
 
 import numba
@@ -33,29 +34,41 @@ def gradient(fun, fast=True):
     content = content_digest.of(fun)
     key = content.digest, fast
     if key not in _gradients:
-        _gradients[key] = _gradient(fun, fast, content.digest), content
+        _gradients[key] = _gradient(fun, fast, content), content
     return _gradients[key][0]
 
 
 def check(fun, x, args, fast=True):
-    """Return `gradient(fun)`; raise NotReversible if it does not exist for these Numba types."""
+    """Return `gradient(fun)`, compiled for these Numba types; raise NotReversible if it has none."""
     made = gradient(fun, fast)
-    made.blocks_for((x, *args))
+    g, store = types.Array(x.dtype, x.ndim, "C"), types.Array(types.int64, 1, "C")
+    kinds = numba_internals.folded(made, (x, g, store, *args))[0]
+    try:
+        made.compile(kinds)
+    except NotReversible:
+        raise
+    except Exception as error:
+        if not isinstance(error, numba_internals.NumbaError):
+            raise
+        raise NotReversible(f"its gradient does not compile: {error}") from error
     return made
 
 
-def _gradient(fun, fast, digest):
+def _gradient(fun, fast, content):
     linked = _linked(fun, fast)
 
     def gradient(x, g, store, *args):
         return linked(x, *args)
 
+    digest = hashlib.sha256(f"gradient {content.digest} {fast}".encode()).hexdigest()
     gradient.__name__ = gradient.__qualname__ = f"gradient_{digest[:16]}"
     options = {**compiler.REFCOUNTED, **_kept(fun)}
     made: Any = numba.njit(pipeline_class=numba_internals.Replacing, **options)(gradient)
     made.blocks_for = functools.cache(functools.partial(_blocks, linked, fast))
     numba_internals.replaced_functions[gradient] = made
     compiler.with_ordered_reductions(made)
+    if content.cacheable:
+        numba_internals.set_cache(made, disk_cache.DiskCache(digest))
     return made
 
 

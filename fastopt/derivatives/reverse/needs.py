@@ -18,6 +18,7 @@ class Needs:
         self.stored = {region: [] for region in loops.root.walk()}
         self.again: set = set()
         self.shadows: set = set()
+        self.lasting: set = set()  # variables that are read again after the forward sweep
         self._known: set = set()
         self._shaped: set = set()
         self.adjoints: dict = {}  # operation -> its adjoint
@@ -112,6 +113,7 @@ class Needs:
 
     def shape(self, name, op):
         """Note that the reverse sweep needs an array for its shape alone."""
+        self.lasting.add(name)
         region, made = self.loops.level_of[name], self.program.definitions.get(name)
         if name in self._known | self._shaped or region is self.loops.root:
             return
@@ -129,6 +131,7 @@ class Needs:
 
     def need(self, name, op):
         """Note that the reverse sweep needs the value of a variable."""
+        self.lasting.add(name)
         program, region = self.program, self.loops.level_of[name]
         if name in self._known or region is self.loops.root:
             return

@@ -16,7 +16,7 @@ from fastopt.derivatives.reverse.errors import NotReversible
 METHODS = {name: getattr(np, name) for name in "sum mean prod min max std var dot trace".split()}
 METHODS |= {name: getattr(np, name) for name in "cumsum cumprod argmin argmax any all".split()}
 METHODS |= {name: getattr(np, name) for name in "ravel reshape transpose copy repeat take".split()}
-METHODS["flatten"] = np.copy
+METHODS |= {"flatten": np.copy, "astype": np.copy}
 
 
 class Op:
