@@ -28,7 +28,7 @@ def refuse(program, activity):
             target = op.target
             if target is None or activity.is_active(target):
                 continue
-            if any(map(activity.is_active, op.uses)) and not _is_step(program, op):
+            if any(map(activity.is_active, op.args)) and not _is_step(program, op):
                 kind = program.type_of(target)
                 raise NotReversible(f"{kind} loses the derivatives of what it is made of", op.loc)
         depends |= block.end[0] == "return" and activity.is_active(block.end[1])
@@ -54,4 +54,4 @@ def _is_step(program, op):
         return key in _CALLS or key in pullbacks.steps()
     if op.kind == "expr":
         return op.value.op == "getattr" and op.value.attr in _ATTRIBUTES
-    return isinstance(kind, types.Integer | types.Boolean) and op.kind in ("count", "out")
+    return isinstance(kind, types.Integer | types.Boolean) and op.kind in ("helper", "out")
