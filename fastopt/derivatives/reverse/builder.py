@@ -18,8 +18,7 @@ FIRST = ("first",)  # the label of the block with the constants
 class Builder:
     """Numba's blocks, written one after the other; labels are any hashable values."""
 
-    def __init__(self, loc, lasting=()):
-        self.lasting = lasting
+    def __init__(self, loc):
         self.loc, self.scope = loc, ir.Scope(None, loc)
         self.labels: dict = {}
         self.blocks: dict = {}
@@ -41,13 +40,6 @@ class Builder:
         self.now = self._block(label)
 
     def var(self, name):
-        """Return the variable of a name.
-
-        Numba fuses an array in a temporary variable into the expression that uses it, and then the
-        variable is never set. The `lasting` ones are used a second time.
-        """
-        if name.startswith("$") and name.removesuffix(".again") in self.lasting:
-            name = f"lasting.{name[1:]}"
         try:
             return self.scope.get_exact(name)
         except Exception:

@@ -18,11 +18,6 @@ class Node:
     def size(self):
         return 1 + sum(child.size() for child in self.children if isinstance(child, Node))
 
-    def leaves(self):
-        """Return the names below, of values that this tree does not compute itself."""
-        below = (c.leaves() if isinstance(c, Node) else {c} for c in self.children)
-        return set().union(*below)
-
 
 class Fusion:
     """The trees of a program: `trees` by the operation on top, `inner` operations below."""
@@ -68,11 +63,6 @@ class Fusion:
 
     def _may_join(self, name, quiet, writes):
         return self.uses.get(name) == 1 and quiet[name] == writes
-
-
-    def leaves(self):
-        """Return the names of arrays and numbers that the trees read."""
-        return {leaf for tree in self.trees.values() for leaf in tree.leaves()}
 
 
 def elementwise_rule(program, op):

@@ -25,7 +25,6 @@ class Needs:
         self.moving = {r for r in loops.root.walk() if self._moves(r)}
         self._name_rounds()
         fused = Fusion(program, activity)
-        self.leaves = fused.leaves()
         for label, block in program.blocks.items():
             for op in block.ops:
                 if self._is_active(op) or op.kind == "setitem":

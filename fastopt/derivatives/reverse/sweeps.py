@@ -24,7 +24,7 @@ class Sweeps:
 
     def __init__(self, program, loops, activity, needs, fast, loc):
         self.program, self.loops, self.activity, self.needs = program, loops, activity, needs
-        self.fast, self.builder = fast, Builder(loc, needs.leaves)
+        self.fast, self.builder = fast, Builder(loc)
         self.region: Any = loops.root  # the region whose code is written
         self.preds = program.predecessors()
         for label in self.preds:  # the ways to a block within one region
