@@ -1,5 +1,6 @@
 """Writes Numba's intermediate code: blocks of assignments over named variables."""
 
+import collections
 import copy
 import operator
 from typing import Any
@@ -52,6 +53,22 @@ class Builder:
             return self.scope.get_exact(name)
         except Exception:
             return self.scope.define(name, self.loc)
+
+    def keep_reused(self):
+        """Rename the temporary variables that are read more than once.
+
+        Numba fuses an array in a temporary variable into the expression that reads it, and then
+        never sets the variable.
+        """
+        reads: collections.Counter = collections.Counter()
+        for block in self.blocks.values():
+            for stmt in block.body:
+                reads.update(v.name for v in stmt.list_vars())
+                if isinstance(stmt, ir.Assign):
+                    reads[stmt.target.name] -= 1
+        for name, count in reads.items():
+            if count > 1 and name.startswith("$"):
+                self.var(name).name = f"reused.{name[1:]}"
 
     def temporary(self):
         self.count += 1

@@ -57,6 +57,7 @@ class Sweeps:
                     self._backward(region)
         b.start(("end",))
         b.result(F)
+        b.keep_reused()
         return {b.labels[k]: b.blocks[b.labels[k]] for k in b.labels}
 
     # Names of values, adjoints and shadows.
