@@ -10,8 +10,7 @@ import numpy as np
 from numba import types
 
 from fastopt.compiling.numba_internals import ir
-from fastopt.derivatives.reverse.errors import NotReversible
-
+from fastopt.derivatives.reverse.code.errors import NotReversible
 
 METHODS = {name: getattr(np, name) for name in "sum mean prod min max std var dot trace".split()}
 METHODS |= {name: getattr(np, name) for name in "cumsum cumprod argmin argmax any all".split()}
@@ -69,7 +68,9 @@ class Program:
         self._next = max(self.blocks) + 1
         self.prune()
         self.merge()
-        self.definitions = {op.target: op for b in self.blocks.values() for op in b.ops if op.target}
+        self.definitions = {
+            op.target: op for b in self.blocks.values() for op in b.ops if op.target
+        }
         for block in self.blocks.values():
             for op in block.ops:
                 kind = self.types[op.uses[0]] if op.kind == "call" else None

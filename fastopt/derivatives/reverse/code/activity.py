@@ -6,9 +6,9 @@ import numpy as np
 from numba import types
 
 from fastopt.derivatives.array_adjoints.table import ADJOINTS
-from fastopt.derivatives.reverse import pullbacks
-from fastopt.derivatives.reverse.errors import NotReversible
-from fastopt.derivatives.reverse.program import is_float, is_float_array, is_number
+from fastopt.derivatives.reverse.code import steps
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.program import is_float, is_float_array, is_number
 
 # Functions that make an array: name -> whether its elements are a constant.
 CREATIONS = {np.zeros, np.empty, np.ones, np.zeros_like, np.empty_like, np.ones_like, np.full}
@@ -63,11 +63,11 @@ class Activity:
             return
         if op.kind == "arg":
             self.given.add(op.target)
-        elif op.kind in ("binop", "unary"):
-            pass
-        elif op.kind == "load" and _copies(program.types[op.uses[1]]):
-            pass
-        elif op.kind == "call" and is_fresh(op.key):
+        elif (
+            op.kind in ("binop", "unary")
+            or (op.kind == "load" and _copies(program.types[op.uses[1]]))
+            or (op.kind == "call" and is_fresh(op.key))
+        ):
             pass
         else:
             for name in op.args:
@@ -78,7 +78,9 @@ class Activity:
         given = {self.class_of(name) for name in self.given}
         name = op.uses[0]
         if self.class_of(name) in given:
-            raise NotReversible(f"it writes to an array that it did not make, {_shown(name)}", op.loc)
+            raise NotReversible(
+                f"it writes to an array that it did not make, {_shown(name)}", op.loc
+            )
         self.written.add(name)
 
     def _spread(self):
@@ -102,7 +104,7 @@ class Activity:
 
     def _may_be_active(self, op):
         program, kind = self.program, self.program.type_of(op.target)
-        if op.kind == "call" and (op.key in pullbacks.steps() or _is_shaped_like(op)):
+        if op.kind == "call" and (op.key in steps.steps() or _is_shaped_like(op)):
             return False
         if op.kind == "binop" and op.value in _COMPARISONS | {operator.floordiv}:
             return False
@@ -120,7 +122,13 @@ def holds_floats(kind):
 
 def is_fresh(key):
     """Return True for functions whose result shares no memory with their arguments."""
-    return key in CREATIONS or key in COPIES or key in ADJOINTS or key is np.where or isinstance(key, np.ufunc)
+    return (
+        key in CREATIONS
+        or key in COPIES
+        or key in ADJOINTS
+        or key is np.where
+        or isinstance(key, np.ufunc)
+    )
 
 
 def _is_shaped_like(op):
@@ -136,7 +144,17 @@ def _copies(index):
 def is_pure(program, op):
     """Return True if an operation can be run again with the same result and no other effect."""
     if op.kind != "call":
-        return op.kind in ("copy", "phi", "binop", "unary", "load", "expr", "more", "item", "helper")
+        return op.kind in (
+            "copy",
+            "phi",
+            "binop",
+            "unary",
+            "load",
+            "expr",
+            "more",
+            "item",
+            "helper",
+        )
     key, named = op.key, [name for name, _ in op.value.kws]
     if isinstance(key, types.NumberClass) or key in PURE or key in CREATIONS or key in COPIES:
         return True

@@ -6,9 +6,9 @@ import operator
 import numba
 from numba import types
 
-from fastopt.derivatives.reverse import pullbacks
-from fastopt.derivatives.reverse.array_helpers import JIT
-from fastopt.derivatives.reverse.fusion import Node
+from fastopt.derivatives.reverse.adjoints import pullbacks
+from fastopt.derivatives.reverse.adjoints.fusion import Node
+from fastopt.derivatives.reverse.runtime.array_helpers import JIT
 
 _SIGNS = {
     operator.add: "+",

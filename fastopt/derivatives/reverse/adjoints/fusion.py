@@ -3,7 +3,7 @@
 import numpy as np
 from numba import types
 
-from fastopt.derivatives.reverse import pullbacks
+from fastopt.derivatives.reverse.adjoints import pullbacks
 
 LARGEST = 40  # operations in one tree
 

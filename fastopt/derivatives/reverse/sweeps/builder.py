@@ -8,8 +8,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastopt.compiling.numba_internals import ir, replace_variables
-from fastopt.derivatives.reverse import array_helpers
+from fastopt.compiling.numba_internals import ir
+from fastopt.compiling.numba_pipelines import replace_variables
+from fastopt.derivatives.reverse.runtime import array_helpers
 
 _OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _COMPARISONS = {">": operator.gt, "<": operator.lt, "==": operator.eq}
@@ -19,8 +20,7 @@ FIRST = ("first",)  # the label of the block with the constants
 class Builder:
     """Numba's blocks, written one after the other; labels are any hashable values."""
 
-    def __init__(self, loc, lasting=()):
-        self.lasting = lasting
+    def __init__(self, loc):
         self.loc, self.scope = loc, ir.Scope(None, loc)
         self.labels: dict = {}
         self.blocks: dict = {}
@@ -42,13 +42,6 @@ class Builder:
         self.now = self._block(label)
 
     def var(self, name):
-        """Return the variable of a name.
-
-        Numba fuses an array in a temporary variable into the expression that uses it, and then the
-        variable is never set. Those that the reverse sweep reads are no temporary variables.
-        """
-        if name.startswith("$") and name.removesuffix(".again") in self.lasting:
-            name = f"lasting.{name[1:]}"
         try:
             return self.scope.get_exact(name)
         except Exception:
@@ -90,7 +83,11 @@ class Builder:
             value = np.int64(value) if type(value) is int else value
             plain = isinstance(value, float | bool) or value is None
             name = self.temporary()
-            node = ir.Const(value, self.loc) if plain else ir.Global(f"made{self.count}", value, self.loc)
+            node = (
+                ir.Const(value, self.loc)
+                if plain
+                else ir.Global(f"made{self.count}", value, self.loc)
+            )
             self.constants[key] = name, value
             self.first.body.insert(0, ir.Assign(node, self.var(name), self.loc))
         return self.constants[key][0]
