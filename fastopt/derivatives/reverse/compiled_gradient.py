@@ -46,7 +46,7 @@ def gradient(fun, fast=True):
 
 
 def check(fun, x, args, fast=True):
-    """Return `gradient(fun)`, compiled for these Numba types; raise NotReversible if it has none."""
+    """Return `gradient(fun)`, compiled for these types; raise NotReversible if it has none."""
     made = gradient(fun, fast)
     g, store = types.Array(x.dtype, x.ndim, "C"), types.Array(types.int64, 1, "C")
     kinds = numba_pipelines.folded(made, (x, g, store, *args))[0]

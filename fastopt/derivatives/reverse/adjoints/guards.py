@@ -1,4 +1,4 @@
-"""Where an adjoint may be infinite, or zero by a choice, so that 0 times infinity must count as 0."""
+"""Where an adjoint may be infinite, or zero by a choice: there 0 times infinity counts as 0."""
 
 from numba import types
 

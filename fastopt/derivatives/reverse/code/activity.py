@@ -103,7 +103,7 @@ class Activity:
         self.active.add(self.class_of(name) if is_array else name)
 
     def _may_be_active(self, op):
-        program, kind = self.program, self.program.type_of(op.target)
+        kind = self.program.type_of(op.target)
         if op.kind == "call" and (op.key in steps.steps() or _is_shaped_like(op)):
             return False
         if op.kind == "binop" and op.value in _COMPARISONS | {operator.floordiv}:

@@ -40,7 +40,7 @@ class Op:
 
 
 class Block:
-    """Operations and an end: ("jump", to), ("branch", name, yes, no), ("return", name), ("raise",)."""
+    """Operations and an end: a tuple that begins with "jump", "branch", "return" or "raise"."""
 
     def __init__(self, ops=(), end: Any = ()):
         self.ops, self.end = list(ops), end

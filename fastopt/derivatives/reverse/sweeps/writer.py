@@ -128,7 +128,7 @@ class Sweeps(Forward, Frames):
                     b.start(("edge", label, way))
                 for op in block.ops:
                     source = op.kind == "phi" and op.value.get(way)
-                    if source and is_float(self.program.type_of(op.target)):
-                        if self.activity.is_active(op.target) and self.activity.is_active(source):
-                            self.add(source, self.bar(op.target))
+                    number = source and is_float(self.program.type_of(op.target))
+                    if number and all(map(self.activity.is_active, (op.target, source))):
+                        self.add(source, self.bar(op.target))
                 b.jump(("back", way))
