@@ -9,26 +9,17 @@ release. They are used here, in `llvm_arrays`, `numba_lowerings` and `shortcuts`
 # pyright: reportAttributeAccessIssue=false, reportPrivateImportUsage=false
 
 import importlib
-import weakref
 from typing import Any
 
 from numba._dispatcher import compute_fingerprint
 from numba.core import config, ir, serialize
 from numba.core.callconv import excinfo_ptr_t, int32_t
-from numba.core.compiler import (
-    Compiler,
-    CompilerBase,
-    CompileResult,
-    DefaultPassBuilder,
-    Flags,
-    run_frontend,
-)
+from numba.core.compiler import Compiler, CompileResult, run_frontend
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
 from numba.core.cpu import CPUContext
 from numba.core.dispatcher import Dispatcher
 from numba.core.imputils import builtin_registry as lowering_registry
-from numba.core.ir_utils import build_definitions, mk_unique_var, visit_vars_inner
+from numba.core.ir_utils import mk_unique_var
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.rewrites.registry import Rewrite, register_rewrite, rewrite_registry
 from numba.core.runtime.nrt import rtsys
@@ -41,8 +32,6 @@ from numba.core.typing.templates import (
     infer_global,
     signature,
 )
-from numba.core.typed_passes import NopythonTypeInference
-from numba.core.types import BaseTuple, Omitted, StarArgTuple, StarArgUniTuple
 from numba.core.typing.templates import builtin_registry as typing_registry
 from numba.cpython import hashing  # code with dicts or strings finds its symbols
 from numba.np.ufunc import parallel
@@ -103,7 +92,7 @@ def wrap_compilation(compiled, wrap):
 def has_own_pipeline(compiled):
     """Return True if the user has given a function a compiler of their own."""
     own = getattr(getattr(compiled, "_compiler", None), "pipeline_class", Compiler)
-    return own is not Compiler
+    return own is not Compiler and not getattr(own, "is_of_fastopt", False)
 
 
 def reduced(result):
@@ -209,109 +198,3 @@ def simulated_array(array) -> Any:
     """Return NumPy's array inside an array of the simulator; other values as they are."""
     array = getattr(array, "_item", array)
     return getattr(array, "_ary", array)
-
-
-# Code of our own in place of a function's.
-
-
-class _Typed(FunctionPass):
-    """The end of a pipeline that only infers types: it keeps what was found."""
-
-    _name = "fastopt_typed"
-
-    def __init__(self):
-        super().__init__()
-
-    def run_pass(self, state):
-        found = state.func_ir, state.typemap, state.calltypes, state.return_type
-        state.cr = found
-        return False
-
-
-class _TypesOnly(CompilerBase):
-    def define_pipelines(self):
-        passes = DefaultPassBuilder.define_untyped_pipeline(self.state, "fastopt_typed")
-        passes.add_pass(NopythonTypeInference, "nopython frontend")
-        passes.add_pass(_Typed, "keep the types")
-        passes.finalize()
-        return [passes]
-
-
-class _Replace(FunctionPass):
-    """The start of a pipeline whose code comes from the dispatcher's `blocks_for`."""
-
-    _name = "fastopt_replace"
-
-    def __init__(self):
-        super().__init__()
-
-    def run_pass(self, state):
-        x, _, _, *args = state.args
-        args = args[0].types if len(args) == 1 and isinstance(args[0], BaseTuple) else args
-        made = replaced_functions[state.func_id.func].blocks_for((x, *args))
-        state.typingctx.refresh()  # which learns of the intrinsics just made
-        found = state.func_ir
-        found.blocks = {label: block.copy() for label, block in made.items()}
-        found._definitions = build_definitions(found.blocks)
-        found._reset_analysis_variables()
-        return True
-
-
-class Replacing(CompilerBase):
-    """A compiler of functions whose code is made for the types of their arguments."""
-
-    def define_pipelines(self):
-        passes = DefaultPassBuilder.define_untyped_pipeline(self.state, "fastopt_replacing")
-        kept = [*passes.passes[:2], (_Replace, "replace the code"), passes.passes[2]]
-        passes = PassManager("fastopt_replacing")
-        passes.passes.extend(kept)
-        typed = DefaultPassBuilder.define_typed_pipeline(self.state)
-        lowering = DefaultPassBuilder.define_nopython_lowering_pipeline(self.state)
-        passes.passes.extend(typed.passes)
-        passes.passes.extend(lowering.passes)
-        passes.finalize()
-        return [passes]
-
-
-register_pass(mutates_CFG=False, analysis_only=True)(_Typed)
-register_pass(mutates_CFG=True, analysis_only=False)(_Replace)
-replaced_functions: Any = weakref.WeakKeyDictionary()  # Python function -> its dispatcher
-
-
-def typed_code(compiled, kinds):
-    """Return IR, types of variables and of calls, and the result type of a function."""
-    flags = Flags()
-    options = {k: v for k, v in compiled.targetoptions.items() if k != "parallel"}
-    compiled.targetdescr.options.parse_as_flags(flags, options)
-    context, target = compiled.targetdescr.typing_context, compiled.targetdescr.target_context
-    with global_compiler_lock:
-        context.refresh()
-        made = _TypesOnly(context, target, None, kinds, None, flags, {})
-        return made.compile_extra(compiled.py_func)
-
-
-def folded(compiled, kinds):
-    """Return the types of a function's parameters, and where each one's argument is.
-
-    That is -1 for x, the position among the other arguments, a list of such positions, or
-    a tuple with a default.
-    """
-    _, found = compiled._compiler.fold_argument_types(kinds, {})
-    places, k = [], -1
-    for kind in found:
-        if isinstance(kind, StarArgTuple | StarArgUniTuple):
-            places.append(list(range(k, k + len(kind.types))))
-            k += len(kind.types)
-        elif isinstance(kind, Omitted):
-            places.append((kind.value,))
-        else:
-            places.append(k)
-            k += 1
-    return tuple(found), places
-
-
-def replace_variables(expression, table):
-    """Replace the variables of an expression."""
-    return visit_vars_inner(
-        expression, lambda v, table: table.get(v.name, v) if isinstance(v, ir.Var) else v, table
-    )

@@ -7,7 +7,7 @@ import numpy as np
 from numba import types
 
 from fastopt.compiling import compiler
-from fastopt.derivatives.reverse.store import LIMIT, WORD
+from fastopt.derivatives.reverse.runtime.store import LIMIT, WORD
 
 _free: Any = types.ExternalFunction("free", types.void(types.intp))
 _WORDS = LIMIT // WORD

@@ -1,8 +1,45 @@
 """Adjoints of products of vectors and matrices."""
 
 import numpy as np
+from numba.extending import overload
 
 from fastopt.derivatives.array_adjoints.adjoint import add, adjoint, helper
+
+
+def _add_outer(bar, u, v):
+    """Add the products of all elements of u with all of v."""
+    bar += np.outer(u, v)
+
+
+def _add_product(bar, a, u):
+    """Add the transpose of a times u."""
+    bar += a.T @ u
+
+
+# Compiled code needs loops instead: they make no arrays and compile in a tenth of the time.
+@overload(_add_outer)
+def _add_outer_compiled(bar, u, v):
+    def loops(bar, u, v):
+        for i in range(u.size):
+            for j in range(v.size):
+                bar[i, j] += u[i] * v[j]
+
+    return loops
+
+
+@overload(_add_product)
+def _add_product_compiled(bar, a, u):
+    def loops(bar, a, u):
+        if a.strides[0] >= a.strides[1]:
+            for i in range(a.shape[0]):
+                for j in range(a.shape[1]):
+                    bar[j] += a[i, j] * u[i]
+        else:
+            for j in range(a.shape[1]):
+                for i in range(a.shape[0]):
+                    bar[j] += a[i, j] * u[i]
+
+    return loops
 
 
 @helper
@@ -12,11 +49,9 @@ def _to_left(bar, out_bar, a, b):
             if b.ndim == 1:
                 bar += out_bar * b
             else:
-                bar += b @ out_bar
+                _add_product(bar, b.T, out_bar)
         elif b.ndim == 1:
-            for i in range(a.shape[0]):
-                for j in range(a.shape[1]):
-                    bar[i, j] += out_bar[i] * b[j]
+            _add_outer(bar, out_bar, b)
         else:
             bar += out_bar @ b.T
 
@@ -28,11 +63,9 @@ def _to_right(bar, out_bar, a, b):
             if a.ndim == 1:
                 bar += out_bar * a
             else:
-                bar += a.T @ out_bar
+                _add_product(bar, a, out_bar)
         elif a.ndim == 1:
-            for i in range(b.shape[0]):
-                for j in range(b.shape[1]):
-                    bar[i, j] += a[i] * out_bar[j]
+            _add_outer(bar, a, out_bar)
         else:
             bar += a.T @ out_bar
 

@@ -3,22 +3,30 @@
 # pyright: reportAttributeAccessIssue=false
 
 import functools
+import hashlib
 from typing import Any
 
 import numba
 from numba import types
 
-from fastopt.compiling import code_walk, compiler, content_digest, disk_cache, numba_internals
+from fastopt.compiling import (
+    code_walk,
+    compiler,
+    content_digest,
+    disk_cache,
+    numba_internals,
+    numba_pipelines,
+)
 from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.numpy_support import elementwise_functions
-from fastopt.derivatives.reverse import counting, lost, tuples
-from fastopt.derivatives.reverse.activity import Activity
-from fastopt.derivatives.reverse.errors import NotReversible
-from fastopt.derivatives.reverse.loops import Loops
-from fastopt.derivatives.reverse.needs import Needs
-from fastopt.derivatives.reverse.program import Program
-from fastopt.derivatives.reverse.store import new_store
-from fastopt.derivatives.reverse.sweeps import Sweeps
+from fastopt.derivatives.reverse.code import counting, lost, tuples
+from fastopt.derivatives.reverse.code.activity import Activity
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.loops import Loops
+from fastopt.derivatives.reverse.code.program import Program
+from fastopt.derivatives.reverse.runtime.store import new_store
+from fastopt.derivatives.reverse.sweeps.needs import Needs
+from fastopt.derivatives.reverse.sweeps.writer import Sweeps
 
 __all__ = ["NotReversible", "check", "gradient", "new_store"]
 
@@ -33,29 +41,41 @@ def gradient(fun, fast=True):
     content = content_digest.of(fun)
     key = content.digest, fast
     if key not in _gradients:
-        _gradients[key] = _gradient(fun, fast, content.digest), content
+        _gradients[key] = _gradient(fun, fast, content), content
     return _gradients[key][0]
 
 
 def check(fun, x, args, fast=True):
-    """Return `gradient(fun)`; raise NotReversible if it does not exist for these Numba types."""
+    """Return `gradient(fun)`, compiled for these types; raise NotReversible if it has none."""
     made = gradient(fun, fast)
-    made.blocks_for((x, *args))
+    g, store = types.Array(x.dtype, x.ndim, "C"), types.Array(types.int64, 1, "C")
+    kinds = numba_pipelines.folded(made, (x, g, store, *args))[0]
+    try:
+        made.compile(kinds)
+    except NotReversible:
+        raise
+    except Exception as error:
+        if not isinstance(error, numba.NumbaError):
+            raise
+        raise NotReversible(f"its gradient does not compile: {error}") from error
     return made
 
 
-def _gradient(fun, fast, digest):
+def _gradient(fun, fast, content):
     linked = _linked(fun, fast)
 
     def gradient(x, g, store, *args):
         return linked(x, *args)
 
+    digest = hashlib.sha256(f"gradient {content.digest} {fast}".encode()).hexdigest()
     gradient.__name__ = gradient.__qualname__ = f"gradient_{digest[:16]}"
     options = {**compiler.REFCOUNTED, **_kept(fun)}
-    made: Any = numba.njit(pipeline_class=numba_internals.Replacing, **options)(gradient)
+    made: Any = numba.njit(pipeline_class=numba_pipelines.Replacing, **options)(gradient)
     made.blocks_for = functools.cache(functools.partial(_blocks, linked, fast))
-    numba_internals.replaced_functions[gradient] = made
+    numba_pipelines.replaced_functions[gradient] = made
     compiler.with_ordered_reductions(made)
+    if content.cacheable:
+        numba_internals.set_cache(made, disk_cache.DiskCache(digest))
     return made
 
 
@@ -97,9 +117,9 @@ def _refuse_recursion(function, callers):
 
 def _blocks(linked, fast, kinds):
     """Return the blocks of the gradient for these types of x and args."""
-    folded, given = numba_internals.folded(linked, kinds)
+    folded, given = numba_pipelines.folded(linked, kinds)
     try:
-        found = numba_internals.typed_code(linked, folded)
+        found = numba_pipelines.typed_code(linked, folded)
     except NotReversible:
         raise
     except Exception as error:

@@ -2,7 +2,7 @@
 
 from numba import types
 
-from fastopt.derivatives.reverse.program import Op, is_float, is_float_array
+from fastopt.derivatives.reverse.code.program import Op, is_float, is_float_array
 
 
 def dissolve(program):

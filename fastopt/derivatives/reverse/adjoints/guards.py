@@ -1,4 +1,4 @@
-"""Where an adjoint may be infinite, or zero by a choice, so that 0 times infinity must count as 0."""
+"""Where an adjoint may be infinite, or zero by a choice: there 0 times infinity counts as 0."""
 
 from numba import types
 
@@ -10,9 +10,9 @@ def guard(program, activity, adjoints):
     """Set the `guards` of adjoints: whether a zero adjoint, and a zero slope, end a product."""
     steps = [_step(program, activity, op, adjoint) for op, adjoint in adjoints.items()]
     endless = _closure(steps, {n for _, ins, kind in steps if not kind[0] for n in ins})
-    chosen = _closure(steps, {n for _, ins, kind in steps if kind[1] for n in ins})
+    picked = _closure(steps, {n for _, ins, kind in steps if kind[1] for n in ins})
     for adjoint, (out, _, kind) in zip(adjoints.values(), steps, strict=True):
-        adjoint.guards = not kind[0] or out in chosen, out in endless
+        adjoint.guards = not kind[0] or out in picked, out in endless
 
 
 def _step(program, activity, op, adjoint):

@@ -2,12 +2,12 @@
 
 from numba import types
 
-from fastopt.derivatives.reverse import adjoints, array_adjoints, guards
-from fastopt.derivatives.reverse.activity import CREATIONS, is_fresh, is_harmless, is_pure
-from fastopt.derivatives.reverse.adjoint import said
-from fastopt.derivatives.reverse.errors import NotReversible
-from fastopt.derivatives.reverse.fusion import Fusion
-from fastopt.derivatives.reverse.program import Op, is_number
+from fastopt.derivatives.reverse.adjoints import arrays, guards, numbers
+from fastopt.derivatives.reverse.adjoints.adjoint import said
+from fastopt.derivatives.reverse.adjoints.fusion import Fusion
+from fastopt.derivatives.reverse.code.activity import CREATIONS, is_fresh, is_harmless, is_pure
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.program import Op, is_number
 
 
 class Needs:
@@ -25,10 +25,10 @@ class Needs:
         self.moving = {r for r in loops.root.walk() if self._moves(r)}
         self._name_rounds()
         fused = Fusion(program, activity)
-        for label, block in program.blocks.items():
+        for block in program.blocks.values():
             for op in block.ops:
                 if self._is_active(op) or op.kind == "setitem":
-                    self.adjoints[op] = adjoints.adjoint_of(program, activity, fused, op)
+                    self.adjoints[op] = numbers.adjoint_of(program, activity, fused, op)
                 elif not is_harmless(program, op):
                     raise NotReversible(said(program, op), op.loc)
         self._check_use()
@@ -61,11 +61,13 @@ class Needs:
         for block in self.program.blocks.values():
             for op in block.ops:
                 adjoint = self.adjoints.get(op)
-                if adjoint is None or isinstance(adjoint, array_adjoints.FromTable):
+                if adjoint is None or isinstance(adjoint, arrays.FromTable):
                     continue
                 for name in op.args:
                     kind = self.program.types[name]
-                    tuple_given = isinstance(kind, types.BaseTuple) and self.activity.is_active(name)
+                    tuple_given = isinstance(kind, types.BaseTuple) and self.activity.is_active(
+                        name
+                    )
                     result = op.target and self.program.types[op.target]
                     if tuple_given and not isinstance(result, types.BaseTuple):
                         raise NotReversible(said(self.program, op), op.loc)
@@ -191,10 +193,10 @@ class Needs:
                 raise NotReversible(f"{name} is made in a loop and used behind it", made.loc)
             self.shadow(made.uses[0], op)
             self.need(name, op)
-        elif made.kind == "load" and array_adjoints.is_basic(program.types[made.uses[1]]):
+        elif made.kind == "load" and arrays.is_basic(program.types[made.uses[1]]):
             self.shadow(made.uses[0], op)
             self.need(made.uses[1], op)
-        elif made.kind == "expr" or array_adjoints.is_view(program, made):
+        elif made.kind == "expr" or arrays.is_view(program, made):
             self.shadow(made.args[0], op)
             for use in made.args[1:]:
                 self.need(use, op)

@@ -10,13 +10,12 @@ import numpy as np
 from numba import types
 
 from fastopt.compiling.numba_internals import ir
-from fastopt.derivatives.reverse.errors import NotReversible
-
+from fastopt.derivatives.reverse.code.errors import NotReversible
 
 METHODS = {name: getattr(np, name) for name in "sum mean prod min max std var dot trace".split()}
 METHODS |= {name: getattr(np, name) for name in "cumsum cumprod argmin argmax any all".split()}
 METHODS |= {name: getattr(np, name) for name in "ravel reshape transpose copy repeat take".split()}
-METHODS["flatten"] = np.copy
+METHODS |= {"flatten": np.copy, "astype": np.copy}
 
 
 class Op:
@@ -41,7 +40,7 @@ class Op:
 
 
 class Block:
-    """Operations and an end: ("jump", to), ("branch", name, yes, no), ("return", name), ("raise",)."""
+    """Operations and an end: a tuple that begins with "jump", "branch", "return" or "raise"."""
 
     def __init__(self, ops=(), end: Any = ()):
         self.ops, self.end = list(ops), end
@@ -69,7 +68,9 @@ class Program:
         self._next = max(self.blocks) + 1
         self.prune()
         self.merge()
-        self.definitions = {op.target: op for b in self.blocks.values() for op in b.ops if op.target}
+        self.definitions = {
+            op.target: op for b in self.blocks.values() for op in b.ops if op.target
+        }
         for block in self.blocks.values():
             for op in block.ops:
                 kind = self.types[op.uses[0]] if op.kind == "call" else None

@@ -6,10 +6,10 @@ import numpy as np
 from numba import types
 
 from fastopt.derivatives.array_adjoints.table import ADJOINTS
-from fastopt.derivatives.reverse import array_adjoints, fusion, pullbacks
-from fastopt.derivatives.reverse.adjoint import Adjoint, Nothing, said
-from fastopt.derivatives.reverse.errors import NotReversible
-from fastopt.derivatives.reverse.program import is_float
+from fastopt.derivatives.reverse.adjoints import arrays, pullbacks
+from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, Nothing, said
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.program import is_float
 
 
 class Copy(Adjoint):
@@ -90,15 +90,15 @@ def adjoint_of(program, activity, fused, op):
     if op in fused.inner:
         return Nothing(program, activity, op)
     if op in fused.trees:
-        return array_adjoints.Tree(program, activity, op, fused.trees[op])
+        return arrays.Tree(program, activity, op, fused.trees[op])
     if op.kind == "call" and op.key in ADJOINTS:
-        return array_adjoints.FromTable(program, activity, op, ADJOINTS[op.key], op.args)
+        return arrays.FromTable(program, activity, op, ADJOINTS[op.key], op.args)
     if op.kind == "binop" and op.value is operator.matmul:
-        return array_adjoints.FromTable(program, activity, op, ADJOINTS[np.dot], op.uses)
+        return arrays.FromTable(program, activity, op, ADJOINTS[np.dot], op.uses)
     if isinstance(kind, types.BaseTuple):
         return Nothing(program, activity, op)  # what takes it apart decides
     if isinstance(kind, types.Array):
-        return array_adjoints.of_array(program, activity, op)
+        return arrays.of_array(program, activity, op)
     if not is_float(kind):
         raise NotReversible(said(program, op), op.loc)
     if op.kind == "copy":
@@ -120,8 +120,8 @@ def _of_store(program, activity, op):
     number = isinstance(value, types.Number | types.Boolean)
     if number and _is_element(array, index):
         return Store(program, activity, op)
-    if array_adjoints.is_basic(index) and (number or isinstance(value, types.Array)):
-        return array_adjoints.StorePart(program, activity, op)
+    if arrays.is_basic(index) and (number or isinstance(value, types.Array)):
+        return arrays.StorePart(program, activity, op)
     raise NotReversible(said(program, op), op.loc)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from numba import types
 
 from fastopt.derivatives.array_adjoints.table import ADJOINTS
-from fastopt.derivatives.reverse import pullbacks
-from fastopt.derivatives.reverse.errors import NotReversible
-from fastopt.derivatives.reverse.program import is_float, is_float_array, is_number
+from fastopt.derivatives.reverse.code import steps
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.program import is_float, is_float_array, is_number
 
 # Functions that make an array: name -> whether its elements are a constant.
 CREATIONS = {np.zeros, np.empty, np.ones, np.zeros_like, np.empty_like, np.ones_like, np.full}
@@ -16,7 +16,6 @@ CREATIONS |= {np.full_like}
 COPIES = {np.copy}
 # Functions of Python that only compute.
 PURE = {bool, int, float, abs, len, max, min, round, pow, slice, range, divmod, complex}
-_BARRED = {"fill_diagonal", "copyto", "put", "place", "putmask", "put_along_axis", "frombuffer"}
 _COMPARISONS = {operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne}
 
 
@@ -64,11 +63,11 @@ class Activity:
             return
         if op.kind == "arg":
             self.given.add(op.target)
-        elif op.kind in ("binop", "unary"):
-            pass
-        elif op.kind == "load" and _copies(program.types[op.uses[1]]):
-            pass
-        elif op.kind == "call" and is_fresh(op.key):
+        elif (
+            op.kind in ("binop", "unary")
+            or (op.kind == "load" and _copies(program.types[op.uses[1]]))
+            or (op.kind == "call" and is_fresh(op.key))
+        ):
             pass
         else:
             for name in op.args:
@@ -79,7 +78,9 @@ class Activity:
         given = {self.class_of(name) for name in self.given}
         name = op.uses[0]
         if self.class_of(name) in given:
-            raise NotReversible(f"it writes to an array that it did not make, {_shown(name)}", op.loc)
+            raise NotReversible(
+                f"it writes to an array that it did not make, {_shown(name)}", op.loc
+            )
         self.written.add(name)
 
     def _spread(self):
@@ -90,7 +91,8 @@ class Activity:
                 if op.kind == "arg" and op.value == 0:
                     self._activate(op.target)
                 elif op.kind == "setitem":
-                    if self.is_active(op.uses[-1]):
+                    real = is_float_array(program.types[op.uses[0]])  # others take it in steps
+                    if real and self.is_active(op.uses[-1]):
                         self.active.add(self.class_of(op.uses[0]))
                 elif op.target and self._may_be_active(op) and any(map(self.is_active, op.args)):
                     self._activate(op.target)
@@ -101,19 +103,32 @@ class Activity:
         self.active.add(self.class_of(name) if is_array else name)
 
     def _may_be_active(self, op):
-        program, kind = self.program, self.program.type_of(op.target)
-        if op.kind == "call" and (op.key in pullbacks.steps() or _is_shaped_like(op)):
+        kind = self.program.type_of(op.target)
+        if op.kind == "call" and (op.key in steps.steps() or _is_shaped_like(op)):
             return False
         if op.kind == "binop" and op.value in _COMPARISONS | {operator.floordiv}:
             return False
         if isinstance(kind, types.BaseTuple):
-            return any(is_float(k) or is_float_array(k) for k in kind.types)
+            return holds_floats(kind)
         return is_float(kind) or is_float_array(kind)
+
+
+def holds_floats(kind):
+    """Return True for a tuple with floats or arrays of floats in it, at any depth."""
+    if isinstance(kind, types.BaseTuple):
+        return any(map(holds_floats, kind.types))
+    return is_float(kind) or is_float_array(kind)
 
 
 def is_fresh(key):
     """Return True for functions whose result shares no memory with their arguments."""
-    return key in CREATIONS or key in COPIES or key in ADJOINTS or key is np.where or isinstance(key, np.ufunc)
+    return (
+        key in CREATIONS
+        or key in COPIES
+        or key in ADJOINTS
+        or key is np.where
+        or isinstance(key, np.ufunc)
+    )
 
 
 def _is_shaped_like(op):
@@ -129,16 +144,42 @@ def _copies(index):
 def is_pure(program, op):
     """Return True if an operation can be run again with the same result and no other effect."""
     if op.kind != "call":
-        return op.kind in ("copy", "phi", "binop", "unary", "load", "expr", "more", "item", "helper")
-    key = op.key
+        return op.kind in (
+            "copy",
+            "phi",
+            "binop",
+            "unary",
+            "load",
+            "expr",
+            "more",
+            "item",
+            "helper",
+        )
+    key, named = op.key, [name for name, _ in op.value.kws]
     if isinstance(key, types.NumberClass) or key in PURE or key in CREATIONS or key in COPIES:
         return True
-    if isinstance(key, np.ufunc):
-        return True
+    if isinstance(key, np.ufunc):  # with one argument more it would write to it
+        return len(op.args) == key.nin and not named
     if getattr(key, "__module__", None) == "math":
         return True
-    module = getattr(key, "__module__", None) or ""
-    return module.split(".")[0] == "numpy" and "random" not in module and key.__name__ not in _BARRED
+    if key in ADJOINTS:
+        try:
+            ADJOINTS[key].bind(op.args[: len(op.args) - len(named)], dict.fromkeys(named))
+        except TypeError:
+            return False
+        return True
+    return key in _NUMPY and len(op.args) <= _NUMPY[key]
+
+
+# Functions of NumPy that only compute, and how many arguments they may have.
+_NAMES = "arange:4 linspace:3 eye:4 identity:2 shape:1 size:1 ndim:1 argmax:2 argmin:2 argsort:1"
+_NAMES += " searchsorted:3 where:3 any:1 all:1 unique:1 bincount:3 count_nonzero:2 nonzero:1"
+_NAMES += " array:2 asarray:1 ascontiguousarray:1 reshape:2 ravel:1 transpose:1 isclose:2"
+_NAMES += " expand_dims:2 atleast_1d:1 atleast_2d:1 broadcast_to:2 triu_indices:1 tril_indices:1"
+_NUMPY = {}
+for _text in _NAMES.split():
+    _name, _, _count = _text.partition(":")
+    _NUMPY[getattr(np, _name)] = int(_count)
 
 
 def is_harmless(program, op):

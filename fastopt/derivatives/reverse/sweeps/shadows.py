@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fastopt.derivatives.reverse import array_adjoints, array_helpers
+from fastopt.derivatives.reverse.adjoints import arrays
+from fastopt.derivatives.reverse.runtime import array_helpers
 
 _ZEROS = {np.empty: np.zeros, np.ones: np.zeros, np.empty_like: np.zeros_like}
 _ZEROS |= {np.full: np.zeros, np.full_like: np.zeros_like}
@@ -16,11 +17,11 @@ def shadow_of(sweep, op, named):
         return  # moved along the edges
     if op.kind == "copy":
         b.move(out, sweep.shadow(op.uses[0]))
-    elif op.kind == "load" and array_adjoints.is_basic(sweep.program.types[op.uses[1]]):
+    elif op.kind == "load" and arrays.is_basic(sweep.program.types[op.uses[1]]):
         b.load(sweep.shadow(op.uses[0]), named(op.uses[1]), out=out)
     elif op.kind == "expr":
         b.attribute(sweep.shadow(op.uses[0]), op.value.attr, out=out)
-    elif array_adjoints.is_view(sweep.program, op):
+    elif arrays.is_view(sweep.program, op):
         base, rest = sweep.shadow(op.args[0]), [named(n) for n in op.args[1:]]
         if op.owner is not None:
             method = b.attribute(base, op.owner.value.attr)

@@ -9,8 +9,8 @@ from typing import Any
 
 from numba import types
 
-from fastopt.derivatives.reverse.errors import NotReversible
-from fastopt.derivatives.reverse.program import Op, is_number
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.program import Op, is_number
 
 
 class Region:
@@ -203,7 +203,9 @@ class Loops:
             op = self.program.definitions.get(name)
             array = isinstance(kind, types.Array) and is_number(kind.dtype) and kind.layout != "F"
             if not is_number(kind) and not array:
-                raise NotReversible(f"a value of type {kind} made in a loop and used behind it", op.loc)
+                raise NotReversible(
+                    f"a value of type {kind} made in a loop and used behind it", op.loc
+                )
             # Written at every exit: those that the definition does not reach lead to no use.
             out = self.program.new_name(name, kind)
             self.level_of[out] = region.parent
@@ -222,7 +224,11 @@ def rename(op, old, new):
 
 
 def _reverse_postorder(program):
-    seen, order, stack = {program.entry}, [], [(program.entry, iter(program.blocks[program.entry].targets))]
+    seen, order, stack = (
+        {program.entry},
+        [],
+        [(program.entry, iter(program.blocks[program.entry].targets))],
+    )
     while stack:
         label, rest = stack[-1]
         following = next((t for t in rest if t not in seen), None)
@@ -237,7 +243,7 @@ def _reverse_postorder(program):
 
 def _dominators(order, preds):
     everything = set(order)
-    found = {label: everything for label in order}
+    found = dict.fromkeys(order, everything)
     found[order[0]] = {order[0]}
     changed = True
     while changed:
@@ -257,4 +263,3 @@ def _natural(latch, header, preds):
             body.add(label)
             todo += preds[label]
     return body
-

@@ -1,5 +1,6 @@
 """Compiled helpers of the reverse sweep for arrays and their shadows."""
 
+import functools
 from typing import Any
 
 import numba
@@ -33,6 +34,23 @@ def zeros_of(context, array):
         return imputils.impl_ret_new_ref(context, builder, result, made._getvalue())
 
     return result(array), codegen
+
+
+@functools.cache
+def empty_of(kind):
+    """Return an intrinsic that returns an array without elements."""
+    result = types.Array(kind.dtype, kind.ndim, "C")
+
+    @intrinsic
+    def empty(context):
+        def codegen(context, builder, sig, args):
+            shape = [context.get_constant(types.intp, 0)] * kind.ndim
+            made = allocate_array(context, builder, result, shape)
+            return imputils.impl_ret_new_ref(context, builder, result, made._getvalue())
+
+        return result(), codegen
+
+    return empty
 
 
 @numba.njit(**JIT)

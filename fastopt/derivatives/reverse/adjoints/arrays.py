@@ -6,12 +6,13 @@ import numba
 import numpy as np
 from numba import types
 
-from fastopt.derivatives.reverse import array_helpers, fusion, kernels
-from fastopt.derivatives.reverse.activity import CREATIONS
-from fastopt.derivatives.reverse.adjoint import Adjoint, said
-from fastopt.derivatives.reverse.errors import NotReversible
-from fastopt.derivatives.reverse.guards import LINEAR
-from fastopt.derivatives.reverse.pullbacks import CALM
+from fastopt.derivatives.reverse.adjoints import fusion, kernels
+from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, said
+from fastopt.derivatives.reverse.adjoints.guards import LINEAR
+from fastopt.derivatives.reverse.adjoints.pullbacks import CALM
+from fastopt.derivatives.reverse.code.activity import CREATIONS
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.runtime import array_helpers
 
 VIEWS = {np.reshape, np.ravel, np.transpose, np.asarray, np.ascontiguousarray}
 _FLAT = {np.reshape, np.ravel, np.ascontiguousarray}  # views only of contiguous arrays

@@ -1,10 +1,12 @@
 """Loops over ranges and arrays as counted loops: their items are computed from the count."""
 
+import numpy as np
 from numba import types
 
-from fastopt.derivatives.reverse import store
-from fastopt.derivatives.reverse.errors import NotReversible
-from fastopt.derivatives.reverse.program import Op
+from fastopt.compiling.numba_internals import ir
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.program import Op
+from fastopt.derivatives.reverse.runtime import store
 
 
 def count(program, loops):
@@ -56,7 +58,9 @@ def _count_one(program, loops, region):
     for op in before.ops:
         program.definitions[op.target] = op
     for block in program.blocks.values():
-        block.ops[:] = [op for op in block.ops if op is not source and not _is_iterator(program, op)]
+        block.ops[:] = [
+            op for op in block.ops if op is not source and not _is_iterator(program, op)
+        ]
     region.first = header.end[2]
     region.is_simple = [inside for inside, _ in region.exits] == [region.header]
 
@@ -104,7 +108,10 @@ class _Items:
             raise NotReversible("a range that is not made where the loop begins", self.loc)
         names = [v.name for v in op.value.args]
         for name in names:
-            if not isinstance(program.type_of(name), types.Integer) or not program.type_of(name).signed:
+            if (
+                not isinstance(program.type_of(name), types.Integer)
+                or not program.type_of(name).signed
+            ):
                 raise NotReversible("a range of numbers without a sign", self.loc)
         if len(names) == 1:
             return self.number(0), names[0], self.number(1)
@@ -129,11 +136,9 @@ class _Items:
 
 
 def _number(program, loops, value):
-    from fastopt.compiling.numba_internals import ir
-
     name = f"number.{value}"
     if name not in program.constants:
-        program.constants[name] = ir.Const(value, ir.unknown_loc), None
-        program.types[name] = types.IntegerLiteral(value)
+        program.constants[name] = ir.Global("number", np.int64(value), ir.unknown_loc), None
+        program.types[name] = types.intp
         loops.level_of[name] = loops.root
     return name

@@ -6,9 +6,9 @@ import operator
 import numba
 from numba import types
 
-from fastopt.derivatives.reverse import pullbacks
-from fastopt.derivatives.reverse.array_helpers import JIT
-from fastopt.derivatives.reverse.fusion import Node
+from fastopt.derivatives.reverse.adjoints import pullbacks
+from fastopt.derivatives.reverse.adjoints.fusion import Node
+from fastopt.derivatives.reverse.runtime.array_helpers import JIT
 
 _SIGNS = {
     operator.add: "+",
@@ -64,7 +64,7 @@ class Kernel:
         return self.leaves.index(name)
 
     def _value(self, node):
-        """Write the value of a node; return (node or name, its text, whether it is active, items)."""
+        """Write the value of a node; return the node or name, its text, if it is active, items."""
         if not isinstance(node, Node):
             return node, f"e{self._leaf(node)}", self._is_active(node), ()
         items = [self._value(child) for child in node.children]
@@ -169,8 +169,7 @@ class Kernel:
         over = axes if self.axis is None else [self.axis]
         share = f" / ({' * '.join(f'n{axis}' for axis in over)})"
         self.share = share if self.total is not None and self.total.__name__ == "mean" else ""
-        for n in self.numbers:
-            out.append(f"    a{leaves.index(n)} = 0.0")
+        out += [f"    a{leaves.index(n)} = 0.0" for n in self.numbers]
         tests, strides = [], []
         for name, v in shapes.items():
             ndim = self.program.types[name].ndim

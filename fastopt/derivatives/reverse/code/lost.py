@@ -5,8 +5,8 @@ import operator
 import numpy as np
 from numba import types
 
-from fastopt.derivatives.reverse import pullbacks
-from fastopt.derivatives.reverse.errors import NotReversible
+from fastopt.derivatives.reverse.code import steps
+from fastopt.derivatives.reverse.code.errors import NotReversible
 
 _STEPS = {operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne}
 _STEPS |= {operator.floordiv, operator.not_, operator.is_, operator.is_not}
@@ -28,7 +28,7 @@ def refuse(program, activity):
             target = op.target
             if target is None or activity.is_active(target):
                 continue
-            if any(map(activity.is_active, op.uses)) and not _is_step(program, op):
+            if any(map(activity.is_active, op.args)) and not _is_step(program, op):
                 kind = program.type_of(target)
                 raise NotReversible(f"{kind} loses the derivatives of what it is made of", op.loc)
         depends |= block.end[0] == "return" and activity.is_active(block.end[1])
@@ -45,13 +45,13 @@ def _is_step(program, op):
     if op.kind in ("binop", "unary"):
         return op.value in _STEPS
     if op.kind in ("load", "item"):
-        held = getattr(program.type_of(op.uses[0]), "dtype", None)
-        return isinstance(held, types.Integer | types.Boolean)
+        element = getattr(program.type_of(op.uses[0]), "dtype", None)
+        return isinstance(element, types.Integer | types.Boolean)
     if op.kind == "call":
         key = op.key
         if isinstance(key, types.NumberClass):
             return isinstance(kind, types.Integer | types.Boolean)
-        return key in _CALLS or key in pullbacks.steps()
+        return key in _CALLS or key in steps.steps()
     if op.kind == "expr":
         return op.value.op == "getattr" and op.value.attr in _ATTRIBUTES
-    return isinstance(kind, types.Integer | types.Boolean) and op.kind in ("count", "out")
+    return isinstance(kind, types.Integer | types.Boolean) and op.kind in ("helper", "out")

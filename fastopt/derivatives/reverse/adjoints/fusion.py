@@ -3,7 +3,7 @@
 import numpy as np
 from numba import types
 
-from fastopt.derivatives.reverse import pullbacks
+from fastopt.derivatives.reverse.adjoints import pullbacks
 
 LARGEST = 40  # operations in one tree
 
@@ -55,11 +55,12 @@ class Fusion:
     def _grow(self, node, nodes, quiet, writes):
         for k, name in enumerate(node.args):
             below = nodes.get(name)
-            if below and node.args.count(name) == 1 and self._may_join(name, quiet, writes):
-                if node.size() + below.size() <= LARGEST:
-                    node.children[k] = below
-                    self.inner.add(below.op)
-                    self.trees.pop(below.op, None)
+            if not below or node.args.count(name) > 1 or not self._may_join(name, quiet, writes):
+                continue
+            if node.size() + below.size() <= LARGEST:
+                node.children[k] = below
+                self.inner.add(below.op)
+                self.trees.pop(below.op, None)
 
     def _may_join(self, name, quiet, writes):
         return self.uses.get(name) == 1 and quiet[name] == writes
@@ -106,6 +107,9 @@ _is_total = is_total
 
 def _count_uses(program):
     found: dict = {}
+    for op in program.definitions.values():
+        if op.kind == "out":  # used behind the loop
+            found[op.uses[0]] = found.get(op.uses[0], 0) + 1
     for block in program.blocks.values():
         for op in block.ops:
             for name in {*op.uses, *op.args}:

@@ -8,8 +8,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastopt.compiling.numba_internals import ir, replace_variables
-from fastopt.derivatives.reverse import array_helpers
+from fastopt.compiling.numba_internals import ir
+from fastopt.compiling.numba_pipelines import replace_variables
+from fastopt.derivatives.reverse.runtime import array_helpers
 
 _OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _COMPARISONS = {">": operator.gt, "<": operator.lt, "==": operator.eq}
@@ -78,9 +79,15 @@ class Builder:
         """Return a variable with a constant; it is assigned once, in the first block."""
         key = key or (type(value), repr(value) if isinstance(value, float | int) else id(value))
         if key not in self.constants:
-            plain = isinstance(value, int | float) or value is None
+            # Not of a literal's type, for which helpers would be compiled once more.
+            value = np.int64(value) if type(value) is int else value
+            plain = isinstance(value, float | bool) or value is None
             name = self.temporary()
-            node = ir.Const(value, self.loc) if plain else ir.Global(f"made{self.count}", value, self.loc)
+            node = (
+                ir.Const(value, self.loc)
+                if plain
+                else ir.Global(f"made{self.count}", value, self.loc)
+            )
             self.constants[key] = name, value
             self.first.body.insert(0, ir.Assign(node, self.var(name), self.loc))
         return self.constants[key][0]
@@ -120,9 +127,7 @@ class Builder:
 
     def empty(self, kind, out=None):
         """Return an array without elements."""
-        shape = self.tuple([self.constant(0)] * kind.ndim)
-        dtype = numba.np.numpy_support.as_dtype(kind.dtype).type
-        return self.call(np.zeros, [shape, self.constant(dtype)], out=out)
+        return self.call(array_helpers.empty_of(kind), [], out=out)
 
     def item(self, name, place):
         """Return an item of a tuple."""

@@ -22,12 +22,14 @@ from fastopt.derivatives.duals import (
 )
 from fastopt.derivatives.duals.dual_number import Dual
 from fastopt.derivatives.duals.llvm_emitter import Emitter, Symbol, Truth
-from fastopt.derivatives.numpy_support import elementwise_functions
 from fastopt.derivatives.operators import scalar_operators
+from fastopt.derivatives.reverse.code import steps
 
 OPERATORS = {getattr(operator, name): rule for name, rule in derivative_rules.OPERATORS.items()}
 # Rules whose derivatives are finite wherever the value is: their products need no tests.
-_CALM = "add sub mul neg pos sin cos tanh atan absolute larger smaller maximum minimum fmax fmin clip"
+_CALM = (
+    "add sub mul neg pos sin cos tanh atan absolute larger smaller maximum minimum fmax fmin clip"
+)
 CALM = frozenset(_CALM.split()) | {"where", "extreme", "literal_power"}
 
 
@@ -46,13 +48,13 @@ def extreme(smallest, count):
     """Return the rule of Python's min or max of several numbers."""
 
     def rule(m, *values):
-        best, chosen = values[0], []
+        best, picked = values[0], []
         for k, value in enumerate(values[1:], 1):
             keep = ~(value < best) if smallest else ~(value > best)
-            chosen = [c & keep for c in chosen] if k > 1 else [keep]
-            chosen.append(~keep)
+            picked = [c & keep for c in picked] if k > 1 else [keep]
+            picked.append(~keep)
             best = m.where(keep, best, value)
-        return best, *map(infinite_slopes.Chosen, chosen)
+        return best, *map(infinite_slopes.Chosen, picked)
 
     rule.__name__ = "extreme"
     return rule
@@ -175,18 +177,4 @@ def _functions():
     rules = {**derivative_rules.NUMPY, **numpy_only_rules.NUMPY}
     found |= {getattr(np, n): r for n, r in rules.items() if hasattr(np, n)}
     found = {key: rule for key, rule in found.items() if rule is not None}
-    return found | {ours: found[key] for key, ours in _stand_ins() if key in found}
-
-
-def _stand_ins():
-    """Return pairs: a function of math or NumPy, and ours that takes its place in user code."""
-    return [*elementwise_functions.FAST.items(), *elementwise_functions.EXACT.items()]
-
-
-@functools.cache
-def steps():
-    """Return the piecewise constant functions, whose result does not depend on x."""
-    names = derivative_rules.STEPS
-    found = {getattr(math, n) for n in derivative_rules.MATH_STEPS if hasattr(math, n)}
-    found |= {getattr(np, n) for n in names if hasattr(np, n)} | {round}
-    return frozenset(found | {ours for key, ours in _stand_ins() if key in found})
+    return found | {ours: found[key] for key, ours in steps.stand_ins() if key in found}
