@@ -27,11 +27,11 @@ def value_and_grad(fun, *, size=None, jac=None, fast_math_functions=True):
         An @njit function or a plain one. A plain one is compiled, with the plain functions it
         calls.
     size : int, optional
-        The number of components of x, if it is known. Up to 16, the compiled code then carries
+        The number of components of x, if it is known. Up to 8, the compiled code then carries
         this number of partial derivatives; for more, it uses reverse mode. An x of another size is
         right as well. Without it, compiled callers get code for both.
     jac : {None, "autodiff", "forward", "reverse"}
-        The mode of the derivatives. With None and "autodiff", it is forward mode for up to 16
+        The mode of the derivatives. With None and "autodiff", it is forward mode for up to 8
         components of x, and reverse mode for more. If a function has no derivative in that mode,
         the other one is used. "forward" and "reverse" force a mode.
     fast_math_functions : bool

@@ -121,10 +121,9 @@ class Checked(CPUDispatcher):
     def __call__(self, *args):
         args = arguments.ready(args, "arguments")
         x, args = args[0] if args else (), args[1:]
-        key = getattr(x, "dtype", None), np.size(x) > derived_mode.MOST_FORWARD
-        if type(x) is not np.ndarray or not x.flags.c_contiguous or key not in self.made:
-            x = self.prepare(x, args)
-            key = x.dtype, key[1]
+        if type(x) is not np.ndarray or not x.flags.c_contiguous or _key(x) not in self.made:
+            x = self.prepare(x)
+        key = _key(x)
         g = np.empty(x.shape, x.dtype)
         try:
             return self.made[key](x, g, args), g
@@ -135,33 +134,62 @@ class Checked(CPUDispatcher):
         except Exception as error:
             if not error_messages.is_of_compiling(error):
                 raise
-            raise self.explained(error, x, args) from None
+            filled = self.in_other_mode(x, args)
+            if filled is None:
+                raise self.explained(error, x, args) from None
+            self.made[key] = filled
+            return filled(x, g, args), g
 
-    def prepare(self, x, args) -> Any:
+    def in_other_mode(self, x, args):
+        """Return a function that fills an array by the other mode, or None if it has none."""
+        fun, size, fast, mode = self.how
+        if mode != "autodiff":
+            return None
+        if x.size > derived_mode.MOST_FORWARD:
+            filled = _filled_forward(fun, x, size, fast)
+        else:
+            try:
+                filled = _filled_in_reverse(derived_mode.select("reverse", fun, x, args, fast)[1])
+            except (derived_mode.NoReverse, ValueError):
+                return None
+        try:
+            filled(x, np.empty(x.shape, x.dtype), args)
+        except Exception as error:
+            if error_messages.is_of_compiling(error):
+                return None
+            raise
+        return filled
+
+    def prepare(self, x) -> Any:
         """Return x in the form that compiled code accepts; compile that code if necessary."""
         if isinstance(x, tuple | list) or (isinstance(x, np.ndarray) and x.dtype.kind in "iu"):
             x = np.asarray(x) * 1.0
         if not isinstance(x, np.ndarray) or x.dtype not in (np.float64, np.float32):
             raise TypingError(_no_array(error_messages.kind_of("x", x)))
-        x, many = np.ascontiguousarray(x).reshape(x.shape), x.size > derived_mode.MOST_FORWARD
-        if (x.dtype, many) not in self.made:
+        x = np.ascontiguousarray(x).reshape(x.shape)
+        if _key(x) not in self.made:
             fun, size, fast, mode = self.how
-            try:
-                mode, reverse = derived_mode.select(mode, fun, x, args, fast)
-            except TypeError as problem:
-                raise TypingError(str(problem)) from None
+            mode, reverse = derived_mode.preferred(mode, fun, x, fast)
             filled = _filled_in_reverse(reverse) if reverse else _filled_forward(fun, x, size, fast)
-            self.made[x.dtype, many] = filled
+            self.made[_key(x)] = filled
         return x
 
     def explained(self, error, x, args):
         """Return the error that says why `fun` has no derivative for such arguments."""
-        fun, size, fast, _ = self.how
+        fun, size, fast, mode = self.how
+        if mode == "reverse":
+            gradient = derived_mode.preferred(mode, fun, x, fast)[1]
+            problem = derived_mode.why_not(gradient, x, args)
+            return TypingError(str(problem)) if problem else error
         dual = _dual(x.dtype, size, fast)
         user, _ = compiler.user(fun, substitutions.meanings(dual, fast))
         kinds = [error_messages.kind_of(f"args[{k}]", value) for k, value in enumerate(args)]
         problem = error_messages.undifferentiable(user, dual, x.ndim, tuple(kinds))
         return TypingError(str(problem)) if problem else error
+
+
+def _key(x):
+    return x.dtype, x.size > derived_mode.MOST_FORWARD
 
 
 def _filled_forward(fun, x, size, fast):

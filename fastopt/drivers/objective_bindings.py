@@ -96,8 +96,11 @@ def can_be_compiled(fun):
     return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
 
 
-def build(fun, jac, args, settings, x, interpreted=False, by_rows=False):
-    """Return the objective of `fun` for points in x's shape and dtype, with `settings` options."""
+def build(fun, jac, args, settings, x, interpreted=False, by_rows=None):
+    """Return the objective of `fun` for points in x's shape and dtype, with `settings` options.
+
+    `by_rows` is given for mini-batches, whose mode must be known before anything is compiled.
+    """
     schedule, fast = settings.schedule, settings.fast
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
@@ -111,7 +114,10 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=False):
         args = arguments.ready(args)
     reverse = None
     if derived and compiled:
-        method, reverse = derived_mode.select(method, fun, x, args, fast)
+        if by_rows is None:
+            method, reverse = derived_mode.preferred(method, fun, x, fast)
+        else:
+            method, reverse = derived_mode.select(method, fun, x, args, fast)
     elif method == "autodiff":
         method = "reverse"
     value, gradient, power = gradient_methods.METHODS[method]

@@ -31,7 +31,7 @@ def _compiled_or_reason(problem):
         return None
     except Exception as error:  # from compiling: no function of the user has run yet
         if problem.objective.method == "reverse":
-            return problem.as_user_error(error)
+            return problem.why_not_reversible(error)
         return problem.why_not_differentiable(error)
 
 

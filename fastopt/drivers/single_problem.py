@@ -205,6 +205,14 @@ class Problem:
             kept_refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, found)
         return found
 
+    def why_not_reversible(self, error):
+        """Return an error that explains why `fun` has no reverse, or cannot be compiled."""
+        from fastopt.derivatives import derived_mode
+
+        bindings, args = self.objective.bindings, self.objective.data[0]
+        found = derived_mode.why_not(bindings["reverse_gradient"], self.x_shaped, args)
+        return found or self.as_user_error(error)
+
     def as_user_error(self, error):
         if self.reason is not None and isinstance(error, TypeError):
             from_python = str(error).startswith("fun cannot be differentiated")
