@@ -85,7 +85,7 @@ def adjoint_of(program, activity, fused, op):
     if op.kind == "setitem":
         return _of_store(program, activity, op)
     kind = program.type_of(op.target)
-    if op.kind in ("phi", "arg", "out"):
+    if op.kind in ("phi", "arg", "out", "part"):
         return Nothing(program, activity, op)
     if op in fused.inner:
         return Nothing(program, activity, op)

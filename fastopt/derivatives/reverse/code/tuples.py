@@ -2,6 +2,7 @@
 
 from numba import types
 
+from fastopt.derivatives.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.reverse.code.activity import holds_floats
 from fastopt.derivatives.reverse.code.counting import number
 from fastopt.derivatives.reverse.code.program import Op
@@ -36,11 +37,23 @@ class _Tuples:
             self.known[name] = self.loaded(name, op)
         elif op.kind == "copy" or expression in ("exhaust_iter", "cast"):
             self.known[name] = self.items(op.uses[0])
+        elif op.kind == "call" and op.key in ADJOINTS:
+            self.known[name] = self.taken_apart(name, op)
         elif expression == "build_tuple":
             self.known[name] = op.uses
         elif op.kind == "phi":
             self.known[name] = self.joined(name, op)
         return self.known[name]
+
+    def taken_apart(self, name, op):
+        """Return the items of the tuple that a function returns."""
+        made = []
+        for k, kind in enumerate(self.program.types[name].types):
+            item = self.program.new_name(f"{name}.item", kind)
+            made.append(Op("part", item, k, [name], op.loc))
+        op.parts = [part.target for part in made]
+        self.put(op, made, behind=True)
+        return op.parts
 
     def loaded(self, name, op):
         """Return the elements of an array that is unpacked."""
