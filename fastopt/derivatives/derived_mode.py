@@ -53,21 +53,31 @@ def reverse(fun, x, kinds, fast):
     """Return the compiled gradient by reverse mode for these Numba types, or raise NoReverse."""
     from fastopt.derivatives.reverse import compiled_gradient  # late: slow to import
 
+    gradient = compiled_gradient.gradient(fun, fast)
+    problem = _problem(gradient, (x, *kinds))
+    if problem is not None:
+        raise problem
+    return gradient
+
+
+def _problem(gradient, kinds):
+    """Return a NoReverse that says why a gradient does not exist for these types, or None."""
+    from fastopt.derivatives.reverse.code.errors import NotReversible
+
     try:
-        return compiled_gradient.check(fun, x, kinds, fast)
-    except compiled_gradient.NotReversible as error:
-        raise NoReverse(message(error)) from None
+        gradient.blocks_for(kinds)
+    except NotReversible as error:
+        return NoReverse(message(error))
+    except Exception as error:  # it does not compile, even without derivatives
+        found = NoReverse(f"fun cannot be differentiated in reverse: {error}")
+        found.__cause__ = error
+        return found
+    return None
 
 
 def why_not(gradient, x, args):
     """Return a NoReverse that says why a gradient of `preferred` does not compile, or None."""
-    from fastopt.derivatives.reverse import compiled_gradient
-
-    try:
-        gradient.blocks_for((numba.typeof(x), *map(numba.typeof, args)))
-    except compiled_gradient.NotReversible as error:
-        return NoReverse(message(error))
-    return None
+    return _problem(gradient, (numba.typeof(x), *map(numba.typeof, args)))
 
 
 def message(error):
