@@ -2,8 +2,10 @@
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false
 
+import contextlib
 import functools
 import hashlib
+import warnings
 from typing import Any
 
 import numba
@@ -51,7 +53,8 @@ def check(fun, x, args, fast=True):
     g, store = types.Array(x.dtype, x.ndim, "C"), types.Array(types.int64, 1, "C")
     kinds = numba_pipelines.folded(made, (x, g, store, *args))[0]
     try:
-        made.compile(kinds)
+        with _quietly():
+            made.compile(kinds)
     except NotReversible:
         raise
     except Exception as error:
@@ -59,6 +62,14 @@ def check(fun, x, args, fast=True):
             raise
         raise NotReversible(f"its gradient does not compile: {error}") from error
     return made
+
+
+@contextlib.contextmanager
+def _quietly():
+    """Leave out Numba's advice on code that is not the user's, such as products of views."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", numba.NumbaPerformanceWarning)
+        yield
 
 
 def _gradient(fun, fast, content):
@@ -119,7 +130,8 @@ def _blocks(linked, fast, kinds):
     """Return the blocks of the gradient for these types of x and args."""
     folded, given = numba_pipelines.folded(linked, kinds)
     try:
-        found = numba_pipelines.typed_code(linked, folded)
+        with _quietly():
+            found = numba_pipelines.typed_code(linked, folded)
     except NotReversible:
         raise
     except Exception as error:
@@ -128,9 +140,9 @@ def _blocks(linked, fast, kinds):
     if not isinstance(result, types.Number | types.Boolean) or isinstance(result, types.Complex):
         raise NotReversible(f"it returns {result}", func_ir.loc)
     program = Program(func_ir, typemap, calltypes, given)
-    tuples.dissolve(program)
     loops = Loops(program)
     counting.count(program, loops)
+    tuples.dissolve(program, loops)
     loops.close()
     activity = Activity(program)
     lost.refuse(program, activity)

@@ -78,8 +78,7 @@ class FromTable(Adjoint):
         except TypeError as error:
             raise NotReversible(f"{said(program, op)}: {error}", op.loc) from None
         self.bound = bound
-        self.is_array = isinstance(program.types[op.target], types.Array)
-        if isinstance(program.types[op.target], types.BaseTuple):
+        if isinstance(program.types[op.target], types.BaseTuple) and not op.parts:
             raise NotReversible(said(program, op), op.loc)
         values, shapes, shadows = [], [], []
         for place, arg in enumerate(bound):
@@ -100,8 +99,8 @@ class FromTable(Adjoint):
                 values.append(arg)
         if adjoint.needs_result:
             values.append(op.target)
-        if self.is_array:
-            shadows.append(op.target)
+        results = op.parts or [op.target]
+        shadows += [n for n in results if isinstance(program.types[n], types.Array)]
         self.values, self.shapes = tuple(map(str, values)), tuple(map(str, shapes))
         self.shadows = tuple(map(str, shadows))
         self.is_calm = op.kind == "binop" or op.key.__name__ in LINEAR
@@ -109,6 +108,9 @@ class FromTable(Adjoint):
     def sources(self):
         inner = [self._arrays_in(n) for n in self.op.args if self._is_tuple(n)]
         return [*self.op.args, *(n for names in inner for n in names)]
+
+    def _is_array(self, name):
+        return isinstance(self.program.types[name], types.Array)
 
     def _is_tuple(self, name):
         return isinstance(self.program.types[name], types.BaseTuple)
@@ -127,7 +129,9 @@ class FromTable(Adjoint):
     def emit(self, sweep):
         b, op, none = sweep.builder, self.op, sweep.builder.constant(None)
         out = self.value(sweep, op.target) if self.adjoint.needs_result else none
-        bar = sweep.shadow(op.target) if self.is_array else sweep.bar(op.target)
+        arrays = [n for n in op.parts or [op.target] if self._is_array(n)]
+        bars = [(sweep.shadow if n in arrays else sweep.bar)(n) for n in op.parts or [op.target]]
+        bar = b.tuple(bars) if op.parts else bars[0]
         args, bars, numbers = [], [], []
         for place, arg in enumerate(self.bound):
             if not isinstance(arg, _Name):

@@ -85,7 +85,7 @@ def adjoint_of(program, activity, fused, op):
     if op.kind == "setitem":
         return _of_store(program, activity, op)
     kind = program.type_of(op.target)
-    if op.kind in ("phi", "arg", "out"):
+    if op.kind in ("phi", "arg", "out", "part"):
         return Nothing(program, activity, op)
     if op in fused.inner:
         return Nothing(program, activity, op)
@@ -105,7 +105,7 @@ def adjoint_of(program, activity, fused, op):
         return Copy(program, activity, op)
     if op.kind == "expr" and op.value.op == "cast" and is_float(program.type_of(op.uses[0])):
         return Copy(program, activity, op)
-    if op.kind == "load":
+    if op.kind == "load" and isinstance(program.types[op.uses[0]], types.Array):
         return Load(program, activity, op)
     found = pullbacks.rule_of(program, op)
     if found is None or not all(_is_number(program, name) for name in found[1]):

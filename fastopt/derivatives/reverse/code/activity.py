@@ -174,7 +174,7 @@ def is_pure(program, op):
 # Functions of NumPy that only compute, and how many arguments they may have.
 _NAMES = "arange:4 linspace:3 eye:4 identity:2 shape:1 size:1 ndim:1 argmax:2 argmin:2 argsort:1"
 _NAMES += " searchsorted:3 where:3 any:1 all:1 unique:1 bincount:3 count_nonzero:2 nonzero:1"
-_NAMES += " array:2 asarray:1 ascontiguousarray:1 reshape:2 ravel:1 transpose:1 isclose:2"
+_NAMES += " array:2 asarray:1 ascontiguousarray:1 reshape:5 ravel:1 transpose:1 isclose:2"
 _NAMES += " expand_dims:2 atleast_1d:1 atleast_2d:1 broadcast_to:2 triu_indices:1 tril_indices:1"
 _NUMPY = {}
 for _text in _NAMES.split():
@@ -187,6 +187,8 @@ def is_harmless(program, op):
     if is_pure(program, op):
         return op.kind != "expr" or op.value.op in _EXPRESSIONS
     if op.kind in ("arg", "count", "out"):
+        return True
+    if op.target and isinstance(program.types[op.target], types.ExceptionInstance):
         return True
     plain = op.kind == "call" and not isinstance(program.types[op.uses[0]], types.BoundFunction)
     plain = plain and all(_is_plain(program.types[name]) for name in op.uses[1:])

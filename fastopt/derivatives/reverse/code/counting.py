@@ -80,6 +80,7 @@ class _Items:
 
     def __init__(self, program, loops, region):
         self.program, self.loops, self.region = program, loops, region
+        self.loc = ir.unknown_loc
 
     def before(self, kind, like, result, value, uses):
         """Add an operation in front of the loop; return its result."""
@@ -91,20 +92,30 @@ class _Items:
         return name
 
     def length(self, name):
+        """Return the name of the number of items of what a loop runs over."""
         program = self.program
         op = program.definitions.get(program.root(name))
-        self.loc = op.loc if op else None
+        self.loc = op.loc if op else self.loc
         kind = program.type_of(name)
         if isinstance(kind, types.RangeType):
-            start, stop, step = self.range_of(op)
-            return self.before("helper", "trips", types.intp, store.trips, [start, stop, step])
+            return self.before("helper", "trips", types.intp, store.trips, [*self.range_of(op)])
         if isinstance(kind, types.Array) and kind.ndim >= 1:
             return self.before("helper", "trips", types.intp, len, [name])
+        if isinstance(kind, types.UniTuple):
+            return self.number(kind.count)
+        if isinstance(kind, types.EnumerateType | types.ZipType) and _is_plain_call(op):
+            parts = op.args[:1] if isinstance(kind, types.EnumerateType) else op.args
+            lengths = [self.length(part) for part in parts]
+            while len(lengths) > 1:
+                pair = [lengths.pop(), lengths.pop()]
+                lengths.append(self.before("helper", "trips", types.intp, store.least, pair))
+            if lengths:
+                return lengths[0]
         raise NotReversible(f"a loop over {kind}", self.loc)
 
     def range_of(self, op):
         program = self.program
-        if op is None or op.kind != "call" or op.value.kws or op.value.vararg:
+        if not _is_plain_call(op):
             raise NotReversible("a range that is not made where the loop begins", self.loc)
         names = [v.name for v in op.value.args]
         for name in names:
@@ -118,24 +129,42 @@ class _Items:
         return names[0], names[1], names[2] if len(names) == 3 else self.number(1)
 
     def number(self, value):
-        return _number(self.program, self.loops, value)
+        return number(self.program, self.loops, value)
 
     def item(self, name, target):
         """Return the operations that compute an item and give it to `target`."""
         program, counter = self.program, self.region.counter
-        op = program.definitions.get(program.root(name))
-        kind = program.type_of(name)
+        op, kind = program.definitions.get(program.root(name)), program.type_of(name)
         if isinstance(kind, types.RangeType):
             start, _, step = self.range_of(op)
-            made = Op("item", target, None, [start, counter, step], self.loc)
-        else:
-            made = Op("load", target, None, [name, counter], self.loc)
-        program.definitions[target] = made
+            return [self.made("item", target, None, [start, counter, step])]
+        if not isinstance(kind, types.EnumerateType | types.ZipType):
+            return [self.made("load", target, None, [name, counter])]
+        ops, parts, names = [], program.types[target].types, []
+        given = list(op.args)
+        if isinstance(kind, types.EnumerateType):
+            start = given.pop() if len(given) > 1 else self.number(0)
+            names.append(program.new_name(target, types.intp))
+            ops.append(self.made("item", names[0], None, [start, counter, self.number(1)]))
+        for part, part_kind in zip(given, parts[len(names) :], strict=True):
+            names.append(program.new_name(target, part_kind))
+            ops += self.item(part, names[-1])
+        scope = ir.Scope(None, self.loc)
+        value = ir.Expr.build_tuple([scope.redefine(n, self.loc, False) for n in names], self.loc)
+        return [*ops, self.made("expr", target, value, names)]
+
+    def made(self, kind, target, value, uses):
+        op = Op(kind, target, value, uses, self.loc)
+        self.program.definitions[target] = op
         self.loops.level_of[target] = self.region
-        return [made]
+        return op
 
 
-def _number(program, loops, value):
+def _is_plain_call(op):
+    return op is not None and op.kind == "call" and not op.value.kws and not op.value.vararg
+
+
+def number(program, loops, value):
     name = f"number.{value}"
     if name not in program.constants:
         program.constants[name] = ir.Global("number", np.int64(value), ir.unknown_loc), None

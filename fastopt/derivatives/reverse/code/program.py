@@ -25,6 +25,7 @@ class Op:
         self.kind, self.target, self.value = kind, target, value
         self.key: Any = None  # the function of a call; for methods of arrays that of NumPy
         self.owner: Any = None  # the operation that looks a method up
+        self.parts: list = []  # the items of the tuple that a call returns
         self.renamed: dict = {}  # names in Numba's expression -> those that took their place
         self.uses, self.loc = list(uses), loc
 

@@ -190,6 +190,16 @@ def trips(context, start, stop, step):
 
 
 @intrinsic
+def least(context, a, b):
+    """Return the smaller of two numbers of items."""
+
+    def codegen(context, builder, sig, args):
+        return builder.select(builder.icmp_signed("<", *args), *args)
+
+    return types.intp(types.intp, types.intp), codegen
+
+
+@intrinsic
 def _zero(context, g):
     """Set the elements of an array in C order to zero."""
 

@@ -164,6 +164,8 @@ class Builder:
             self.assign(target, ir.Expr.unary(op.value, self.var(named(op.uses[0])), self.loc))
         elif kind == "load":
             self.load(*map(named, op.uses), out=target)
+        elif kind == "part":
+            self.move(target, self.item(named(op.uses[0]), op.value))
         elif kind == "snapshot":
             self.call(array_helpers.copy_of, [named(op.uses[0])], out=target)
         elif kind == "setitem":

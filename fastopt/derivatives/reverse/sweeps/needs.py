@@ -61,7 +61,8 @@ class Needs:
         for block in self.program.blocks.values():
             for op in block.ops:
                 adjoint = self.adjoints.get(op)
-                if adjoint is None or isinstance(adjoint, arrays.FromTable):
+                known = isinstance(adjoint, arrays.FromTable) or op.kind == "part"
+                if adjoint is None or known:
                     continue
                 for name in op.args:
                     kind = self.program.types[name]
@@ -204,7 +205,7 @@ class Needs:
             for use in made.uses[1:]:
                 array = isinstance(program.types[use], types.Array)
                 (self.shape if array else self.need)(use, op)
-        elif made.kind in ("binop", "unary", "load") or is_fresh(made.key):
+        elif made.kind in ("binop", "unary", "load", "part") or is_fresh(made.key):
             self.shape(name, op)
         else:
             raise NotReversible(said(program, made), made.loc)
