@@ -101,6 +101,28 @@ def test_loops():
         agrees(loops, gradient, x, DATA)
 
 
+def leaves_two_loops(x, low):
+    """Return from an inner loop; `continue` makes two loops of one in Numba's code."""
+    s, k = x[5], 0
+    while k < 5:
+        k += 1
+        if k == 2:
+            continue
+        for j in range(k):
+            s += x[j] * x[k] * s
+            if s > 3.0:
+                return s * x[1] + k
+        if s < low:
+            break
+    return s * s
+
+
+def test_jumps_out_of_several_loops():
+    gradient = compiled(leaves_two_loops, 0.1)
+    for scale, low in ((0.3, 0.0), (1.0, 0.1), (0.3, 0.6), (3.0, 0.0)):
+        agrees(leaves_two_loops, gradient, scale * X, low)
+
+
 def test_scratch_arrays_and_no_iteration():
     gradient, store = compiled(scratch, 3), reverse.new_store()
     for n in (3, 1, 0):

@@ -148,6 +148,9 @@ class Loops:
                     if op.kind == "phi" and label in op.value:
                         op.value[landing] = op.value.pop(label)
                 region.exits.append((label, landing))
+                for outer in self.regions:  # which the same jump leaves from the new block
+                    old, new = (label, target), (landing, target)
+                    outer.exits = [new if pair == old else pair for pair in outer.exits]
 
     def _levels(self):
         self.level = {}
