@@ -24,9 +24,12 @@ def preferred(method, fun, x, fast) -> Any:
     """
     if method == "forward" or (method == "autodiff" and x.size <= MOST_FORWARD):
         return "forward", None
-    from fastopt.derivatives.reverse import compiled_gradient  # late: slow to import
-
-    return "reverse", compiled_gradient.gradient(fun, fast)
+    try:
+        return "reverse", _gradient(fun, fast)
+    except NoReverse:
+        if method == "reverse":
+            raise
+    return "forward", None
 
 
 def select(method, fun, x, args, fast) -> Any:
@@ -49,25 +52,48 @@ def candidates(mode, size):
     return ["forward", "reverse"] if not size or size <= MOST_FORWARD else ["reverse", "forward"]
 
 
-def reverse(fun, x, kinds, fast):
-    """Return the compiled gradient by reverse mode for these Numba types, or raise NoReverse."""
+def _gradient(fun, fast):
+    """Return the gradient by reverse mode, which is not compiled yet; or raise NoReverse."""
     from fastopt.derivatives.reverse import compiled_gradient  # late: slow to import
 
     try:
-        return compiled_gradient.check(fun, x, kinds, fast)
+        return compiled_gradient.gradient(fun, fast)
     except compiled_gradient.NotReversible as error:
         raise NoReverse(message(error)) from None
 
 
-def why_not(gradient, x, args):
-    """Return a NoReverse that says why a gradient of `preferred` does not compile, or None."""
+def reverse(fun, x, kinds, fast, whole=False):
+    """Return the gradient by reverse mode for these Numba types, or raise NoReverse.
+
+    The `whole` code is compiled, or else it is only written, which does not find all faults.
+    """
+    gradient = _gradient(fun, fast)
+    problem = _problem(gradient, (x, *kinds), fun if whole else None, fast)
+    if problem is not None:
+        raise problem
+    return gradient
+
+
+def _problem(gradient, kinds, whole=None, fast=True):
+    """Return a NoReverse that says why a gradient does not exist for these types, or None."""
     from fastopt.derivatives.reverse import compiled_gradient
 
     try:
-        gradient.blocks_for((numba.typeof(x), *map(numba.typeof, args)))
+        gradient.blocks_for(kinds)
+        if whole is not None:
+            compiled_gradient.check(whole, kinds[0], kinds[1:], fast)
     except compiled_gradient.NotReversible as error:
         return NoReverse(message(error))
+    except Exception as error:  # it does not compile, even without derivatives
+        found = NoReverse(f"fun cannot be differentiated in reverse: {error}")
+        found.__cause__ = error
+        return found
     return None
+
+
+def why_not(gradient, x, args):
+    """Return a NoReverse that says why a gradient of `preferred` does not compile, or None."""
+    return _problem(gradient, (numba.typeof(x), *map(numba.typeof, args)))
 
 
 def message(error):

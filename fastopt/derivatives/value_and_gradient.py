@@ -104,7 +104,7 @@ def _forward(fun, size, fast, x, kinds):
 def _reverse(fun, _size, fast, x, kinds):
     """Return the compiled function by reverse mode; raise a TypeError if there is none."""
     x = types.Array(x.dtype, x.ndim, "C")
-    bindings = {"reverse_gradient": derived_mode.reverse(fun, x, kinds, fast)}
+    bindings = {"reverse_gradient": derived_mode.reverse(fun, x, kinds, fast, True)}
     bindings |= {"new": own_stores.new, "release": own_stores.release}
     return compiler.link(evaluate_in_reverse, bindings, compiler.inline_refcounted, top=_njit)
 

@@ -270,7 +270,11 @@ RETURNED = {
 }
 
 
-def message(fun, door=fastopt.value_and_grad):
+def forward(fun):
+    return fastopt.value_and_grad(fun, jac="forward")
+
+
+def message(fun, door=forward):
     with pytest.raises((TypeError, numba.TypingError)) as info:
         door(fun)(np.array([0.1, 0.2]))
     text = str(info.value)

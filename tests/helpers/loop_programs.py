@@ -312,6 +312,8 @@ def check(seed, both=True):
                 value, other = compiled(fun, text, x, args)
         except TypingError as error:
             return f"refused: {getattr(error, 'reason', error)}", text
+        except (KeyError, AttributeError, AssertionError, IndexError) as error:
+            return f"fault: {error!r}", text
         if abs(value - plain) > 1e-11 * (1.0 + abs(plain)) or not near(other, g, 1e-11):
             return f"compiled: {value}, {other}, not {plain}, {g}", text
     return "", text

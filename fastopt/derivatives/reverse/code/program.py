@@ -101,10 +101,12 @@ class Program:
                 seen.add(label)
                 todo += self.blocks[label].targets
         self.blocks = {k: b for k, b in self.blocks.items() if k in seen}
-        for block in self.blocks.values():
+        # Numba removes branches on constants, and leaves what they gave.
+        ways = self.predecessors()
+        for label, block in self.blocks.items():
             for op in block.ops:
                 if op.kind == "phi":
-                    op.value = {k: v for k, v in op.value.items() if k in seen}
+                    op.value = {k: v for k, v in op.value.items() if k in ways[label]}
                     op.uses = [v for v in op.value.values() if v]
 
     def merge(self):
