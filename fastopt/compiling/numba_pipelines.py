@@ -5,6 +5,7 @@ As `numba_internals`, this uses names outside of Numba's public interface.
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportPrivateImportUsage=false
 
+import copy
 import weakref
 from typing import Any
 
@@ -116,7 +117,9 @@ def folded(compiled, kinds):
 
 
 def replace_variables(expression, table):
-    """Replace the variables of an expression."""
+    """Return a copy of an expression with other variables."""
+    expression = copy.copy(expression)
+    expression._kws = dict(expression._kws)
     return visit_vars_inner(
         expression, lambda v, table: table.get(v.name, v) if isinstance(v, ir.Var) else v, table
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
-from numba.core import cgutils, imputils
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastopt.compiling.llvm_arrays import allocate_array, array_struct
@@ -31,7 +31,7 @@ def zeros_of(context, array):
         made = allocate_array(context, builder, result, cgutils.unpack_tuple(builder, given.shape))
         size = builder.mul(made.nitems, made.itemsize)
         cgutils.memset(builder, made.data, size, 0)
-        return imputils.impl_ret_new_ref(context, builder, result, made._getvalue())
+        return made._getvalue()
 
     return result(array), codegen
 
@@ -46,7 +46,7 @@ def empty_of(kind):
         def codegen(context, builder, sig, args):
             shape = [context.get_constant(types.intp, 0)] * kind.ndim
             made = allocate_array(context, builder, result, shape)
-            return imputils.impl_ret_new_ref(context, builder, result, made._getvalue())
+            return made._getvalue()
 
         return result(), codegen
 

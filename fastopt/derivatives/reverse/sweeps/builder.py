@@ -1,7 +1,6 @@
 """Writes Numba's intermediate code: blocks of assignments over named variables."""
 
 import collections
-import copy
 import operator
 from typing import Any
 
@@ -178,8 +177,7 @@ class Builder:
         elif kind == "more":
             self.binop("<", *map(named, op.uses), out=target)
         else:
-            expr = copy.copy(op.value)
-            expr._kws = dict(expr._kws)
             names = {v.name: named(op.renamed.get(v.name, v.name)) for v in op.value.list_vars()}
-            self.assign(target, replace_variables(expr, {n: self.var(v) for n, v in names.items()}))
+            table = {name: self.var(new) for name, new in names.items()}
+            self.assign(target, replace_variables(op.value, table))
         self.loc = loc
