@@ -1,6 +1,9 @@
 """Adjoints of operations on arrays."""
+# Numba makes its types in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false
 
 import functools
+from typing import Any
 
 import numba
 import numpy as np
@@ -117,7 +120,7 @@ class FromTable(Adjoint):
 
     def _arrays_in(self, name):
         """Return the arrays that a tuple was built from, or nothing."""
-        made = self.program.definitions.get(self.program.root(name))
+        made: Any = self.program.definitions.get(self.program.root(name))
         built = made is not None and made.kind == "expr" and made.value.op == "build_tuple"
         arrays = built and all(isinstance(self.program.types[n], types.Array) for n in made.uses)
         if not arrays and self.activity.is_active(name):

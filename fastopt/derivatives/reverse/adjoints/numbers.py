@@ -1,4 +1,6 @@
 """The adjoint of each operation: what it needs, and the code that adds its contributions."""
+# Numba makes its types in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false
 
 import operator
 

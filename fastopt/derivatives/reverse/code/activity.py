@@ -1,4 +1,6 @@
 """Which values depend on x, which arrays share memory, and which of them are written to."""
+# Numba makes its types in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false
 
 import operator
 

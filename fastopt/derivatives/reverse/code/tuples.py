@@ -1,5 +1,7 @@
 """Tuples that the function builds and takes apart again: their items become variables."""
 
+from typing import Any
+
 from numba import types
 
 from fastopt.derivatives.array_adjoints.table import ADJOINTS
@@ -70,7 +72,7 @@ class _Tuples:
         program = self.program
         made = [program.new_name(f"{name}.item", kind) for kind in program.types[name].types]
         self.known[name] = made
-        given = {k: self.items(v) if v else None for k, v in op.value.items()}
+        given: Any = {k: self.items(v) if v else None for k, v in op.value.items()}
         if any(items is None or len(items) != len(made) for items in given.values()):
             return None
         phis = []

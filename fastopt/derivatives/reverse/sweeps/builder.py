@@ -112,8 +112,8 @@ class Builder:
         return self.assign(out or self.temporary(), expr)
 
     def store(self, array, index, value):
-        names = (self.var(n) for n in (array, index, value))
-        self.now.append(ir.SetItem(*names, self.loc))
+        target, place, given = (self.var(n) for n in (array, index, value))
+        self.now.append(ir.SetItem(target, place, given, self.loc))
 
     def attribute(self, name, attribute, out=None):
         expr = ir.Expr.getattr(self.var(name), attribute, self.loc)
