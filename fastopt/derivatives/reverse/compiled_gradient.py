@@ -82,7 +82,9 @@ def _gradient(fun, fast, content):
     gradient.__name__ = gradient.__qualname__ = f"gradient_{digest[:16]}"
     options = {**compiler.REFCOUNTED, **_kept(fun)}
     made: Any = numba.njit(pipeline_class=numba_pipelines.Replacing, **options)(gradient)
-    made.blocks_for = functools.cache(functools.partial(_blocks, linked, fast))
+    made.blocks_for = functools.cache(
+        functools.partial(_blocks, linked, fast, options["fastmath"] == {"contract"})
+    )
     numba_pipelines.replaced_functions[gradient] = made
     compiler.with_ordered_reductions(made)
     if content.cacheable:
@@ -126,7 +128,7 @@ def _refuse_recursion(function, callers):
         _refuse_recursion(value, (*callers, function))
 
 
-def _blocks(linked, fast, kinds):
+def _blocks(linked, fast, strict, kinds):
     """Return the blocks of the gradient for these types of x and args."""
     folded, given = numba_pipelines.folded(linked, kinds)
     try:
@@ -146,5 +148,5 @@ def _blocks(linked, fast, kinds):
     loops.close()
     activity = Activity(program)
     lost.refuse(program, activity)
-    needs = Needs(program, loops, activity)
+    needs = Needs(program, loops, activity, strict)
     return Sweeps(program, loops, activity, needs, fast, func_ir.loc).write(len(kinds))

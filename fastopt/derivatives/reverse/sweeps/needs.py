@@ -7,15 +7,17 @@ from fastopt.derivatives.reverse.adjoints.adjoint import said
 from fastopt.derivatives.reverse.adjoints.fusion import Fusion
 from fastopt.derivatives.reverse.code.activity import CREATIONS, is_fresh, is_harmless, is_pure
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.program import Op, is_number
+from fastopt.derivatives.reverse.code.program import Op, is_float_array, is_number
+from fastopt.derivatives.reverse.sweeps.exactness import Exactness
 
 
 class Needs:
     """For each region the values `stored` in every iteration; `again` is computed again."""
 
-    def __init__(self, program, loops, activity):
+    def __init__(self, program, loops, activity, strict=True):
         self.program, self.loops, self.activity = program, loops, activity
         self.stored = {region: [] for region in loops.root.walk()}
+        self.exactness = Exactness(program, loops, activity, strict)
         self.again: set = set()
         self.shadows: set = set()
         self._known: set = set()
@@ -126,8 +128,8 @@ class Needs:
             raise NotReversible(f"{name}, an array that is changed in a loop", made.loc)
         else:
             self.again.add(name)
-            for use in made.uses:
-                array = isinstance(self.program.types[use], types.Array)
+            for use in made.uses:  # integers and truth values may decide about the shape
+                array = is_float_array(self.program.types[use])
                 (self.shape if array else self.need)(use, made)
 
     def need(self, name, op):
@@ -158,6 +160,8 @@ class Needs:
         if op.kind == "phi":
             return op not in self.program.blocks[region.header].ops
         if op.kind in ("out", "snapshot") or not is_pure(self.program, op):
+            return False
+        if not self.exactness.allows(op):
             return False
         if _reads_shape(op):
             return True
