@@ -6,9 +6,9 @@ from typing import Any
 
 import numba
 
-# Most parameters with which forward mode is tried first. Measured: with 12, reverse mode takes half
-# the time for loops, and as much or less for fits; with 4 to 8 it is quicker already in most of them,
-# but forward mode compiles in less time and vectorises over the data.
+# Most parameters with which forward mode is tried first. Measured with 12: reverse mode takes half
+# the time for loops, and a third for a logistic regression. With 4 to 8 it is often quicker, too.
+# But forward mode compiles in less time there, and vectorises over the data.
 MOST_FORWARD = 8
 
 

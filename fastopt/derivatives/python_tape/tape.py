@@ -1,8 +1,8 @@
 """The tape: what the reverse sweep does, and the numbers and arrays whose operations it records.
 
 A number has a value and a bar, the derivative of the result by it. An array has both as arrays. The
-bar of a view is the same view of the bar. A write to an array is undone in the reverse sweep, so
-that every step finds the values that it had; steps keep references instead of copies.
+bar of a view is the same view of the bar. A write to an array is undone in the reverse sweep. So
+every step finds the values that it had, and keeps references instead of copies.
 """
 
 import threading
@@ -13,7 +13,7 @@ import numpy as np
 
 LOST = "a number that depends on x would lose its derivative as a plain float"
 _here = threading.local()  # its attribute `tape` is the tape of the evaluation in this thread
-# What later files provide for the methods of numbers and arrays.
+# Functions that later files provide for the methods of numbers and arrays.
 later: Any = types.SimpleNamespace()
 
 
