@@ -121,7 +121,9 @@ class FromTable(Adjoint):
     def _arrays_in(self, name):
         """Return the arrays that a tuple was built from, or nothing."""
         made: Any = self.program.definitions.get(self.program.root(name))
-        built = made is not None and made.kind == "expr" and made.value.op == "build_tuple"
+        if made is None:
+            return []
+        built = made.kind == "expr" and made.value.op == "build_tuple"
         arrays = built and all(isinstance(self.program.types[n], types.Array) for n in made.uses)
         if not arrays and self.activity.is_active(name):
             raise NotReversible(said(self.program, self.op), self.op.loc)
