@@ -73,10 +73,10 @@ def on_arrays(x, matrix, at):
     t[1:] = x[1:] * x[:-1]
     t *= 2.0
     t[:-1] += t[1:] ** 2
-    columns = np.sum(a * a, axis=0) - a[:, 1:2].T @ a
+    columns = np.sum(a * a, axis=0) - a[:, 1:2]
     b = np.where(x > 0.6, x, -x) + np.maximum(x, 0.5)
     t[0] = 3.0 * x[2]
-    return np.sum(y) + np.dot(t, b) + np.sum(columns) + np.mean(np.exp(-x[at])) + np.max(t)
+    return np.sum(y) + np.sum(t * b) + np.sum(columns) + np.mean(np.exp(-x[at]))
 
 
 def compiled(fun, *args, x=X):
