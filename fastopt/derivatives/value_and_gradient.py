@@ -71,7 +71,7 @@ def derived(fun, size, fast, mode="autodiff"):
     return checked
 
 
-def _variants(how, x, kinds):
+def _variants(how, x, kinds) -> Any:
     """Return the compiled functions for few and for many parameters of these types."""
     fun, size, fast, mode = how
     modes = derived_mode.candidates(mode, size)

@@ -140,7 +140,7 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=None):
             bindings["reverse_gradient"] = reverse
             data = args, derived_mode.new_store()
         if method == "forward":
-            dual, scratch = dual_choice.choose(x, args, fast, by_rows)
+            dual, scratch = dual_choice.choose(x, args, fast, bool(by_rows))
             bindings.update(dual_choice.SEEDS, DUAL=dual, CHUNK=dual.size)
             data = args, scratch
             if dual.size >= x.size:

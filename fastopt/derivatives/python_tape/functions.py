@@ -49,7 +49,7 @@ def refuse(function):
     raise Refused(f"{name} of numbers that depend on x has no known derivative")
 
 
-def as_tracked(a):
+def as_tracked(a) -> Any:
     """Return a list with tracked numbers, or an array of such objects, as one tracked array."""
     if not has_tracked(a) or isinstance(a, Tracked):
         return a
