@@ -14,9 +14,11 @@ from fastopt.inputs import wrong_keywords
 from fastopt.inputs.start_and_bounds import start_point
 from fastopt.solver.status_codes import INTERRUPTED
 
+_MODES = "autodiff", "forward", "reverse"
+
 
 @wrong_keywords.checked
-def value_and_grad(fun, *, size=None, fast_math_functions=True):
+def value_and_grad(fun, *, size=None, jac=None, fast_math_functions=True):
     """Make a compiled function that returns the value of `fun` and its exact gradient.
 
     Parameters
@@ -25,9 +27,13 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
         An @njit function or a plain one. A plain one is compiled, with the plain functions it
         calls.
     size : int, optional
-        The number of components of x, if it is known. Up to 16, the compiled code then carries
-        this number of partial derivatives; for more, it carries 8. An x of another size is right
-        as well. Without it every 4 components take a pass over `fun`.
+        The number of components of x, if it is known. Up to 8, the compiled code then carries
+        this number of partial derivatives; for more, it uses reverse mode. An x of another size is
+        right as well. Without it, compiled callers get code for both.
+    jac : {None, "autodiff", "forward", "reverse"}
+        The mode of the derivatives. With None and "autodiff", it is forward mode for up to 8
+        components of x, and reverse mode for more. If a function has no derivative in that mode,
+        the other one is used. "forward" and "reverse" force a mode.
     fast_math_functions : bool
         If True, exp, log, sin and so on are fastopt's vectorisable ones (within 2 units in the
         last place), else Numba's.
@@ -43,15 +49,18 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     ------
     TypeError
         If `fun` is no function.
+    ValueError
+        If `size` or `jac` is none of these.
     numba.TypingError
         At the first call, if `fun` cannot be compiled or differentiated; the message names the
         line.
 
     Notes
     -----
-    This is forward-mode automatic differentiation: numbers carry their partial derivatives. At a
-    tie of ``max``, ``min`` or a comparison the derivative is that of the branch taken. Indices are
-    not checked, as in any compiled code: an x or a row that is too short is read beyond its end.
+    This is automatic differentiation. In forward mode numbers carry their partial derivatives. In
+    reverse mode a second sweep goes backwards through the operations of the first. At a tie of
+    ``max``, ``min`` or a comparison the derivative is that of the branch taken. Indices are not
+    checked, as in any compiled code: an x or a row that is too short is read beyond its end.
 
     Examples
     --------
@@ -64,18 +73,21 @@ def value_and_grad(fun, *, size=None, fast_math_functions=True):
     whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
     if size is not None and not (whole and size > 0):
         raise ValueError(f"size = {size!r}; it must be the number of components of x, or None")
+    mode = "autodiff" if jac is None else jac
+    if mode not in _MODES:
+        raise ValueError(f"jac = {jac!r}; it must be {', '.join(map(repr, _MODES))} or None")
     if numba_config.DISABLE_JIT:
-        return _in_python(fun)
+        return _in_python(fun, mode)
     from fastopt.derivatives import value_and_gradient
 
-    return value_and_gradient.derived(fun, size, bool(fast_math_functions))
+    return value_and_gradient.derived(fun, size, bool(fast_math_functions), mode)
 
 
-def _in_python(fun):
+def _in_python(fun, mode):
     """Return the same function for NUMBA_DISABLE_JIT, without compiling."""
 
     def value_and_grad(x, *args):
-        found = minimize(fun, x, args, jac="autodiff", options={"maxiter": 0})
+        found = minimize(fun, x, args, jac=mode, options={"maxiter": 0})
         return found.fun, found.jac
 
     return value_and_grad
@@ -93,8 +105,9 @@ def compare_grad(fun, x0, args=(), *, jac=None):
         The point at which to compare. Differences are taken in float64.
     args : tuple, optional
         Further arguments of `fun` and `jac`.
-    jac : {None, True, callable}
-        The gradient to check: None for the one that fastopt derives, or your own.
+    jac : {None, "autodiff", "forward", "reverse", True, callable}
+        The gradient to check: your own, or the one that fastopt derives, in a mode as in
+        `minimize`.
 
     Returns
     -------
@@ -199,10 +212,12 @@ def _gradient(fun, x, args, jac):
         return fun(x.copy(), *args)[1]
     if callable(jac):
         return jac(x.copy(), *args)
-    if jac is not None:
-        raise ValueError(f"jac = {jac!r}; it must be a function, True or None")
+    mode = "autodiff" if jac is None else jac
+    if mode not in _MODES:
+        words = ", ".join(map(repr, _MODES))
+        raise ValueError(f"jac = {jac!r}; it must be a function, True, {words} or None")
     brief = {"maxiter": 0, "learning_rate": 1.0}  # a fixed rate compiles in half the time
-    result = minimize(fun, x, args, method="sgd", jac="autodiff", options=brief)
+    result = minimize(fun, x, args, method="sgd", jac=mode, options=brief)
     if result.status == INTERRUPTED:  # without a gradient, which would be called wrong
         raise KeyboardInterrupt
     return result.jac

@@ -42,12 +42,13 @@ def minimize(
     method : str
         One of `fastopt.methods()`; "rmsprop" by default. ``help(fastopt.adam)`` describes a rule
         and its options.
-    jac : {None, "autodiff", callable, True, "2-point", "3-point", "cs"}
+    jac : {None, "autodiff", "forward", "reverse", callable, True, "2-point", "3-point", "cs"}
         The gradient. None: exact derivatives of an @njit `fun`, "2-point" for a plain one. If
         something in `fun` has no derivative, it is "2-point" too, and a warning names the line.
-        "autodiff": exact derivatives, of plain functions too. A function ``jac(x, *args)``. True
-        if `fun` returns (value, gradient). The others are kinds of differences, which stay inside
-        the bounds.
+        "autodiff": exact derivatives, of plain functions too, by forward mode for few parameters
+        and reverse mode for many. "forward", "reverse": by that mode. A function
+        ``jac(x, *args)``. True if `fun` returns (value, gradient). The others are kinds of
+        differences, which stay inside the bounds.
     bounds : `scipy.optimize.Bounds` or sequence of (low, high), optional
         No iterate leaves the box. None in a pair means no bound.
     tol : float, optional
@@ -119,7 +120,7 @@ def minimize(
     >>> t = np.linspace(0, 4, 64)
     >>> res = fastopt.minimize(misfit, [1.0, 1.0], args=(t, 2.5 * np.exp(-1.3 * t)))
     >>> res.jac_method, res.x.round(4).tolist()
-    ('autodiff', [2.5, 1.3])
+    ('forward', [2.5, 1.3])
     """
     rule = run_options.find_rule(method)
     target: Any = dispatch.target(device, x0)

@@ -171,6 +171,7 @@ def minimize_batch(
     from fastopt.results import batch_result  # late: scipy.optimize is slow to import
 
     source = objective_bindings.name_of(objective_bindings.method_of(jac, fun))
+    source = first.objective.source() if first is not None else source
     result = batch_result.build(results, batch.shape, source, name, errors)
     if stop_reason:
         result.message += f" {stop_reason}"

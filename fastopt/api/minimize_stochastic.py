@@ -50,7 +50,7 @@ def minimize_stochastic(
         Further arguments, the same for all rows.
     method : str
         One of `fastopt.methods()`.
-    jac : {None, "autodiff", True, callable, "add", "2-point", "3-point", "cs"}
+    jac : {None, "autodiff", "forward", "reverse", True, callable, "add", "2-point", ...}
         The gradient, as in `minimize`. None and "autodiff" derive it, with True `fun` returns
         (value, gradient), a function is ``jac(x, *row, *args)``. With "add", the fastest,
         ``fun(x, g, *row, *args)`` adds its gradient to the array g, and returns the value.

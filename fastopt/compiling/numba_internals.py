@@ -2,7 +2,7 @@
 
 Public are `numba`, `numba.types`, `numba.extending` and `numba.cuda`, and `numba.core.cgutils` of
 Numba's guide to extensions. Other modules and names that begin with an underscore may move with any
-release. They are used here, in `llvm_arrays`, `numba_lowerings` and `shortcuts` only.
+release. They are used here, in `llvm_arrays`, `numba_lowerings`, `numba_pipelines` and `shortcuts`.
 `tests/compiling/test_numba_internals.py` checks each of them, and says which one has moved.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
@@ -92,7 +92,7 @@ def wrap_compilation(compiled, wrap):
 def has_own_pipeline(compiled):
     """Return True if the user has given a function a compiler of their own."""
     own = getattr(getattr(compiled, "_compiler", None), "pipeline_class", Compiler)
-    return own is not Compiler
+    return own is not Compiler and not getattr(own, "is_of_fastopt", False)
 
 
 def reduced(result):

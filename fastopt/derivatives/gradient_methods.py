@@ -15,6 +15,7 @@ from fastopt.solver.placeholders import (
     frozen,
     fun,
     jac,
+    reverse_gradient,
     seeded,
     value_of,
     write,
@@ -67,6 +68,12 @@ def dual_gradient(x, x_shaped, g, f, low, high, data):
 
 
 @separate_refcounted
+def reverse_value(x_shaped, g, data):
+    """Return the value, and write the gradient by reverse mode; data[1] is its store."""
+    return reverse_gradient(x_shaped, g.reshape(x_shaped.shape), data[1], *data[0])
+
+
+@separate_refcounted
 def write_flat(d, g):
     """Copy a gradient to g: a vector, or a tuple of numbers, which needs no allocation."""
     if len(d) != g.size:
@@ -86,7 +93,9 @@ METHODS = {
     "callable": (value_alone, given, None),
     "2-point": (value_alone, two_point, 1 / 2),
     "3-point": (value_alone, three_point, 1 / 3),
-    "autodiff": (dual_value, dual_gradient, None),
+    "forward": (dual_value, dual_gradient, None),
+    "reverse": (reverse_value, already, None),
     "cs": (value_alone, complex_step, 4 / 3),
 }
+DERIVED = "forward", "reverse"  # methods that differentiate the code of `fun`
 DIFFERENCES = "2-point", "3-point"  # methods whose accuracy is limited by the digits of f

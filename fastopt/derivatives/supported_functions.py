@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from fastopt.derivatives import substitutions
+from fastopt.derivatives.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.duals import derivative_rules, numpy_only_rules
 from fastopt.derivatives.numpy_support import array_methods
 from fastopt.derivatives.operators.loop_fusion import OPERATORS
@@ -16,6 +17,7 @@ from fastopt.derivatives.operators.scalar_operators import COMPARISONS
 _HEAD = """# What can be differentiated
 
 `jac="autodiff"` supports these functions and operators for numbers and arrays that depend on x.
+Some have a derivative in one of [the modes](gradients.md#two-modes) only. That one is then used.
 For numbers and arrays that do not depend on x, everything that Numba compiles is supported.
 An error message names the line of a function that is not listed here.
 
@@ -43,6 +45,9 @@ def table():
     steps = sorted(n for n in derivative_rules.STEPS if hasattr(np, n))
     operators = {f.__name__ for f in OPERATORS if f not in COMPARISONS}
     kept = [*array_methods._METHODS, *array_methods._KEPT]
+    reverse = [f for f in ADJOINTS if f not in substitutions.ARRAYS and f is not np.inner]
+    linear = [f"linalg.{name}" for name in _names_of(np.linalg, reverse) if name != "norm"]
+    only_reverse = [f for f in _names_of(np, reverse) if f not in ("matmul", "full", "full_like")]
     parts = [
         _HEAD,
         _section("Operators", sorted(operators | {f.__name__ for f in COMPARISONS})),
@@ -50,6 +55,7 @@ def table():
         _section("math", sorted(n for n in rules if hasattr(math, n))),
         _section("NumPy, elementwise", _names_of(np, elementwise)),
         _section("NumPy, functions of arrays", [*_names_of(np, arrays), "linalg.norm"]),
+        _section("NumPy, in reverse mode only", [*only_reverse, *linear]),
         _section("NumPy, arrays to write to", sorted(scratch)),
         _section("scipy.special", sorted(numpy_only_rules.SPECIAL)),
         _section("Methods and attributes of arrays", sorted(kept)),

@@ -1,6 +1,7 @@
 """Value and gradient of a function as one compiled function, which can be called anywhere."""
 
 import functools
+import threading
 from typing import Any
 
 import numba
@@ -11,19 +12,33 @@ from numba.extending import overload
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.compiling.numba_internals import CPUDispatcher
-from fastopt.derivatives import error_messages, substitutions
+from fastopt.derivatives import derived_mode, error_messages, own_stores, substitutions
 from fastopt.derivatives.duals import dual_choice
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.solver.compile_hints import separate_refcounted
-from fastopt.solver.placeholders import CHUNK, DUAL, SIZE, fun, seeded, value_of, write_partials
+from fastopt.solver.placeholders import (
+    CHUNK,
+    DUAL,
+    SIZE,
+    fun,
+    reverse_gradient,
+    seeded,
+    value_of,
+    write_partials,
+)
 
+new: Any = None  # () -> a store for one evaluation; bound, as is the next
+release: Any = None  # (store): free its memory
 _OPTIONS: Any = compiler.REFCOUNTED
 _HIDDEN: Any = {**compiler.REFCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-def derived(fun, size, fast):
+_here = threading.local()  # its attribute `store` is the memory of reverse sweeps in this thread
+
+
+def derived(fun, size, fast, mode="autodiff"):
     """Return the function that `fastopt.value_and_grad` documents."""
-    relink = functools.partial(derived, fun, size, fast)
+    relink = functools.partial(derived, fun, size, fast, mode)
     fun, said = compiler.ensure_njit(fun, "fun"), []
 
     def both(x, args):
@@ -36,15 +51,15 @@ def derived(fun, size, fast):
         if not isinstance(x, types.Array) or not isinstance(x.dtype, types.Float):
             said[:] = [_no_array(x)]
             raise TypingError(said[0])
-        dual = _dual(x.dtype, size, fast)
-        user, _ = compiler.user(fun, substitutions.meanings(dual, fast))
-        problem = error_messages.undifferentiable(user, dual, x.ndim, tuple(args))
-        if problem:
+        try:
+            few, many = _variants((fun, size, fast, mode), x, tuple(args))
+        except TypeError as problem:
             said[:] = [str(problem)]
-            raise TypingError(str(problem))
-        bindings, wrap = _bindings(user, dual), compiler.inline_refcounted
-        one = compiler.link(evaluate, bindings, wrap, top=_njit)
-        return lambda x, args: one(x, args)
+            raise TypingError(said[0]) from None
+        if few is many:
+            return lambda x, args: few(x, args)
+        most = derived_mode.MOST_FORWARD
+        return lambda x, args: few(x, args) if x.size <= most else many(x, args)
 
     @numba.njit(**compiler.REFCOUNTED)
     def value_and_grad(x, *args):
@@ -52,7 +67,7 @@ def derived(fun, size, fast):
 
     compiler.with_ordered_reductions(value_and_grad)
     checked: Any = value_and_grad
-    checked.__class__, checked.how, checked.made = Checked, (fun, size, fast), {}
+    checked.__class__, checked.how, checked.made = Checked, (fun, size, fast, mode), {}
     checked.relink = relink  # called when code around it is compiled, to use its current globals
     return checked
 
@@ -63,14 +78,52 @@ NESTED = (
 )
 
 
+def _variants(how, x, kinds) -> Any:
+    """Return the compiled functions for few and for many parameters of these types."""
+    fun, size, fast, mode = how
+    modes = derived_mode.candidates(mode, size)
+    found, reasons = {}, []
+    for one in modes:
+        try:
+            found[one] = (_forward if one == "forward" else _reverse)(fun, size, fast, x, kinds)
+        except TypeError as problem:
+            reasons.append(problem)
+            continue
+        if size or len(modes) == 1:  # the other mode is for functions that have not this one
+            break
+    if not found:
+        raise reasons[modes.index("forward") if "forward" in modes else 0]
+    few = found.get("forward") or found.get("reverse")
+    return few, found.get("reverse") or few
+
+
+def _forward(fun, size, fast, x, kinds):
+    """Return the compiled function by forward mode; raise a TypeError if there is none."""
+    dual = _dual(x.dtype, size, fast)
+    user, _ = compiler.user(fun, substitutions.meanings(dual, fast))
+    problem = error_messages.undifferentiable(user, dual, x.ndim, kinds)
+    if problem:
+        raise problem
+    bindings, wrap = _bindings(user, dual), compiler.inline_refcounted
+    return compiler.link(evaluate, bindings, wrap, top=_njit)
+
+
+def _reverse(fun, _size, fast, x, kinds):
+    """Return the compiled function by reverse mode; raise a TypeError if there is none."""
+    x = types.Array(x.dtype, x.ndim, "C")
+    bindings = {"reverse_gradient": derived_mode.reverse(fun, x, kinds, fast, True)}
+    bindings |= {"new": own_stores.new, "release": own_stores.release}
+    return compiler.link(evaluate_in_reverse, bindings, compiler.inline_refcounted, top=_njit)
+
+
 class Checked(CPUDispatcher):
     """A compiled function that checks its arguments when Python calls it.
 
     Calls from Python have code of their own, which is kept on disk.
     """
 
-    how: tuple  # fun, size, fast
-    made: dict  # element type -> (compiled `fill`, scratch for each component)
+    how: tuple  # fun, size, fast, mode
+    made: dict  # (element type, if there are many parameters) -> a function that fills an array
 
     def __call__(self, *args):
         try:
@@ -80,12 +133,12 @@ class Checked(CPUDispatcher):
                 raise TypeError(NESTED) from None
             raise
         x, args = args[0] if args else (), args[1:]
-        if type(x) is not np.ndarray or not x.flags.c_contiguous or x.dtype not in self.made:
+        if type(x) is not np.ndarray or not x.flags.c_contiguous or _key(x) not in self.made:
             x = self.prepare(x)
-        fill, size = self.made[x.dtype]
-        g, scratch = np.empty(x.shape, x.dtype), np.empty(size * x.size, x.dtype)
+        key = _key(x)
+        g = np.empty(x.shape, x.dtype)
         try:
-            return fill(x, g, scratch, args), g
+            return self.made[key](x, g, args), g
         except SystemError as error:  # Ctrl-C in Python code that Numba calls to make an array
             if isinstance(error.__cause__, KeyboardInterrupt):
                 raise error.__cause__ from None
@@ -93,7 +146,31 @@ class Checked(CPUDispatcher):
         except Exception as error:
             if not error_messages.is_of_compiling(error):
                 raise
-            raise self.explained(error, x, args) from None
+            filled = self.in_other_mode(x, args)
+            if filled is None:
+                raise self.explained(error, x, args) from None
+            self.made[key] = filled
+            return filled(x, g, args), g
+
+    def in_other_mode(self, x, args):
+        """Return a function that fills an array by the other mode, or None if it has none."""
+        fun, size, fast, mode = self.how
+        if mode != "autodiff":
+            return None
+        if x.size > derived_mode.MOST_FORWARD:
+            filled = _filled_forward(fun, x, size, fast)
+        else:
+            try:
+                filled = _filled_in_reverse(derived_mode.select("reverse", fun, x, args, fast)[1])
+            except (derived_mode.NoReverse, ValueError):
+                return None
+        try:
+            filled(x, np.empty(x.shape, x.dtype), args)
+        except Exception as error:
+            if error_messages.is_of_compiling(error):
+                return None
+            raise
+        return filled
 
     def prepare(self, x) -> Any:
         """Return x in the form that compiled code accepts; compile that code if necessary."""
@@ -101,22 +178,49 @@ class Checked(CPUDispatcher):
             x = np.asarray(x) * 1.0
         if not isinstance(x, np.ndarray) or x.dtype not in (np.float64, np.float32):
             raise TypingError(_no_array(error_messages.kind_of("x", x)))
-        if x.dtype not in self.made:
-            fun, size, fast = self.how
-            dual = _dual(x.dtype, size, fast)
-            user, _ = compiler.user(fun, substitutions.meanings(dual, fast))
-            compiled = compiler.jit(fill, _bindings(user, dual), refcounted=True)
-            self.made[x.dtype] = compiled, dual.size + 1
-        return np.ascontiguousarray(x).reshape(x.shape)
+        x = np.ascontiguousarray(x).reshape(x.shape)
+        if _key(x) not in self.made:
+            fun, size, fast, mode = self.how
+            mode, reverse = derived_mode.preferred(mode, fun, x, fast)
+            filled = _filled_in_reverse(reverse) if reverse else _filled_forward(fun, x, size, fast)
+            self.made[_key(x)] = filled
+        return x
 
     def explained(self, error, x, args):
         """Return the error that says why `fun` has no derivative for such arguments."""
-        fun, size, fast = self.how
+        fun, size, fast, mode = self.how
+        if mode == "reverse":
+            gradient = derived_mode.preferred(mode, fun, x, fast)[1]
+            problem = derived_mode.why_not(gradient, x, args)
+            return TypingError(str(problem)) if problem else error
         dual = _dual(x.dtype, size, fast)
         user, _ = compiler.user(fun, substitutions.meanings(dual, fast))
         kinds = [error_messages.kind_of(f"args[{k}]", value) for k, value in enumerate(args)]
         problem = error_messages.undifferentiable(user, dual, x.ndim, tuple(kinds))
         return TypingError(str(problem)) if problem else error
+
+
+def _key(x):
+    return x.dtype, x.size > derived_mode.MOST_FORWARD
+
+
+def _filled_forward(fun, x, size, fast):
+    dual = _dual(x.dtype, size, fast)
+    user, _ = compiler.user(fun, substitutions.meanings(dual, fast))
+    compiled, size = compiler.jit(fill, _bindings(user, dual), refcounted=True), dual.size + 1
+    return lambda x, g, args: compiled(x, g, np.empty(size * x.size, x.dtype), args)
+
+
+def _filled_in_reverse(reverse):
+    compiled = compiler.jit(fill_in_reverse, {"reverse_gradient": reverse}, refcounted=True)
+
+    def filled(x, g, args):
+        store = getattr(_here, "store", None)
+        if store is None:
+            store = _here.store = derived_mode.new_store()
+        return compiled(x, g, store, args)
+
+    return filled
 
 
 def _no_array(kind):
@@ -143,6 +247,23 @@ def evaluate(x, args):
     x = np.ascontiguousarray(x)
     g, scratch = np.empty(x.shape, x.dtype), np.empty((CHUNK + 1) * x.size, x.dtype)
     return fill(x, g, scratch, args), g
+
+
+def evaluate_in_reverse(x, args):
+    """Return value and gradient at x in new arrays, by reverse mode."""
+    x, store = np.ascontiguousarray(x), new()
+    g = np.empty(x.shape, x.dtype)
+    f = fill_in_reverse(x, g, store, args)
+    release(store)
+    return f, g
+
+
+@separate_refcounted
+def fill_in_reverse(x, g, store, args):
+    """Write the gradient at x by reverse mode; return the value."""
+    if x.size == 0:
+        raise ValueError("x is empty; it needs at least one component")
+    return reverse_gradient(x, g, store, *args)
 
 
 @separate_refcounted

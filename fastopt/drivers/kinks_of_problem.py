@@ -11,7 +11,7 @@ from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NO_STEP
 
 # Methods of `gradient_methods.METHODS` whose gradients hold at a kink. Differences are too coarse
 # there, and the complex step loses `abs`.
-EXACT_METHODS = "autodiff", "callable", "fun"
+EXACT_METHODS = "forward", "reverse", "callable", "fun"
 MOST_PARAMETERS = 100  # for more of them, hulls take too long
 
 

@@ -10,6 +10,7 @@ from fastopt.arrays.arguments import is_elsewhere
 from fastopt.arrays.data_rows import Ragged
 from fastopt.concurrency import time_slices
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
+from fastopt.drivers import objective_bindings
 from fastopt.drivers.objective_bindings import build
 from fastopt.drivers.objective_checks import check_complex_step, check_indices
 from fastopt.drivers.problem_builder import compiled_problem
@@ -65,6 +66,7 @@ def cuda_scheduler(batch, fun, jac, rule, target, results):
     batch_here = batch._replace(
         problem_data=batch.problem_data._replace(args=host_placeholders(batch.problem_data.args))
     )
+    jac = objective_bindings.for_device(jac)
     objective = build(fun, jac, (*rows, *batch_here.problem_data.args), batch.settings, x0)
     if objective.method == "cs":
         raise ValueError(

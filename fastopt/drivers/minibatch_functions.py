@@ -5,6 +5,7 @@ from typing import NamedTuple
 from fastopt.drivers import objective_bindings
 from fastopt.inputs.stochastic_inputs import switch
 
+DERIVED = "autodiff", "forward", "reverse"
 ADD = "add"  # the jac of a fun that adds its gradient to an array
 
 
@@ -26,4 +27,8 @@ def functions(fun, jac, vectorized):
         )
     objective_bindings.method_of(jac, fun, ADD)
     fun, jac = objective_bindings.for_batch(fun, jac, "minimize_stochastic")
-    return fun, jac, GradientMode("derived" if jac == "autodiff" else "written", together)
+    return (
+        fun,
+        jac,
+        GradientMode("derived" if isinstance(jac, str) and jac in DERIVED else "written", together),
+    )

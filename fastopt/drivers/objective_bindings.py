@@ -9,7 +9,7 @@ from fastopt import schedules
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.compiling.compiler import is_compiled, numba_config
-from fastopt.derivatives import gradient_methods
+from fastopt.derivatives import derived_mode, gradient_methods
 from fastopt.derivatives.python_duals import python_objective
 from fastopt.solver import automatic_rate, fixed_rate
 
@@ -24,6 +24,10 @@ class Objective(NamedTuple):
     compiled: bool
     method: str  # a key of gradient_methods.METHODS
 
+    def source(self):
+        """Return the name of the source of the gradient in results: `jac_method`."""
+        return getattr(self.bindings.get("fun"), "mode", None) or name_of(self.method)
+
     def holding(self, data):
         """Return a copy with other data."""
         bindings, key, refcounted, _, compiled, method = self
@@ -34,20 +38,26 @@ class Objective(NamedTuple):
         args, *scratch = (np.copy(a) if isinstance(a, np.ndarray) else a for a in self.data)
         if self.method == "cs":
             scratch[1] = scratch[2].reshape(-1)
+        if self.method == "reverse":
+            scratch[0] = derived_mode.new_store()
         return self._replace(data=(args, *scratch))
 
 
 def method_of(jac, fun, *more):
-    """Return the key of `gradient_methods.METHODS` for a `jac`; `more` are for the message."""
+    """Return the key of `gradient_methods.METHODS` for a `jac`, or "autodiff" for either mode.
+
+    `more` are for the message.
+    """
     if jac is None or jac is False:
         return "autodiff" if compiler.is_compiled(fun) else "2-point"
     if jac is True:
         return "fun"
     if callable(jac):
         return "callable"
-    if isinstance(jac, str) and jac in gradient_methods.METHODS and jac not in ("fun", "callable"):
+    words = "autodiff", "forward", "reverse", "2-point", "3-point", "cs"
+    if isinstance(jac, str) and jac in words:
         return jac
-    words = ", ".join(map(repr, ("autodiff", "2-point", "3-point", "cs", *more)))
+    words = ", ".join(map(repr, (*words, *more)))
     raise ValueError(
         f"jac = {jac!r}; it must be a function, True (fun returns value and gradient), {words} "
         "or None"
@@ -64,6 +74,13 @@ def for_batch(fun, jac, what="a batch"):
     return fun, "autodiff" if jac is None or jac is False else jac
 
 
+def for_device(jac):
+    """Return the `jac` for a GPU, which derives gradients by forward mode only."""
+    if isinstance(jac, str) and jac == "reverse":
+        raise ValueError("jac='reverse' does not run on a GPU; use None or 'forward'")
+    return "forward" if jac is None or (isinstance(jac, str) and jac == "autodiff") else jac
+
+
 def is_parallel(fun):
     """Return True if `fun` uses all cores: not every threading layer allows two at a time."""
     return bool(getattr(fun, "targetoptions", {}).get("parallel"))
@@ -71,7 +88,7 @@ def is_parallel(fun):
 
 def name_of(method):
     """Return a method's name in results: `jac_method`."""
-    return "jac" if method == "callable" else method
+    return {"callable": "jac", "autodiff": "forward"}.get(method, method)
 
 
 def can_be_compiled(fun):
@@ -79,19 +96,31 @@ def can_be_compiled(fun):
     return not numba_config.DISABLE_JIT and (is_compiled(fun) or isinstance(fun, FunctionType))
 
 
-def build(fun, jac, args, settings, x, interpreted=False, by_rows=False):
-    """Return the objective of `fun` for points in x's shape and dtype, with `settings` options."""
+def build(fun, jac, args, settings, x, interpreted=False, by_rows=None):
+    """Return the objective of `fun` for points in x's shape and dtype, with `settings` options.
+
+    `by_rows` is given for mini-batches, whose mode must be known before anything is compiled.
+    """
     schedule, fast = settings.schedule, settings.fast
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
     method = method_of(jac, fun)
-    if method == "autodiff" and not interpreted:
+    derived = method in ("autodiff", *gradient_methods.DERIVED)
+    if derived and not interpreted:
         fun = compiler.ensure_njit(fun, "fun")
-    value, gradient, power = gradient_methods.METHODS[method]
     compiled = compiler.is_compiled(fun) and (method != "callable" or compiler.is_compiled(jac))
     args = tuple(args)
     if compiler.is_compiled(fun) or compiler.is_compiled(jac):
         args = arguments.ready(args)
+    reverse = None
+    if derived and compiled:
+        if by_rows is None:
+            method, reverse = derived_mode.preferred(method, fun, x, fast)
+        else:
+            method, reverse = derived_mode.select(method, fun, x, args, fast)
+    elif method == "autodiff":
+        method = "reverse"
+    value, gradient, power = gradient_methods.METHODS[method]
     bindings = {
         "value": value,
         "gradient": gradient,
@@ -101,14 +130,17 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=False):
         "judge": (automatic_rate if schedule is None else fixed_rate).judge,
         "RUN": (automatic_rate if schedule is None else fixed_rate).RUN,
     }
-    data = (args, ()) if method == "autodiff" else (args,)
+    data = (args, ()) if derived else (args,)
     if compiled:
         from fastopt.derivatives import error_messages, substitutions  # late: slow to import
         from fastopt.derivatives.duals import dual_choice  # late: slow to import
 
         dual = None
-        if method == "autodiff":
-            dual, scratch = dual_choice.choose(x, args, fast, by_rows)
+        if method == "reverse":
+            bindings["reverse_gradient"] = reverse
+            data = args, derived_mode.new_store()
+        if method == "forward":
+            dual, scratch = dual_choice.choose(x, args, fast, bool(by_rows))
             bindings.update(dual_choice.SEEDS, DUAL=dual, CHUNK=dual.size)
             data = args, scratch
             if dual.size >= x.size:
@@ -122,7 +154,8 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=False):
         bindings.update(fun=user, jac=user_jac)
         key = method, x.ndim == 1, content.digest, content_jac and content_jac.digest, rate
     else:
-        bindings.update(_from_python(fun, jac, method, x.size))
+        falls_back = jac != "reverse" if isinstance(jac, str) else True
+        bindings.update(_from_python(fun, jac, method, x.size, falls_back))
         key = ()
         _bind_rate(schedule, bindings, compiled=False)
     if power is not None:
@@ -140,9 +173,16 @@ def _uncounted(value):
     )
 
 
-def _from_python(fun, jac, method, size):
+def _from_python(fun, jac, method, size, falls_back):
     fun, jac = compiler.called(fun), compiler.called(jac)
-    if method == "autodiff":
+    if method == "reverse":
+        from fastopt.derivatives.python_tape import tape_objective
+
+        own = tape_objective.Objective(fun, falls_back)
+        value, gradient, _ = gradient_methods.METHODS["forward"]  # it has the form of duals
+        own = {"fun": own, "value": value, "gradient": gradient}
+        return {**tape_objective.SEEDS, **own, "DUAL": size, "CHUNK": size}
+    if method == "forward":
         from fastopt.derivatives.python_duals import python_dual
 
         return {**python_dual.SEEDS, "fun": python_dual.function(fun), "DUAL": size, "CHUNK": size}

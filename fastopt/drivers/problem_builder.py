@@ -3,6 +3,8 @@
 import warnings
 
 from fastopt.arrays import arguments
+from fastopt.derivatives.derived_mode import NoReverse
+from fastopt.derivatives.gradient_methods import DERIVED
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.single_problem import Problem
 
@@ -22,6 +24,26 @@ def compile_problem(problem):
         raise problem.as_user_error(error) from None
 
 
+def _compiled_or_reason(problem):
+    """Compile a problem; return None, or the error that says why it cannot be compiled."""
+    try:
+        problem.compile()
+        return None
+    except Exception as error:  # from compiling: no function of the user has run yet
+        if problem.objective.method == "reverse":
+            return problem.why_not_reversible(error)
+        return problem.why_not_differentiable(error)
+
+
+def _in_other_mode(build, problem):
+    """Return the problem with the other mode of derivatives, compiled; None if it has none."""
+    try:
+        other = build("forward" if problem.objective.method == "reverse" else "reverse")
+        return other if _compiled_or_reason(other) is None else None
+    except NoReverse:
+        return None
+
+
 def matching_problem(fun, jac, args, rule, x0, box, settings, target):
     """Return the problem, compiled; with jac=None and no exact gradient, with differences."""
 
@@ -29,19 +51,23 @@ def matching_problem(fun, jac, args, rule, x0, box, settings, target):
         objective = objective_bindings.build(fun, jac, args, settings, x0, interpreted)
         return Problem(rule, x0, box, settings, objective, target)
 
-    reason = None
-    if isinstance(jac, str) and jac == "autodiff" and not objective_bindings.is_compiled(fun):
+    reason, derived = None, isinstance(jac, str) and jac in ("autodiff", *DERIVED)
+    if derived and not objective_bindings.is_compiled(fun):
         reason = arguments.why_unready(args)  # Python accepts more arguments
     plain = isinstance(jac, str) and not objective_bindings.can_be_compiled(fun)
-    problem = build(jac, interpreted=plain or reason is not None)
-    problem.reason = reason
-    if problem.objective.method != "autodiff" or not problem.objective.compiled:
-        return problem
     try:
-        problem.compile()
-        return problem
-    except Exception as error:  # from compiling: no function of the user has run yet
-        reason = problem.why_not_differentiable(error)
+        problem = build(jac, interpreted=plain or reason is not None)
+        problem.reason = reason
+        if problem.objective.method not in DERIVED or not problem.objective.compiled:
+            return problem
+        reason = _compiled_or_reason(problem)
+        if reason is None:
+            return problem
+        other = None if derived and jac in DERIVED else _in_other_mode(build, problem)
+        if other is not None:
+            return other
+    except NoReverse as error:
+        reason = error
     if not objective_bindings.is_compiled(fun):
         problem = build(jac, interpreted=True)
         problem.reason = reason

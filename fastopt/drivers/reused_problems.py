@@ -51,7 +51,7 @@ def taken(kind, x0, box, args):
 
 def keep(kind, problem, status):
     """Keep a finished problem, if its kind is kept."""
-    exact = problem.objective.method in ("autodiff", "fun", "callable")
+    exact = problem.objective.method in ("forward", "reverse", "fun", "callable")
     if kind and exact and problem.objective.compiled and status != INTERRUPTED:
         problem.hold(())  # the arguments may be large
         _kept[kind] = problem

@@ -9,7 +9,6 @@ import numpy as np
 from fastopt import rules
 from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers import kinks_of_problem
-from fastopt.drivers.objective_bindings import name_of
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
 from fastopt.solver import fused_passes, problem_arrays
@@ -211,6 +210,14 @@ class Problem:
             kept_refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, found)
         return found
 
+    def why_not_reversible(self, error):
+        """Return an error that explains why `fun` has no reverse, or cannot be compiled."""
+        from fastopt.derivatives import derived_mode
+
+        bindings, args = self.objective.bindings, self.objective.data[0]
+        found = derived_mode.why_not(bindings["reverse_gradient"], self.x_shaped, args)
+        return found or self.as_user_error(error)
+
     def as_user_error(self, error):
         if self.reason is not None and isinstance(error, TypeError):
             from_python = str(error).startswith("fun cannot be differentiated")
@@ -236,6 +243,6 @@ class Problem:
             njev=int(run.njev),
             x_last=self.x.reshape(shape).copy(),
             fun_last=run.f,
-            jac_method=name_of(self.objective.method),
+            jac_method=self.objective.source(),
             device="cpu",
         )

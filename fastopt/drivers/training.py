@@ -10,6 +10,7 @@ import numpy as np
 from fastopt import rules
 from fastopt.arrays import data_rows
 from fastopt.concurrency.time_slices import next_amount
+from fastopt.derivatives import gradient_methods
 from fastopt.drivers import objective_bindings, objective_checks
 from fastopt.results import optimize_result
 from fastopt.results.progress import Counter, report
@@ -81,6 +82,8 @@ class Training:
         self.part, rows = self.rows(work.fields, work.order)
         self.example_args, self.objective = (*rows, *args), objective(jac, rows)
         schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
+        if self.objective.method == "reverse" and way.name == "derived":
+            self.way = way = way._replace(name="written")  # by its own gradient of every row
         self.data = self.before, args, *self.objective.data[1:]
         own = self.record, (x, g, self.mean), self.part.order, state, settings.rule
         data = (x, self.x_shaped, g, self.own), self.part, self.data
@@ -90,11 +93,14 @@ class Training:
         self.validation_rows: Any = None
         if work.validation_rows is not None:
             self.validation_rows, rows = self.rows(*work.validation_rows)
-            values = objective("2-point", rows) if way.name == "derived" else self.objective
+            values = objective("2-point", rows) if self.is_derived() else self.objective
             self.measure = minibatch_step.meter(dtype, values, way)
         self.steps, self.validation_steps = StepsPerSlice(), StepsPerSlice()
         self.loss, self.validation_loss = [], []
         self.best, self.lowest, self.best_epoch = x0.copy(), math.inf, 0
+
+    def is_derived(self):
+        return self.objective.method in gradient_methods.DERIVED
 
     def rows(self, fields, order):
         """Return the rows as the loop needs them, and an example of the rows that `fun` gets."""
@@ -133,7 +139,7 @@ class Training:
         """Return an error that explains why the user's functions do not compile."""
         from fastopt.derivatives import error_messages  # late: slow to import
 
-        derived = self.way.name == "derived"
+        derived = self.objective.method == "forward"
         explain = error_messages.why_not_differentiable if derived else error_messages.explain
         own = error_messages.is_of_compiling(error)
         return explain(error, self.objective, self.x_shaped) if own else error
@@ -260,7 +266,7 @@ class Training:
             best_epoch=self.best_epoch,
             **self.counts(run),
             **more,
-            jac_method=given or objective_bindings.name_of(self.objective.method),
+            jac_method=given or self.objective.source(),
             device="cpu",
         )
 

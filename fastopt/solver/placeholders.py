@@ -6,6 +6,7 @@ from typing import Any
 fun: Any = None  # the user's function
 jac: Any = None  # and gradient
 value: Any = None  # (shaped x, g, data) -> f; also writes g if fun returns both
+reverse_gradient: Any = None  # (shaped x, shaped g, store, *args) -> f; writes g
 gradient: Any = None  # (x, shaped x, g, f, low, high, data) -> evaluations of fun used
 EXACT = True  # whether the gradient is exact, not a difference quotient
 propose: Any = None  # function of fixed_rate or of automatic_rate

@@ -124,7 +124,7 @@ def test_gradients_of_every_origin(fun, jac, vectorized, tolerance):
     probes = N if jac == "2-point" else 0
     assert res.njev == rows
     assert res.nfev == rows * (1 + probes + bool(held))
-    words = {None: "autodiff", True: "fun"}
+    words = {None: "forward", True: "fun"}
     assert res.jac_method == words.get(jac, jac)
 
 

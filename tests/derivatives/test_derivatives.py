@@ -81,8 +81,8 @@ def test_any_number_of_parameters(n):
     """Separate partials up to 8, one pass of vectors up to 16, then passes, the last not full."""
     x = np.linspace(-1.0, 1.5, n)
     wanted = complex_step(chain, x, ())
-    result = fastopt.minimize(njit(chain), x, options=START)
-    assert result.jac_method == "autodiff"
+    result = fastopt.minimize(njit(chain), x, jac="forward", options=START)
+    assert result.jac_method == "forward"
     assert (result.nfev, result.njev) == (1, 1)
     assert error(result.jac, wanted) <= 1e-14
     assert error(fastopt.value_and_grad(chain, size=n)(x)[1], wanted) <= 1e-14
@@ -132,7 +132,7 @@ def test_plain_functions_are_compiled_on_demand():
         return (a - 2.0) ** 2
 
     result = fastopt.minimize(lambda x: helper(x[0]) + x[1] ** 2, [0.0, 1.0], jac="autodiff")
-    assert result.jac_method == "autodiff"
+    assert result.jac_method == "forward"
     assert result.nfev == result.njev or result.nfev > 1
     np.testing.assert_allclose(result.x, [2.0, 0.0], atol=1e-6)
 
@@ -148,7 +148,7 @@ def test_plain_functions_that_numba_cannot_compile_run_on_python_duals():
             return np.sum((x - 1.0) ** 2)
 
     result = fastopt.minimize(fun, [1.2, 2.0], jac="autodiff")
-    assert (result.jac_method, result.success) == ("autodiff", True)
+    assert (result.jac_method, result.success) == ("reverse", True)
     result = fastopt.minimize(Callable(), [1.2, 2.0], jac="autodiff")
     np.testing.assert_allclose(result.x, [1.0, 1.0], atol=1e-6)
 
@@ -171,7 +171,7 @@ def test_without_numba():
         env={**os.environ, **environment},
         check=False,
     )
-    assert run.stdout.strip() == "autodiff [-108.0, 2.0]", run.stderr[-2000:]
+    assert run.stdout.strip() == "reverse [-108.0, 2.0]", run.stderr[-2000:]
 
 
 MATRIX = np.array([[2.0, 1.0], [1.0, 3.0]])
@@ -179,17 +179,17 @@ MATRIX = np.array([[2.0, 1.0], [1.0, 3.0]])
 
 @njit
 def solved(x):
-    return np.sum(np.linalg.solve(MATRIX, x))
+    return np.sum(np.linalg.lstsq(MATRIX, x)[0])
 
 
 @njit
-def determinant(v):
-    return np.linalg.det(v.reshape(1, 1))
+def largest(v):
+    return np.linalg.svd(v.reshape(1, 1))[1][0]
 
 
 @njit
 def nested(x):
-    return determinant(x[:1]) + x[1] ** 2
+    return largest(x[:1]) + x[1] ** 2
 
 
 @njit
@@ -227,8 +227,8 @@ def steps(x):
 
 
 REFUSED = {
-    solved: ("np.linalg.solve(MATRIX, x)", "the derivative of solve is not known"),
-    nested: ("np.linalg.det(v.reshape(1, 1))", "the derivative of det is not known"),
+    solved: ("np.linalg.lstsq(MATRIX, x)", "the derivative of lstsq is not known"),
+    nested: ("np.linalg.svd(v.reshape(1, 1))", "the derivative of svd is not known"),
     stored: ("box[0] = x[0]", "an array of plain numbers cannot take numbers that depend on x"),
     bits: ("x.view(np.float64)", "have no 'view'"),
     raw: ("np.frombuffer(x)", "numpy.frombuffer"),
@@ -338,7 +338,7 @@ def test_compare_grad_shows_gradients_that_are_not_numbers():
 
 def test_plain_functions_that_nothing_can_differentiate_are_named():
     def fun(x):
-        return {"value": np.fft.rfft(x)[0], 3: "no dict of Numba's"}["value"] ** 2
+        return {"value": np.linalg.lstsq(MATRIX, x)[0][0], 3: "no dict of Numba's"}["value"] ** 2
 
     with pytest.raises(TypeError, match="fun cannot be differentiated: line"):
         fastopt.minimize(fun, [1.0, 2.0], jac="autodiff")

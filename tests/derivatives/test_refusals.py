@@ -52,4 +52,4 @@ def test_a_second_process_says_the_same_without_compiling(history):
 def test_an_edit_is_looked_at(history):
     _, _, moved, fine = history
     assert "line 8 of compiled.py" in moved["compiled"][0][1][0]
-    assert fine["compiled"][0] == ["autodiff", []]
+    assert fine["compiled"][0] == ["forward", []]

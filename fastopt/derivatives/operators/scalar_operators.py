@@ -188,10 +188,8 @@ _register(abs, Operator, lower_rule(derivative_rules.absolute), 1, arrays=False)
 _register(pow, Operator, lower_rule(derivative_rules.pow), 2, arrays=False)
 
 
-@lower_builtin(operator.pow, Dual, types.IntegerLiteral)
-@lower_builtin(operator.ipow, Dual, types.IntegerLiteral)
-def _literal_power(context, builder, sig, args):
-    kind, power = sig.args[0], sig.args[1].literal_value
+def literal_power(power):
+    """Return the rule of a power whose exponent is a constant integer."""
 
     def rule(m, x):
         if power == 0:
@@ -204,6 +202,15 @@ def _literal_power(context, builder, sig, args):
         v = 1.0 / (below * x)
         return v, infinite_slopes.settling(float(power) * v / x)
 
+    rule.__name__ = "literal_power" if power >= 0 else "negative_power"
+    rule.power = power
+    return rule
+
+
+@lower_builtin(operator.pow, Dual, types.IntegerLiteral)
+@lower_builtin(operator.ipow, Dual, types.IntegerLiteral)
+def _literal_power(context, builder, sig, args):
+    kind, rule = sig.args[0], literal_power(sig.args[1].literal_value)
     return llvm_emitter.apply(context, builder, rule, kind, [kind], args[:1])
 
 

@@ -196,19 +196,21 @@ class _FloatType(type):
     """The metaclass of replacements for float types: they keep duals, and are dtypes for NumPy."""
 
     original: Any
+    kept: Any  # the class of numbers with derivatives
 
     def __call__(cls, *args):
-        return args[0] if args and isinstance(args[0], Dual) else cls.original(*args)
+        return args[0] if args and isinstance(args[0], cls.kept) else cls.original(*args)
 
     def __instancecheck__(cls, value):
-        return isinstance(value, (cls.original, Dual))
+        return isinstance(value, (cls.original, cls.kept))
 
     def __getattr__(cls, name):
         return getattr(cls.original, name)
 
 
-def _float_type(original):
-    members = {"original": original, "dtype": np.dtype(original)}
+def float_type(original, kept):
+    """Return a float type that leaves numbers of the class `kept` as they are."""
+    members = {"original": original, "kept": kept, "dtype": np.dtype(original)}
     return _FloatType(original.__name__, (), members)
 
 
@@ -229,7 +231,7 @@ def meanings():
     pairs |= sample_functions.FUNCTIONS
     pairs |= {name: pairs[known] for name, known in numpy_only_rules.special().items()}
     table = {original: _choice(original, ours) for original, ours in pairs.items()}
-    table |= {kind: _float_type(kind) for kind in (float, np.float64)}
+    table |= {kind: float_type(kind, Dual) for kind in (float, np.float64)}
     table |= {max: max, min: min}
     for original in (np.array, np.asarray):
         table[original] = _choice(original, lambda a, dtype=None, o=original: o(a, object))

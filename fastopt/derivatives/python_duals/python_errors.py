@@ -17,11 +17,17 @@ def explained(fun, on_duals):
         try:
             return on_duals(x, *args)
         except (TypeError, AttributeError, ValueError) as error:
-            values = np.array([v.value for v in x.reshape(-1)]).reshape(x.shape)
-            fun(values, *args)  # raises the errors that also occur without derivatives
+            fun(_plain(x), *args)  # raises the errors that also occur without derivatives
             raise TypeError(_sentence(error, fun)) from error
 
     return call
+
+
+def _plain(x):
+    """Return the values of an array of duals, or of an array with one `value`."""
+    if hasattr(x, "value"):
+        return x.value.copy()
+    return np.array([v.value for v in x.reshape(-1)]).reshape(x.shape)
 
 
 def _sentence(error, fun):

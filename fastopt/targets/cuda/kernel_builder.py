@@ -132,7 +132,7 @@ def plain_loop(rule, settings, uses, dtype, bounded, shape, objective, target):
     own = simulator_batch if target.simulated else None
     bound.update(own.bindings(layout, shape) if own else compiled_bindings(layout, shape))
     dual = None
-    if objective.method == "autodiff":
+    if objective.method == "forward":
         partials = min(n, PARTIALS)
         dual = target.dual(dtype, partials)
         bound.update(target.seeds, DUAL=dual, CHUNK=partials)

@@ -1,0 +1,1 @@
+"""Reverse mode: gradients by a transformation of Numba's intermediate code."""

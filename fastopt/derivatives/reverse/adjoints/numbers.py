@@ -1,0 +1,136 @@
+"""The adjoint of each operation: what it needs, and the code that adds its contributions."""
+# Numba makes its types in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false
+
+import operator
+
+import numpy as np
+from numba import types
+
+from fastopt.derivatives.array_adjoints.table import ADJOINTS
+from fastopt.derivatives.reverse.adjoints import arrays, pullbacks
+from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, Nothing, said
+from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.program import is_float
+
+
+class Copy(Adjoint):
+    def emit(self, sweep):
+        sweep.add(self.op.uses[-1], sweep.bar(self.op.target))
+
+
+class Rule(Adjoint):
+    """Of an operation on numbers, by its rule."""
+
+    def __init__(self, program, activity, op, rule, args):
+        super().__init__(program, activity, op)
+        self.rule, self.args = rule, args
+        self.wanted = tuple(k for k, name in enumerate(args) if activity.is_active(name))
+        self.is_calm = rule.__name__ in pullbacks.CALM
+        self.is_linear = rule.__name__ in ("add", "sub", "neg", "pos")
+        self.values = () if self.is_linear else tuple(args)
+        if rule.__name__ == "mul" and len(self.wanted) == 1:
+            self.values = (args[1 - self.wanted[0]],)
+
+    def rules(self):
+        return {self.rule.__name__}
+
+    def emit(self, sweep):
+        b, bar, name = sweep.builder, sweep.bar(self.op.target), self.rule.__name__
+        if self.is_linear:
+            for k in self.wanted:
+                minus = name == "neg" or (name == "sub" and k == 1)
+                (sweep.subtract if minus else sweep.add)(self.args[k], bar)
+        elif name == "mul" and not any(self.guards):
+            for k in self.wanted:
+                sweep.add(self.args[k], b.binop("*", bar, sweep.value(self.args[1 - k])))
+        else:
+            values = [sweep.value(n) if n in self.values else bar for n in self.args]
+            pull = pullbacks.pullback(self.rule, self.wanted, self.guards, sweep.fast)
+            found = b.call(pull, [bar, b.tuple(values)])
+            for place, k in enumerate(self.wanted):
+                one = found if len(self.wanted) == 1 else b.item(found, place)
+                sweep.add(self.args[k], one)
+
+
+class Load(Adjoint):
+    """Of reading an element of an array."""
+
+    def __init__(self, program, activity, op):
+        super().__init__(program, activity, op)
+        self.values, self.shadows = (op.uses[1],), (op.uses[0],)
+
+    def emit(self, sweep):
+        shadow, index = sweep.shadow(self.op.uses[0]), sweep.value(self.op.uses[1])
+        before = sweep.builder.load(shadow, index)
+        after = sweep.builder.binop("+", before, sweep.bar(self.op.target))
+        sweep.builder.store(shadow, index, after)
+
+
+class Store(Adjoint):
+    """Of writing an element of an array."""
+
+    def __init__(self, program, activity, op):
+        super().__init__(program, activity, op)
+        self.values, self.shadows = (op.uses[1],), (op.uses[0],)
+
+    def emit(self, sweep):
+        array, index, value = self.op.uses
+        shadow, index = sweep.shadow(array), sweep.value(index)
+        if self.activity.is_active(value):
+            sweep.add(value, sweep.builder.load(shadow, index))
+        sweep.builder.store(shadow, index, sweep.builder.number(0.0))
+
+
+def adjoint_of(program, activity, fused, op):
+    """Return the adjoint of an operation that depends on x, or raise."""
+    if op.kind == "setitem":
+        return _of_store(program, activity, op)
+    kind = program.type_of(op.target)
+    if op.kind in ("phi", "arg", "out", "part"):
+        return Nothing(program, activity, op)
+    if op in fused.inner:
+        return Nothing(program, activity, op)
+    if op in fused.trees:
+        return arrays.Tree(program, activity, op, fused.trees[op])
+    if op.kind == "call" and op.key in ADJOINTS:
+        return arrays.FromTable(program, activity, op, ADJOINTS[op.key], op.args)
+    if op.kind == "binop" and op.value is operator.matmul:
+        return arrays.FromTable(program, activity, op, ADJOINTS[np.dot], op.uses)
+    if isinstance(kind, types.BaseTuple):
+        return Nothing(program, activity, op)  # what takes it apart decides
+    if isinstance(kind, types.Array):
+        return arrays.of_array(program, activity, op)
+    if not is_float(kind):
+        raise NotReversible(said(program, op), op.loc)
+    if op.kind == "copy":
+        return Copy(program, activity, op)
+    if op.kind == "expr" and op.value.op == "cast" and is_float(program.type_of(op.uses[0])):
+        return Copy(program, activity, op)
+    if op.kind == "load" and isinstance(program.types[op.uses[0]], types.Array):
+        return Load(program, activity, op)
+    found = pullbacks.rule_of(program, op)
+    if found is None or not all(_is_number(program, name) for name in found[1]):
+        raise NotReversible(said(program, op), op.loc)
+    return Rule(program, activity, op, *found)
+
+
+def _of_store(program, activity, op):
+    array, index, value = (program.type_of(name) for name in op.uses)
+    if not activity.is_active(op.uses[0]):
+        return Nothing(program, activity, op)
+    number = isinstance(value, types.Number | types.Boolean)
+    if number and _is_element(array, index):
+        return Store(program, activity, op)
+    if arrays.is_basic(index) and (number or isinstance(value, types.Array)):
+        return arrays.StorePart(program, activity, op)
+    raise NotReversible(said(program, op), op.loc)
+
+
+def _is_element(array, index):
+    parts = index.types if isinstance(index, types.BaseTuple) else [index]
+    return len(parts) == array.ndim and all(isinstance(p, types.Integer) for p in parts)
+
+
+def _is_number(program, name):
+    return isinstance(program.type_of(name), types.Float | types.Integer | types.Boolean)

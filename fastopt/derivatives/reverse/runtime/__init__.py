@@ -1,0 +1,1 @@
+"""Compiled helpers of both sweeps: the store, arrays and shadows."""

@@ -1,0 +1,147 @@
+"""Compiled helpers of the reverse sweep for arrays and their shadows."""
+
+import functools
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from fastopt.compiling.llvm_arrays import allocate_array, array_struct
+from fastopt.compiling.numba_internals import COUNTED
+
+JIT: dict[str, Any] = {
+    **COUNTED,
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+
+@intrinsic
+def zeros_of(context, array):
+    """Return zeros in the shape of an array; np.zeros takes a third of a second to compile."""
+    result = types.Array(array.dtype, array.ndim, "C")
+
+    def codegen(context, builder, sig, args):
+        given = array_struct(context, builder, array, args[0])
+        made = allocate_array(context, builder, result, cgutils.unpack_tuple(builder, given.shape))
+        size = builder.mul(made.nitems, made.itemsize)
+        cgutils.memset(builder, made.data, size, 0)
+        return made._getvalue()
+
+    return result(array), codegen
+
+
+@functools.cache
+def empty_of(kind):
+    """Return an intrinsic that returns an array without elements."""
+    result = types.Array(kind.dtype, kind.ndim, "C")
+
+    @intrinsic
+    def empty(context):
+        def codegen(context, builder, sig, args):
+            shape = [context.get_constant(types.intp, 0)] * kind.ndim
+            made = allocate_array(context, builder, result, shape)
+            return made._getvalue()
+
+        return result(), codegen
+
+    return empty
+
+
+@numba.njit(**JIT)
+def copy_of(array):
+    """Return the elements as they are now."""
+    return array.copy()
+
+
+@numba.njit(**JIT)
+def pass_on(bar, more):
+    """Add an adjoint to a shadow, unless it is the empty one of a loop's end."""
+    if more.size != 0:
+        bar += more
+
+
+@numba.njit(**JIT)
+def pass_element(bar, index, more):
+    bar[index] += more
+
+
+@numba.njit(**JIT)
+def gather_back(bar, index, out_bar):
+    """Add the adjoint of ``a[index]`` for an array of positions along the first axis."""
+    for k in range(index.size):
+        bar[index[k]] += out_bar[k]
+
+
+@numba.njit(**JIT)
+def gather_rows_back(bar, index, out_bar):
+    for k in range(index.size):
+        at = index[k]
+        for j in range(bar.shape[1]):
+            bar[at, j] += out_bar[k, j]
+
+
+@numba.njit(**JIT)
+def mask_back(bar, mask, out_bar):
+    """Add the adjoint of ``a[mask]``."""
+    k = 0
+    for i in range(mask.size):
+        if mask[i]:
+            bar[i] += out_bar[k]
+            k += 1
+
+
+@numba.njit(**JIT)
+def number_back(part):
+    """Return the adjoint of a number written to part of an array, whose shadow becomes zero."""
+    total = part.sum()
+    part[:] = 0.0
+    return total
+
+
+@numba.njit(**JIT)
+def forget(part):
+    """Set the shadow of a part that is overwritten to zero."""
+    part[:] = 0.0
+
+
+@numba.njit(**JIT)
+def array_back(part, value_bar):
+    """Give the adjoint of a part to the array written there; the part's shadow becomes zero."""
+    moved = part.copy()
+    part[:] = 0.0
+    _gather_broadcast(value_bar, moved)
+
+
+@numba.njit(**JIT)
+def _gather_broadcast(value_bar, moved):
+    """Add an adjoint to the shadow of an array that was broadcast to its shape."""
+    flat, axes, extra = value_bar, value_bar.ndim, moved.ndim - value_bar.ndim
+    for at, more in np.ndenumerate(moved):
+        place, stride = 0, 1
+        for j in range(axes):
+            axis = axes - 1 - j
+            length = flat.shape[axis]
+            if length != 1:
+                place += at[axis + extra] * stride
+            stride *= length
+        flat.flat[place] += more
+
+
+@numba.njit(**JIT)
+def copy_back(bar, more):
+    """Add the adjoint of a copy in C order, perhaps in another shape."""
+    if bar.ndim == more.ndim:
+        bar += more
+    else:
+        bar += more.reshape(bar.shape)
+
+
+@numba.njit(**JIT)
+def total(bar):
+    return bar.sum()

@@ -1,0 +1,1 @@
+"""The forward and the reverse sweep, as code for Numba."""

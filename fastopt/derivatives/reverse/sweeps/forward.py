@@ -1,0 +1,110 @@
+"""The forward sweep, which computes the value and stores what the reverse sweep needs."""
+
+from fastopt.derivatives.reverse.code.program import is_float, is_number
+from fastopt.derivatives.reverse.runtime import array_helpers, store
+from fastopt.derivatives.reverse.sweeps.names import ARGS, BACK, BLOCK, STORE, USED, F, Names, X
+
+
+class Forward(Names):
+    """Writes the forward sweep."""
+
+    def _fore(self, label):
+        b, program = self.builder, self.program
+        block, region = program.blocks[label], self.loops.level[label]
+        b.start(("fore", label))
+        if label in self.landing:
+            self._leave(*self.landing[label])
+        for op in block.ops:
+            self.region = region
+            if op.kind == "arg":
+                self._argument(op)
+            elif op.kind != "phi":
+                b.copy_of(op, op.target, lambda name: name)
+            if region is self.loops.root:
+                self._make_shadow(op, lambda name: name)
+        if label in self.before:
+            self._enter(self.before[label])
+        if region.latch == label:
+            self._repeat(region)
+        kind, *rest = block.end
+        if kind == "return":
+            b.call(float, [rest[0]], out=F)
+            if self.loops.root not in self.needs.moving:
+                b.jump(("end",))
+                return
+            b.move(BACK, b.call(store.pointer, [b.load(STORE, b.constant(0))]))
+            if is_float(program.type_of(rest[0])) and self.activity.is_active(rest[0]):
+                b.move(self.bar(rest[0]), b.number(1.0, program.type_of(rest[0])))
+            b.jump(("back", label))
+        elif kind == "raise":
+            b.now.append(rest[0])
+        elif kind == "branch":
+            self._mark(label, region, self.loops.root)
+            b.branch(rest[0], ("fore", rest[1]), ("fore", rest[2]))
+        else:
+            self._mark(label, region, self.loops.root)
+            self._carry(label, rest[0], lambda name: name, lambda _: True)
+            if region is self.loops.root and self.loops.level[rest[0]] is region:
+                self._carry(label, rest[0], self.shadow, lambda name: name in self.needs.shadows)
+            if region.latch == label and region.counter:
+                b.binop("+", region.counter, b.constant(1), out=region.counter)
+            b.jump(("fore", rest[0]))
+
+    def _argument(self, op):
+        given = self.program.arguments[op.value]
+        b = self.builder
+        if isinstance(given, int):
+            b.move(op.target, X if given < 0 else b.item(ARGS, given))
+        elif isinstance(given, list):
+            b.tuple([b.item(ARGS, k) for k in given], out=op.target)
+        else:
+            b.move(op.target, b.constant(given[0]))
+
+    def _enter(self, region):
+        b, needs = self.builder, self.needs
+        if region.counter:
+            b.move(region.counter, b.constant(0))
+        b.move(needs.rounds[region], b.constant(0))
+        if self._is_reserved(region):
+            size = b.constant(len(needs.stored[region]))
+            words = b.binop("*", region.trips, size)
+            b.call(store.reserve, [STORE, USED, words], out=BLOCK)
+            b.move(f"base.{region.header}", USED)
+            b.binop("+", USED, words, out=USED)
+
+    def _repeat(self, region):
+        b, names = self.builder, self.needs.stored[region]
+        if self._is_reserved(region):
+            place = b.binop("+", f"base.{region.header}", region.counter)
+            for name in names:
+                b.call(store.put, [BLOCK, place, name])
+                place = b.binop("+", place, region.trips)
+        else:
+            self._push(region)
+
+    def _push(self, region):
+        b, stored = self.builder, self.needs.stored[region]
+        names = [n for n in stored if is_number(self.program.type_of(n))]
+        for name in stored:
+            if name not in names:
+                plain = self.program.types[name].layout == "C"
+                given = name if plain else b.call(array_helpers.copy_of, [name])
+                b.call(store.put_array, [STORE, USED, given], out=USED)
+        if names:
+            b.call(store.reserve, [STORE, USED, b.constant(len(names))], out=BLOCK)
+        for name in names:
+            b.call(store.put, [BLOCK, USED, name])
+            b.binop("+", USED, b.constant(1), out=USED)
+        rounds = self.needs.rounds[region]
+        b.binop("+", rounds, b.constant(1), out=rounds)
+
+    def _leave(self, region, place):
+        b = self.builder
+        if not region.is_simple:
+            self._push(region)
+        if len(region.exits) > 1:
+            b.move(self.needs.exit[region], b.constant(place))
+        for name, out in region.outs.items():
+            b.move(out, name)
+            if out in self.needs.shadows and region.parent is self.loops.root:
+                b.call(array_helpers.zeros_of, [out], out=self.shadow(out))

@@ -1,0 +1,102 @@
+"""Names of values, adjoints and shadows in both sweeps, and how they pass along edges."""
+
+from typing import Any
+
+from numba import types
+
+from fastopt.derivatives.reverse.adjoints import pullbacks
+from fastopt.derivatives.reverse.code.program import is_float, is_number
+from fastopt.derivatives.reverse.sweeps.builder import Builder
+from fastopt.derivatives.reverse.sweeps.shadows import shadow_of
+
+X, G, STORE, ARGS = "x.given", "g.given", "store.given", "args.given"
+USED, BLOCK, BACK, F = "words.used", "block.now", "block.back", "f.result"
+
+
+class Names:
+    """What both sweeps share: the program, and the builder of the code."""
+
+    def __init__(self, program, loops, activity, needs, fast, loc):
+        self.program, self.loops, self.activity, self.needs = program, loops, activity, needs
+        self.fast, self.builder = fast, Builder(loc)
+        self.region: Any = loops.root  # the region whose code is written
+        self.preds = program.predecessors()
+        for label in self.preds:  # the ways to a block within one region
+            self.preds[label] = [p for p in self.preds[label] if p in needs.alive]
+        self.before = {r.before: r for r in loops.regions[1:]}
+        self.landing = {e: (r, k) for r in loops.regions[1:] for k, (_, e) in enumerate(r.exits)}
+
+    def value(self, name):
+        """Return the variable with a value in the reverse sweep."""
+        region = self.loops.level_of.get(name)
+        return name if region is None or region is self.loops.root else f"{name}.again"
+
+    def bar(self, name):
+        return f"{name}.bar"
+
+    def shadow(self, name):
+        made = self.program.definitions.get(name)
+        return G if made is not None and made.kind == "arg" else f"{name}.shadow"
+
+    def add(self, name, contribution):
+        """Add a contribution to the adjoint of a number."""
+        self.builder.call(pullbacks.plus, [self.bar(name), contribution], out=self.bar(name))
+
+    def subtract(self, name, contribution):
+        self.builder.call(pullbacks.minus, [self.bar(name), contribution], out=self.bar(name))
+
+    def _zero(self, out, name):
+        b, kind = self.builder, self.program.types[name]
+        kind = types.unliteral(kind)
+        if isinstance(kind, types.Array):
+            b.empty(kind, out=out)
+        elif is_float(kind):
+            b.move(out, b.number(0.0, kind))
+        else:
+            b.move(out, b.constant(False if isinstance(kind, types.Boolean) else 0))
+
+    def _bars(self, region, phis):
+        """Return the numbers of a region with an adjoint: those of its header's phis, or others."""
+        header = self.program.blocks[region.header].ops if region.header is not None else []
+        own = {op.target for op in header if op.kind == "phi"}
+        names = [n for n, r in self.loops.level_of.items() if r is region]
+        names = [
+            n for n in names if is_float(self.program.type_of(n)) and self.activity.is_active(n)
+        ]
+        return [n for n in names if (n in own) == phis]
+
+    def _zero_bars(self, region):
+        for name in self._bars(region, phis=False):
+            self._zero(self.bar(name), name)
+
+    def _carry(self, label, target, named, wanted):
+        """Give the phis of the next block their values."""
+        b, pairs = self.builder, []
+        for op in self.program.blocks[target].ops:
+            source = op.kind == "phi" and op.value.get(label)
+            if source and wanted(op.target):
+                pairs.append((named(op.target), named(source)))
+        if len(pairs) > 1:
+            pairs = [(out, b.move(b.temporary(), source)) for out, source in pairs]
+        for out, source in pairs:
+            b.move(out, source)
+
+    def _mark(self, label, region, wanted):
+        """Note from which block the next one of several ways is reached."""
+        if region is not wanted:
+            return
+        for target in self.program.blocks[label].targets:
+            ways = self.preds.get(target, ())
+            if len(ways) > 1 and self.loops.level[target] is region and target != region.header:
+                self.builder.move(f"way.{target}", self.builder.constant(ways.index(label)))
+
+    def _is_reserved(self, region):
+        """Return True if the numbers of all iterations get their room when the loop begins."""
+        inner = any(child in self.needs.uses_store for child in region.children)
+        names = self.needs.stored[region]
+        numbers = all(is_number(self.program.type_of(name)) for name in names)
+        return bool(names) and region.is_simple and not inner and numbers
+
+    def _make_shadow(self, op, named):
+        if op.target in self.needs.shadows:
+            shadow_of(self, op, named)
