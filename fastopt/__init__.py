@@ -28,12 +28,14 @@ from fastopt.api.multistart import multistart
 from fastopt.api.precompile_loops import precompile
 from fastopt.api.scipy_methods import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt.api.show_config import show_config
+from fastopt.intervals.confidence import confidence
 from fastopt.optimizers.rule_classes import names
 from fastopt.rules import methods
 from fastopt.storage.npz import load, save
 
 __all__ = [
     "compare_grad",
+    "confidence",
     "curve_fit",
     "curve_fit_batch",
     "kernels",
