@@ -5,6 +5,7 @@ model it is a straight line through the fit.
 """
 
 import bisect
+import itertools
 import math
 
 import numpy as np
@@ -49,10 +50,8 @@ class Side:
         if len(self.x) == 1:
             x = self.x[0] + self.sign * distance * self.slopes
         else:
-            known = [j for j in range(len(self.x)) if math.isfinite(self.tau[j])]
-            a, b = (
-                sorted(sorted(known, key=lambda j: abs(j - i + 0.5))[:2]) if known[1:] else (0, 0)
-            )
+            known = sorted(self._known(), key=lambda j: abs(j - i + 0.5))
+            a, b = sorted(known[:2]) if len(known) > 1 else (0, 0)
             width = self.distances[b] - self.distances[a]
             part = (distance - self.distances[a]) / width if width > 0.0 else 0.0
             x = self.x[a] + part * (self.x[b] - self.x[a])
@@ -60,9 +59,11 @@ class Side:
 
     def nearest(self, distance):
         """Return the parameters of the nearest point, with the own one at its value."""
-        known = [j for j in range(len(self.x)) if math.isfinite(self.tau[j])]
-        j = min(known, key=lambda j: abs(self.distances[j] - distance))
+        j = min(self._known(), key=lambda j: abs(self.distances[j] - distance))
         return self.fixed(self.x[j], distance)
+
+    def _known(self):
+        return [j for j, tau in enumerate(self.tau) if math.isfinite(tau)]
 
     def fixed(self, x, distance):
         """Return parameters with the own one at its value."""
@@ -79,7 +80,8 @@ class Side:
         if min(q - below, above - q) <= CLOSE * q:
             part = (q - below) / (above - below) if math.isfinite(above) else 0.0
             return None, (self._between(a, b, part), self._verdict(i, q))
-        middle = a + 0.5 * (b - a)
+        middle = math.sqrt(a) * math.sqrt(b) if b > 100.0 * a > 0.0 else 0.5 * (a + b)
+        middle = middle if a > 0.0 or math.isfinite(above) else 1e-3 * b
         if b - a <= NARROW * b or not a < middle < b:
             end = self._between(a, b, 0.0)
             return None, (end, TURNS if math.isfinite(above) else CUT)
@@ -127,7 +129,7 @@ class Side:
     def _verdict(self, i, q):
         """Return the status of a crossing before point i."""
         taus, before = self.tau[i + 1 :], self.tau[: i + 1]
-        turns = any(b < a - NOISE * q for a, b in zip(before, before[1:], strict=False))
+        turns = any(b < a - NOISE * q for a, b in itertools.pairwise(before))
         if turns or any(tau < q - NOISE * q for tau in taus):
             return TURNS
         return FOUND if all(self.sound[i - 1 : i + 1]) else APPROXIMATE

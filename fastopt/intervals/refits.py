@@ -46,11 +46,12 @@ class Refits:
         else:
             p = fit_inputs.start_of(p0, "p0")
             sides = fit_inputs.sides_of(bounds, p.size)
-        # The loops with bounds and without are two compilations. Bounds beyond all numbers need one.
+        # Loops with and without bounds are two compilations; bounds beyond all numbers need one.
         low, high = sides or (np.full(p.size, -np.inf), np.full(p.size, np.inf))
         self.low, self.high = np.maximum(low, -FAR), np.minimum(high, FAR)
         checked_bounds(self.low, self.high, p)
-        self.start, self.nfev = p, 0  # `nfev` counts evaluations
+        self.start = p
+        self.nfev = 0  # of all fits
 
     def _read_curve(self, xdata, ydata, sigma, nan_policy, args):
         """Read the data of a curve."""
@@ -89,7 +90,7 @@ class Refits:
         """Return the results of a batch."""
         if not self.is_curve:
             return least_squares_batch(self.f, starts, (), self.args, **how)
-        y = np.broadcast_to(self.y if y is None else y, (len(starts), self.y.size))
+        y = np.broadcast_to(self.y, (len(starts), self.y.size)) if y is None else y
         # Vectors in a tuple are coordinates of all problems, whatever the shape of the batch.
         x = tuple(np.atleast_2d(self.x)) if x is None else x
         sigma = self.sigma if sigma is None else sigma
@@ -125,6 +126,16 @@ def chosen(parameters, f, n):
     if not found or len(set(found)) < len(found):
         raise ValueError("parameters must name at least one parameter, and each of them once")
     return tuple(found)
+
+
+def generator_of(rng):
+    """Return a source of random numbers."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"rng = {rng!r}; it must be a whole number, a numpy.random.Generator or None"
+        ) from None
 
 
 def levels_of(confidence_level):
