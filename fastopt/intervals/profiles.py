@@ -15,7 +15,9 @@ from fastopt.results.intervals import APPROXIMATE, AT_BOUND, CUT, FOUND, OPEN, T
 ROUNDS = 100
 CLOSE = 1e-7  # relative difference of tau from its threshold at which the search ends
 NARROW = 1e-10  # relative width of a bracket around a jump
-FLAT = 1e6  # first steps after which a profile that stays low is open
+FLAT = 1e9  # first steps after which a profile that stays low is open
+NEAR = 1e3  # distances within which a profile must reach the threshold at its slope, or is open
+GRID = 0.25, 0.5, 0.75  # parts of the first step at which there are fits too
 NOISE = 1e-3  # decrease of tau that counts as one, over the threshold
 
 
@@ -28,7 +30,7 @@ class Side:
         self.limit = max((high[k] - x[k]) if sign > 0 else (x[k] - low[k]), 0.0)
         self.bound = high[k] if sign > 0 else low[k]
         self.distances, self.tau, self.x, self.sound = [0.0], [0.0], [x], [True]
-        self.tries = {}
+        self.tries, self.again = {}, set()
 
     def value(self, distance):
         """Return the parameter at a distance."""
@@ -37,39 +39,41 @@ class Side:
         return self.x[0][self.k] + self.sign * distance
 
     def insert(self, distance, tau, x, sound):
-        """Add a point."""
-        i = bisect.bisect(self.distances, distance)
+        """Add a point, or put it in the place of one at the same distance that fits worse."""
+        i = bisect.bisect_left(self.distances, distance)
+        again = i < len(self.distances) and self.distances[i] == distance
+        if again and tau >= self.tau[i]:
+            return
         for values, new in zip(
             (self.distances, self.tau, self.x, self.sound), (distance, tau, x, sound), strict=True
         ):
-            values.insert(i, new)
+            values[i : i + again] = [new]
 
-    def start(self, distance):
-        """Return where the fit at a distance starts: on a line through its neighbours."""
-        i = bisect.bisect(self.distances, distance)
-        if len(self.x) == 1:
-            x = self.x[0] + self.sign * distance * self.slopes
+    def starts(self, distance):
+        """Return two starts of the fit at a distance: on a line through its neighbours, and within.
+
+        The second one has the other parameters of the next point towards the fit.
+        """
+        i = bisect.bisect_left(self.distances, distance)
+        known = [j for j, tau in enumerate(self.tau) if math.isfinite(tau)]
+        within = self.x[max(j for j in known if j < i)]
+        if len(known) == 1:
+            line = self.x[0] + self.sign * distance * self.slopes
         else:
-            known = sorted(self._known(), key=lambda j: abs(j - i + 0.5))
-            a, b = sorted(known[:2]) if len(known) > 1 else (0, 0)
-            width = self.distances[b] - self.distances[a]
-            part = (distance - self.distances[a]) / width if width > 0.0 else 0.0
-            x = self.x[a] + part * (self.x[b] - self.x[a])
-        return self.fixed(x, distance)
-
-    def nearest(self, distance):
-        """Return the parameters of the nearest point, with the own one at its value."""
-        j = min(self._known(), key=lambda j: abs(self.distances[j] - distance))
-        return self.fixed(self.x[j], distance)
-
-    def _known(self):
-        return [j for j, tau in enumerate(self.tau) if math.isfinite(tau)]
+            a, b = sorted(sorted(known, key=lambda j: abs(j - i + 0.5))[:2])
+            part = (distance - self.distances[a]) / (self.distances[b] - self.distances[a])
+            line = self.x[a] + part * (self.x[b] - self.x[a])
+        return self.fixed(line, distance), self.fixed(within, distance)
 
     def fixed(self, x, distance):
         """Return parameters with the own one at its value."""
         x = x.copy()
         x[self.k] = self.value(distance)
         return x
+
+    def grid(self, q):
+        """Return distances within the first one for threshold q; they show if tau turns."""
+        return {part * min(q * self.size, self.limit) for part in GRID if self.limit > 0.0}
 
     def next(self, q):
         """Return the distance of the next fit for threshold q, or None and the (end, status)."""
@@ -83,8 +87,10 @@ class Side:
         middle = math.sqrt(a) * math.sqrt(b) if b > 100.0 * a > 0.0 else 0.5 * (a + b)
         middle = middle if a > 0.0 or math.isfinite(above) else 1e-3 * b
         if b - a <= NARROW * b or not a < middle < b:
-            end = self._between(a, b, 0.0)
-            return None, (end, TURNS if math.isfinite(above) else CUT)
+            if b not in self.again:  # the fit beyond a jump may be another minimum
+                self.again.add(b)
+                return b, None
+            return None, (self._between(a, b, 0.0), TURNS if math.isfinite(above) else CUT)
         self.tries[q] = tries = self.tries.get(q, 0) + 1
         if not math.isfinite(above) or tries % 3 == 0:
             return middle, None
@@ -104,9 +110,10 @@ class Side:
         first = q * self.size
         if len(self.tau) == 1:
             return min(first, self.limit), None
-        if last >= FLAT * first or not math.isfinite(4.0 * last):
-            return None, (self.sign * math.inf, OPEN if all(self.sound) else APPROXIMATE)
         slope = (tau - self.tau[-2]) / (last - self.distances[-2])
+        level = last >= 2.0 * first and NOISE * q < tau < q - NEAR * last * slope
+        if level or last >= FLAT * first or not math.isfinite(8.0 * last):
+            return None, (self.sign * math.inf, OPEN if all(self.sound) else APPROXIMATE)
         wanted = last + 1.2 * (q - tau) / slope if slope > 0.0 else math.inf
         return min(max(wanted, 1.1 * last), max(8.0 * last, first), self.limit), None
 
@@ -151,10 +158,10 @@ def trace(refits, fit, ks, thresholds, stderr, cov, scale):
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
         sides += [Side(k, s, x, refits.low, refits.high, slopes, size) for s in (-1, 1)]
     ends = [{} for _ in sides]
-    for _ in range(ROUNDS):
+    for step in range(ROUNDS):
         jobs = []
         for s, side in enumerate(sides):
-            wanted = set()
+            wanted = side.grid(thresholds[-1]) if step == 0 else set()
             for q in thresholds:
                 if q not in ends[s]:
                     distance, end = side.next(q)
@@ -179,25 +186,18 @@ def trace(refits, fit, ks, thresholds, stderr, cov, scale):
 
 
 def evaluated(refits, jobs):
-    """Return (x, cost, success) of the fits at distances on sides; failed ones are tried again."""
-    starts = [side.start(distance) for side, distance in jobs]
-    found = _fixed_fits(refits, jobs, starts)
-    failed = [j for j, (_, cost, success) in enumerate(found) if not (success and cost < math.inf)]
-    if failed:
-        again = [jobs[j] for j in failed]
-        others = _fixed_fits(refits, again, [side.nearest(d) for side, d in again])
-        for j, other in zip(failed, others, strict=True):
-            if other[2] or not found[j][1] <= other[1]:
-                found[j] = other
-    return found
-
-
-def _fixed_fits(refits, jobs, starts):
-    """Return the fits of a batch, each with one parameter fixed by equal bounds."""
-    starts = np.clip(np.array(starts), refits.low, refits.high)
+    """Return (x, cost, success) of the fits at distances on sides, each the better of two."""
+    starts = np.array([start for side, distance in jobs for start in side.starts(distance)])
+    starts = np.clip(starts, refits.low, refits.high)
     low, high = (np.array(np.broadcast_to(s, starts.shape)) for s in (refits.low, refits.high))
     for b, (side, _) in enumerate(jobs):
-        low[b, side.k] = high[b, side.k] = starts[b, side.k]
+        both = slice(2 * b, 2 * b + 2)
+        low[both, side.k] = high[both, side.k] = starts[both, side.k]
     res = refits.again(starts, low, high)
     costs = np.where(np.isfinite(res.cost), res.cost, math.inf)
-    return list(zip(res.x, costs.tolist(), res.success.tolist(), strict=True))
+    found = []
+    for b in range(0, len(starts), 2):
+        first, second = costs[b : b + 2]
+        better = b + (second < first * (1.0 - 1e-9) or (second < math.inf and not res.success[b]))
+        found.append((res.x[better], float(costs[better]), bool(res.success[better])))
+    return found
