@@ -46,45 +46,36 @@ def load():
 
 
 @njit
-def growth(x, t):
-    """Return the weight at time t; x holds w0, r and 1/K."""
-    return 1 / (x[2] + (1 / x[0] - x[2]) * np.exp(-x[1] * t))
-
-
-@njit
-def misfit(x, t, weight):
-    return np.sum((growth(x, t) - weight) ** 2)
+def growth(t, hatched, rate, inverse):
+    """Return the weight at time t, for the parameters w0, r and 1/K."""
+    return 1 / (inverse + (1 / hatched - inverse) * np.exp(-rate * t))
 
 
 def fit(times, weights):
-    """Fit every chick: units of 10 days and 100 g make all parameters of order one."""
-    start = [0.4, 1.0, 0.3]
-    bounds = [(0.1, 1.0), (None, None), (0.0, None)]
-    data = (times, weights)
-    return fastopt.minimize_batch(misfit, start, data, bounds=bounds, method="adagrad", tol=1e-11)
+    """Fit every chick, with errors, in units of 10 days and 100 g."""
+    bounds = [0.1, -np.inf, 0.0], [1.0, np.inf, np.inf]
+    return fastopt.curve_fit_batch(growth, times, weights, [0.4, 1.0, 0.3], bounds=bounds)
 
 
-def plateau_interval(x, t, rss):
-    """Return a 95 % interval for 1/K, linear in the parameters; NaN if it has no meaning."""
-    freedom = len(t) - len(x)
-    if freedom < 1:
-        return np.nan, np.nan
-    w, decay = growth(x, t), np.exp(-x[1] * t)
-    slopes = w[:, None] ** 2 * np.column_stack(
-        [decay / x[0] ** 2, (1 / x[0] - x[2]) * t * decay, decay - 1]
-    )
-    variance = np.linalg.inv(slopes.T @ slopes)[2, 2] * rss / freedom
-    half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(variance)
-    return x[2] - half, x[2] + half
+def plateau_intervals(result):
+    """Return 95 % intervals for 1/K, linear in the parameters; NaN if they have no meaning.
+
+    That is so with fewer weighings than parameters, and where 1/K is zero, its bound.
+    """
+    known = result.dof > 0
+    half = np.full(known.shape, np.nan)
+    half[known] = scipy.stats.t.ppf(0.975, result.dof[known]) * result.stderr[known, 2]
+    return result.x[:, 2, None] + half[:, None] * [-1, 1]
 
 
 def verdict(x, low, high):
     """Return a text with the plateau (g) and its limits."""
+    if x[2] == 0:
+        return "   none   exponential growth to the last day"
     if np.isnan(low):
         return "nothing can be said: fewer weighings than parameters"
     if low <= 0:
-        best = f"{100 / x[2]:7.0f}" if x[2] > 0 else "   none"
-        return f"{best}   above {100 / high:.0f}, no upper limit"
+        return f"{100 / x[2]:7.0f}   above {100 / high:.0f}, no upper limit"
     return f"{100 / x[2]:7.0f}   {100 / high:.0f} to {100 / low:.0f}"
 
 
@@ -98,10 +89,10 @@ def print_table(diets, times, result, intervals):
             print(f"{b + 1:5d}{diet:5d}{len(t):10d}   {said}")
         else:
             print(f"{b + 1:5d}{diet:5d}{len(t):10d}{100 * x[0]:10.1f}{x[1] / 10:7.3f}   {said}")
-    low = intervals[:, 0]
-    both, below, never = np.sum(low > 0), np.sum(low <= 0), np.sum(result.x[:, 2] == 0)
-    print(f"\nPlateaus with two limits: {both}; with no upper limit: {below}, of which {never}")
-    print(f"grow exponentially; not determined, for want of weighings: {np.sum(np.isnan(low))}.")
+    low, never = intervals[:, 0], result.x[:, 2] == 0
+    both, below, unknown = np.sum(low > 0), np.sum(low <= 0), np.sum(np.isnan(low) & ~never)
+    print(f"\nPlateaus with two limits: {both}; with no upper limit: {below}; none, since growth")
+    print(f"is exponential: {never.sum()}; not determined, for want of weighings: {unknown}.")
 
 
 def draw(diets, times, weights, result, intervals):
@@ -113,13 +104,15 @@ def draw(diets, times, weights, result, intervals):
     for b, ax in enumerate(axes.flat):
         x, color = result.x[b], COLORS[diets[b]]
         ax.plot(10 * times[b], 100 * weights[b], "o", ms=2.5, color="#555555")
-        if intervals[b, 0] > 0:
+        low, high = intervals[b]
+        if low > 0:
+            ax.axhspan(100 / high, 100 / low, color=color, alpha=0.15, lw=0)
             ax.axhline(100 / x[2], color=color, lw=0.8, ls=":")
-        if np.isnan(intervals[b, 0]):
+        if np.isnan(low) and x[2] > 0:
             ax.text(3, 100, "not determined", fontsize=7, color=color)
         else:
             seen = days <= 10 * times[b][-1]
-            ax.plot(days[seen], 100 * growth(x, days[seen] / 10), color=color, lw=1.5)
+            ax.plot(days[seen], 100 * growth(days[seen] / 10, *x), color=color, lw=1.5)
         ax.set_title(f"{b + 1}", loc="left", fontsize=8, fontweight="bold", y=0.8, x=0.04)
         ax.set(ylim=(0, 420), xticks=[0, 10, 20])
         ax.spines[["top", "right"]].set_visible(False)
@@ -128,7 +121,7 @@ def draw(diets, times, weights, result, intervals):
     fig.legend(handles=lines, ncols=4, frameon=False, fontsize=9, loc="outside lower right")
     fig.supxlabel("age (days)", fontsize=10)
     fig.supylabel("weight (g)", fontsize=10)
-    fig.suptitle("Logistic curves of 50 chicks (dotted: plateau, where the data limit it)")
+    fig.suptitle("Logistic curves of 50 chicks (bands: 95 % intervals of plateaus)")
     return fig
 
 
@@ -145,8 +138,7 @@ def main():
     begin = time.perf_counter()
     result = fit(times, weights)
     seconds = time.perf_counter() - begin
-    chicks = zip(result.x, times, result.fun, strict=True)
-    intervals = np.array([plateau_interval(*chick) for chick in chicks])
+    intervals = plateau_intervals(result)
     print_table(diets, times, result, intervals)
     print(f"{result.message} {1e3 * seconds:.1f} ms, after compilation.")
 

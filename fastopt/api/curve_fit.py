@@ -53,8 +53,12 @@ def curve_fit(
         errors are scaled to a reduced chi-square of 1.
     check_finite : bool, optional
         Whether NaN and infinity in the data are errors. The default is True without `nan_policy`.
-    bounds, method, loss, f_scale, tol, options
+    bounds, method, f_scale, tol, options
         As for `least_squares`.
+    loss : {"linear", "soft_l1", "huber", "cauchy", "arctan", "poisson"}
+        As for `least_squares`. "poisson" is for counts: maximum likelihood, with errors from the
+        information (Laurence and Chromy 2010). A model must not be negative: bounds help. `f` is
+        compiled, plain functions too.
     jac : {None, "autodiff", callable, "2-point", "3-point", "cs"}
         As for `least_squares`. A function ``jac(xdata, *parameters)`` returns an array (m, n).
     full_output : bool
@@ -110,8 +114,13 @@ def curve_fit(
         sides = fit_inputs.sides_of(bounds, p.size)
     box = sides and checked_bounds(*sides, p)
     settings = fit_inputs.options_of(rule, options, tol)
-    loss, f_scale = fit_inputs.loss_of(loss, f_scale)
+    loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     weights = curve.weights_of(sigma)
+    if loss == "poisson":
+        fit_inputs.require_counts(sigma, y)
+        if jac not in (None, "autodiff"):
+            raise ValueError("with loss='poisson' f is compiled: leave jac out")
+        absolute_sigma, jac = True, "autodiff"
     kind = one_fit.method_of(jac, f, p.size)
     if kind == "autodiff" and callable(weights):
         if jac is not None:

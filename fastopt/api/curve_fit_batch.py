@@ -52,7 +52,9 @@ def curve_fit_batch(
     nan_policy : {None, "raise", "omit"}
         Values of `ydata` that are NaN: "omit" leaves out these points, and `dof` counts those that
         were used. By default a problem with NaN has status -1.
-    method, loss, f_scale, tol, options, callback, workers
+    loss : {"linear", "soft_l1", "huber", "cauchy", "arctan", "poisson"}
+        As for `curve_fit`. With "poisson" a problem with a negative count has status -1.
+    method, f_scale, tol, options, callback, workers
         As for `least_squares_batch`.
 
     Returns
@@ -79,8 +81,10 @@ def curve_fit_batch(
     ((3, 2, 3), [2.0, 0.2, 0.8], [0.01, 0.01, 0.01])
     """
     rule = run_options.find_rule(method)
-    loss, f_scale = fit_inputs.loss_of(loss, f_scale)
+    loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     curves = fit_batch_inputs.curves_of(xdata, ydata, sigma, nan_policy)
+    if loss == "poisson":
+        fit_inputs.require_counts(sigma)
     start = fit_batch_inputs.starts_of(p0, curves.axes)
     n = start.shape[-1]
     if n > compiled_residuals.MOST:
@@ -107,7 +111,7 @@ def curve_fit_batch(
             threads = 1 if objective_bindings.is_parallel(compiled) else threads
 
     def finish(b, values, jacobian):
-        return curve_batch.residuals_of(batch, curves, places, b, values, jacobian)
+        return curve_batch.residuals_of(batch, curves, places, b, values, jacobian, loss)
 
     return fit_batch.solve(
         batch,
@@ -118,6 +122,6 @@ def curve_fit_batch(
         lambda results, b: fit_batch.args_of(batch, b)[places.y].size,
         finish,
         loss,
-        not absolute_sigma,
+        not absolute_sigma and loss != "poisson",
         curves.axes,
     )

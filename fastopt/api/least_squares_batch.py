@@ -100,7 +100,7 @@ def least_squares_batch(
             threads = 1 if objective_bindings.is_parallel(compiled) else threads
 
     def finish(b, values, jacobian):
-        return values, jacobian
+        return values, jacobian, None
 
     return fit_batch.solve(
         batch,

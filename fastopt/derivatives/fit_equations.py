@@ -176,6 +176,19 @@ def weigh_present(value, data, i):
     return rho, slope * w, curvature * (w * w), 1.0
 
 
+def weigh_count(value, data, i):
+    """Do the same for a value of the model where y is counted."""
+    return loss(value, data[0][Y][i])
+
+
+def weigh_present_count(value, data, i):
+    """Do the same, and leave out a point whose y is NaN."""
+    y = data[0][Y][i]
+    if y != y:
+        return 0.0, 0.0, 0.0, 0.0
+    return loss(value, y)
+
+
 def no_weight(args, i):
     return 1.0
 

@@ -66,15 +66,26 @@ def box_of(bounds, x):
     return sides and checked_bounds(*sides, x)
 
 
-def loss_of(loss, f_scale):
-    """Return the checked loss, and its scale."""
-    if not isinstance(loss, str) or loss not in LOSSES:
-        names = ", ".join(map(repr, LOSSES))
+def loss_of(loss, f_scale, counts=False):
+    """Return the checked loss, and its scale; `counts` says that it may be "poisson"."""
+    known = *LOSSES, *(["poisson"] if counts else [])
+    if loss == "poisson" and not counts:
+        raise ValueError("loss='poisson' needs the model and its data: use fastopt.curve_fit")
+    if not isinstance(loss, str) or loss not in known:
+        names = ", ".join(map(repr, known))
         raise ValueError(f"loss = {loss!r}; it must be one of {names}")
     f_scale = run_options.number("f_scale", f_scale, 0.0)
     if f_scale == 0.0:
         raise ValueError("f_scale = 0; it must be positive")
     return loss, f_scale
+
+
+def require_counts(sigma, y=None):
+    """Raise an error for a sigma, or for negative counts."""
+    if sigma is not None:
+        raise ValueError("with loss='poisson' the counts have their own errors: leave sigma out")
+    if y is not None and (y < 0.0).any():
+        raise ValueError("ydata has negative values; with loss='poisson' it must be counts")
 
 
 def parameter_count(f):

@@ -40,7 +40,7 @@ def build(results, fixed, scale, axes, raised):
     says whether the errors are scaled by the residuals. `axes` are the lengths of the problems'
     axes.
     """
-    dof = np.where(results.njev > 0, results.used - np.sum(~fixed, axis=1), 0)
+    dof = np.where(results.used > 0, results.used - np.sum(~fixed, axis=1), 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         chi2 = np.where(dof > 0, 2.0 * results.cost / dof, np.nan)
         cov = results.cov

@@ -27,7 +27,7 @@ spec.loader.exec_module(pages)
 def test_code_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scope = {}
-    quickstart, batch, with_scipy = [block.code for block in pages.blocks(README)]
+    quickstart, batch, with_scipy, errors = [block.code for block in pages.blocks(README)]
     exec(quickstart, scope)  # README's own code
     assert "[2.5 1.3 0.5]" in capsys.readouterr().out
     assert scope["res"].success
@@ -36,6 +36,11 @@ def test_code_runs(capsys, tmp_path, monkeypatch):
     np.testing.assert_allclose(scope["res"].x[:, 1], scope["rates"], rtol=1e-4)
     exec(with_scipy, scope)
     np.testing.assert_allclose(scope["res"].x, [2.5, 1.3, 0.5], rtol=1e-4)
+    exec(errors, scope)
+    shown = errors.rpartition("# ")[2].strip()
+    assert capsys.readouterr().out.strip() == shown
+    gaps = np.abs(scope["res"].x[:, 1] - scope["rates"][:1000]) / scope["res"].stderr[:, 1]
+    assert 0.6 < np.mean(gaps < 1.0) < 0.76
 
 
 @pytest.mark.parametrize("name", ["gradients", "own-loop", "save-and-resume"])

@@ -5,7 +5,7 @@ import numpy as np
 from fastopt.compiling import compiler
 from fastopt.derivatives import fit_equations
 from fastopt.drivers.objective_bindings import Objective
-from fastopt.solver.fits.losses import LOSSES
+from fastopt.solver.fits.losses import LOSSES, poisson
 
 MOST = 64  # parameters; duals have a partial for each
 _SUMS = "no_sums", "with_residual", "write_sums", "seeded_items", "as_dual", "listed"
@@ -27,7 +27,7 @@ def build(fun, n, args, fast, loss, f_scale, places):
         **{name: getattr(normal_sums, name) for name in _SUMS},
         **places,
         "fun": user,
-        "loss": LOSSES[loss],
+        "loss": poisson if loss == "poisson" else LOSSES[loss],
         "equations": fit_equations.in_registers if few else fit_equations.in_memory,
         "DUAL": dual,
         "CHUNK": dual.size,
@@ -45,16 +45,19 @@ def of_residuals():
     return fit_equations.ARRAY
 
 
-def of_curve(coordinates, weighted, y, w, x, omit=False):
+def of_curve(coordinates, weighted, y, w, x, omit=False, counts=False):
     """Return the bindings of a model; `y`, `w` and `x` are the places of its data in args.
 
     With `coordinates`, their number, it is called for each point, else once for all points. With
-    `omit`, points whose y is NaN are left out.
+    `omit`, points whose y is NaN are left out. `counts` says that y has Poisson's distribution.
     """
     bindings = dict(fit_equations.POINTS if coordinates else fit_equations.ALL_POINTS)
     bindings["weight"] = fit_equations.own_weight if weighted else fit_equations.no_weight
-    if omit:
-        bindings["weigh"] = fit_equations.weigh_present
+    if counts:
+        present, all_of = fit_equations.weigh_present_count, fit_equations.weigh_count
+    else:
+        present, all_of = fit_equations.weigh_present, fit_equations.weigh_model
+    bindings["weigh"] = present if omit else all_of
     if coordinates:
         bindings["x_at"] = fit_equations.COORDINATES[coordinates - 1]
     return {**bindings, "Y": y, "W": w, "X": x, "X_2": x + 1, "X_3": x + 2}

@@ -70,7 +70,9 @@ def objective_of(f, x, y, weights, p, settings, loss, f_scale):
     values = values_of(fun, x, y)
     columns = columns_of(fun, x, y, values, tuple(p.tolist()))
     weighted = weights is not None
-    places = compiled_residuals.of_curve(len(columns or ()), weighted, 0, 1, 1 + weighted)
+    places = compiled_residuals.of_curve(
+        len(columns or ()), weighted, 0, 1, 1 + weighted, counts=loss == "poisson"
+    )
     args = y, *([weights] if weighted else ()), *(columns or (x,))
     return compiled_residuals.build(fun, p.size, args, settings.fast, loss, f_scale, places)
 
@@ -110,7 +112,9 @@ def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
         return objective
 
     def finish(values, jacobian):
+        if counts is not None:
+            return values, jacobian
         return whitened(values - y, weights), whitened(jacobian, weights)
 
-    fit, _ = fit_of(f, x, y, weights, p, None)
-    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac), finish)
+    fit, counts = fit_of(f, x, y, weights, p, None)[0], y if loss == "poisson" else None
+    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac), finish, counts)

@@ -59,18 +59,24 @@ def objective_of(fun, batch, curves, places, loss, f_scale):
         args = fit_batch.args_of(batch, b)
     coordinates = 0 if alone is None else count
     weighted = places.w >= 0
-    bindings = compiled_residuals.of_curve(coordinates, weighted, *places, omit=curves.omit)
+    bindings = compiled_residuals.of_curve(
+        coordinates, weighted, *places, omit=curves.omit, counts=loss == "poisson"
+    )
     fast = batch.settings.fast
     return compiled_residuals.build(fun, p.size, args, fast, loss, f_scale, bindings), batch
 
 
-def residuals_of(batch, curves, places, b, values, jacobian):
-    """Return the residuals of problem b, and their derivatives, from those of the model."""
+def residuals_of(batch, curves, places, b, values, jacobian, loss):
+    """Return the residuals of problem b and their derivatives, from those of the model.
+
+    For counts, return the model's values, their derivatives, and the counts.
+    """
     args = fit_batch.args_of(batch, b)
-    r = values - args[places.y]
+    y = args[places.y]
+    used = ~np.isnan(y) if curves.omit else np.ones(y.size, bool)
+    if loss == "poisson":
+        return values[used], jacobian[used], y[used]
+    r = values - y
     if places.w >= 0:
         r, jacobian = r * args[places.w], jacobian * args[places.w][:, None]
-    if curves.omit:
-        used = ~np.isnan(args[places.y])
-        return r[used], jacobian[used]
-    return r, jacobian
+    return r[used], jacobian[used], None

@@ -7,7 +7,7 @@ import numpy as np
 from fastopt.arrays import data_rows
 from fastopt.drivers import local_batch
 from fastopt.drivers.fits.fit_problem import FitProblem
-from fastopt.drivers.fits.residuals_from_python import scaled
+from fastopt.drivers.fits.residuals_from_python import weighed
 from fastopt.results import fit_result
 from fastopt.solver.batch_worker import row_of
 from fastopt.solver.fits.damped_step import LOST
@@ -70,8 +70,8 @@ def fixed_of(batch):
 def complete(batch, objective, lengths, finish, loss, results, fixed):
     """Write the covariances of problems of which J'J has too few digits, from their Jacobians.
 
-    ``lengths(b)`` is the number of values of problem b, ``finish(b, values, jacobian)`` makes
-    residuals and their derivatives of them.
+    ``lengths(b)`` is the number of values of problem b. ``finish(b, values, jacobian)`` makes
+    residuals and their derivatives of them. It returns them and None; or the values, and counts.
     """
     doubtful = ~(results.pivot > LOST) & np.isfinite(results.cost)
     if not doubtful.any():
@@ -81,7 +81,9 @@ def complete(batch, objective, lengths, finish, loss, results, fixed):
         x, count = results.x[b].copy(), lengths(b)
         values, jacobian = np.empty(count), np.empty((count, x.size))
         writer(x, values, jacobian, (args_of(batch, b), *objective.data[1:]))
-        _, _, jacobian = scaled(*finish(b, values, jacobian), loss, f_scale)
+        r, jacobian, counts = finish(b, values, jacobian)
+        curvature = weighed(r, loss, f_scale, counts)[2]
+        jacobian = jacobian * np.sqrt(curvature)[:, None]
         blocked, own = results.active_mask[b] != 0, fixed[row_of(fixed, b)]
         free = np.where(own, 0.0, np.where(blocked, np.nan, 1.0))
         results.cov[b] = fit_result.covariance(jacobian, free)

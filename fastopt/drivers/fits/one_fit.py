@@ -7,7 +7,7 @@ import numpy as np
 from fastopt.compiling import compiler
 from fastopt.drivers.fits import compiled_residuals
 from fastopt.drivers.fits.fit_problem import FitProblem
-from fastopt.drivers.fits.residuals_from_python import PythonResiduals, scaled
+from fastopt.drivers.fits.residuals_from_python import PythonResiduals, weighed
 from fastopt.results import fit_result
 from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV
 from fastopt.targets.cpu import fit_target
@@ -27,10 +27,13 @@ class Fit:
         The same, compiled.
     finish : callable ``(values, jacobian) -> (r, jacobian)``
         It makes residuals of the values that the compiled code returns.
+    counts : array or None
+        The data, if they are counts. Then `finish` leaves the model's values as they are.
     """
 
-    def __init__(self, values, objective=None, finish=None):
+    def __init__(self, values, objective=None, finish=None, counts=None):
         self.values, self.objective, self.finish = values, objective, finish
+        self.counts = counts
 
 
 def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback):
@@ -45,8 +48,11 @@ def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback):
             jacobian = python.jacobian(x, r)
         else:
             r, jacobian = _compiled_end(fit, x)
-        cost, ends, weighted = scaled(r, jacobian, loss, f_scale)
-        grad = ends @ weighted
+        losses, slope, curvature = weighed(r, loss, f_scale, fit.counts)
+        cost, grad = 0.5 * float(losses.sum()), slope @ jacobian
+        weighted = jacobian * np.sqrt(curvature)[:, None]
+        if fit.counts is not None:
+            r = np.copysign(np.sqrt(np.maximum(losses, 0.0)), slope)
     low, high = box or (np.full(x.size, -np.inf), np.full(x.size, np.inf))
     mask = np.where((x <= low) & (grad >= 0.0), -1, np.where((x >= high) & (grad <= 0.0), 1, 0))
     fixed = low == high

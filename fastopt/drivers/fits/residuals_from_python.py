@@ -42,7 +42,9 @@ class PythonResiduals:
             if not np.isfinite(r).all():
                 return math.inf
             jacobian = self.jacobian(x, r)
-            cost, r, jacobian = scaled(r, jacobian, self.loss, self.f_scale)
+            losses, slope, curvature = weighed(r, self.loss, self.f_scale)
+            cost, scale = 0.5 * float(losses.sum()), np.sqrt(curvature)
+            r, jacobian = slope / scale, jacobian * scale[:, None]
             _, slopes, matrix, right, size = places(n)
             found[0], found[slopes:matrix] = r.size, r @ jacobian
             if not rooted:
@@ -105,15 +107,16 @@ def moved(x, i, h):
     return x
 
 
-def scaled(r, jacobian, loss, f_scale):
-    """Return the cost, and residuals and Jacobian scaled by the loss, as SciPy's are.
+def weighed(r, loss, f_scale, counts=None):
+    """Return a loss for each residual, its slope and its curvature; see `losses`.
 
-    Then J'r is the gradient of the cost, and J'J approximates its second derivatives.
+    With `counts`, r are the values of the model.
     """
     if loss == "linear":
-        return 0.5 * float(r @ r), r, jacobian
-    numbers = np.empty((r.size, 4))
-    fit_target.losses(loss)(np.ascontiguousarray(r), f_scale, numbers)
-    rho, slope, curvature = numbers[:, 0], numbers[:, 1], numbers[:, 2]
-    scale = np.sqrt(curvature)
-    return 0.5 * float(rho.sum()), slope / scale, jacobian * scale[:, None]
+        return r * r, r, np.ones(r.size)
+    numbers, r = np.empty((r.size, 4)), np.ascontiguousarray(r)
+    if counts is None:
+        fit_target.losses(loss)(r, f_scale, numbers)
+    else:
+        fit_target.count_losses()(r, counts, numbers)
+    return numbers[:, 0], numbers[:, 1], numbers[:, 2]

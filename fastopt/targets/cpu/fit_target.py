@@ -12,7 +12,7 @@ from fastopt.rules import _state_slots
 from fastopt.solver.fits import fit_loop, fit_worker
 from fastopt.solver.fits.fit_loop import loop
 from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV, FitRun
-from fastopt.solver.fits.losses import LOSSES, weigh_all
+from fastopt.solver.fits.losses import LOSSES, weigh_all, weigh_counts
 from fastopt.solver.objective_evaluation import CODE, DATA, WORDS
 from fastopt.solver.placeholders import RUN, ask, load_run, load_value, store_run
 from fastopt.solver.run_state import FEW, apart
@@ -85,6 +85,12 @@ def losses(loss):
     if numba_config.DISABLE_JIT:
         return link(weigh_all, bindings, undecorated)
     return jit(weigh_all, bindings)
+
+
+@functools.cache
+def count_losses():
+    """Return the function ``(values, y, numbers)`` that writes the loss for each count."""
+    return jit(weigh_counts, {})
 
 
 class FitSolver(Solver):
