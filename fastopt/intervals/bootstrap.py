@@ -99,12 +99,14 @@ def bootstrap(
     >>> print(f"{low[1]:.2f} < {res.x[1]:.2f} < {high[1]:.2f}; {res.message}")
     0.55 < 0.58 < 0.60; 9,999 of 9,999 resamples fitted.
     """
-    loss, f_scale = fit_inputs.loss_of(loss, f_scale)
+    loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     levels, callback = levels_of(confidence_level), batch_inputs.callback_of(callback)
     kind = kind or ("poisson" if loss == "poisson" else "residual")
     for name, value, known in (("kind", kind, KINDS), ("method", method, METHODS)):
         if not isinstance(value, str) or value not in known:
             raise ValueError(f"{name} = {value!r}; it must be one of {', '.join(map(repr, known))}")
+    if loss == "poisson" and kind in ("residual", "parametric"):
+        raise ValueError(f"kind = {kind!r} draws no counts; with loss='poisson' leave kind out")
     n_resamples = stochastic_inputs.whole_number("n_resamples", n_resamples)
     rng = generator_of(rng)
     how = {"loss": loss, "f_scale": f_scale, "tol": tol, "workers": workers}
@@ -119,7 +121,7 @@ def bootstrap(
     ready = fit.success[0] and (fit.dof[0] > 0 or refits.absolute)
     if ready:
         sample = Sample(refits, fit, stderr)
-        if kind == "poisson" and not (sample.model >= 0.0).all():
+        if kind == "poisson" and not (sample.model >= 0.0).all():  # NaN included
             raise ValueError("kind='poisson' needs a curve that is not negative at the fit")
         again = _Batches(refits, fit.x[0], n_resamples, callback, disp)
         again.run(lambda count: sample.rows(kind, rng, count), samples, status)

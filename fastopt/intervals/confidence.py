@@ -79,12 +79,14 @@ def confidence(
 
     Notes
     -----
-    An end is where ``tau**2``, the increase of the squared residuals over the square of their
-    scale, reaches a threshold. If `sigma` is absolute, the scale is 1, and the threshold is
-    that of chi-square with one degree of freedom. Else it is estimated by `reduced_chi2`, and the
-    threshold is that of F with 1 and `dof`, as in Bates and Watts (1988), in R's ``confint`` and
-    in lmfit's ``conf_interval``. All ends are searched at once: a round of refits is a batch. A
-    straight line of ``tau`` over ``values`` means that ``stderr`` says all.
+    An end is where ``tau**2`` reaches a threshold. It is the increase of the squared residuals
+    over the square of their scale. If `sigma` is absolute, or `loss` is "poisson", the scale is 1,
+    and the threshold is that of chi-square with one degree of freedom. Else `reduced_chi2` is the
+    square of the scale, and the threshold is that of F with 1 and `dof` degrees of freedom. That is
+    the interval of Bates and Watts (1988), of R's ``confint`` and of lmfit's ``conf_interval``.
+
+    All ends are searched at once: a round of refits is one batch. If ``tau`` over ``values`` is a
+    straight line, `stderr` says as much as the profile.
 
     Examples
     --------
@@ -99,7 +101,7 @@ def confidence(
     0.5455 < 0.5752 < 0.6064; 2 of 2 ends found.
     """
     run_options.find_rule(method)
-    loss, f_scale = fit_inputs.loss_of(loss, f_scale)
+    loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=ydata is not None)
     levels = levels_of(confidence_level)
     how = {"method": method, "loss": loss, "f_scale": f_scale, "tol": tol}
     how |= {"options": options, "workers": workers}

@@ -63,6 +63,8 @@ class Refits:
         if not isinstance(x, np.ndarray) or x.shape[-1:] != self.y.shape or x.ndim > 2:
             raise ValueError("xdata must be an array of shape (m,) or (k, m), with ydata's length")
         self.x = x
+        if self.how["loss"] == "poisson":
+            fit_inputs.require_counts(self.sigma, self.y)
         if self.sigma is not None and self.sigma.ndim == 2:
             raise ValueError(
                 "sigma must have one dimension here; to use covariances, let f return residuals "

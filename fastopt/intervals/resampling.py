@@ -20,13 +20,15 @@ class Sample:
         called, x, y = compiler.called(refits.f), refits.x, refits.y
         p = fit.x[0]
         self.refits, self.x = refits, p
-        self.sigma = np.ones(y.size) if refits.sigma is None else refits.sigma
 
         def model(parameters):
             with np.errstate(all="ignore"):
                 return curve.model_values(called, x, y, parameters.tolist())
 
         self.model = np.array(np.broadcast_to(model(p), y.shape), dtype=float)
+        self.sigma = np.ones(y.size) if refits.sigma is None else refits.sigma
+        if refits.how["loss"] == "poisson":
+            self.sigma = np.sqrt(np.maximum(self.model, np.finfo(float).tiny))
         self.residuals = (y - self.model) / self.sigma
         self.unit = 1.0 if refits.absolute else math.sqrt(fit.reduced_chi2[0])
         jacobian = np.zeros((y.size, p.size))
