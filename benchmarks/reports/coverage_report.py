@@ -7,8 +7,7 @@ Usage::
 
 A decay with a background, 20 points, and noise of a fifth of its height; counts of the same
 decay. A row has the share of data sets whose interval holds the true value, for each parameter, and
-milliseconds for a data set. Beside the profile and the bootstrap there is `stderr` times the
-quantile. The data of one row are those of the others. At a level of 0.95 and with 1,000 data sets
+milliseconds for a data set. The first row is `stderr` times the quantile. The data of one row are those of the others. At a level of 0.95 and with 1,000 data sets
 the standard error of a share is 0.007, at 0.6827 it is 0.015.
 """
 

@@ -88,16 +88,16 @@ def bootstrap(
     Examples
     --------
     >>> import fastopt, numpy as np
-    >>> def decay(t, height, rate):
-    ...     return height * np.exp(-rate * t)
+    >>> def decay(t, height, rate, base):
+    ...     return height * np.exp(-rate * t) + base
     >>> t = np.linspace(0, 4, 9)
     >>> y = [3.1, 2.2, 1.7, 1.3, 1.0, 0.7, 0.6, 0.4, 0.3]
     >>> res = fastopt.bootstrap(decay, t, y, rng=1)
     >>> res.standard_error.round(2).tolist(), res.bootstrap_distribution.shape
-    ([0.04, 0.01], (2, 9999))
+    ([0.08, 0.04, 0.09], (3, 9999))
     >>> low, high = res.confidence_interval
     >>> print(f"{low[1]:.2f} < {res.x[1]:.2f} < {high[1]:.2f}; {res.message}")
-    0.55 < 0.58 < 0.60; 9,999 of 9,999 resamples fitted.
+    0.51 < 0.60 < 0.69; 9,999 of 9,999 resamples fitted.
     """
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     levels, callback = levels_of(confidence_level), batch_inputs.callback_of(callback)

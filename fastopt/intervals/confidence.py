@@ -6,7 +6,7 @@ import numpy as np
 
 from fastopt.inputs import fit_inputs, run_options, wrong_keywords
 from fastopt.intervals import profiles
-from fastopt.intervals.refits import Refits, chosen, levels_of
+from fastopt.intervals.refits import Refits, indices_of, levels_of
 from fastopt.results.intervals import NO_FIT, ConfidenceInterval, Profile, summary
 
 BETTER = 5  # times that a better fit, found on a profile, is taken for the fit
@@ -91,14 +91,14 @@ def confidence(
     Examples
     --------
     >>> import fastopt, numpy as np
-    >>> def decay(t, height, rate):
-    ...     return height * np.exp(-rate * t)
+    >>> def decay(t, height, rate, base):
+    ...     return height * np.exp(-rate * t) + base
     >>> t = np.linspace(0, 4, 9)
     >>> y = [3.1, 2.2, 1.7, 1.3, 1.0, 0.7, 0.6, 0.4, 0.3]
     >>> res = fastopt.confidence(decay, t, y, parameters="rate")
     >>> low, high = res.confidence_interval
     >>> print(f"{low[0]:.4f} < {res.x[1]:.4f} < {high[0]:.4f}; {res.message}")
-    0.5455 < 0.5752 < 0.6064; 2 of 2 ends found.
+    0.5042 < 0.5997 < 0.7002; 2 of 2 ends found.
     """
     run_options.find_rule(method)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=ydata is not None)
@@ -106,7 +106,7 @@ def confidence(
     how = {"method": method, "loss": loss, "f_scale": f_scale, "tol": tol}
     how |= {"options": options, "workers": workers}
     refits = Refits(f, xdata, ydata, p0, sigma, absolute_sigma, bounds, nan_policy, args, **how)
-    ks = chosen(parameters, f, refits.start.size)
+    ks = indices_of(parameters, f, refits.start.size)
     best = refits.start
     for _ in range(BETTER):
         fit = refits.fit(best)

@@ -13,12 +13,18 @@ import numpy as np
 from fastopt.results.intervals import APPROXIMATE, AT_BOUND, CUT, FOUND, OPEN, TURNS
 
 ROUNDS = 100
-CLOSE = 1e-7  # relative difference of tau from its threshold at which the search ends
-NARROW = 1e-10  # relative width of a bracket around a jump
-FLAT = 1e9  # first steps after which a profile that stays low is open
-NEAR = 1e3  # distances within which a profile must reach the threshold at its slope, or is open
-GRID = 0.25, 0.5, 0.75  # parts of the first step at which there are fits too
-NOISE = 1e-3  # decrease of tau that counts as one, over the threshold
+# Relative difference of tau from its threshold at which the search ends.
+CLOSE = 1e-7
+# Relative width of a bracket around a jump.
+NARROW = 1e-10
+# First steps after which a profile that stays low is open.
+FLAT = 1e9
+# A profile is open, too, if at its slope the threshold is more than this times as far away.
+NEAR = 1e3
+# Parts of the first step at which there are fits; they show if tau turns.
+GRID = 0.25, 0.5, 0.75
+# Decrease of tau that counts as one, over the threshold.
+NOISE = 1e-3
 
 
 class Side:

@@ -108,7 +108,7 @@ class Refits:
         return cov, stderr
 
 
-def chosen(parameters, f, n):
+def indices_of(parameters, f, n):
     """Return the indices of parameters that are given by index or name; None means all."""
     if parameters is None:
         return tuple(range(n))
