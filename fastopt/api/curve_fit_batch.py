@@ -102,12 +102,14 @@ def curve_fit_batch(
             def build():
                 given = compiled, batch, curves, places, loss, f_scale
                 objective, own = curve_batch.objective_of(*given)
-                one_fit.compile(
-                    objective, rule, np.array(own.example.x0), own.example.box, own.settings
-                )
+                x0, box, _ = own.example
+                one_fit.compile(objective, rule, np.array(x0), box, own.settings)
                 return objective, own
 
-            objective, batch = one_fit.compiled_or_none(compiled, build, "autodiff")
+            objective, batch = one_fit.compiled_or_none(compiled, build, "autodiff") or (
+                None,
+                batch,
+            )
             threads = 1 if objective_bindings.is_parallel(compiled) else threads
 
     def finish(b, values, jacobian):

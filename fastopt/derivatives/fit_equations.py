@@ -142,6 +142,13 @@ def weigh_residual(value, data, i):
 # The model of a curve for one point.
 
 
+def value_count(values, data):
+    """Return the number of values of a model that got all points."""
+    if values.size != data[0][Y].size:
+        raise ValueError("f must return a value for each point of ydata")
+    return values.size
+
+
 def model_parameters(x, data):
     return seeded_items(DUAL, x, SIZE)
 
@@ -221,7 +228,12 @@ POINTS = {
     "dual_at": model_at,
     "weigh": weigh_model,
 }
-ALL_POINTS = {**ARRAY, "source": model_values, "weigh": weigh_model}
+ALL_POINTS = {
+    **ARRAY,
+    "source": model_values,
+    "count": value_count,
+    "weigh": weigh_model,
+}
 COORDINATES = one_coordinate, two_coordinates, three_coordinates
 
 

@@ -140,7 +140,7 @@ def _columns(xdata, y, axes):
         parts = tuple(array) if several else (array,)
     else:
         parts = xdata
-    columns = [_like(part, y, axes, "xdata") for part in parts]
+    columns: list[Any] = [_like(part, y, axes, "xdata") for part in parts]
     shared = all(column.ndim == 1 for column in columns)
     if not shared:
         columns = [np.array(np.broadcast_to(column, y.shape)) for column in columns]

@@ -22,6 +22,7 @@ ALIASES = {
     "rate": "learning_rate",
     "epsilon": "eps",
     "maxfun": "maxfev",
+    "max_nfev": "maxfev",
     "beta_1": "beta1",
     "beta_2": "beta2",
     "initial_accumulator_value": "initial_accumulator",

@@ -157,6 +157,14 @@ def test_models_that_look_at_all_points_are_not_called_point_by_point():
     agree(ours, scipy.optimize.curve_fit(model.py_func, T, y, [0.5, 0.0]))
 
 
+def test_models_that_return_one_number():
+    with pytest.warns(scipy.optimize.OptimizeWarning):
+        p, _ = fastopt.curve_fit(numba.njit(lambda t, a, b: a), T, np.cos(T))
+    np.testing.assert_allclose(p[0], np.mean(np.cos(T)), rtol=1e-10)
+    with pytest.raises(ValueError, match="for each point"):
+        fastopt.curve_fit(numba.njit(lambda t, a, b: a * np.mean(t)), T, np.cos(T))
+
+
 def test_undetermined_parameters_have_infinite_errors():
     with pytest.warns(scipy.optimize.OptimizeWarning):
         p, cov = fastopt.curve_fit(lambda t, a, b, c: a + b + c * t, T, 2.0 * T + np.cos(T))

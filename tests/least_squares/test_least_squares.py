@@ -118,19 +118,33 @@ def test_tuples_of_residuals():
     np.testing.assert_allclose(res.jac, [[-20, 10], [-1, 0], [0, 0]], atol=1e-7)
 
 
-@numba.njit
 def chain(p):
     return np.append(10.0 * (p[1:] - p[:-1] ** 2), 1.0 - p[:-1])
 
 
+def test_chains_of_parameters():
+    x0 = np.tile([-1.2, 1.0], 4)
+    res = fastopt.least_squares(chain, x0, jac="cs")
+    theirs = scipy.optimize.least_squares(chain, x0, method="lm")
+    assert res.success
+    np.testing.assert_allclose(res.cost, theirs.cost, rtol=1e-6, atol=1e-12)
+
+
+@numba.njit
+def polynomial(t, *p):
+    value = 0.0 * t
+    for coefficient in p:
+        value = value * t + coefficient
+    return value
+
+
 def test_more_parameters_than_registers():
-    x0 = np.tile([-1.2, 1.0], 6)
-    plain = fastopt.least_squares(chain.py_func, x0[:8], jac="cs")
-    compiled = fastopt.least_squares(chain, x0)
-    theirs = scipy.optimize.least_squares(chain.py_func, x0, method="lm")
-    assert plain.success
-    assert compiled.success
-    np.testing.assert_allclose(compiled.cost, theirs.cost, rtol=1e-6, atol=1e-12)
+    t = np.linspace(-1.0, 1.0, 60)
+    y = np.exp(t) + 0.1 * np.cos(40.0 * t)
+    p, cov = fastopt.curve_fit(polynomial, t, y, np.ones(10))
+    wanted, wanted_cov = np.polyfit(t, y, 9, cov=True)
+    np.testing.assert_allclose(p, wanted, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(cov, wanted_cov, rtol=1e-6, atol=1e-9)
 
 
 def test_undetermined_parameters():

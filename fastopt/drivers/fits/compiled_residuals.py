@@ -88,7 +88,8 @@ def is_elementwise(fun, columns, values, p, n_points):
     bindings = {"x_at": x_at, "X": 0, "X_2": 1, "X_3": 2}
     by_points = _checked(fit_equations.probe_points, fun, bindings)
     for parameters in (p, tuple(1.03125 * v + 0.015625 for v in p)):
-        wanted, found = values(parameters), np.empty(n_points)
+        found = np.empty(n_points)
+        wanted = np.broadcast_to(values(parameters), found.shape)
         by_points(columns, parameters, found)
         both = np.isnan(wanted) & np.isnan(found)
         with np.errstate(invalid="ignore"):

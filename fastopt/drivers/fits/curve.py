@@ -89,8 +89,8 @@ def columns_of(fun, x, y, values, p):
         values(p)
         return None
     columns = tuple(np.ascontiguousarray(row) for row in x.reshape(-1, y.size))
-    wanted = values(p)
-    if len(columns) > MOST_COORDINATES or wanted.shape != y.shape:
+    values(p)
+    if len(columns) > MOST_COORDINATES:
         return None
     try:
         alone = compiled_residuals.is_elementwise(fun, columns, values, p, y.size)
@@ -117,4 +117,4 @@ def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
         return whitened(values - y, weights), whitened(jacobian, weights)
 
     fit, counts = fit_of(f, x, y, weights, p, None)[0], y if loss == "poisson" else None
-    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac), finish, counts)
+    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac, 5), finish, counts)

@@ -48,6 +48,7 @@ def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback):
             jacobian = python.jacobian(x, r)
         else:
             r, jacobian = _compiled_end(fit, x)
+        jacobian = np.asarray(jacobian)
         losses, slope, curvature = weighed(r, loss, f_scale, fit.counts)
         cost, grad = 0.5 * float(losses.sum()), slope @ jacobian
         weighted = jacobian * np.sqrt(curvature)[:, None]
@@ -116,10 +117,11 @@ def method_of(jac, fun, n):
     )
 
 
-def compiled_or_none(fun, build, jac):
+def compiled_or_none(fun, build, jac, level=4):
     """Return what `build` returns, an objective whose code is compiled.
 
-    If it cannot be compiled, and `jac` is None, warn and return None.
+    If it cannot be compiled, and `jac` is None, warn and return None. `level` is that of the
+    user's call.
     """
     try:
         return build()
@@ -132,7 +134,7 @@ def compiled_or_none(fun, build, jac):
         reason = f"fun cannot be compiled with derivatives{why}."
         if jac is not None or not compiler.is_compiled(fun):
             raise TypeError(reason) from None
-        warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=4)
+        warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=level)
         return None
 
 
