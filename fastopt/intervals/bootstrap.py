@@ -172,14 +172,16 @@ class _Batches:
             count = part.stop - begin
             starts, how = np.tile(self.start, (count, 1)), dict(self.how)
             if self.callback is not None:
-                how["callback"] = lambda done, _, begin=begin: self.callback(
-                    begin + done, self.total
-                )
+                how["callback"] = self._shifted(self.callback, begin)
             res = self.refits.again(starts, **rows(count), **how)
             samples[part] = np.where(res.success[:, None], res.x, math.nan)
             status[part] = res.status
             if (res.status == NOT_RUN).any():
                 return
+
+    def _shifted(self, callback, begin):
+        """Return a callback that counts the fits of the batches before, too."""
+        return lambda done, _: callback(begin + done, self.total)
 
 
 def _leave_out(refits, sample, found):
