@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastopt.inputs import batch_inputs, fit_inputs, stochastic_inputs, wrong_keywords
 from fastopt.intervals.refits import Refits, generator_of, levels_of
@@ -25,7 +26,7 @@ def bootstrap(
     *,
     kind=None,
     n_resamples=9999,
-    confidence_level=0.95,
+    confidence_level: ArrayLike = 0.95,
     method="BCa",
     rng=None,
     bounds=None,

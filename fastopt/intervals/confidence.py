@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastopt.inputs import fit_inputs, run_options, wrong_keywords
 from fastopt.intervals import profiles
@@ -22,7 +23,7 @@ def confidence(
     absolute_sigma=False,
     *,
     parameters=None,
-    confidence_level=0.95,
+    confidence_level: ArrayLike = 0.95,
     args=(),
     bounds=None,
     method="adamax",
