@@ -39,7 +39,8 @@ def curve_fit(
     ----------
     f : callable ``f(xdata, *parameters) -> array``
         The model. With `numba.njit` the whole run is compiled. If its value at a point depends on
-        that point alone, which is checked, it is called with numbers, point by point.
+        that point alone, which is checked, it is called with numbers, point by point. So a compiled
+        model may use `math` and branches.
     xdata : array_like, shape (m,) or (k, m), or any object
         The coordinates of the points, the first argument of `f`.
     ydata : array_like, shape (m,)

@@ -33,7 +33,8 @@ def curve_fit_batch(
     ----------
     f : callable ``f(xdata, *parameters) -> array``
         The model, an @njit function or a plain one, which is compiled. If its value at a point
-        depends on that point alone, which is checked, it is called with numbers, point by point.
+        depends on that point alone, which is checked, it is called with numbers, point by point. So
+        it may use `math` and branches.
     xdata : array_like or tuple of array_like
         The coordinates of the points. An array (m,) or (k, m) is for all problems. One in the shape
         of `ydata` gives each problem its own. Several coordinates may be a tuple, of vectors or of

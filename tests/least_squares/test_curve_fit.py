@@ -1,5 +1,7 @@
 """`curve_fit` against SciPy's: parameters, covariances, data that are left out, bad input."""
 
+import math
+
 import numba
 import numpy as np
 import pytest
@@ -163,6 +165,20 @@ def test_models_that_return_one_number():
     np.testing.assert_allclose(p[0], np.mean(np.cos(T)), rtol=1e-10)
     with pytest.raises(ValueError, match="for each point"):
         fastopt.curve_fit(numba.njit(lambda t, a, b: a * np.mean(t)), T, np.cos(T))
+
+
+@numba.njit
+def two_lines(t, a, b):
+    return a * t if t < 2.0 else 2.0 * a * math.exp(b * (t - 2.0))
+
+
+def test_compiled_models_of_one_number():
+    y = np.array([two_lines.py_func(t, 1.5, -0.7) for t in T]) + 0.01 * np.cos(30 * T)
+    p, cov = fastopt.curve_fit(two_lines, T, y)
+    arrays = np.vectorize(two_lines.py_func)
+    agree((p, cov), scipy.optimize.curve_fit(arrays, T, y, [1.0, 1.0], ftol=1e-15, xtol=1e-15))
+    res = fastopt.curve_fit_batch(two_lines, T, y[None], [1.0, 1.0])
+    np.testing.assert_array_equal(res.x[0], p)
 
 
 def test_undetermined_parameters_have_infinite_errors():

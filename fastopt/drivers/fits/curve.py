@@ -89,18 +89,35 @@ def columns_of(fun, x, y, values, p):
         values(p)
         return None
     columns = tuple(np.ascontiguousarray(row) for row in x.reshape(-1, y.size))
-    values(p)
+    try:
+        values(p)
+    except Exception as error:
+        if not takes_no_arrays(error) or len(columns) > MOST_COORDINATES:
+            raise
+        values = None  # a model of numbers: with math.exp, or a branch
     if len(columns) > MOST_COORDINATES:
         return None
     try:
         alone = compiled_residuals.is_elementwise(fun, columns, values, p, y.size)
     except Exception as error:
-        from fastopt.derivatives.error_reasons import is_of_compiling  # late: slow to import
-
         if not is_of_compiling(error) and not isinstance(error, IndexError):
+            raise
+        if values is None:
             raise
         return None  # it needs arrays
     return columns if alone else None
+
+
+def takes_no_arrays(error):
+    """Return whether the error of a model that got arrays says that it needs numbers."""
+    return is_of_compiling(error) or "truth value of an array" in str(error)
+
+
+def is_of_compiling(error):
+    """Return `error_reasons.is_of_compiling`."""
+    from fastopt.derivatives import error_reasons  # late: slow to import
+
+    return error_reasons.is_of_compiling(error)
 
 
 def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
@@ -117,4 +134,4 @@ def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
         return whitened(values - y, weights), whitened(jacobian, weights)
 
     fit, counts = fit_of(f, x, y, weights, p, None)[0], y if loss == "poisson" else None
-    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac, 5), finish, counts)
+    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac, 5), finish, counts, y.size)

@@ -29,11 +29,13 @@ class Fit:
         It makes residuals of the values that the compiled code returns.
     counts : array or None
         The data, if they are counts. Then `finish` leaves the model's values as they are.
+    size : int or None
+        The number of values of the compiled code, if it is known.
     """
 
-    def __init__(self, values, objective=None, finish=None, counts=None):
+    def __init__(self, values, objective=None, finish=None, counts=None, size=None):
         self.values, self.objective, self.finish = values, objective, finish
-        self.counts = counts
+        self.counts, self.size = counts, size
 
 
 def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback):
@@ -94,7 +96,7 @@ def _steps(steps, n):
 
 def _compiled_end(fit, x):
     objective = fit.objective
-    count = fit.values(x.copy()).size
+    count = fit.size or fit.values(x.copy()).size
     values, jacobian = np.empty(count), np.empty((count, x.size))
     fit_target.jacobian_writer(objective)(x, values, jacobian, objective.data)
     return fit.finish(values, jacobian) if fit.finish else (values, jacobian)
