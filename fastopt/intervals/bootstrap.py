@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastopt.inputs import batch_inputs, fit_inputs, stochastic_inputs, wrong_keywords
-from fastopt.intervals.refits import Refits, generator_of, levels_of
+from fastopt.intervals.refits import Refits, generator_of, levels_of, quiet
 from fastopt.intervals.resampling import KINDS, Sample, interval
 from fastopt.results.intervals import ConfidenceInterval
 from fastopt.solver.status_codes import NOT_RUN
@@ -111,7 +111,7 @@ def bootstrap(
     n_resamples = stochastic_inputs.whole_number("n_resamples", n_resamples)
     rng = generator_of(rng)
     how = {"loss": loss, "f_scale": f_scale, "tol": tol, "workers": workers}
-    how["options"] = {**(options or {}), "disp": False}
+    how["options"] = quiet(options)
     given = f, xdata, ydata, p0, sigma, absolute_sigma, bounds, nan_policy, ()
     refits = Refits(*given, **how)
     fit = refits.fit()

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from fastopt.inputs import fit_inputs, run_options, wrong_keywords
 from fastopt.intervals import profiles
-from fastopt.intervals.refits import Refits, indices_of, levels_of
+from fastopt.intervals.refits import Refits, indices_of, levels_of, quiet
 from fastopt.results.intervals import NO_FIT, ConfidenceInterval, Profile, summary
 
 BETTER = 5  # times that a better fit, found on a profile, is taken for the fit
@@ -105,7 +105,7 @@ def confidence(
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=ydata is not None)
     levels = levels_of(confidence_level)
     how = {"method": method, "loss": loss, "f_scale": f_scale, "tol": tol}
-    how |= {"options": options, "workers": workers}
+    how |= {"options": quiet(options), "workers": workers}
     refits = Refits(f, xdata, ydata, p0, sigma, absolute_sigma, bounds, nan_policy, args, **how)
     ks = indices_of(parameters, f, refits.start.size)
     best = refits.start

@@ -130,6 +130,13 @@ def indices_of(parameters, f, n):
     return tuple(found)
 
 
+def quiet(options):
+    """Return options without messages: they would come from each batch."""
+    if options is not None and not hasattr(options, "items"):
+        raise TypeError(f"options must be a dict, not {type(options).__name__}")
+    return {**(options or {}), "disp": False}
+
+
 def generator_of(rng):
     """Return a source of random numbers."""
     try:

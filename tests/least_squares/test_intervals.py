@@ -248,6 +248,9 @@ def test_bad_input():
     for given, words in bad:
         with pytest.raises(ValueError, match=words):
             call(function=fastopt.bootstrap, **given)
+    for function in (fastopt.confidence, fastopt.bootstrap):
+        with pytest.raises(TypeError, match="options must be a dict, not int"):
+            call(function=function, options=5)
     with pytest.raises(TypeError, match="rng"):
         call(function=fastopt.bootstrap, rng="seed")
     with pytest.raises(TypeError, match="did you mean 'rng'"):
