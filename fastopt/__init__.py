@@ -3,7 +3,7 @@
 `minimize` solves one problem, `minimize_batch` one problem for each row of data.
 `minimize_stochastic` uses mini-batches of rows. `multistart` finds all minima in a box.
 `least_squares` and `curve_fit` fit parameters, with their errors. `least_squares_batch` and
-`curve_fit_batch` do so for very many data sets.
+`curve_fit_batch` do so for very many data sets. `confidence` and `bootstrap` find intervals.
 Optimizers step your own arrays in place: `AdaGrad`, `RMSProp`, `AdaDelta`, `Adam`, `AdamW`,
 `AdaMax`, `Nadam`, `SGD`. `kernels` has their steps for `@njit` code, `schedules` learning rates.
 `value_and_grad` and `compare_grad` give and check gradients, `hessian` second derivatives, and
@@ -31,12 +31,16 @@ from fastopt.api.precompile_loops import precompile
 from fastopt.api.scipy_methods import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt.api.show_config import show_config
 from fastopt.api.standard_errors import standard_errors
+from fastopt.intervals.bootstrap import bootstrap
+from fastopt.intervals.confidence import confidence
 from fastopt.optimizers.rule_classes import names
 from fastopt.rules import methods
 from fastopt.storage.npz import load, save
 
 __all__ = [
+    "bootstrap",
     "compare_grad",
+    "confidence",
     "curve_fit",
     "curve_fit_batch",
     "hessian",

@@ -72,5 +72,6 @@ def covariance(jacobian, free, noise=0.0):
     lost = (np.abs(v[~sound]) > 1e-6).any(axis=0) if not sound.all() else np.zeros(len(own), bool)
     part[lost, :] = part[:, lost] = np.nan
     part[lost, lost] = np.inf
-    cov[np.ix_(own, own)] = part / sizes / sizes[:, None]
+    with np.errstate(over="ignore"):  # a column next to zero
+        cov[np.ix_(own, own)] = part / sizes / sizes[:, None]
     return cov

@@ -19,6 +19,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
     ".",
     "kernels",
+    "intervals",
     "api",
     "optimizers",
     "drivers/fits",
