@@ -231,7 +231,7 @@ def compiled_cases():
 ALL = os.environ.get("FASTOPT_ALL_ADJOINTS") == "1"
 
 
-@pytest.mark.parametrize("case", compiled_cases() if ALL else compiled_cases()[::6], ids=name)
+@pytest.mark.parametrize("case", compiled_cases() if ALL else compiled_cases()[::9], ids=name)
 def test_compiled_adjoints_are_those_of_python(case, monkeypatch):
     for option in ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE"):
         monkeypatch.setattr(config, option, type(getattr(config, option))(0))
