@@ -125,6 +125,7 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=None):
         "value": value,
         "gradient": gradient,
         "EXACT": method not in gradient_methods.DIFFERENCES,
+        "CENTRAL": method == "3-point",
         "write": gradient_methods.write_flat if x.ndim == 1 else gradient_methods.write_shaped,
         "propose": (automatic_rate if schedule is None else fixed_rate).propose,
         "judge": (automatic_rate if schedule is None else fixed_rate).judge,

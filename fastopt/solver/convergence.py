@@ -7,7 +7,9 @@ and the gradient. Their units are f itself and the sizes of the components.
 from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import (
     BOUNDED,
+    CENTRAL,
     EPS,
+    EPS_2_3,
     EXACT,
     FOURTH_ROOT_EPS,
     ROOT_EPS,
@@ -23,7 +25,8 @@ GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 GAIN = 16.0  # roundings of f that a step may still gain
 LEVEL = 6e-6  # change of f by a component's scale, over f, at which f is level
 FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trusted
-LEAST_FALL = 1e-6  # fraction of the first gradient that differences may leave
+LEAST_FALL = 1e-6  # fraction of the first gradient, or f, that differences may leave
+FAR_BELOW = 0.01  # f over the pull at a minimum of zero that differences displace
 VANISHING = 0.1  # fraction of f that a step must gain if f falls to zero
 SMALL = 0.02  # step by the scales, in roots of epsilon, that ends a fall to zero
 NOISE_SLOPE = 0.3  # relative change of a slope by a move; a slope of noise changes more
@@ -58,19 +61,34 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
     The gain is minus the slope of f along it. The size is its largest component, over that of x.
     The pull is the largest change of f by a component's scale. A step to a minimum of zero gains as
     much as f itself, or more. There the step's size decides. A step that gains far less is only
-    small compared with a component that was large before. With differences the gradient has an
-    error of its own, so that a small pull must do, if it has fallen far.
+    small compared with a component that was large before.
     """
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
         return pull <= (max(LEVEL, ROOT_EPS) if fallen else ROOT_EPS) * abs(f)
     if gone(f, first_f):
         return True
-    if not EXACT and pull <= (3e-7 if EPS < 1e-10 else 1e-4):
-        return pull <= LEAST_FALL * first_pull
+    if not EXACT and hidden_by_differences(gain, size, f, pull, first_pull, first_f):
+        return True
     # Where f fell much farther than such a step explains, it began in a place of another steepness.
     near = fallen and abs(f) >= EPS * (EPS * EPS * abs(first_f))
     return kept > 0.0 and near and size <= SMALL * ROOT_EPS and gain >= VANISHING * abs(f)
+
+
+def hidden_by_differences(gain, size, f, pull, first_pull, first_f):
+    """Return True if the error of differences hides whatever a step could gain.
+
+    The relative error of a slope is the root of epsilon, or epsilon^(2/3) for central differences.
+    It moves the minimum by about such a step, so that a minimum of zero looks level there.
+    """
+    if pull > LEAST_FALL * first_pull:
+        return False
+    level = gain <= (EPS_2_3 if CENTRAL else ROOT_EPS / GAIN) * abs(f)
+    if level and pull <= FOURTH_ROOT_EPS * abs(f):
+        return True
+    fallen = pull <= (EPS_2_3 if CENTRAL else GAIN * ROOT_EPS) * first_pull
+    left = min(ROOT_EPS * FOURTH_ROOT_EPS, LEAST_FALL) * abs(first_f)
+    return fallen and size <= FOURTH_ROOT_EPS and abs(f) <= min(left, FAR_BELOW * pull)
 
 
 def starts_at_minimum(found, before, size, f, rise, pull):
@@ -112,7 +130,7 @@ def final_status(pull, f, first_pull, first_f, left_over, ended, jumps):
     fallen = pull <= max(ROUNDING_FLOOR, ROOT_EPS) * first_pull
     if pull <= FOURTH_ROOT_EPS * abs(f):
         return FTOL if fallen or not jumps else NO_STEP
-    zero = EXACT or abs(f) <= GONE * EPS * abs(first_f)
+    zero = EXACT or abs(f) <= min(EPS_2_3, LEAST_FALL) * abs(first_f)
     return FTOL if fallen and zero and (ended or left_over <= GAIN * EPS * abs(f)) else NO_STEP
 
 

@@ -9,6 +9,7 @@ value: Any = None  # (shaped x, g, data) -> f; also writes g if fun returns both
 reverse_gradient: Any = None  # (shaped x, shaped g, store, *args) -> f; writes g
 gradient: Any = None  # (x, shaped x, g, f, low, high, data) -> evaluations of fun used
 EXACT = True  # whether the gradient is exact, not a difference quotient
+CENTRAL = False  # whether it is a central difference
 propose: Any = None  # function of fixed_rate or of automatic_rate
 judge: Any = None
 seeded: Any = None  # (DUAL, x, scratch, first, SIZE) -> x as duals

@@ -22,7 +22,7 @@ def end(dtype=np.float64, **changed):
     eps = EPS[dtype]
     about = {"gain": 8.0 * eps, "size": 1e-3, "f": 2.0, "pull": 0.0}
     about |= {"first_pull": 100.0, "first_f": 50.0, "kept": 3.0}
-    bindings = {"EXACT": changed.pop("EXACT", True)}
+    bindings = {"EXACT": changed.pop("EXACT", True), "CENTRAL": changed.pop("CENTRAL", False)}
     return linked(convergence.converged, dtype, **bindings)(**{**about, **changed})
 
 
@@ -56,13 +56,23 @@ def test_at_a_minimum_of_zero_the_size_of_the_step_decides(dtype):
     assert not end(dtype, **near, first_f=1e50)
 
 
-def test_differences_may_end_at_a_small_gradient_that_has_fallen_far():
-    about = {"gain": 1e-9, "size": 1e-3, "f": 2.0, "first_pull": 1.0}
-    assert end(pull=1e-7, EXACT=False, **about)
-    assert not end(pull=1e-7, EXACT=True, **about)
-    assert not end(pull=1e-5, EXACT=False, **about)
-    assert end(np.float32, pull=1e-5, EXACT=False, **{**about, "gain": 1e-3, "first_pull": 1e2})
-    assert not end(pull=1e-7, EXACT=False, **{**about, "first_pull": 1e-2})
+@pytest.mark.parametrize("central", [False, True])
+def test_differences_end_where_their_error_hides_a_gain(central):
+    kind = {"EXACT": False, "CENTRAL": central}
+    seen = EPS[np.float64] ** (2 / 3 if central else 1 / 2)
+    level = {"gain": 2e-11, "f": 2.0, "pull": 1e-4, "first_pull": 1e3, "size": 1.0}
+    assert end(**kind, **level)
+    assert not end(**{**kind, "EXACT": True}, **level)
+    assert not end(**kind, **{**level, "pull": 1e-3})
+    assert not end(**kind, **{**level, "first_pull": 1.0})
+    assert not end(**kind, **{**level, "gain": 1e-8})
+    # Differences displace a minimum of zero, and f is level where their slope vanishes.
+    zero = {"gain": 1e-17, "f": 1e-14, "first_f": 1.0, "pull": 0.5 * seen, "first_pull": 1.0}
+    assert end(**kind, **zero, size=1e-5)
+    assert not end(**{**kind, "EXACT": True}, **zero, size=1e-5)
+    assert not end(**kind, **zero, size=1e-3)
+    assert not end(**kind, **{**zero, "first_f": 1e-3}, size=1e-5)
+    assert not end(**kind, **{**zero, "first_pull": 0.01}, size=1e-5)
 
 
 def test_a_fall_to_zero_ends_where_f_has_vanished():
@@ -73,8 +83,9 @@ def test_a_fall_to_zero_ends_where_f_has_vanished():
     assert end(f=0.0, gain=0.0)
 
 
+@pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("power", [-60, 60])
-def test_units_of_f_change_no_verdict(power):
+def test_units_of_f_change_no_verdict(power, exact):
     """Powers of two scale f, its slope and its changes exactly."""
     unit, rng = 2.0**power, np.random.default_rng(0)
     verdicts = []
@@ -83,8 +94,8 @@ def test_units_of_f_change_no_verdict(power):
         about = dict(zip(keys, 10.0 ** rng.uniform(-20.0, 3.0, 5), strict=True))
         about |= {"size": 10.0 ** rng.uniform(-14.0, 0.0), "kept": float(rng.integers(0, 6))}
         scaled = {k: v if k in ("size", "kept") else unit * v for k, v in about.items()}
-        verdicts.append(end(**about))
-        assert end(**scaled) is verdicts[-1], about
+        verdicts.append(end(**about, EXACT=exact))
+        assert end(**scaled, EXACT=exact) is verdicts[-1], about
     assert 20 < sum(verdicts) < 480
 
 

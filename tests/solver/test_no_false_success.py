@@ -104,6 +104,19 @@ def test_differences_in_a_narrow_valley_claim_no_minimum():
         assert exact.fun == pytest.approx(87.9458551708, rel=1e-9)
 
 
+@pytest.mark.parametrize("jac", ["2-point", "3-point"])
+def test_differences_claim_no_minimum_in_small_units(jac):
+    """All changes of f are below any bound in units of one, also far from the minimum."""
+    for name, factor in (("Beale", 10.0), ("Wood", 1.0), ("Broyden banded", 10.0)):
+        problem = next(p for p in CLASSICAL if p.name == name)
+        fun = compiled(problem.fun)
+        for unit in (1e-18, 1.0, 1e18):
+            start = problem.start(factor)
+            res = fastopt.minimize(lambda x, fun=fun, unit=unit: unit * fun(x), start, jac=jac)
+            assert res.success, (name, unit, res)
+            assert res.fun < 1e-6 * unit, (name, unit, res)
+
+
 WRONG = {
     "all signs": lambda g, first: -g,
     "one sign": lambda g, first: np.where(np.arange(g.size) == 0, -g, g),

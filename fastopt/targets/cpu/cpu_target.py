@@ -182,7 +182,7 @@ def solve_in_registers(pointer):
 
 
 # Bindings of an objective that the loop needs.
-_LOOP = "propose", "judge", "RUN", "rate", "schedule_function", "EXACT"
+_LOOP = "propose", "judge", "RUN", "rate", "schedule_function", "EXACT", "CENTRAL"
 _ASKED = {"value": objective_evaluation.ask_value, "gradient": objective_evaluation.ask_gradient}
 _EVALUATE = {  # keys: whether parameters are few, and whether args are refcounted
     (False, False): objective_evaluation.evaluate,

@@ -124,6 +124,7 @@ def plain_loop(rule, settings, uses, dtype, bounded, shape, objective, target):
         "value": value,
         "gradient": gradient,
         "EXACT": objective.method not in gradient_methods.DIFFERENCES,
+        "CENTRAL": objective.method == "3-point",
         "write": write,
         "cuda": target.cuda,
         "scratch": nothing,
