@@ -15,6 +15,7 @@ SINGLE = 2.0**-23  # machine epsilon of float32
 VISIBLE = 4.0  # units of rounding of f that a change must exceed to be significant
 GROWTH = 8.0  # factor of the first wider step; each further factor is the square of the last
 MOST_GROWTH = 1e8  # largest such factor
+COARSEST = 0.02  # largest relative step, where f does not change at all
 
 
 @separate_refcounted
@@ -99,10 +100,12 @@ def onward(h, rise, noise, factor, widest):
 def widest_step(step, rise, f, f_1, size, root):
     """Return the largest useful step: the default one for the largest component, or for size 1.
 
-    If f does not change in any bit, or has only the bits of float32, it is that for float32.
+    If f has only the bits of float32, it is that for float32. If f does not change in any bit, it
+    may be rounded more coarsely still.
     """
-    coarse = rise == 0.0 or (is_single(f) and is_single(f_1))
-    return (max(step, root) if coarse else step) * max(1.0, size)
+    if rise == 0.0:
+        return max(step, COARSEST) * max(1.0, size)
+    return (max(step, root) if is_single(f) and is_single(f_1) else step) * max(1.0, size)
 
 
 @separate_refcounted
