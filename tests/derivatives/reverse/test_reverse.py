@@ -153,6 +153,20 @@ def test_views_of_arrays_that_a_loop_replaces_and_flipped_ones():
         agrees(views_of_new_arrays, gradient, x)
 
 
+def in_steps(x, step):
+    s = 0.0
+    for i in range(5, -1, step):
+        s = s * x[i] + x[i]
+    return s
+
+
+def test_a_range_with_step_zero_is_an_error():
+    gradient = compiled(in_steps, -2)
+    agrees(in_steps, gradient, X, -2)
+    with pytest.raises(ValueError, match="must not be zero"):
+        run(gradient, X, 0)
+
+
 def test_arrays():
     matrix, at = RNG.normal(size=(3, 3)) * 0.4, np.array([0, 2, 2, 5])
     gradient = compiled(on_arrays, matrix, at)
