@@ -90,6 +90,7 @@ def curve_fit_batch(
     n = start.shape[-1]
     if n > compiled_residuals.MOST:
         raise ValueError(f"p0 has {n} parameters; a batch of fits has at most 64")
+    fit_inputs.require_arguments("f", f, 1 + n, f"xdata and {n} parameters")
     fields, args, places = curve_batch.arranged(curves)
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
     batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)

@@ -103,6 +103,7 @@ def least_squares(
     args = args if isinstance(args, tuple) else (args,)
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
+    fit_inputs.require_arguments("fun", fun, 1 + len(args), f"x and the {len(args)} of args")
     kind, callback = one_fit.method_of(jac, fun, x0.size), callback_of(callback)
     objective = None
     if kind == "autodiff":
@@ -124,7 +125,7 @@ def least_squares(
     called = compiler.called(fun)
 
     def values(x):
-        return fit_inputs.require_vector(called(x, *args))
+        return fit_inputs.require_vector(called(x, *args), x)
 
     if callable(kind):
         given = compiler.called(kind)

@@ -70,12 +70,12 @@ def extrapolated(quotient):
     change by one extrapolation (Ridders 1982), and at least rounding. Quotients that are not finite
     are left out: the step leads out of the domain.
     """
-    found = doubt = None
+    found, doubt = np.full((), np.nan), np.full((), np.inf)
     before: list = []
     for level in range(LEVELS):
         with np.errstate(all="ignore"):
             first, rounding = map(np.asarray, quotient(FIRST / 2.0**level))
-        if found is None:
+        if level == 0:
             found, doubt = np.full(first.shape, np.nan), np.full(first.shape, np.inf)
         row = [first]
         if not np.isfinite(first).all():
