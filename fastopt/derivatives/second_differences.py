@@ -1,5 +1,7 @@
 """Hessians by differences, of gradients or of values, extrapolated to steps of zero."""
 
+from typing import Any
+
 import numpy as np
 
 # Steps over the size of a component: the first, and how often it is halved. Gradients and values
@@ -70,12 +72,13 @@ def extrapolated(quotient):
     change by one extrapolation (Ridders 1982), and at least rounding. Quotients that are not finite
     are left out: the step leads out of the domain.
     """
-    found, doubt = np.full((), np.nan), np.full((), np.inf)
+    found: Any = None
+    doubt: Any = None
     before: list = []
     for level in range(LEVELS):
         with np.errstate(all="ignore"):
             first, rounding = map(np.asarray, quotient(FIRST / 2.0**level))
-        if level == 0:
+        if found is None:
             found, doubt = np.full(first.shape, np.nan), np.full(first.shape, np.inf)
         row = [first]
         if not np.isfinite(first).all():

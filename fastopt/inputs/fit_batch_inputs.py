@@ -172,6 +172,8 @@ def _columns(xdata, y, axes):
 
 def starts_of(p0, axes):
     """Return starts with a row for each problem, or one for all."""
+    if p0 is None:
+        raise ValueError("p0 is None; a batch needs a start, for all problems or for each")
     start = np.array(floats(p0, "p0"), np.float64)
     if start.ndim <= 1:
         return start.reshape(-1)

@@ -123,7 +123,8 @@ def data_of(xdata, ydata, sigma, nan_policy, check_finite):
     check = nan_policy is None if check_finite is None else bool(check_finite)
     y = _real("ydata", ydata)
     if y.ndim != 1 or y.size == 0:
-        raise ValueError(f"ydata has shape {y.shape}; it must be a vector that is not empty")
+        many = "; curve_fit_batch fits many data sets" * (y.ndim > 1)
+        raise ValueError(f"ydata has shape {y.shape}; it must be a vector that is not empty{many}")
     x = xdata
     if isinstance(xdata, list | tuple | np.ndarray) or hasattr(xdata, "__array__"):
         x = _real("xdata", xdata)

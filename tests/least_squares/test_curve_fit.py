@@ -242,6 +242,7 @@ def test_a_fit_that_fails_raises():
         ({"f": lambda t, *p: t, "p0": None}, ValueError, "give p0"),
         ({"ydata": T[:-1]}, ValueError, "shape"),
         ({"ydata": []}, ValueError, "not empty"),
+        ({"ydata": T[:, None]}, ValueError, "curve_fit_batch fits many"),
         ({"ydata": T * 1j}, TypeError, "real numbers"),
         ({"ydata": T * np.nan}, ValueError, "NaN"),
         ({"ydata": T * np.nan, "nan_policy": "omit"}, ValueError, "all points"),

@@ -159,7 +159,11 @@ def test_the_bootstrap_of_cases_is_scipys():
     for method in ("BCa", "percentile", "basic"):
         given = {"n_resamples": 40, "confidence_level": 0.8, "method": method}
         theirs = scipy.stats.bootstrap(
-            (np.arange(16),), resampled, vectorized=False, rng=np.random.default_rng(5), **given
+            (np.arange(16),),
+            resampled,
+            vectorized=False,
+            random_state=np.random.default_rng(5),
+            **given,
         )
         res = fastopt.bootstrap(logistic, X, Y, START, kind="case", rng=5, **given)
         for name in ("bootstrap_distribution", "standard_error", "confidence_interval"):

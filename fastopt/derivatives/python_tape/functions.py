@@ -1,5 +1,6 @@
 """NumPy's functions for tracked numbers and arrays: rules, adjoints, views, and plain ones."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ _VIEWS = "transpose swapaxes moveaxis squeeze expand_dims atleast_1d atleast_2d 
 _VIEWS += " diagonal"
 VIEWS = {getattr(np, name) for name in _VIEWS.split()}
 WITH_KEEPDIMS = {np.sum, np.mean, np.max, np.min, np.amax, np.amin, np.var, np.std}
+# NumPy's default of arguments that were not given.
+NOT_GIVEN = inspect.signature(np.sum).parameters["keepdims"].default
 HANDLERS: dict = {}  # other functions -> what does their work
 
 
@@ -85,7 +88,7 @@ def of_ufunc(ufunc, method, inputs, kws):
 
 def dispatch(function, args, kws):
     """Return the result of a function of NumPy, and record its reverse."""
-    kws = {name: value for name, value in kws.items() if value is not np._NoValue}
+    kws = {name: value for name, value in kws.items() if value is not NOT_GIVEN}
     if function in HANDLERS:
         return HANDLERS[function](*args, **kws)
     if function is np.stack and not any(np.ndim(plain(as_tracked(a))) for a in args[0]):

@@ -2,7 +2,7 @@
 
 
 class Adjoint:
-    """What the adjoint of an operation needs, and the code that adds its contributions.
+    """The needs of the adjoint of an operation, and the code that adds its contributions.
 
     `values` are variables whose values it reads, `shapes` arrays of which it reads the shape
     alone, and `shadows` arrays whose adjoints it reads or changes.
@@ -34,7 +34,7 @@ class Adjoint:
 
 
 class Nothing(Adjoint):
-    """Of operations that pass nothing on, or whose contributions go along the edges."""
+    """An operation that passes nothing on, or whose contributions go along the edges."""
 
 
 def said(program, op):

@@ -22,11 +22,11 @@ _FLAT = {np.reshape, np.ravel, np.ascontiguousarray}  # views only of contiguous
 
 
 class View(Adjoint):
-    """Of an array that shares the memory of another, or is new: so does its shadow."""
+    """An array that shares the memory of another, or is new: so does its shadow."""
 
 
 class Tree(Adjoint):
-    """Of a tree of elementwise operations, and perhaps the sum of its elements."""
+    """A tree of elementwise operations, and perhaps the sum of its elements."""
 
     def __init__(self, program, activity, op, tree):
         super().__init__(program, activity, op)
@@ -66,7 +66,7 @@ def _rules(node):
 
 
 class FromTable(Adjoint):
-    """Of a function of arrays, by the table of adjoints."""
+    """A function of arrays, by the table of adjoints."""
 
     def __init__(self, program, activity, op, adjoint, args):
         super().__init__(program, activity, op)
@@ -174,7 +174,7 @@ def _compiled(backward):
 
 
 class Gather(Adjoint):
-    """Of the elements at positions in an array, or of those that a mask chooses."""
+    """The elements at positions in an array, or those that a mask chooses."""
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
@@ -192,7 +192,7 @@ class Gather(Adjoint):
 
 
 class CopyArray(Adjoint):
-    """Of a copy of an array, perhaps in another shape."""
+    """A copy of an array, perhaps in another shape."""
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
@@ -204,7 +204,7 @@ class CopyArray(Adjoint):
 
 
 class Filled(Adjoint):
-    """Of an array filled with a number."""
+    """An array filled with a number."""
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
@@ -217,7 +217,7 @@ class Filled(Adjoint):
 
 
 class StorePart(Adjoint):
-    """Of writing a number or an array to part of an array."""
+    """A write of a number or an array to part of an array."""
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)

@@ -20,7 +20,7 @@ class Copy(Adjoint):
 
 
 class Rule(Adjoint):
-    """Of an operation on numbers, by its rule."""
+    """An operation on numbers, by its rule."""
 
     def __init__(self, program, activity, op, rule, args):
         super().__init__(program, activity, op)
@@ -54,7 +54,7 @@ class Rule(Adjoint):
 
 
 class Load(Adjoint):
-    """Of reading an element of an array."""
+    """A read of an element of an array."""
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
@@ -68,7 +68,7 @@ class Load(Adjoint):
 
 
 class Store(Adjoint):
-    """Of writing an element of an array."""
+    """A write of an element of an array."""
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
@@ -98,7 +98,7 @@ def adjoint_of(program, activity, fused, op):
     if op.kind == "binop" and op.value is operator.matmul:
         return arrays.FromTable(program, activity, op, ADJOINTS[np.dot], op.uses)
     if isinstance(kind, types.BaseTuple):
-        return Nothing(program, activity, op)  # what takes it apart decides
+        return Nothing(program, activity, op)  # its items have adjoints of their own
     if isinstance(kind, types.Array):
         return arrays.of_array(program, activity, op)
     if not is_float(kind):

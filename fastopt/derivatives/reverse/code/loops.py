@@ -1,8 +1,8 @@
 """The loops of a program, in a form in which an iteration can be run backwards.
 
-Afterwards each loop has one block before it, one block from which it is repeated, and a block of
-its own at each exit, one for every loop that is left. Within a loop, with inner loops as single
-steps, the blocks form no cycle.
+Afterwards each loop has one block before it and one block from which it is repeated. At each exit
+it has a block of its own, one for every loop that is left. Within a loop, with inner loops as
+single steps, the blocks form no cycle.
 """
 
 from typing import Any

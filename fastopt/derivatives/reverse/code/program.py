@@ -143,7 +143,7 @@ class Program:
         return types.unliteral(self.types[name])
 
     def key_of(self, name):
-        """Return the Python object that a called variable stands for, or None."""
+        """Return the Python object that a called variable holds, or None."""
         kind = self.types[name]
         if isinstance(kind, types.Function):
             return kind.typing_key

@@ -1,4 +1,4 @@
-"""Tuples that the function builds and takes apart again: their items become variables."""
+"""Tuples that the function builds and unpacks again: their items become variables."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ USED, BLOCK, BACK, F = "words.used", "block.now", "block.back", "f.result"
 
 
 class Names:
-    """What both sweeps share: the program, and the builder of the code."""
+    """The parts that both sweeps share: the program, and the builder of the code."""
 
     def __init__(self, program, loops, activity, needs, fast, loc):
         self.program, self.loops, self.activity, self.needs = program, loops, activity, needs

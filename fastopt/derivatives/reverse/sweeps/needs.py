@@ -1,4 +1,4 @@
-"""What the reverse sweep needs to know: values to store, and values to compute again."""
+"""The values that the reverse sweep needs: those to store, and those to compute again."""
 
 from numba import types
 
@@ -59,7 +59,7 @@ class Needs:
                 self.loops.level_of[made] = region.parent
 
     def _check_use(self):
-        """Refuse tuples that depend on x where their items cannot be told apart."""
+        """Refuse tuples that depend on x whose items cannot be named."""
         for block in self.program.blocks.values():
             for op in block.ops:
                 adjoint = self.adjoints.get(op)

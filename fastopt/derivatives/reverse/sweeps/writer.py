@@ -1,8 +1,8 @@
 """The forward sweep, which computes the value, and the reverse sweep, which adds up the gradient.
 
 The reverse sweep runs each loop backwards. An iteration first computes again what is cheap, along
-the way that the forward sweep took ("again"), and then runs the adjoints of its operations from
-the last to the first ("back"). Blocks are labelled by these words and the label they had.
+the way that the forward sweep took ("again"). Then it runs the adjoints of its operations from the
+last to the first ("back"). Blocks are labelled by these words and the label they had.
 """
 
 from fastopt.compiling.numba_internals import ir
