@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import types
 
 import numpy as np
 
@@ -192,8 +193,13 @@ def require_arguments(name, function, given, first):
 
     `first` says in words what they are.
     """
+    called = getattr(function, "py_func", function)
+    if isinstance(called, types.FunctionType):
+        code = called.__code__
+        if code.co_argcount == given and not code.co_kwonlyargcount:
+            return  # without `inspect`, which is slow
     try:
-        signature = inspect.signature(getattr(function, "py_func", function))
+        signature = inspect.signature(called, follow_wrapped=False)
     except (TypeError, ValueError):
         return  # a function of a compiled library: its call tells
     try:
