@@ -113,6 +113,7 @@ def curve_fit(
     else:
         p = fit_inputs.start_of(p0, "p0")
         sides = fit_inputs.sides_of(bounds, p.size)
+    fit_inputs.require_arguments("f", f, 1 + p.size, f"xdata and {p.size} parameters")
     box = sides and checked_bounds(*sides, p)
     settings = fit_inputs.options_of(rule, options, tol)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)

@@ -51,8 +51,8 @@ def curve_fit_batch(
     bounds : `scipy.optimize.Bounds` or (low, high), optional
         Each side is a number, or has one for each parameter, or such a row for each problem.
     nan_policy : {None, "raise", "omit"}
-        Values of `ydata` that are NaN: "omit" leaves out these points, and `dof` counts those that
-        were used. By default a problem with NaN has status -1.
+        Points of which `xdata` or `ydata` is NaN: "omit" leaves them out, and `dof` counts those
+        that were used. By default a problem with NaN has status -1, and so has one without points.
     loss : {"linear", "soft_l1", "huber", "cauchy", "arctan", "poisson"}
         As for `curve_fit`. With "poisson" a problem with a negative count has status -1.
     method, f_scale, tol, options, callback, workers
@@ -90,6 +90,7 @@ def curve_fit_batch(
     n = start.shape[-1]
     if n > compiled_residuals.MOST:
         raise ValueError(f"p0 has {n} parameters; a batch of fits has at most 64")
+    fit_inputs.require_arguments("f", f, 1 + n, f"xdata and {n} parameters")
     fields, args, places = curve_batch.arranged(curves)
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
     batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)

@@ -103,15 +103,16 @@ def least_squares(
     args = args if isinstance(args, tuple) else (args,)
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
+    fit_inputs.require_arguments("fun", fun, 1 + len(args), f"x and the {len(args)} of args")
     kind, callback = one_fit.method_of(jac, fun, x0.size), callback_of(callback)
-    objective = None
+    objective, first = None, []
     if kind == "autodiff":
         compiled = compiler.ensure_njit(fun, "fun")
         args = arguments.ready(args)
 
         def build():
             found = compiled_residuals.probe(compiled, x0.copy(), args)
-            fit_inputs.require_vector(found)
+            first.append(fit_inputs.require_vector(found).size)
             places = compiled_residuals.of_residuals()
             fast = settings.fast
             given = compiled, x0.size, args, fast, loss, f_scale, places
@@ -124,14 +125,14 @@ def least_squares(
     called = compiler.called(fun)
 
     def values(x):
-        return fit_inputs.require_vector(called(x, *args))
+        return fit_inputs.require_vector(called(x, *args), x)
 
     if callable(kind):
         given = compiler.called(kind)
         count = values(x0.copy()).size
         kind = _shaped(lambda x: given(x, *args), (count, x0.size))
     return one_fit.solve(
-        Fit(_of_one_length(values), objective),
+        Fit(_of_one_length(values, first), objective),
         rule,
         x0,
         box,
@@ -144,9 +145,11 @@ def least_squares(
     )
 
 
-def _of_one_length(values):
-    """Return `values`, checked: the number of residuals must not change."""
-    first = []
+def _of_one_length(values, first):
+    """Return `values`, checked: the number of residuals must not change.
+
+    `first` is a list with that number, if it is known.
+    """
 
     def checked(x):
         r = values(x)

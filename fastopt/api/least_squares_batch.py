@@ -90,6 +90,8 @@ def least_squares_batch(
     n = batch.shape[0]
     if n > compiled_residuals.MOST:
         raise ValueError(f"x0 has {n} parameters; a batch of fits has at most 64")
+    count = len(batch.problem_data.fields) + len(batch.problem_data.args)
+    fit_inputs.require_arguments("fun", fun, 1 + count, f"x and the {count} of data and args")
     compiled, _ = objective_bindings.for_batch(fun, None)
     objective = None
     if batch.problems:

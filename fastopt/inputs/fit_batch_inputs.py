@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt.arrays import arguments
 from fastopt.inputs import batch_inputs, run_options
 from fastopt.inputs.fit_inputs import DEFAULTS, FOREIGN
 from fastopt.inputs.start_and_bounds import floats
@@ -69,18 +70,40 @@ def curves_of(xdata, ydata, sigma, nan_policy):
     if nan_policy not in (None, "raise", "omit"):
         raise ValueError(f"nan_policy = {nan_policy!r}; it must be None, 'raise' or 'omit'")
     y, axes = _values("ydata", ydata)
-    missing = any(np.isnan(row).any() for row in (y if isinstance(y, list) else [y]))
-    if missing and nan_policy == "raise":
-        raise ValueError("ydata has NaN values")
     columns, shared = _columns(xdata, y, axes)
+    sigma = None if sigma is None else _like(sigma, y, axes, "sigma")
+    omit = nan_policy == "omit"
+    if nan_policy is not None and any(map(_has_nan, (y, *columns))):
+        if not omit:
+            raise ValueError("the data have NaN values")
+        y, columns, sigma = _without_nan(y, columns, sigma)
     weights = None
     if sigma is not None:
-        weights = _like(sigma, y, axes, "sigma")
-        rows = weights if isinstance(weights, list) else [weights]
+        rows = sigma if isinstance(sigma, list) else [sigma]
         if not all((row > 0.0).all() for row in rows):
             raise ValueError("sigma must be positive: standard deviations of ydata")
-        weights = [1.0 / row for row in rows] if isinstance(weights, list) else 1.0 / weights
-    return Curves(axes, y, weights, columns, shared, missing and nan_policy == "omit")
+        weights = [1.0 / row for row in rows] if isinstance(sigma, list) else 1.0 / sigma
+    return Curves(axes, y, weights, columns, shared, omit)
+
+
+def _has_nan(values):
+    return any(np.isnan(row).any() for row in (values if isinstance(values, list) else [values]))
+
+
+def _without_nan(y, columns, sigma):
+    """Return the data with NaN in y for each point that has one, and numbers elsewhere."""
+    if isinstance(y, list):
+        errors = sigma or [None] * len(y)
+        each = zip(y, zip(*columns, strict=True), errors, strict=True)
+        y, points, errors = zip(*(_without_nan(*given) for given in each), strict=True)
+        columns = tuple(map(list, zip(*points, strict=True)))
+        return list(y), columns, list(errors) if sigma else None
+    y = np.where(np.any([np.isnan(column) for column in columns], axis=0), np.nan, y)
+    columns = tuple(np.where(np.isnan(column), 1.0, column) for column in columns)
+    if sigma is not None:
+        left_out = np.isnan(y) if sigma.ndim == y.ndim else np.isnan(y).all(axis=0)
+        sigma = np.where(left_out, 1.0, sigma)
+    return y, columns, sigma
 
 
 def _values(name, value):
@@ -101,7 +124,7 @@ def _values(name, value):
 
 def _floats(name, value):
     try:
-        array = np.asarray(value)
+        array = arguments.plain(name, value)
     except ValueError:
         raise ValueError(f"{name} has rows of unequal lengths") from None
     if array.dtype.kind not in "fiub":
@@ -149,7 +172,9 @@ def _columns(xdata, y, axes):
 
 def starts_of(p0, axes):
     """Return starts with a row for each problem, or one for all."""
-    start = np.array(floats(p0), np.float64)
+    if p0 is None:
+        raise ValueError("p0 is None; a batch needs a start, for all problems or for each")
+    start = np.array(floats(p0, "p0"), np.float64)
     if start.ndim <= 1:
         return start.reshape(-1)
     if start.shape[:-1] != axes or start.shape[-1] == 0:

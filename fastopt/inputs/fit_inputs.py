@@ -2,9 +2,11 @@
 
 import inspect
 import math
+import types
 
 import numpy as np
 
+from fastopt.arrays import arguments
 from fastopt.inputs import run_options
 from fastopt.inputs.start_and_bounds import checked_bounds, floats
 from fastopt.solver.fits.losses import LOSSES
@@ -30,7 +32,7 @@ def options_of(rule, options, tol):
 
 def start_of(x0, name="x0"):
     """Return x0 as a new vector of float64."""
-    x = np.array(floats(x0), dtype=np.float64)
+    x = np.array(floats(x0, name), dtype=np.float64)
     x = x.reshape(1) if x.ndim == 0 else x
     if x.ndim != 1 or x.size == 0:
         raise ValueError(f"{name} has shape {x.shape}; it must be a vector of the parameters")
@@ -122,7 +124,8 @@ def data_of(xdata, ydata, sigma, nan_policy, check_finite):
     check = nan_policy is None if check_finite is None else bool(check_finite)
     y = _real("ydata", ydata)
     if y.ndim != 1 or y.size == 0:
-        raise ValueError(f"ydata has shape {y.shape}; it must be a vector that is not empty")
+        many = "; curve_fit_batch fits many data sets" * (y.ndim > 1)
+        raise ValueError(f"ydata has shape {y.shape}; it must be a vector that is not empty{many}")
     x = xdata
     if isinstance(xdata, list | tuple | np.ndarray) or hasattr(xdata, "__array__"):
         x = _real("xdata", xdata)
@@ -157,7 +160,7 @@ def data_of(xdata, ydata, sigma, nan_policy, check_finite):
 
 
 def _real(name, value):
-    array = np.asarray(value)
+    array = arguments.plain(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are accepted")
     return np.ascontiguousarray(array, np.float64).reshape(array.shape)
@@ -175,12 +178,49 @@ def _sigma_of(sigma, y):
         )
     if sigma.ndim == 1 and not (sigma[np.isfinite(y)] > 0.0).all():
         raise ValueError("sigma must be positive: standard deviations of ydata")
+    if sigma.ndim == 2:
+        scale = np.sqrt(np.abs(np.outer(np.diag(sigma), np.diag(sigma))))
+        kept = np.ix_(~np.isnan(y), ~np.isnan(y))
+        with np.errstate(invalid="ignore"):
+            symmetric = np.abs(sigma - sigma.T) <= 1e-8 * scale
+        if not np.isfinite(sigma[kept]).all() or not symmetric[kept].all():
+            raise ValueError("sigma, a matrix of covariances, must be finite and symmetric")
     return sigma
 
 
-def require_vector(found):
-    """Return residuals as a vector."""
-    r = np.asarray(found)
+def require_arguments(name, function, given, first):
+    """Raise an error if a function does not take this number of arguments.
+
+    `first` says in words what they are.
+    """
+    called = getattr(function, "py_func", function)
+    if isinstance(called, types.FunctionType):
+        code = called.__code__
+        if code.co_argcount == given and not code.co_kwonlyargcount:
+            return  # without `inspect`, which is slow
+    try:
+        signature = inspect.signature(called, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return  # a function of a compiled library: its call tells
+    try:
+        signature.bind(*range(given))
+    except TypeError as error:
+        raise TypeError(f"{name}{signature} was to be called with {first}: {error}") from None
+
+
+def require_real(name, found, given):
+    """Return what a function has returned as an array; complex numbers are for complex steps."""
+    found = np.asarray(arguments.unmasked(f"what {name} returned", found))
+    if found.dtype.kind == "c" and not np.iscomplexobj(given):
+        raise TypeError(
+            f"{name} returned complex numbers; return real and imaginary parts side by side"
+        )
+    return found
+
+
+def require_vector(found, x=()):
+    """Return residuals at x as a vector."""
+    r = require_real("fun", found, x)
     r = r.reshape(1) if r.ndim == 0 else r
     if r.ndim != 1 or r.size == 0 or r.dtype.kind not in "fiubc":
         raise ValueError(

@@ -23,6 +23,8 @@ ALIASES = {
     "epsilon": "eps",
     "maxfun": "maxfev",
     "max_nfev": "maxfev",
+    "diff_step": "finite_diff_rel_step",
+    "verbose": "disp",
     "beta_1": "beta1",
     "beta_2": "beta2",
     "initial_accumulator_value": "initial_accumulator",

@@ -19,6 +19,8 @@ _UNSUPPORTED = {
     ),
     "hess": "second derivatives are not used; leave hess out",
     "hessp": "second derivatives are not used; leave hessp out",
+    "kwargs": "give the further arguments of the function as args=(...)",
+    "x_scale": "parameters are scaled by the derivatives; leave x_scale out",
 }
 _MEANT = {
     "x": "x0", "start": "x0", "initial": "x0", "p0": "x0", "init": "x0", "params": "x0",

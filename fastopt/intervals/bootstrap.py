@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastopt.inputs import batch_inputs, fit_inputs, stochastic_inputs, wrong_keywords
-from fastopt.intervals.refits import Refits, generator_of, levels_of, quiet
+from fastopt.intervals.refits import FAR, Refits, generator_of, levels_of, quiet
 from fastopt.intervals.resampling import KINDS, Sample, interval
 from fastopt.results.intervals import ConfidenceInterval
 from fastopt.solver.status_codes import NOT_RUN
@@ -77,9 +77,10 @@ def bootstrap(
         ``confidence_interval.low`` and ``.high`` have a value for each parameter, and a row for
         each level if there are several. ``bootstrap_distribution``, of shape ``(n, n_resamples)``,
         and ``standard_error`` are as from `scipy.stats.bootstrap`. ``bias`` is the mean of the
-        distribution less the fit. The fit is in ``x, stderr, cov, cost, dof, reduced_chi2``.
-        ``status`` has one for each resample, as from `curve_fit_batch`. Fits that failed are NaN,
-        and count for nothing. ``success`` is whether none failed.
+        distribution less the fit. A parameter that the data do not determine has the error
+        infinity, and its bounds as interval. The fit is in ``x, stderr, cov, cost, dof,
+        reduced_chi2``. ``status`` has one for each resample, as from `curve_fit_batch`. Fits that
+        failed are NaN, and count for nothing. ``success`` is whether none failed.
 
     Raises
     ------
@@ -137,7 +138,14 @@ def bootstrap(
     spread = known.std(axis=0, ddof=1) if len(known) > 1 else np.full(n, math.nan)
     from scipy.optimize import OptimizeResult  # late: slow to import
 
+    bias = known.mean(axis=0) - fit.x[0] if len(known) else np.full(n, math.nan)
     failed = "" if ready else " The fit itself failed, or has no degrees of freedom."
+    lost = np.isinf(stderr) & ready
+    if lost.any():  # the refits stay near their start, whatever the data
+        spread[lost], bias[lost] = math.inf, math.nan
+        low[..., lost] = np.where(refits.low > -FAR, refits.low, -math.inf)[lost]
+        high[..., lost] = np.where(refits.high < FAR, refits.high, math.inf)[lost]
+        failed = f" The data do not determine {lost.sum()} of the {n} parameters."
     return OptimizeResult(
         x=fit.x[0],
         stderr=stderr,
@@ -149,7 +157,7 @@ def bootstrap(
         confidence_interval=ConfidenceInterval(low, high),
         bootstrap_distribution=np.ascontiguousarray(samples.T),
         standard_error=spread,
-        bias=known.mean(axis=0) - fit.x[0] if len(known) else np.full(n, math.nan),
+        bias=bias,
         status=status,
         success=len(known) == n_resamples,
         message=f"{len(known):,} of {n_resamples:,} resamples fitted.{failed}",

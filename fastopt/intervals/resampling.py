@@ -35,6 +35,7 @@ class Sample:
         for k in np.flatnonzero(refits.low < refits.high):
             sound = math.isfinite(stderr[k]) and stderr[k] > 0.0
             step = 1e-3 * stderr[k] if sound else 1e-6 * (abs(p[k]) or 1.0)
+            step = max(step, 2.0**-26 * abs(p[k]))  # smaller if the curve fits exactly
             above, below = p.copy(), p.copy()
             above[k] = min(p[k] + step, refits.high[k])
             below[k] = max(p[k] - step, refits.low[k])

@@ -106,6 +106,40 @@ def test_nan_is_left_out_or_fails_alone(cube):
         fastopt.curve_fit_batch(decay, T, holes, START, nan_policy="raise")
 
 
+def test_points_are_left_out_for_nan_coordinates_and_errors_too():
+    holes, t, sigma = ROWS.copy(), T.copy(), SIGMA + 0 * ROWS
+    holes[1, 5], t[7] = np.nan, np.nan
+    sigma[1, 5] = np.nan  # an error of no data
+    res = fastopt.curve_fit_batch(decay, t, holes, START, sigma, nan_policy="omit")
+    rows = [(t, y, s) for y, s in zip(holes, sigma, strict=True)]
+    listed = [list(part) for part in zip(*rows, strict=True)]
+    listed = [[v[:-1] if b == 0 else v for b, v in enumerate(part)] for part in listed]
+    ragged = fastopt.curve_fit_batch(decay, *listed[:2], START, listed[2], nan_policy="omit")
+    for b, (x, y, s) in enumerate(rows):
+        p, cov = fastopt.curve_fit(decay, x, y, START, s, nan_policy="omit")
+        np.testing.assert_allclose(res.x[b], p, rtol=1e-6)
+        np.testing.assert_allclose(res.cov[b], cov, rtol=1e-5)
+        if b > 0:
+            np.testing.assert_allclose(ragged.cov[b], cov, rtol=1e-5)
+    with pytest.raises(ValueError, match="NaN"):
+        fastopt.curve_fit_batch(decay, t, ROWS, START, nan_policy="raise")
+
+
+def test_without_points_there_is_no_solution():
+    holes = ROWS.copy()
+    holes[1], holes[2, 1:] = np.nan, np.nan
+    res = fastopt.curve_fit_batch(decay, T, holes, START, nan_policy="omit")
+    others = fastopt.curve_fit_batch(decay, T, ROWS, START, nan_policy="omit")
+    assert res.status[1] == -1
+    assert not res.success[1]
+    assert np.isnan(res.stderr[1]).all()
+    assert np.isnan(res.cost[1])
+    assert np.isinf(res.stderr[2]).all()  # one point
+    kept = [b for b in range(len(ROWS)) if b not in (1, 2)]
+    np.testing.assert_array_equal(res.x[kept], others.x[kept])
+    np.testing.assert_array_equal(res.cov[kept], others.cov[kept])
+
+
 def test_problems_that_fail_leave_the_others_untouched(cube):
     data, start = CUBE.copy(), np.array(START + 0 * TRUE)
     data[0, 0] = np.inf
@@ -195,6 +229,9 @@ def test_no_problems():
         ({"p0": np.ones((3, 3))}, ValueError, "p0 has shape"),
         ({"p0": np.ones((2, 3, 0))}, ValueError, "p0 has shape"),
         ({"p0": np.ones(65)}, ValueError, "at most 64"),
+        ({"p0": None}, ValueError, "p0 is None"),
+        ({"p0": [1.0, 1.0]}, TypeError, "2 parameters: missing"),
+        ({"ydata": np.ma.masked_less(CUBE, 1.0)}, TypeError, "ydata is masked"),
         ({"p0": [1.0, np.inf, 0.0]}, ValueError, "not finite"),
         ({"bounds": (1.0, -1.0)}, ValueError, "low above high"),
         ({"bounds": ([0, 0], [1, 1])}, ValueError, "bounds"),

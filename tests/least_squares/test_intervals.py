@@ -170,6 +170,22 @@ def test_the_bootstrap_of_cases_is_scipys():
             np.testing.assert_allclose(res[name], getattr(theirs, name), rtol=2e-5)
 
 
+def test_the_bootstrap_of_an_exact_fit():
+    exact = logistic(X, 2.0, 1.5, 1.0)
+    res = fastopt.bootstrap(logistic, X, exact, START, n_resamples=20, rng=1)
+    assert res.success
+    np.testing.assert_allclose(res.confidence_interval, [[2.0, 1.5, 1.0]] * 2, rtol=1e-12)
+
+
+def test_the_bootstrap_of_parameters_that_the_data_do_not_determine():
+    res = fastopt.bootstrap(logistic, 0.0 * X, Y, START, n_resamples=20, rng=1)
+    assert np.isinf(res.stderr).all()
+    assert np.isinf(res.standard_error).all()
+    assert np.isneginf(res.confidence_interval.low).all()
+    assert np.isposinf(res.confidence_interval.high).all()
+    assert "do not determine 3 of the 3" in res.message
+
+
 def test_linear_parameters_have_the_errors_of_formulas():
     box = [-np.inf, 1.4, 1.0], [np.inf, 1.4, 1.0]
     g = logistic.py_func(X, 1.0, 1.4, 1.0)

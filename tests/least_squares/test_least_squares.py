@@ -223,6 +223,11 @@ def test_wrong_jacobian_is_no_success():
         ({"options": {"max_nfev": 1}}, ValueError, "max_nfev"),
         ({"options": {"finite_diff_rel_step": [1e-3, 1e-3]}}, ValueError, "components"),
         ({"callback": 3}, TypeError, "callback"),
+        ({"args": (T,)}, TypeError, "x and the 1 of args: missing"),
+        ({"fun": JITTED, "args": (T,)}, TypeError, "x and the 1 of args: missing"),
+        ({"args": (T, np.ma.masked_less(Y, 1.0))}, TypeError, "masked"),
+        ({"args": (T, Y + 1j)}, TypeError, "complex"),
+        ({"x_scale": 1.0}, TypeError, "leave x_scale out"),
     ],
 )
 def test_bad_input(change, error, said):
@@ -231,10 +236,17 @@ def test_bad_input(change, error, said):
         fastopt.least_squares(**given)
 
 
+@numba.njit
+def grows(p):
+    return np.ones(3 if p[0] > 0.99 else 4) * (p[0] - 0.5)
+
+
 def test_number_of_residuals_must_not_change():
     sizes = iter(range(30, 60))
     with pytest.raises(ValueError, match="must not change"):
         fastopt.least_squares(lambda p: p[0] - np.ones(next(sizes)), [0.0])
+    with pytest.raises(ValueError, match="3 residuals at first, and 4 later"):
+        fastopt.least_squares(grows, [1.0])
 
 
 @numba.njit

@@ -5,6 +5,7 @@ import numpy as np
 from fastopt.compiling import compiler
 from fastopt.drivers.fits import compiled_residuals, one_fit
 from fastopt.drivers.fits.one_fit import Fit
+from fastopt.inputs import fit_inputs
 
 MOST_COORDINATES = 3  # of a model that is called point by point
 
@@ -47,7 +48,7 @@ def fit_of(f, x, y, weights, p, jac):
 
 def model_values(called, x, y, parameters):
     """Return the model's values in Python, checked."""
-    found = np.asarray(called(x, *parameters))
+    found = fit_inputs.require_real("f", called(x, *parameters), parameters)
     if found.shape != y.shape and found.ndim:
         raise ValueError(f"f returned an array of shape {found.shape}; ydata has {y.shape}")
     if found.dtype.kind not in "fiubc":

@@ -12,7 +12,7 @@ from fastopt.results import fit_result
 from fastopt.solver.batch_worker import row_of
 from fastopt.solver.fits.damped_step import LOST
 from fastopt.solver.fits.fit_worker import FitResults
-from fastopt.solver.status_codes import NOT_RUN
+from fastopt.solver.status_codes import NONFINITE, NOT_RUN
 from fastopt.targets.cpu import fit_target
 
 
@@ -60,6 +60,14 @@ def run(batch, objective, rule, threads, callback):
     return results, errors, reason
 
 
+def _fail_without_data(results):
+    """Make a fit without any residual a failure: its start is no solution."""
+    none = (results.used == 0) & np.isfinite(results.cost)
+    results.status[none] = int(NONFINITE)
+    for values in (results.cost, results.grad, results.cov):
+        values[none] = math.nan
+
+
 def fixed_of(batch):
     """Return which parameters are fixed, with a row for each problem or one for all."""
     if batch.example is None or batch.example.box is None:
@@ -100,6 +108,7 @@ def solve(batch, objective, rule, threads, callback, lengths, finish, loss, scal
     results = empty(batch)
     if batch.problems:
         results, errors, reason = run(batch, objective, rule, threads, callback)
+        _fail_without_data(results)
         complete(batch, objective, lambda b: lengths(results, b), finish, loss, results, fixed)
     from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
 

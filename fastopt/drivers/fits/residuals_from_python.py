@@ -92,7 +92,28 @@ class PythonResiduals:
                 jacobian[:, i] = (end * first - near * second) / (end - near)
             else:
                 jacobian[:, i] = (self.at(ahead) - r) / (ahead[i] - x[i])
+            if x[i] == 0.0 and not jacobian[:, i].any():
+                jacobian[:, i] = self._slope_at_zero(x, i, h, min(-low, high))
         return jacobian
+
+    def _slope_at_zero(self, x, i, h, room):
+        """Return a column from larger steps: a parameter that is 0 says nothing of its size.
+
+        They are central, so what is even in the parameter has the slope 0.
+        """
+        for step in (math.ldexp(abs(h), 13 * k) for k in range(1, 5)):
+            slope = self._central(x, i, step, room)
+            if slope.any():
+                finer = self._central(x, i, step * 2.0**20, room)  # `slope` has few digits
+                return finer if finer.any() else slope
+        return 0.0
+
+    def _central(self, x, i, h, room):
+        """Return a central difference; 0 if it leaves the bounds, or is not finite."""
+        if h > room:
+            return np.zeros(1)
+        slope = (self.at(moved(x, i, h)) - self.at(moved(x, i, -h))) / (2.0 * h)
+        return slope if np.isfinite(slope).all() else np.zeros(1)
 
     def at(self, x):
         """Return the residuals at a point of a difference."""

@@ -133,6 +133,40 @@ def test_scratch_arrays_and_no_iteration():
     assert np.array_equal(store, before)  # the same memory again
 
 
+def views_of_new_arrays(x):
+    """Parts of arrays that the next iteration replaces; `np.flip` is a view that is written to."""
+    w = x * 2.0
+    flipped = np.flip(w)
+    flipped[0] = x[0] * x[1]
+    t, s = x * 3.0, 0.0
+    for i in range(4):
+        if i == 3 and s > 3.0:
+            break
+        t = t * 0.9 + x[i] * t[i + 1 : i + 2]
+        s += t[0] * x[1]
+    return s * flipped[1] * w[5] + t[5]
+
+
+def test_views_of_arrays_that_a_loop_replaces_and_flipped_ones():
+    gradient = compiled(views_of_new_arrays)
+    for x in (X, 3.0 * X):
+        agrees(views_of_new_arrays, gradient, x)
+
+
+def in_steps(x, step):
+    s = 0.0
+    for i in range(5, -1, step):
+        s = s * x[i] + x[i]
+    return s
+
+
+def test_a_range_with_step_zero_is_an_error():
+    gradient = compiled(in_steps, -2)
+    agrees(in_steps, gradient, X, -2)
+    with pytest.raises(ValueError, match="must not be zero"):
+        run(gradient, X, 0)
+
+
 def test_arrays():
     matrix, at = RNG.normal(size=(3, 3)) * 0.4, np.array([0, 2, 2, 5])
     gradient = compiled(on_arrays, matrix, at)

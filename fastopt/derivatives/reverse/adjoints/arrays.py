@@ -17,7 +17,7 @@ from fastopt.derivatives.reverse.code.activity import CREATIONS
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.runtime import array_helpers
 
-VIEWS = {np.reshape, np.ravel, np.transpose, np.asarray, np.ascontiguousarray}
+VIEWS = {np.reshape, np.ravel, np.transpose, np.asarray, np.ascontiguousarray, np.flip}
 _FLAT = {np.reshape, np.ravel, np.ascontiguousarray}  # views only of contiguous arrays
 
 

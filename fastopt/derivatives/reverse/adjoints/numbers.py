@@ -93,7 +93,7 @@ def adjoint_of(program, activity, fused, op):
         return Nothing(program, activity, op)
     if op in fused.trees:
         return arrays.Tree(program, activity, op, fused.trees[op])
-    if op.kind == "call" and op.key in ADJOINTS:
+    if op.kind == "call" and op.key in ADJOINTS and not arrays.is_view(program, op):
         return arrays.FromTable(program, activity, op, ADJOINTS[op.key], op.args)
     if op.kind == "binop" and op.value is operator.matmul:
         return arrays.FromTable(program, activity, op, ADJOINTS[np.dot], op.uses)

@@ -127,7 +127,7 @@ def is_fresh(key):
     return (
         key in CREATIONS
         or key in COPIES
-        or key in ADJOINTS
+        or (key in ADJOINTS and key is not np.flip)
         or key is np.where
         or isinstance(key, np.ufunc)
     )

@@ -180,6 +180,9 @@ def trips(context, start, stop, step):
     def codegen(context, builder, sig, args):
         a, b, by = args
         zero, one = by.type(0), by.type(1)
+        with builder.if_then(builder.icmp_signed("==", by, zero), likely=False):
+            message = "range() arg 3 must not be zero"  # and not a division by it
+            context.call_conv.return_user_exc(builder, ValueError, (message,))
         up = builder.icmp_signed(">", by, zero)
         way = builder.select(up, builder.sub(b, a), builder.sub(a, b))
         by = builder.select(up, by, builder.neg(by))

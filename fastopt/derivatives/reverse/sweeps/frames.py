@@ -51,6 +51,7 @@ class Frames(Names):
                 if out in needs.shadows:
                     b.call(array_helpers.zeros_of, [self.value(out)], out=self.shadow(out))
         self._zero_bars(region)
+        given = self._renew(region)
         b.jump(("again", region.first if region.is_simple else head))
         b.start(("leave", head))
         for name, source in self._carried(region, region.before):
@@ -66,15 +67,11 @@ class Frames(Names):
             self._zero(self.bar(name), name)
         for source, moved in pairs:
             self.add(source, moved)
-        moves = self._carried_arrays(region, region.latch)
-        pairs = [(source, b.move(b.temporary(), self.shadow(name))) for name, source in moves]
-        self._renew(region)
-        for source, moved in pairs:
-            b.call(array_helpers.pass_on, [self.shadow(source), moved])
+        for name, source in self._carried_arrays(region, region.latch):
+            b.call(array_helpers.pass_on, [self.shadow(source), given[name]])
         b.jump(("back", region.latch))
         for inside, landing in region.exits:
             b.start(("exit", landing))
-            self._renew(region)
             self._from_outs(region)
             b.jump(("back", inside))
 
@@ -99,10 +96,15 @@ class Frames(Names):
         return [op.target for op in header if op.kind == "phi" and op.target in self.needs.shadows]
 
     def _renew(self, region):
-        """Begin new shadows of the arrays that an iteration was given."""
+        """Begin new shadows of the arrays that an iteration was given; return those before.
+
+        It comes ahead of what the iteration computes again, which makes views of the new ones.
+        """
+        b, before = self.builder, {}
         for name in self._arrays(region):
-            given = self.value(name)
-            self.builder.call(array_helpers.zeros_of, [given], out=self.shadow(name))
+            before[name] = b.move(b.temporary(), self.shadow(name))
+            b.call(array_helpers.zeros_of, [self.value(name)], out=self.shadow(name))
+        return before
 
     def _carried_arrays(self, region, label):
         found, known = [], self._arrays(region)
