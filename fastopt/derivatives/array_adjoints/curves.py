@@ -119,8 +119,10 @@ def _linspace(out, out_bar, args, bars):
     return np.sum(out_bar * (1.0 - share)), np.sum(out_bar * share)
 
 
+# Its name before NumPy 2 was `trapz`.
+trapezoid = getattr(np, "trapezoid" if hasattr(np, "trapezoid") else "trapz")
 ADJOINTS = {
     np.interp: adjoint(_interp, "x xp fp", needs=(0, 1, 2), scalars=(0,)),
-    np.trapezoid: adjoint(_trapezoid, "y x=None dx=1.0", needs=(0, 1, 2), scalars=(2,), axes=(1,)),
+    trapezoid: adjoint(_trapezoid, "y x=None dx=1.0", needs=(0, 1, 2), scalars=(2,), axes=(1,)),
     np.linspace: adjoint(_linspace, "start stop num=50", scalars=(0, 1)),
 }

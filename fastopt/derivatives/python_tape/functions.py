@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.derivatives.array_adjoints.curves import trapezoid
 from fastopt.derivatives.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.duals import derivative_rules, numpy_only_rules
 from fastopt.derivatives.python_tape import elementwise
@@ -136,7 +137,7 @@ def by_adjoint(function, args):
     _check_axes(function, known, args, plains)
     if function in (np.var, np.std):
         out = function(plains[0], axis=plains[1], ddof=plains[2])
-    elif function is np.trapezoid:
+    elif function is trapezoid:
         out = function(plains[0], plains[1], plains[2])
     else:
         out = function(*plains)
