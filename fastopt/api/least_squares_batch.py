@@ -80,7 +80,7 @@ def least_squares_batch(
     >>> res.x.round(2).tolist(), res.message
     ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
     >>> res.stderr[:, 1].round(4).tolist()
-    [0.0007, 0.0013, 0.0028]
+    [0.0007, 0.0017, 0.0045]
     """
     rule = run_options.find_rule(method)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale)

@@ -1,4 +1,4 @@
-"""Work of Numba's that nobody reads, left out while fastopt compiles: a third of a loop's time.
+"""Work of Numba's that nobody reads, left out while fastopt compiles: a fifth of a loop's time.
 
 Numba's own functions are put back afterwards. Its lock keeps other compilations out meanwhile.
 """
@@ -10,12 +10,11 @@ import types
 from typing import Any
 
 import numba
-from numba.core import codegen, cpu, inline_closurecall, postproc, targetconfig, transforms
+from numba.core import inline_closurecall, postproc, targetconfig, transforms
 
 KNOWN = (0, 61), (0, 68)  # the first and the last Numba with the functions replaced here
 _inliner: Any = inline_closurecall  # its names are put at run time
 _flags: Any = targetconfig.TargetConfig
-_cpu: Any = cpu
 
 
 def shortcuts():
@@ -65,57 +64,11 @@ def _hash_of(cls):
     return hash(tuple(sorted(cls.options)))
 
 
-def _finalize_final_module(self):
-    """Make no machine code of what is only linked into other code: it has no wrapper.
-
-    It is made if its address is asked for after all.
-    """
-    functions = [f.name for f in self._final_module.functions if not f.is_declaration]
-    variables = [v.name for v in self._final_module.global_variables]
-    if (
-        any("cpython" in name or name.startswith("cfunc.") for name in functions)
-        or any(name.startswith(_UNRESOLVED) for name in variables)
-        or str(self._final_module).count(_ENV) > sum(_ENV in name for name in variables)
-        or not isinstance(self, codegen.JITCodeLibrary)
-    ):
-        _numbas_finalize(self)
-        return
-    self._finalize_dynamic_globals()
-    self._verify_declare_only_symbols()
-    self._finalized = True
-    for name in _NEED_MACHINE_CODE:
-        setattr(self, name, functools.partial(_with_machine_code, self, name))
-
-
-def _with_machine_code(library, name, *args):
-    """Make the machine code that was left out; then call the method."""
-    for other in _NEED_MACHINE_CODE:
-        delattr(library, other)
-    _numbas_finalize(library)
-    return getattr(library, name)(*args)
-
-
-def _get_executable(self, library, fndesc, env):
-    """Return an object for a function that Python does not call."""
-    library._ensure_finalized()
-    if _NEED_MACHINE_CODE[0] not in vars(library):
-        return _numbas_get_executable(self, library, fndesc, env)
-    name, said = fndesc.qualname.split(".")[-1], f"compiled wrapper for {fndesc.qualname!r}"
-    return _cpu._dynfunc.make_function(fndesc.lookup_module(), name, said, 0, env, (library,))
-
-
-_ENV = "_ZN08NumbaEnv"  # what a function needs that raises an error made at run time
-_UNRESOLVED = codegen.RuntimeLinker.PREFIX  # functions that call each other, or themselves
-_NEED_MACHINE_CODE = "get_pointer_to_function", "_get_compiled_object"
-_numbas_finalize = codegen.CPUCodeLibrary._finalize_final_module
-_numbas_get_executable = cpu.CPUContext.get_executable
 _numbas_run = postproc.PostProcessor.run
 _numbas_inline_function = inline_closurecall.InlineWorker.inline_function
 _numbas_equal = _flags.__eq__
 _AS_IT_IS = types.SimpleNamespace(deepcopy=lambda value: value, copy=copy.copy)
 _MADE = (
-    (codegen.CPUCodeLibrary, "_finalize_final_module", _finalize_final_module),
-    (cpu.CPUContext, "get_executable", _get_executable),
     (postproc.PostProcessor, "run", _run),
     (inline_closurecall.InlineWorker, "inline_function", _inline_function),
     (_flags, "__eq__", _equal),

@@ -93,7 +93,11 @@ def _problem(gradient, kinds, whole=None, fast=True):
 
 def why_not(gradient, x, args):
     """Return a NoReverse that says why a gradient of `preferred` does not compile, or None."""
-    return _problem(gradient, (numba.typeof(x), *map(numba.typeof, args)))
+    try:
+        kinds = numba.typeof(x), *map(numba.typeof, args)
+    except ValueError as error:  # an argument that compiled code cannot take
+        return NoReverse(str(error))
+    return _problem(gradient, kinds)
 
 
 def message(error):

@@ -124,8 +124,8 @@ def test_gradients_of_every_origin(fun, jac, vectorized, tolerance):
     probes = N if jac == "2-point" else 0
     assert res.njev == rows
     assert res.nfev == rows * (1 + probes + bool(held))
-    words = {None: "forward", True: "fun"}
-    assert res.jac_method == words.get(jac, jac)
+    words = {None: ("forward", "reverse"), True: ("fun",)}
+    assert res.jac_method in words.get(jac, (jac,))
 
 
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(1, 3), st.booleans(), st.integers(0, 9))

@@ -217,4 +217,4 @@ def test_a_default_that_leads_back():
     assert fastopt.value_and_grad(numba.njit(lambda x: second(x[0], 0)))(X)[0] == 5.0
     second.py_func.__defaults__ = (first,)
     with pytest.raises(numba.TypingError):  # recursive types, which Numba cannot infer; no hang
-        fastopt.value_and_grad(numba.njit(lambda x: second(x[0], 0)))(X)
+        fastopt.value_and_grad(numba.njit(lambda x: second(x[0], 0)), jac="forward")(X)

@@ -35,7 +35,7 @@ def objective(size):
     rule = rules.get("adam")
     x = np.zeros(size)
     settings = run_options.parse(rule, None, None, x.dtype)
-    return objective_bindings.build(fun, None, (np.zeros(100),), settings, x)
+    return objective_bindings.build(fun, "forward", (np.zeros(100),), settings, x)
 
 
 def bindings():

@@ -37,7 +37,7 @@ def vector(real, ndim=1):
 
 
 @functools.cache
-def ptx_of(fun, shape, dtype, method="rmsprop", rate=None, bounded=False, jac="autodiff"):
+def ptx_of(fun, shape, dtype, method="rmsprop", rate=None, bounded=False, jac="forward"):
     dtype, rule = np.dtype(dtype), rules.get(method)
     options = {} if rate is None else {"learning_rate": rate}
     settings = run_options.parse(rule, options, None, dtype)

@@ -108,7 +108,7 @@ REFUSED = {
 def test_refused(fun):
     x, words = REFUSED[fun]
     with pytest.raises(TypeError, match="fun cannot be differentiated: line") as info:
-        fastopt.minimize(njit(fun), x, jac="autodiff")
+        fastopt.minimize(njit(fun), x, jac="forward")
     assert words in str(info.value)
 
 
@@ -128,7 +128,7 @@ def asked(x, k):
 
 def test_errors_of_numpy_are_errors():
     function = fastopt.value_and_grad(asked)
-    words = ("axis", "empty", "negative dimensions", "empty", "shapes", "shapes")
+    words = ("axis", "empty", "negative dimensions", "empty|zero-size", "shapes|sizes", "shapes")
     for k, word in enumerate(words):
         with pytest.raises(ValueError, match=word):
             function(MATRIX, k)

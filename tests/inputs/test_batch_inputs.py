@@ -87,7 +87,7 @@ def test_bad_arguments(given, error, says):
 
 
 def unknown(x, y):
-    return np.linalg.solve(np.eye(3), x)[0] - y
+    return np.linalg.svd(x.reshape(1, 3))[1][0] - y
 
 
 def broken(x, y):

@@ -8,7 +8,7 @@ import numpy as np
 
 CONVERGED = (0, 2, 3)
 LONG = (*CONVERGED, 4)  # the budget may be spent before the end
-ROUGH_END = (*LONG, -2)  # ... or a kink or noise may leave no step
+ROUGH_END = (*LONG, 10, -2)  # ... or a kink is found, or a kink or noise may leave no step
 ENDLESS = (1, 4, -1, -2)  # no minimum: whatever is not a success
 
 
