@@ -128,7 +128,14 @@ def asked(x, k):
 
 def test_errors_of_numpy_are_errors():
     function = fastopt.value_and_grad(asked)
-    words = ("axis", "empty", "negative dimensions", "empty|zero-size", "shapes|sizes", "shapes")
+    words = (
+        "axis",
+        "empty",
+        "negative dimensions",
+        "empty|zero-size",
+        "shapes|sizes",
+        "shapes|broadcast",
+    )
     for k, word in enumerate(words):
         with pytest.raises(ValueError, match=word):
             function(MATRIX, k)

@@ -45,7 +45,7 @@ class Case(NamedTuple):
         """Whether an end with this f and status is acceptable."""
         if status not in self.statuses:
             return False
-        if status in CONVERGED and not self.solved(f):
+        if status in (*CONVERGED, 10) and not self.solved(f):
             return False
         return self.reach == math.inf or self.solved(f, self.reach)
 
