@@ -6,7 +6,6 @@ They use the same rules (`derivative_rules`). Functions of the same names as the
 
 import functools
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from fastopt.derivatives.duals import (
 from fastopt.derivatives.python_duals import (
     callables,
     python_errors,
+    python_number,
     python_objective,
     sample_functions,
 )
@@ -43,7 +43,7 @@ class Numbers:
         return getattr(special, "gammaln" if name == "lgamma" else name)
 
 
-class Dual:
+class Dual(python_number.PythonNumber):
     """A value and its partial derivatives."""
 
     __slots__ = ("partials", "value")
@@ -58,22 +58,8 @@ class Dual:
     def __int__(self):
         return int(self.value)
 
-    __trunc__ = __int__
-
     def __float__(self):
         raise TypeError("a number that depends on x would lose its derivative as a plain float")
-
-    def item(self):
-        return self
-
-    def __floor__(self):
-        return math.floor(self.value)
-
-    def __ceil__(self):
-        return math.ceil(self.value)
-
-    def __round__(self, ndigits=None):
-        return round(float(self.value), ndigits)
 
     def __abs__(self):
         return apply(derivative_rules.absolute, self)
@@ -111,29 +97,12 @@ def _plain_value(a):
     return float(_value(a))
 
 
-def _operators():
-    def method(operate):
-        # NumPy then works element by element, on objects.
-        return lambda a, b: (
-            NotImplemented if isinstance(b, np.ndarray) and b.ndim else operate(a, b)
-        )
-
-    for name, rule in derivative_rules.OPERATORS.items():
-        if rule in (derivative_rules.neg, derivative_rules.pos):
-            setattr(Dual, f"__{name}__", lambda a, r=rule: apply(r, a))
-            continue
-        setattr(Dual, f"__{name}__", method(lambda a, b, r=rule: apply(r, a, b)))
-        setattr(Dual, f"__r{name}__", method(lambda a, b, r=rule: apply(r, b, a)))
-    steps = {"__floordiv__": lambda a, b: _value(a) // _value(b)}
-    steps["__rfloordiv__"] = lambda a, b: _value(b) // _value(a)
-    for name, operate in steps.items():
-        setattr(Dual, name, method(operate))
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        compare = getattr(operator, name)
-        setattr(Dual, f"__{name}__", method(lambda a, b, c=compare: c(_value(a), _value(b))))
+def _accepts(b):
+    """Return False for an array: NumPy then works element by element, on objects."""
+    return not (isinstance(b, np.ndarray) and b.ndim)
 
 
-_operators()
+python_number.add_operators(Dual, apply, _value, _accepts)
 
 
 # Replacements for functions of math and NumPy.

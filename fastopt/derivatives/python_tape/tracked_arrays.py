@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from fastopt.derivatives.duals import derivative_rules
+from fastopt.derivatives.python_duals.python_number import add_operators
 from fastopt.derivatives.python_tape import elementwise
 from fastopt.derivatives.python_tape.elementwise import new_array
 from fastopt.derivatives.python_tape.tape import Refused, Tape, Tracked, later, tape_of
-from fastopt.derivatives.python_tape.tracked_numbers import Number, add_operators
+from fastopt.derivatives.python_tape.tracked_numbers import Number, plain
 
 
 class Array(Tracked):
@@ -151,7 +152,7 @@ def _accepts(b):
     return type(b) in (Array, Number, np.ndarray) or isinstance(b, int | float | np.generic)
 
 
-add_operators(Array, _accepts)
+add_operators(Array, elementwise.apply, plain, _accepts)
 for _name in "add sub mul truediv pow mod".split():
     setattr(Array, f"__i{_name}__", _in_place(_name))
 later.array_type = Array
