@@ -106,13 +106,7 @@ def curve_fit(
     if not callable(f):
         raise TypeError(f"f must be a function, not {type(f).__name__}")
     x, y, sigma = fit_inputs.data_of(xdata, ydata, sigma, nan_policy, check_finite)
-    if p0 is None:
-        n = fit_inputs.parameter_count(f)
-        sides = fit_inputs.sides_of(bounds, n)
-        p = fit_inputs.feasible_start(sides, n)
-    else:
-        p = fit_inputs.start_of(p0, "p0")
-        sides = fit_inputs.sides_of(bounds, p.size)
+    p, sides = fit_inputs.start_and_sides(f, p0, bounds)
     fit_inputs.require_arguments("f", f, 1 + p.size, f"xdata and {p.size} parameters")
     box = sides and checked_bounds(*sides, p)
     settings = fit_inputs.options_of(rule, options, tol)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastopt.arrays import arguments
 from fastopt.inputs import batch_inputs, run_options
-from fastopt.inputs.fit_inputs import DEFAULTS, FOREIGN
+from fastopt.inputs.fit_inputs import with_defaults
 from fastopt.inputs.start_and_bounds import floats
 
 
@@ -19,21 +19,14 @@ class Sides(NamedTuple):
 
 def read(rule, x0, data, args, bounds, tol, options):
     """Return the `Batch` of these arguments, with starts in float64."""
-    if options is not None and not hasattr(options, "items"):
-        raise TypeError(f"options must be a dict, not {type(options).__name__}")
-    given = {name: value for name, value in dict(options or {}).items() if value is not None}
-    for name in FOREIGN:
-        if name in given:
-            raise ValueError(f"options[{name!r}] has no meaning in a least-squares fit")
-    if tol is not None:
-        if np.ndim(tol) == 0:
-            tol = run_options.number("tol", tol, 0.0)
-        given = {"gtol": tol, "ftol": tol, "xtol": tol, **given}
+    if tol is not None and np.ndim(tol) == 0:
+        tol = run_options.number("tol", tol, 0.0)
+    options = with_defaults(options, tol)
     x0 = np.array(floats(x0), np.float64)
     if x0.ndim > 2:
         raise ValueError(f"x0 has shape {x0.shape}; it must have a row for each problem")
     sides = sides_of(bounds, x0.shape[-1] if x0.ndim else 1)
-    batch = batch_inputs.read(rule, x0, data, args, sides, None, {**DEFAULTS, **given})
+    batch = batch_inputs.read(rule, x0, data, args, sides, None, options)
     batch_inputs.require_memory(batch)
     return batch
 

@@ -17,17 +17,22 @@ FOREIGN = "learning_rate", "maxcor", "checkpoint"
 
 
 def options_of(rule, options, tol):
-    """Return the checked options of a fit; `tol` sets all three tolerances."""
+    """Return the checked options of a fit."""
+    if tol is not None:
+        tol = run_options.number("tol", tol, 0.0)
+    return run_options.parse(rule, with_defaults(options, tol), None, np.dtype(np.float64))
+
+
+def with_defaults(options, tol):
+    """Return the options of a fit with its defaults; `tol` sets all three tolerances."""
     if options is not None and not hasattr(options, "items"):
         raise TypeError(f"options must be a dict, not {type(options).__name__}")
     given = {name: value for name, value in dict(options or {}).items() if value is not None}
     for name in FOREIGN:
         if name in given:
             raise ValueError(f"options[{name!r}] has no meaning in a least-squares fit")
-    if tol is not None:
-        tol = run_options.number("tol", tol, 0.0)
-        given = {"gtol": tol, "ftol": tol, "xtol": tol, **given}
-    return run_options.parse(rule, {**DEFAULTS, **given}, None, np.dtype(np.float64))
+    tolerances = {} if tol is None else dict.fromkeys(("gtol", "ftol", "xtol"), tol)
+    return {**DEFAULTS, **tolerances, **given}
 
 
 def start_of(x0, name="x0"):
@@ -115,6 +120,16 @@ def feasible_start(sides, n):
     return np.where(
         below & above, middle, np.where(below, low + 1.0, np.where(above, high - 1.0, 1.0))
     )
+
+
+def start_and_sides(f, p0, bounds):
+    """Return the start of a curve's fit, SciPy's if `p0` is None, and its bounds or None."""
+    if p0 is None:
+        n = parameter_count(f)
+        sides = sides_of(bounds, n)
+        return feasible_start(sides, n), sides
+    p = start_of(p0, "p0")
+    return p, sides_of(bounds, p.size)
 
 
 def data_of(xdata, ydata, sigma, nan_policy, check_finite):

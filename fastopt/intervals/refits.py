@@ -39,13 +39,7 @@ class Refits:
             if sigma is not None or nan_policy is not None:
                 raise ValueError("sigma and nan_policy need xdata and ydata; f returns residuals")
             self.args = args if isinstance(args, tuple) else (args,)
-        if p0 is None:
-            n = fit_inputs.parameter_count(f)
-            sides = fit_inputs.sides_of(bounds, n)
-            p = fit_inputs.feasible_start(sides, n)
-        else:
-            p = fit_inputs.start_of(p0, "p0")
-            sides = fit_inputs.sides_of(bounds, p.size)
+        p, sides = fit_inputs.start_and_sides(f, p0, bounds)
         # Loops with and without bounds are two compilations; bounds beyond all numbers need one.
         low, high = sides or (np.full(p.size, -np.inf), np.full(p.size, np.inf))
         self.low, self.high = np.maximum(low, -FAR), np.minimum(high, FAR)
