@@ -33,11 +33,11 @@ def damped(damping, rooted, arrays):
 
 
 @separate
-def length_of(arrays):
-    """Return the step's length, measured by the diagonal; NaN if it is not finite."""
+def length_of(vector, arrays):
+    """Return the length of a vector, measured by the diagonal; NaN if it is not finite."""
     total = 0.0
-    for i in range(SIZE or arrays.step.size):
-        d = arrays.metric[i] * arrays.step[i]
+    for i in range(SIZE or vector.size):
+        d = arrays.metric[i] * vector[i]
         total += d * d
     return math.sqrt(total)
 
@@ -51,7 +51,7 @@ def step_within(radius, damping, rooted, arrays):
     """
     least = damped(0.0, rooted, arrays)
     sound = least > (LOST_ROOT if rooted != 0.0 else LOST)
-    length = length_of(arrays)
+    length = length_of(arrays.step, arrays)
     if sound and length - radius <= NEAR * radius:
         return 0.0, least
     low, gradient = 0.0, 0.0
@@ -71,7 +71,7 @@ def step_within(radius, damping, rooted, arrays):
         if damping == 0.0:
             damping = max(1e-300, 1e-3 * high)
         damped(damping, rooted, arrays)
-        length = length_of(arrays)
+        length = length_of(arrays.step, arrays)
         before, excess = excess, length - radius
         flat = low == 0.0 and excess <= before and before < 0.0
         if abs(excess) <= NEAR * radius or flat or turn == MOST - 1:

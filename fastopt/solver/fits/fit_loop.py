@@ -75,7 +75,7 @@ def next_trial(run, points, arrays, state, limits, options):
         if radius <= 0.0:
             carry = measure(run.nit + 1.0, carry, arrays, state, options)
         if radius == 0.0:
-            radius = FACTOR * length_at(points, arrays)
+            radius = FACTOR * length_of(points.x, arrays)
             if radius == 0.0:
                 radius = FACTOR
         radius = abs(radius)
@@ -86,7 +86,7 @@ def next_trial(run, points, arrays, state, limits, options):
             if BOUNDED:
                 project(damping, rooted, points, arrays)
             moved = trial_of(points, arrays)
-            length = length_of(arrays)
+            length = length_of(arrays.step, arrays)
             slope, predicted = model_of(rooted, arrays)
     if stage != TRIAL:
         for i in range(SIZE or points.x.size):
@@ -153,14 +153,14 @@ def judge_trial(run, f, points, arrays, state, limits, options):
             damping /= less
         elif damping == 0.0 or ratio >= 0.75:
             radius, damping = 2.0 * length, 0.5 * damping
-        size = length_at(points, arrays)
+        size = length_of(points.x, arrays)
         if ratio >= ACCEPTED and run.moved != 0.0:
             nit, previous = nit + 1.0, share
             cost = f
             for i in range(SIZE or points.x.size):
                 points.x[i] = points.new[i]
             cosine = take_over(cost, run.rooted, points, arrays)
-            size = length_at(points, arrays)
+            size = length_of(points.x, arrays)
             radius = -radius  # the diagonal is measured again
         if cosine <= limits.gtol or cost == 0.0:
             status = GTOL
@@ -259,16 +259,6 @@ def take_over(cost, rooted, points, arrays):
         if is_free(i, arrays) and arrays.slopes[i] != 0.0:
             largest = max(largest, abs(arrays.slopes[i]) / (arrays.columns[i] * norm))
     return largest
-
-
-@separate
-def length_at(points, arrays):
-    """Return the length of x, measured by the diagonal."""
-    total = 0.0
-    for i in range(SIZE or points.x.size):
-        d = arrays.metric[i] * points.x[i]
-        total += d * d
-    return math.sqrt(total)
 
 
 @separate
