@@ -10,7 +10,6 @@ precision, or of the complex step where these disagree.
 
 import collections
 import math
-import random
 import sys
 import time
 import warnings
@@ -18,7 +17,7 @@ import warnings
 import numba
 import numpy as np
 from derivative_cases import complex_step
-from programs import defined, differences, near, quick
+from programs import RandomText, defined, differences, near, quick
 
 HELPERS = """
 def smooth(a, b):
@@ -61,27 +60,14 @@ TWO = "({})+({}) ({})-({}) ({})*({}) ({})/(1.5+({})**2) max({},{}) min({},{}) sm
 TWO += " math.hypot({},{}) math.atan2({},2.0+abs({})) (1.5+math.sin({}))**math.cos({})"
 
 
-class Writer:
+class Writer(RandomText):
     """One random program."""
 
     def __init__(self, seed):
-        self.random = random.Random(seed)
+        super().__init__(seed)
         self.n = self.random.choice((3, 4, 6))
         self.numbers, self.arrays, self.indices = [], ["x"], []
-        self.owned, self.lines, self.serial, self.loops = [], [], 0, 0
-
-    def one(self, items):
-        return self.random.choice(items.split(" ") if isinstance(items, str) else items)
-
-    def chance(self, p):
-        return self.random.random() < p
-
-    def name(self, kind):
-        self.serial += 1
-        return f"{kind}{self.serial}"
-
-    def constant(self):
-        return repr(round(self.random.uniform(-1.5, 1.5), 2))
+        self.owned, self.loops = [], 0
 
     def index(self):
         """An index that is inside any array of n elements."""
@@ -105,7 +91,7 @@ class Writer:
             return text.format(*[inner] * text.count("{}"))
         if r < 0.9:
             text = self.one(TWO)
-            return text.format(*(self.number(depth - 1) for _ in range(text.count("{}"))))
+            return self.filled(text, lambda: self.number(depth - 1))
         if r < 0.95 or not self.owned:
             yes, no = self.number(depth - 1), self.number(depth - 1)
             return f"(({yes}) if {self.condition()} else ({no}))"

@@ -91,15 +91,11 @@ OF_NUMBER += " math.sqrt(1.0+abs({})) np.sin({}) float({}) power(math.tanh({}),3
 OF_NUMBER += " min({},0.5) max(0.1,{}) ({})/(1.0+({})**2) math.log(2.0+abs({}))"
 
 
-class Writer:
-    """One random program."""
+class RandomText:
+    """The random choices of a program that is being written."""
 
     def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.n = self.random.choice((4, 4, 4, 6, 10))
-        self.flat = self.random.random() < 0.8
-        self.vectors, self.owned, self.numbers, self.masks, self.views = ["z"], [], [], [], []
-        self.lines, self.serial = [], 0
+        self.random, self.lines, self.serial = random.Random(seed), [], 0
 
     def one(self, items):
         return self.random.choice(items.split(" ") if isinstance(items, str) else items)
@@ -113,6 +109,19 @@ class Writer:
 
     def constant(self):
         return repr(round(self.random.uniform(-1.5, 1.5), 2))
+
+    def filled(self, text, make):
+        return text.format(*(make() for _ in range(text.count("{}"))))
+
+
+class Writer(RandomText):
+    """One random program."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.n = self.random.choice((4, 4, 4, 6, 10))
+        self.flat = self.random.random() < 0.8
+        self.vectors, self.owned, self.numbers, self.masks, self.views = ["z"], [], [], [], []
 
     def vector(self, depth=2):
         """An expression of n elements."""
@@ -143,9 +152,6 @@ class Writer:
             left, right = self.vector(depth - 1), self.one(self.vectors)
             return f"np.concatenate((({left} + 0.0 * z)[{k}:], ({right} * 1.0)[:{k}]))"
         return f"(A[:{self.n},:{self.n}]@({self.vector(depth - 1)}))"
-
-    def filled(self, text, make):
-        return text.format(*(make() for _ in range(text.count("{}"))))
 
     def choice(self, depth):
         return self.constant() if self.chance(0.3) else self.vector(depth)
