@@ -9,12 +9,11 @@ from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.compiling.compiler import is_compiled, numba_config
 from fastopt.derivatives.differences import SINGLE, is_single
+from fastopt.derivatives.gradient_methods import MODES
 from fastopt.derivatives.python_duals import python_objective
 from fastopt.inputs import wrong_keywords
 from fastopt.inputs.start_and_bounds import start_point
 from fastopt.solver.status_codes import INTERRUPTED
-
-_MODES = "autodiff", "forward", "reverse"
 
 
 @wrong_keywords.checked
@@ -74,8 +73,8 @@ def value_and_grad(fun, *, size=None, jac=None, fast_math_functions=True):
     if size is not None and not (whole and size > 0):
         raise ValueError(f"size = {size!r}; it must be the number of components of x, or None")
     mode = "autodiff" if jac is None else jac
-    if mode not in _MODES:
-        raise ValueError(f"jac = {jac!r}; it must be {', '.join(map(repr, _MODES))} or None")
+    if mode not in MODES:
+        raise ValueError(f"jac = {jac!r}; it must be {', '.join(map(repr, MODES))} or None")
     if numba_config.DISABLE_JIT:
         return _in_python(fun, mode)
     from fastopt.derivatives import value_and_gradient
@@ -213,8 +212,8 @@ def _gradient(fun, x, args, jac):
     if callable(jac):
         return jac(x.copy(), *args)
     mode = "autodiff" if jac is None else jac
-    if mode not in _MODES:
-        words = ", ".join(map(repr, _MODES))
+    if mode not in MODES:
+        words = ", ".join(map(repr, MODES))
         raise ValueError(f"jac = {jac!r}; it must be a function, True, {words} or None")
     brief = {"maxiter": 0, "learning_rate": 1.0}  # a fixed rate compiles in half the time
     result = minimize(fun, x, args, method="sgd", jac=mode, options=brief)

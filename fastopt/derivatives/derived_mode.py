@@ -92,11 +92,14 @@ def _problem(gradient, kinds, whole=None, fast=True):
 
 
 def why_not(gradient, x, args):
-    """Return a NoReverse that says why a gradient of `preferred` does not compile, or None."""
+    """Return a NoReverse that says why a gradient of `preferred` does not compile, or None.
+
+    None is for other causes, such as an argument that compiled code cannot take.
+    """
     try:
         kinds = numba.typeof(x), *map(numba.typeof, args)
-    except ValueError as error:  # an argument that compiled code cannot take
-        return NoReverse(str(error))
+    except ValueError:
+        return None
     return _problem(gradient, kinds)
 
 

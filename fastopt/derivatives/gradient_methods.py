@@ -98,4 +98,6 @@ METHODS = {
     "cs": (value_alone, complex_step, 4 / 3),
 }
 DERIVED = "forward", "reverse"  # methods that differentiate the code of `fun`
+MODES = "autodiff", *DERIVED  # what a `jac` asks for by these methods
+EXACT = *DERIVED, "callable", "fun"  # methods whose gradient is exact
 DIFFERENCES = "2-point", "3-point"  # methods whose accuracy is limited by the digits of f

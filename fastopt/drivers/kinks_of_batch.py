@@ -6,8 +6,9 @@ import time
 import numpy as np
 
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
+from fastopt.derivatives.gradient_methods import EXACT
 from fastopt.drivers import local_batch
-from fastopt.drivers.kinks_of_problem import EXACT_METHODS, MOST_PARAMETERS
+from fastopt.drivers.kinks_of_problem import MOST_PARAMETERS
 from fastopt.solver.batch_worker import Results
 from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NO_STEP, NOT_RUN, RAISED
 
@@ -26,7 +27,7 @@ def examine(batch, first, rule, target, threads, results, until):
     exceptions of fun, by the number of the problem, and why it ended early, or an empty text.
     """
     n, todo = results.x.shape[1], np.flatnonzero(results.status == NO_STEP)
-    if not todo.size or n > MOST_PARAMETERS or first.objective.method not in EXACT_METHODS:
+    if not todo.size or n > MOST_PARAMETERS or first.objective.method not in EXACT:
         return {}, ""
     size = max(1, NUMBERS // ((n + 2) * (2 * n + 2)))
     results.status[todo] = NOT_EXAMINED

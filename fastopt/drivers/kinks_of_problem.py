@@ -6,12 +6,12 @@ import time
 import numpy as np
 
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
+from fastopt.derivatives.gradient_methods import EXACT
 from fastopt.solver.run_state import FRESH, NFEV, NJEV, F
 from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NO_STEP
 
 # Methods of `gradient_methods.METHODS` whose gradients hold at a kink. Differences are too coarse
 # there, and the complex step loses `abs`.
-EXACT_METHODS = "forward", "reverse", "callable", "fun"
 MOST_PARAMETERS = 100  # for more of them, hulls take too long
 
 
@@ -25,7 +25,7 @@ def examine(problem, until):
     The loop of the problem evaluates single points: of each it takes its first evaluation alone.
     """
     n = problem.x.size
-    if n > MOST_PARAMETERS or problem.objective.method not in EXACT_METHODS:
+    if n > MOST_PARAMETERS or problem.objective.method not in EXACT:
         return NO_STEP
     from fastopt.drivers import kink_certificate  # late: few runs need it
 

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
+from fastopt.derivatives.gradient_methods import MODES
 from fastopt.drivers import objective_bindings
 from fastopt.inputs.stochastic_inputs import switch
 
-DERIVED = "autodiff", "forward", "reverse"
 ADD = "add"  # the jac of a fun that adds its gradient to an array
 
 
@@ -30,5 +30,5 @@ def functions(fun, jac, vectorized):
     return (
         fun,
         jac,
-        GradientMode("derived" if isinstance(jac, str) and jac in DERIVED else "written", together),
+        GradientMode("derived" if isinstance(jac, str) and jac in MODES else "written", together),
     )

@@ -54,7 +54,7 @@ def method_of(jac, fun, *more):
         return "fun"
     if callable(jac):
         return "callable"
-    words = "autodiff", "forward", "reverse", "2-point", "3-point", "cs"
+    words = *gradient_methods.MODES, *gradient_methods.DIFFERENCES, "cs"
     if isinstance(jac, str) and jac in words:
         return jac
     words = ", ".join(map(repr, (*words, *more)))
@@ -105,7 +105,7 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=None):
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
     method = method_of(jac, fun)
-    derived = method in ("autodiff", *gradient_methods.DERIVED)
+    derived = method in gradient_methods.MODES
     if derived and not interpreted:
         fun = compiler.ensure_njit(fun, "fun")
     compiled = compiler.is_compiled(fun) and (method != "callable" or compiler.is_compiled(jac))

@@ -4,7 +4,7 @@ import warnings
 
 from fastopt.arrays import arguments
 from fastopt.derivatives.derived_mode import NoReverse
-from fastopt.derivatives.gradient_methods import DERIVED
+from fastopt.derivatives.gradient_methods import DERIVED, MODES
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.single_problem import Problem
 
@@ -51,7 +51,7 @@ def matching_problem(fun, jac, args, rule, x0, box, settings, target):
         objective = objective_bindings.build(fun, jac, args, settings, x0, interpreted)
         return Problem(rule, x0, box, settings, objective, target)
 
-    reason, derived = None, isinstance(jac, str) and jac in ("autodiff", *DERIVED)
+    reason, derived = None, isinstance(jac, str) and jac in MODES
     if derived and not objective_bindings.is_compiled(fun):
         reason = arguments.why_unready(args)  # Python accepts more arguments
     plain = isinstance(jac, str) and not objective_bindings.can_be_compiled(fun)

@@ -8,6 +8,7 @@ from typing import Any
 from fastopt import schedules
 from fastopt.arrays.arguments import is_simple
 from fastopt.compiling import compiler, content_digest
+from fastopt.derivatives.gradient_methods import EXACT
 from fastopt.solver.run_state import FEW
 from fastopt.solver.status_codes import INTERRUPTED
 
@@ -51,7 +52,7 @@ def taken(kind, x0, box, args):
 
 def keep(kind, problem, status):
     """Keep a finished problem, if its kind is kept."""
-    exact = problem.objective.method in ("forward", "reverse", "fun", "callable")
+    exact = problem.objective.method in EXACT
     if kind and exact and problem.objective.compiled and status != INTERRUPTED:
         problem.hold(())  # the arguments may be large
         _kept[kind] = problem

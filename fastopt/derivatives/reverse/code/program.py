@@ -268,7 +268,3 @@ def is_float_array(kind):
 
 def is_number(kind):
     return isinstance(kind, types.Float | types.Integer | types.Boolean)
-
-
-def array_constant(value):
-    return isinstance(getattr(value, "value", None), np.ndarray)

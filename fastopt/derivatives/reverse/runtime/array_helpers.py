@@ -67,11 +67,6 @@ def pass_on(bar, more):
 
 
 @numba.njit(**JIT)
-def pass_element(bar, index, more):
-    bar[index] += more
-
-
-@numba.njit(**JIT)
 def gather_back(bar, index, out_bar):
     """Add the adjoint of ``a[index]`` for an array of positions along the first axis."""
     for k in range(index.size):
