@@ -73,7 +73,7 @@ def value_and_grad(fun, *, size=None, jac=None, fast_math_functions=True):
     if size is not None and not (whole and size > 0):
         raise ValueError(f"size = {size!r}; it must be the number of components of x, or None")
     mode = "autodiff" if jac is None else jac
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise ValueError(f"jac = {jac!r}; it must be {', '.join(map(repr, MODES))} or None")
     if numba_config.DISABLE_JIT:
         return _in_python(fun, mode)
@@ -212,7 +212,7 @@ def _gradient(fun, x, args, jac):
     if callable(jac):
         return jac(x.copy(), *args)
     mode = "autodiff" if jac is None else jac
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         words = ", ".join(map(repr, MODES))
         raise ValueError(f"jac = {jac!r}; it must be a function, True, {words} or None")
     brief = {"maxiter": 0, "learning_rate": 1.0}  # a fixed rate compiles in half the time
