@@ -23,7 +23,7 @@ def require_none(evaluate, kinds, fun):
 
 def keep(evaluate, kinds, fun, error):
     """Keep an error for other processes if it says what is wrong with the function."""
-    if _lasts(evaluate) and type(error) is TypeError and str(error).startswith(BEGIN):
+    if _lasts(evaluate) and isinstance(error, TypeError) and str(error).startswith(BEGIN):
         cache_of(evaluate).write_note(kinds, evaluate.targetctx, f"{_place(fun)}\n{error}")
 
 

@@ -205,18 +205,31 @@ class Problem:
         if isinstance(error, kept_refusals.Refusal):
             return TypeError(str(error))
         found = error_messages.why_not_differentiable(error, self.objective, self.x_shaped)
-        if found is not error and self.solve.kind is not None:  # None: args have no Numba type
-            fun = self.objective.bindings["fun"]
-            kept_refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, found)
+        if found is not error:
+            self.keep_refusal(found)
         return found
 
     def why_not_reversible(self, error):
         """Return an error that explains why `fun` has no reverse, or cannot be compiled."""
-        from fastopt.derivatives import derived_mode
+        from fastopt.derivatives import derived_mode, kept_refusals
 
+        if isinstance(error, kept_refusals.Refusal):
+            return derived_mode.NoReverse(str(error))
         bindings, args = self.objective.bindings, self.objective.data[0]
         found = derived_mode.why_not(bindings["reverse_gradient"], self.x_shaped, args)
-        return found or self.as_user_error(error)
+        if found is None:
+            return self.as_user_error(error)
+        if found.__cause__ is None:
+            self.keep_refusal(found)
+        return found
+
+    def keep_refusal(self, error):
+        """Keep the error for later processes, so that they do not compile in vain."""
+        from fastopt.derivatives import kept_refusals
+
+        if self.solve.kind is not None:  # None: args have no Numba type
+            fun = self.objective.bindings["fun"]
+            kept_refusals.keep(self.solve.evaluate, self.solve.kinds(), fun, error)
 
     def as_user_error(self, error):
         if self.reason is not None and isinstance(error, TypeError):

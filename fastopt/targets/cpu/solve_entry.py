@@ -66,7 +66,7 @@ class Solver:
     def first(self, evaluate, kinds):
         """Raise the kept error if another process could not compile the objective."""
         bindings = self.bindings
-        if bindings.get("DUAL") is not None:
+        if bindings.get("DUAL") is not None or "reverse_gradient" in bindings:
             kept_refusals.require_none(evaluate, kinds, bindings["fun"])
 
     def __call__(self, until):
