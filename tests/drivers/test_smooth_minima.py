@@ -34,6 +34,11 @@ def certified(fun, x, start=None, box=None, left=10_000, dtype=np.float64):
     return OptimizeResult(status=found.status[0], x=found.x[:, 0], f=found.f[0], nfev=count[0])
 
 
+def of_classical(name):
+    (problem,) = (p for p in CLASSICAL if p.name == name)
+    return problem, compiled(problem.fun)
+
+
 def valley(x):
     return 100.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2
 
@@ -52,6 +57,22 @@ def test_far_from_a_minimum_there_is_no_success():
         found = certified(valley, x)
         assert found.status == NO_STEP or found.f < 1e-14
         assert found.f <= valley(x)
+
+
+def test_a_curvature_below_the_error_of_the_hessian_is_no_minimum():
+    """On the floor of a valley this narrow, the small curvature is what large ones leave over."""
+    problem, meyer = of_classical("Meyer")
+    for x in ([0.0057, 6170.0, 345.0], [0.00561, 6181.35, 345.22], [0.02, 4000.0, 250.0]):
+        found = certified(meyer, x)
+        assert found.status == NO_STEP or problem.solved(found.f, 1e-6)
+    for steep in (1e5, 1e6, 1e7):
+
+        def fun(x, steep=steep):
+            return steep * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2 + 1.0
+
+        for x in np.linspace(0.5, 1.5, 41):
+            found = certified(fun, [x, x * x])
+            assert found.status == NO_STEP or found.f - 1.0 <= 1e-7
 
 
 def test_other_points_are_no_minima():
@@ -120,8 +141,7 @@ def test_units_change_no_verdict():
 
 def test_a_run_that_was_right_succeeds():
     """It ended with status -2: the slope is below the error of differences."""
-    (problem,) = (p for p in CLASSICAL if p.name == "trigonometric")
-    fun = compiled(problem.fun)
+    problem, fun = of_classical("trigonometric")
     res = fastopt.minimize(lambda x: fun(x), problem.start(10.0), jac="2-point")
     assert res.success, res
     assert problem.solved(res.fun, 1e-6)

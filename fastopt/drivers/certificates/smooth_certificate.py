@@ -18,7 +18,7 @@ from fastopt.solver.status_codes import GTOL, NO_STEP, RUNNING
 STEPS = 5  # largest number of steps
 SMOOTH = 0.05  # difference of f and the integral of its slope, relative to the curvature's effect
 GAIN = 1.0 / 16.0  # of f that a step may still gain, in roots of epsilon
-ROUNDINGS = 8.0  # of f, with the error of differences, that a curvature must exceed
+SURE = 8.0  # errors of the Hessian that every curvature must exceed
 
 
 def examine(ask, x, f, g, start, box, dtype, left):
@@ -72,9 +72,9 @@ def newton(x, f, g, size, low, high, eps):
                     yield SimpleNamespace(x=x, f=f, g=g, status=NO_STEP)
         length = 0.5 * (sides[2] - sides[3])
         g = (values[0] - values[1]) / (sides[0] - sides[1])
-        curvature = hessian(f, values[2:], slopes[2:], length)
-        rounding = ROUNDINGS * n * root * math.sqrt(root) * np.max(abs(values))
-        if curvature is None or not np.linalg.eigvalsh(curvature)[0] > rounding:
+        curvature, error = hessian(f, values[2:], slopes[2:], length)
+        error = max(error, n * root * math.sqrt(root) * np.max(abs(values)))
+        if curvature is None or not np.linalg.eigvalsh(curvature)[0] > SURE * error:
             break
         step = np.linalg.solve(curvature, g * length)
         level = (g * length) @ step <= GAIN * root * abs(f)
@@ -98,7 +98,7 @@ def trial(x, i=0, moved=None):
 
 
 def hessian(f, values, slopes, length):
-    """Return the Hessian in changes of f by `length`, or None if f is not smooth.
+    """Return the Hessian in changes of f by `length`, or None if f is not smooth; and its error.
 
     For a smooth f, its values and its slopes on both sides say the same.
     """
@@ -107,5 +107,6 @@ def hessian(f, values, slopes, length):
     curvature = 0.5 * (slopes[0] - slopes[1]) * length
     effect = SMOOTH * np.diagonal(curvature)
     even = abs(rise - 0.5 * (along[0] + along[1])) <= effect
-    smooth = even & (abs(bend - np.diagonal(curvature)) <= effect)
-    return 0.5 * (curvature + curvature.T) if smooth.all() else None
+    error = abs(bend - np.diagonal(curvature))
+    smooth = even & (error <= effect)
+    return 0.5 * (curvature + curvature.T) if smooth.all() else None, np.max(error)
