@@ -28,9 +28,7 @@ def examine(ask, x, f, g, start, box, dtype, left):
     low, high = box if box is not None else np.full((2, *x.shape), [[[-math.inf]], [[math.inf]]])
     with np.errstate(all="ignore"):
         sizes = scales(x.T, g.T, start.T, low.T, high.T).T
-        searches = [
-            newton(*[a[k] for a in (x, f, g, sizes, low, high)], eps) for k in range(len(x))
-        ]
+        searches = [newton(x[k], f[k], g[k], sizes[k], low[k], high[k], eps) for k in range(len(x))]
         now = {k: next(search) for k, search in enumerate(searches)}
         while now:
             for k in [k for k, found in now.items() if found.status != RUNNING]:
