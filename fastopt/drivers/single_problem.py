@@ -260,7 +260,8 @@ class Problem:
             jac_method=source,
             device="cpu",
         )
-        far = FAR * np.max(abs(self.start), initial=0.0)
-        if status == NO_STEP and np.max(abs(own.best_x)) >= far > 0.0:
-            result.message = optimize_result.no_step(source, far=True)
+        if status == NO_STEP:
+            far = FAR * np.max(abs(self.start), initial=0.0)
+            if np.max(abs(own.best_x)) >= far > 0.0:
+                result.message = optimize_result.no_step(source, far=True)
         return result
