@@ -6,9 +6,8 @@ import time
 import numpy as np
 
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
-from fastopt.derivatives.gradient_methods import EXACT
 from fastopt.drivers import local_batch
-from fastopt.drivers.kinks_of_problem import MOST_PARAMETERS
+from fastopt.drivers.kinks_of_problem import certificate
 from fastopt.solver.batch_worker import Results
 from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NO_STEP, NOT_RUN, RAISED
 
@@ -23,11 +22,12 @@ class Cut(Exception):
 def examine(batch, first, rule, target, threads, results, until):
     """Examine the problems of a batch that ended with NO_STEP.
 
-    Their status becomes success at a minimum at a kink. Lower points are kept. Returned are the
+    Their status becomes success at a minimum. Lower points are kept. Returned are the
     exceptions of fun, by the number of the problem, and why it ended early, or an empty text.
     """
     n, todo = results.x.shape[1], np.flatnonzero(results.status == NO_STEP)
-    if not todo.size or n > MOST_PARAMETERS or first.objective.method not in EXACT:
+    test = certificate(first.objective.method, n) if todo.size else None
+    if test is None:
         return {}, ""
     size = max(1, NUMBERS // ((n + 2) * (2 * n + 2)))
     results.status[todo] = NOT_EXAMINED
@@ -36,7 +36,7 @@ def examine(batch, first, rule, target, threads, results, until):
         rounds = Rounds(batch, first, rule, target, threads, until, errors, interrupts)
         try:
             for k in range(0, todo.size, size):
-                examine_some(batch, rounds, todo[k : k + size], results)
+                examine_some(batch, test, rounds, todo[k : k + size], results)
             interrupts.deliver()
         except KeyboardInterrupt:
             why = "Interrupted."
@@ -48,10 +48,8 @@ def examine(batch, first, rule, target, threads, results, until):
     return errors, why
 
 
-def examine_some(batch, rounds, some, results):
+def examine_some(batch, test, rounds, some, results):
     """Examine these problems, which fit into memory."""
-    from fastopt.drivers import kink_certificate  # late: few runs need it
-
     problem_data = batch.problem_data
     start, low, high = (
         np.asarray(a[some] if len(a) > 1 else np.repeat(a, some.size, 0))
@@ -70,7 +68,7 @@ def examine_some(batch, rounds, some, results):
 
     best = results.x[some], results.fun[some], results.jac[some]
     try:
-        for done in kink_certificate.examine(ask, *best, start, box, results.x.dtype, left):
+        for done in test.examine(ask, *best, start, box, results.x.dtype, left):
             keep(some[done.number], done, results)
     finally:
         results.nfev[some] += nfev

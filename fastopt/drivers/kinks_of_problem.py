@@ -1,4 +1,4 @@
-"""The examination of one problem at whose best point no step reduces f: is it at a kink?"""
+"""The examination of one problem at whose best point no step reduces f: is it a minimum?"""
 
 import math
 import time
@@ -6,17 +6,33 @@ import time
 import numpy as np
 
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
-from fastopt.derivatives.gradient_methods import EXACT
+from fastopt.derivatives.gradient_methods import DIFFERENCES, EXACT
 from fastopt.solver.run_state import FRESH, NFEV, NJEV, F
 from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NO_STEP
 
-# Methods of `gradient_methods.METHODS` whose gradients hold at a kink. Differences are too coarse
-# there, and the complex step loses `abs`.
 MOST_PARAMETERS = 100  # for more of them, hulls take too long
+FEW_PARAMETERS = 30  # for more of them, Hessians by differences take too many evaluations
 
 
 class TimeIsOver(Exception):
     """The run has taken `maxtime` seconds."""
+
+
+def certificate(method, n):
+    """Return the test of n parameters for this method of `gradient_methods.METHODS`, or None.
+
+    Exact gradients hold at a kink. Differences are too coarse there, but can show a smooth minimum.
+    The complex step loses `abs`.
+    """
+    if method in EXACT and n <= MOST_PARAMETERS:
+        from fastopt.drivers.certificates import kink_certificate  # late: few runs need it
+
+        return kink_certificate
+    if method in DIFFERENCES and n <= FEW_PARAMETERS:
+        from fastopt.drivers.certificates import smooth_certificate
+
+        return smooth_certificate
+    return None
 
 
 def examine(problem, until):
@@ -24,11 +40,9 @@ def examine(problem, until):
 
     The loop of the problem evaluates single points: of each it takes its first evaluation alone.
     """
-    n = problem.x.size
-    if n > MOST_PARAMETERS or problem.objective.method not in EXACT:
+    test = certificate(problem.objective.method, problem.x.size)
+    if test is None:
         return NO_STEP
-    from fastopt.drivers import kink_certificate  # late: few runs need it
-
     saved = {name: array.copy() for name, array in problem.snapshot().items()}
     own = problem.workspace
     bounded = own.low is not problem.x
@@ -47,9 +61,7 @@ def examine(problem, until):
     status, found = NO_STEP, None
     with DelayedInterrupts() as interrupts:
         try:
-            for done in kink_certificate.examine(
-                ask, *best, problem.start[None], box, problem.x.dtype, left
-            ):
+            for done in test.examine(ask, *best, problem.start[None], box, problem.x.dtype, left):
                 status, found = done.status[0], done
             interrupts.deliver()
         except KeyboardInterrupt:

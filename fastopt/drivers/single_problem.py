@@ -23,6 +23,7 @@ from fastopt.solver.status_codes import (
     STOPPED,
 )
 
+FAR = 1e3  # size of x over that of x0 from which a failure is told as a fall to infinity
 INITIAL_RUN = np.array(FRESH)
 
 
@@ -245,8 +246,8 @@ class Problem:
     def result(self, status):
         run = run_of(self.record)
         own = self.workspace
-        shape = self.x_shaped.shape
-        return optimize_result.build(
+        shape, source = self.x_shaped.shape, self.objective.source()
+        result = optimize_result.build(
             status,
             x=own.best_x.reshape(shape).copy(),
             fun=float(own.best_f[0]),
@@ -256,6 +257,11 @@ class Problem:
             njev=int(run.njev),
             x_last=self.x.reshape(shape).copy(),
             fun_last=run.f,
-            jac_method=self.objective.source(),
+            jac_method=source,
             device="cpu",
         )
+        if status == NO_STEP:
+            far = FAR * np.max(abs(self.start), initial=0.0)
+            if np.max(abs(own.best_x)) >= far > 0.0:
+                result.message = optimize_result.no_step(source, far=True)
+        return result

@@ -1,6 +1,13 @@
 """The result of a run, as SciPy's OptimizeResult."""
 
-from fastopt.solver.status_codes import MESSAGES, NEGATIVE_RATE, SUCCESS
+from fastopt.solver.status_codes import MESSAGES, NEGATIVE_RATE, NO_STEP, SUCCESS
+
+GRADIENTS = {  # what may be wrong with a gradient, by `jac_method`; nothing with a derived one
+    "jac": " The gradient may be wrong (see fastopt.compare_grad).",
+    "fun": " The gradient may be wrong (see fastopt.compare_grad).",
+    "2-point": " The gradient is only as good as its differences (try jac='3-point').",
+    "3-point": " The gradient is only as good as its differences (try jac='autodiff').",
+}
 
 
 def build(status, **fields):
@@ -10,9 +17,24 @@ def build(status, **fields):
     status = int(status)
     if status == NEGATIVE_RATE:
         raise negative_rate(fields["nit"] + 1)
-    return OptimizeResult(
-        status=status, success=status in SUCCESS, message=MESSAGES[status], **fields
-    )
+    message = MESSAGES[status]
+    if status == NO_STEP and "jac_method" in fields:
+        message = no_step(fields["jac_method"])
+    return OptimizeResult(status=status, success=status in SUCCESS, message=message, **fields)
+
+
+def no_step(source, far=False):
+    """Return the message of NO_STEP: the causes that the gradient's source allows.
+
+    `far` says that x is far larger than x0.
+    """
+    begin, _, _ = MESSAGES[int(NO_STEP)].partition(".")
+    if far:
+        begin += ". It seems to fall ever more slowly towards infinity: x is far larger than x0"
+        begin += " (set bounds)"
+    end = "" if far else ", or fall ever more slowly towards infinity (see x; set bounds)"
+    kink = "a kink here (a fixed learning rate with a schedule does not mind)"
+    return f"{begin}.{GRADIENTS.get(source, '')} The function may have noise, or {kink}{end}."
 
 
 def negative_rate(t, where=""):

@@ -34,10 +34,7 @@ MESSAGES = {
     99: "Stopped by the callback.",
     -1: "The function or its gradient is not finite here (NaN or inf) and no step leads back, or "
     "the function falls to -inf; check x0, the data, bounds and the learning rate.",
-    -2: "No step along the descent direction reduces the function. The gradient is wrong, or only "
-    "as good as its differences (try jac='3-point'); or the function has noise, or a kink here "
-    "(a fixed learning rate with a schedule does not mind); or it falls ever more slowly towards "
-    "infinity (see x; set bounds).",
+    -2: "No step along the descent direction reduces the function.",
     -3: "The schedule's learning_rate(t) is not finite (NaN or inf) at the next step, t = nit + 1.",
     -5: "fun or jac raised an exception.",
 }

@@ -11,7 +11,8 @@ from numba.core.dispatcher import Dispatcher
 from scipy.optimize import linprog, rosen, rosen_der
 
 import fastopt
-from fastopt.drivers import kink_certificate, kinks_of_problem
+from fastopt.drivers import kinks_of_problem
+from fastopt.drivers.certificates import kink_certificate
 from fastopt.solver.status_codes import INTERRUPTED, KINK, MAXFEV, MAXTIME, NO_STEP, RAISED
 
 T = np.linspace(0.0, 4.0, 30)
@@ -410,10 +411,9 @@ def test_an_exception_in_a_batch():
     np.testing.assert_allclose(res.x, whole.x, atol=1e-6)
 
 
-@pytest.mark.parametrize("jac", ["2-point", "3-point"])
-def test_differences_are_not_examined(jac):
-    """Their steps are as long as those that look for the kink."""
-    problem = SimpleNamespace(x=np.ones(2), objective=SimpleNamespace(method=jac))
+@pytest.mark.parametrize(("jac", "n"), [("cs", 2), ("2-point", 31), ("3-point", 31), ("fun", 101)])
+def test_what_is_not_examined(jac, n):
+    problem = SimpleNamespace(x=np.ones(n), objective=SimpleNamespace(method=jac))
     assert kinks_of_problem.examine(problem, np.inf) == NO_STEP
 
 

@@ -24,6 +24,7 @@ FLOORS = [
     "optimizers",
     "drivers/fits",
     "drivers",
+    "drivers/certificates",
     "inputs",
     "results",
     "storage",

@@ -1,0 +1,1 @@
+"""Tests that tell minima from failures, at points where no step reduces f."""
