@@ -1,11 +1,10 @@
 """`curve_fit_batch`: one model for very many data sets, with errors."""
 
-import numpy as np
-
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit
 from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
 from fastopt.results.progress import Compiling
+from fastopt.storage.batch_checkpoint import BatchCheckpoint
 
 
 @wrong_keywords.checked
@@ -95,37 +94,31 @@ def curve_fit_batch(
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
     batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)
     callback = batch_inputs.callback_of(callback)
-    threads = fit_batch_inputs.threads_of(workers)
+    workers = batch_inputs.workers_of(workers)
+    results, given = fit_batch.empty(batch), curve_batch.named(batch, curves, places)
+    given |= {"f": f, "loss": loss, "f_scale": f_scale}
+    checkpoint = BatchCheckpoint.wanted("curve_fit_batch", batch, rule, results, "p0", **given)
     compiled, _ = objective_bindings.for_batch(f, None)
-    objective = None
+    fits = None
     if batch.problems:
         with Compiling(batch.settings.disp, f):
 
             def build():
-                given = compiled, batch, curves, places, loss, f_scale
-                objective, own = curve_batch.objective_of(*given)
-                x0, box, _ = own.example
-                one_fit.compile(objective, rule, np.array(x0), box, own.settings)
-                return objective, own
+                bindings, own = curve_batch.bindings_of(compiled, batch, curves, places, loss)
+                name = rule.__name__.rpartition(".")[2]
+                fits = fit_batch.Fits(compiled, name, loss, f_scale, bindings)
+                fits.compile(own)
+                return fits, own
 
-            objective, batch = one_fit.compiled_or_none(compiled, build, "autodiff") or (
-                None,
-                batch,
-            )
-            threads = 1 if objective_bindings.is_parallel(compiled) else threads
+            fits, batch = one_fit.compiled_or_none(compiled, build, "autodiff") or (None, batch)
 
     def finish(b, values, jacobian):
         return curve_batch.residuals_of(batch, curves, places, b, values, jacobian, loss)
 
-    return fit_batch.solve(
-        batch,
-        objective,
-        rule,
-        threads,
-        callback,
+    ending = fit_batch.Ending(
         lambda results, b: fit_batch.args_of(batch, b)[places.y].size,
         finish,
-        loss,
         not absolute_sigma and loss != "poisson",
         curves.axes,
     )
+    return fit_batch.solve(batch, fits, ending, workers, callback, checkpoint, results)

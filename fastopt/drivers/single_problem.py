@@ -2,21 +2,19 @@
 
 import math
 import time
-from typing import Any
 
 import numpy as np
 
 from fastopt import rules
 from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers import kinks_of_problem
+from fastopt.drivers.resumable import Resumable
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
 from fastopt.solver import fused_passes, problem_arrays
-from fastopt.solver.run_state import FRESH, NFEV, NIT, STATUS, F, apart, run_of, width
+from fastopt.solver.run_state import FRESH, NFEV, NIT, F, apart, run_of, width
 from fastopt.solver.status_codes import (
     INTERRUPTED,
-    MAXFEV,
-    MAXITER,
     MAXTIME,
     NO_STEP,
     RUNNING,
@@ -26,10 +24,9 @@ from fastopt.solver.status_codes import (
 INITIAL_RUN = np.array(FRESH)
 
 
-class Problem:
+class Problem(Resumable):
     """The arrays and the compiled loop of one problem."""
 
-    checkpoint: Any = None
     evaluations_before = 0.0  # evaluations when the loop was last called
 
     def __init__(self, rule, x0, box, settings, objective, target):
@@ -116,29 +113,6 @@ class Problem:
         """Return the arguments of the solver."""
         arrays = self.record, self.iterates, self.workspace, self.x_shaped, self.state
         return (*arrays, *self.fixed, until)
-
-    def keep(self, checkpoint):
-        """Restore the state in a checkpoint, and write to it from now on."""
-        self.checkpoint = checkpoint
-        if checkpoint.found:
-            self.restore(**checkpoint.found)
-        status, nit, nfev = self.record[[STATUS, NIT, NFEV]]
-        limits = self.settings.limits
-        if status in (MAXITER, MAXFEV) and nit < limits.maxiter and nfev < limits.maxfev:
-            self.record[STATUS] = RUNNING  # a limit was raised
-
-    def snapshot(self):
-        """Return the complete state of the loop, which a checkpoint file holds."""
-        return {"arrays": self.arrays, "scalars": self.scalars}
-
-    def restore(self, arrays, scalars):
-        self.arrays[:], self.scalars[:] = arrays, scalars
-
-    def write(self):
-        try:
-            self.checkpoint.write(**self.snapshot())
-        except OSError as error:
-            self.checkpoint.failed(error)
 
     def run(self, callback):
         progress, began = Progress(self.settings.disp, self.settings.limits), time.perf_counter()

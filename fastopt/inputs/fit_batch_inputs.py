@@ -191,11 +191,3 @@ def rows_of_bounds(bounds, axes):
         return bounds  # `sides_of` says what is wrong
     made = [s.reshape(-1, s.shape[-1]) if s.shape[:-1] == axes and s.ndim > 1 else s for s in sides]
     return Sides(*made)
-
-
-def threads_of(workers):
-    """Return the number of threads."""
-    threads, executor = batch_inputs.workers_of(workers)
-    if executor is not None:
-        raise ValueError("workers must be a number of threads; fits do not run on executors")
-    return threads
