@@ -24,6 +24,7 @@ def curve_fit_batch(
     tol=None,
     options=None,
     callback=None,
+    device="auto",
     workers=None,
 ):
     """Fit the parameters of a curve to very many data sets, each fit stopping by itself.
@@ -54,7 +55,7 @@ def curve_fit_batch(
         that were used. By default a problem with NaN has status -1, and so has one without points.
     loss : {"linear", "soft_l1", "huber", "cauchy", "arctan", "poisson"}
         As for `curve_fit`. With "poisson" a problem with a negative count has status -1.
-    method, f_scale, tol, options, callback, workers
+    method, f_scale, tol, options, callback, device, workers
         As for `least_squares_batch`.
 
     Returns
@@ -80,7 +81,8 @@ def curve_fit_batch(
     >>> res.x.shape, res.x[2, 1].round(2).tolist(), res.stderr[2, 1].round(2).tolist()
     ((3, 2, 3), [2.0, 0.2, 0.8], [0.01, 0.01, 0.01])
     """
-    rule = run_options.find_rule(method)
+    rule, given = run_options.find_rule(method), {"xdata": xdata, "ydata": ydata, "p0": p0}
+    where = fit_batch_inputs.where_of(device, workers, **given, sigma=sigma)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     curves = fit_batch_inputs.curves_of(xdata, ydata, sigma, nan_policy)
     if loss == "poisson":
@@ -94,7 +96,6 @@ def curve_fit_batch(
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
     batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)
     callback = batch_inputs.callback_of(callback)
-    workers = batch_inputs.workers_of(workers)
     results, given = fit_batch.empty(batch), curve_batch.named(batch, curves, places)
     given |= {"f": f, "loss": loss, "f_scale": f_scale}
     checkpoint = BatchCheckpoint.wanted("curve_fit_batch", batch, rule, results, "p0", **given)
@@ -121,4 +122,4 @@ def curve_fit_batch(
         not absolute_sigma and loss != "poisson",
         curves.axes,
     )
-    return fit_batch.solve(batch, fits, ending, workers, callback, checkpoint, results)
+    return fit_batch.solve(batch, fits, ending, where, callback, checkpoint, results)

@@ -23,6 +23,7 @@ def least_squares_batch(
     tol=None,
     options=None,
     callback=None,
+    device="auto",
     workers=None,
 ):
     """Fit very many data sets with one function, each fit stopping by itself, with errors.
@@ -51,6 +52,8 @@ def least_squares_batch(
     callback : callable, optional
         ``callback(done, total)``, up to twenty times a second as problems are solved; it may raise
         StopIteration.
+    device : {"auto", "cpu", "cuda"}
+        As for `minimize_batch`. On a GPU the data are copied from host arrays.
     workers : int or `concurrent.futures.Executor`, optional
         The number of threads, or an executor, as for `minimize_batch`.
 
@@ -83,11 +86,11 @@ def least_squares_batch(
     >>> res.stderr[:, 1].round(4).tolist()
     [0.0007, 0.0017, 0.0045]
     """
-    rule = run_options.find_rule(method)
+    rule, given = run_options.find_rule(method), {"x0": x0, "data": data, "args": args}
+    where = fit_batch_inputs.where_of(device, workers, **given)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale)
     batch = fit_batch_inputs.read(rule, x0, data, args, bounds, tol, options)
     callback = batch_inputs.callback_of(callback)
-    workers = batch_inputs.workers_of(workers)
     n = batch.shape[0]
     if n > compiled_residuals.MOST:
         raise ValueError(f"x0 has {n} parameters; a batch of fits has at most 64")
@@ -108,7 +111,7 @@ def least_squares_batch(
         True,
         (batch.problems,),
     )
-    return fit_batch.solve(batch, fits, ending, workers, callback, checkpoint, results)
+    return fit_batch.solve(batch, fits, ending, where, callback, checkpoint, results)
 
 
 def _compile(fits, batch):

@@ -109,11 +109,7 @@ def minimize_batch(
     ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
     """
     rule = run_options.find_rule(method)
-    device_argument, device = device, dispatch.requested(device, variable=workers is None)
-    requested_by = f"FASTOPT_DEVICE={device}" if device != device_argument else None
-    target = dispatch.target(device, *data_rows.leaves((x0, data, args)), requested_by=requested_by)
-    if target.NAME == "cuda" and workers is not None:
-        raise ValueError("workers are the CPU's; with device='cuda' leave them out")
+    device, target = dispatch.for_batch(device, workers, *data_rows.leaves((x0, data, args)))
     batch = batch_inputs.read(rule, x0, data, args, bounds, tol, options, target.adopt)
     callback = batch_inputs.callback_of(callback)
     threads, executor = batch_inputs.workers_of(workers)

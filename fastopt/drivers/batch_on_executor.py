@@ -27,8 +27,8 @@ class ExecutorScheduler:
     ----------
     batch, results
         As for `local_batch.scheduler`.
-    work : `local_batch.Search`, or anything like it
-        What is solved.
+    work : `local_batch.Search` or `fit_batch.Fits`
+        The task of each problem.
     executor
         Any object with the `submit` of `concurrent.futures.Executor`.
     """

@@ -25,7 +25,7 @@ from fastopt.targets import dispatch
 
 
 class Search(NamedTuple):
-    """What is solved for each problem, in a form that can be sent to another process."""
+    """The task of each problem, in a form that can be sent to another process."""
 
     fun: Any
     jac: Any
@@ -113,17 +113,18 @@ def host_placeholders(value):
 
 def cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results):
     """Return a device scheduler if the batch is large enough and can run there; else None."""
-    problem_data = batch.problem_data
-    sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in problem_data.fields)
-    target = dispatch.gpu_for(
-        batch.problems, sizes + problem_data.x0.size, problem_data.x0.itemsize
-    )
-    if target is None:
-        return None
+    target = gpu_for(batch)
     try:
-        return cuda_scheduler(batch, fun, jac, rule, target, results)
+        return target and cuda_scheduler(batch, fun, jac, rule, target, results)
     except Exception:  # the CPU then reports the fault, if there is one
         return None
+
+
+def gpu_for(batch):
+    """Return the CUDA target if it is available and worthwhile for a batch, or None."""
+    problem_data = batch.problem_data
+    sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in problem_data.fields)
+    return dispatch.gpu_for(batch.problems, sizes + problem_data.x0.size, problem_data.x0.itemsize)
 
 
 def solved(scheduler, batch, callback, checkpoint=None):

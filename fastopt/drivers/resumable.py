@@ -1,4 +1,4 @@
-"""What a single problem has that may continue from a checkpoint."""
+"""The state of a single problem, which a checkpoint can keep."""
 
 from typing import Any
 

@@ -28,6 +28,7 @@ FLOORS = [
     "results",
     "storage",
     "targets",
+    "targets/cuda/fits",
     "targets/cuda",
     "targets/cpu",
     "targets/common",

@@ -13,6 +13,7 @@ from fastopt.drivers.batch_on_executor import ExecutorScheduler
 from fastopt.drivers.fits import compiled_residuals, one_fit
 from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.drivers.fits.residuals_from_python import weighed
+from fastopt.inputs import run_options
 from fastopt.results import fit_result
 from fastopt.solver.batch_worker import row_of
 from fastopt.solver.fits.damped_step import LOST
@@ -22,7 +23,7 @@ from fastopt.targets.cpu import fit_target
 
 
 class Fits(NamedTuple):
-    """What is fitted to each problem, in a form that can be sent to another process."""
+    """The residuals to fit to each problem, in a form that can be sent to another process."""
 
     fun: Any
     method: str
@@ -58,9 +59,27 @@ class Fits(NamedTuple):
             array.flags.writeable = False  # one type for Numba, as in `local_batch`
         return fit_target.FitScheduler(own, box is not None, problem_data, results, begun)
 
+    def cuda_scheduler(self, batch, results, target):
+        """Return a scheduler on a device."""
+        from fastopt.targets.cuda.fits import fit_kernel_builder
+
+        rule, key = rules.get(self.method), self.objective(batch).key
+        given = batch, self, rule, key, target.Linker, target.Kernel
+        kernel, layout = fit_kernel_builder.fit_kernel(*given)
+        scale = np.array([self.f_scale])
+        return target.scheduled(kernel, layout, batch, results, scale, (self.fun,))
+
+    def cuda_scheduler_if_worthwhile(self, batch, results):
+        """Return a scheduler on a device if that is possible and worthwhile, else None."""
+        target = local_batch.gpu_for(batch)
+        try:
+            return target and self.cuda_scheduler(batch, results, target)
+        except Exception:  # the CPU then reports the fault, if there is one
+            return None
+
 
 class Ending(NamedTuple):
-    """What the results of a batch are made of.
+    """The making of results from what the loop has written.
 
     ``length(results, b)`` is the number of values of problem b. ``finish(b, values, jacobian)``
     makes residuals and their derivatives of them. It returns them and None; or the values, their
@@ -138,26 +157,33 @@ def examples(batch):
     return data_rows.extremes(batch.problem_data.fields)
 
 
-def solve(batch, fits, ending, workers, callback, checkpoint, results):
+def solve(batch, fits, ending, where, callback, checkpoint, results):
     """Solve a batch; return its result.
 
-    `fits` is None if there are no problems. `workers` are the number of threads, and an executor or
-    None.
+    `fits` is None if there are no problems.
     """
     fixed, errors, reason, scheduler = fixed_of(batch), {}, "", None
+    name = where.target.NAME
+    if name == "cuda":
+        run_options.no_checkpoint_on_gpu(batch.settings)
     if batch.problems:
-        threads, executor = workers
-        if executor is None:
-            threads = 1 if objective_bindings.is_parallel(fits.fun) else threads
+        if name == "cuda":
+            scheduler = fits.cuda_scheduler(batch, results, where.target)
+        elif where.may_move and not checkpoint:
+            scheduler = fits.cuda_scheduler_if_worthwhile(batch, results)
+            name = "cuda" if scheduler else name
+        if scheduler is None and where.executor is None:
+            threads = 1 if objective_bindings.is_parallel(fits.fun) else where.threads
             begun = checkpoint.begun if checkpoint else ()
             scheduler = fits.scheduler(batch, threads, results, begun)
-        else:
-            scheduler = ExecutorScheduler(batch, fits, executor, results)
+        elif scheduler is None:
+            scheduler = ExecutorScheduler(batch, fits, where.executor, results)
         errors, reason = local_batch.solved(scheduler, batch, callback, checkpoint)
         _fail_without_data(results)
         complete(batch, fits, ending, results, fixed)
     from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
 
-    result = fit_batch_result.build(results, fixed, ending.scale, ending.axes, errors)
+    how = fixed, ending.scale, ending.axes, errors, name
+    result = fit_batch_result.build(results, *how)
     local_batch.tell(result, batch, reason, scheduler, level=5)
     return result
