@@ -3,7 +3,6 @@
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit
 from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
-from fastopt.results.progress import Compiling
 from fastopt.storage.batch_checkpoint import BatchCheckpoint
 
 
@@ -102,16 +101,11 @@ def curve_fit_batch(
     compiled, _ = objective_bindings.for_batch(f, None)
     fits = None
     if batch.problems:
-        with Compiling(batch.settings.disp, f):
-
-            def build():
-                bindings, own = curve_batch.bindings_of(compiled, batch, curves, places, loss)
-                name = rule.__name__.rpartition(".")[2]
-                fits = fit_batch.Fits(compiled, name, loss, f_scale, bindings)
-                fits.compile(own)
-                return fits, own
-
-            fits, batch = one_fit.compiled_or_none(compiled, build, "autodiff") or (None, batch)
+        given = compiled, batch, curves, places, loss
+        found = one_fit.compiled_or_none(f, lambda: curve_batch.bindings_of(*given), "autodiff")
+        bindings, batch = found or ({}, batch)
+        name = rule.__name__.rpartition(".")[2]
+        fits = fit_batch.Fits(compiled, name, loss, f_scale, bindings)
 
     def finish(b, values, jacobian):
         return curve_batch.residuals_of(batch, curves, places, b, values, jacobian, loss)

@@ -5,7 +5,6 @@ import numpy as np
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.fits import compiled_residuals, fit_batch, one_fit
 from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
-from fastopt.results.progress import Compiling
 from fastopt.storage.batch_checkpoint import BatchCheckpoint
 
 
@@ -103,8 +102,7 @@ def least_squares_batch(
     places, name = compiled_residuals.of_residuals(), rule.__name__.rpartition(".")[2]
     fits = fit_batch.Fits(compiled, name, loss, f_scale, places)
     if batch.problems:
-        with Compiling(batch.settings.disp, fun):
-            one_fit.compiled_or_none(compiled, lambda: _compile(fits, batch), "autodiff")
+        one_fit.compiled_or_none(compiled, lambda: _check(fits, batch), "autodiff")
     ending = fit_batch.Ending(
         lambda results, b: int(results.used[b]),
         lambda b, values, jacobian: (values, jacobian, None),
@@ -114,11 +112,10 @@ def least_squares_batch(
     return fit_batch.solve(batch, fits, ending, where, callback, checkpoint, results)
 
 
-def _compile(fits, batch):
-    """Check the residuals of some problems, and compile them."""
+def _check(fits, batch):
+    """Check the residuals of some problems."""
     x0 = np.array(batch.example.x0)
     if np.isfinite(x0).all():
         for b in fit_batch.examples(batch):
             args = fit_batch.args_of(batch, b)
             fit_inputs.require_vector(compiled_residuals.probe(fits.fun, x0.copy(), args))
-    fits.compile(batch)

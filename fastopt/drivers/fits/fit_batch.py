@@ -15,6 +15,7 @@ from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.drivers.fits.residuals_from_python import weighed
 from fastopt.inputs import run_options
 from fastopt.results import fit_result
+from fastopt.results.progress import Compiling
 from fastopt.solver.batch_worker import row_of
 from fastopt.solver.fits.damped_step import LOST
 from fastopt.solver.fits.fit_worker import FitResults
@@ -39,10 +40,15 @@ class Fits(NamedTuple):
         return compiled_residuals.build(self.fun, x0.size, args, *how)
 
     def compile(self, batch):
-        """Compile the loop and the residuals."""
+        """Compile the loop and the residuals; raise an error that says why they cannot be."""
         x0, box, _ = batch.example
-        rule = rules.get(self.method)
-        one_fit.compile(self.objective(batch), rule, np.array(x0), box, batch.settings)
+        given = rules.get(self.method), np.array(x0), box, batch.settings
+
+        def compiled():
+            one_fit.compile(self.objective(batch), *given)
+
+        with Compiling(batch.settings.disp, self.fun):
+            one_fit.compiled_or_none(self.fun, compiled, "autodiff")
 
     def empty(self, batch):
         return empty(batch)
@@ -172,12 +178,14 @@ def solve(batch, fits, ending, where, callback, checkpoint, results):
         elif where.may_move and not checkpoint:
             scheduler = fits.cuda_scheduler_if_worthwhile(batch, results)
             name = "cuda" if scheduler else name
-        if scheduler is None and where.executor is None:
-            threads = 1 if objective_bindings.is_parallel(fits.fun) else where.threads
-            begun = checkpoint.begun if checkpoint else ()
-            scheduler = fits.scheduler(batch, threads, results, begun)
-        elif scheduler is None:
-            scheduler = ExecutorScheduler(batch, fits, where.executor, results)
+        if scheduler is None:
+            fits.compile(batch)
+            if where.executor is None:
+                threads = 1 if objective_bindings.is_parallel(fits.fun) else where.threads
+                begun = checkpoint.begun if checkpoint else ()
+                scheduler = fits.scheduler(batch, threads, results, begun)
+            else:
+                scheduler = ExecutorScheduler(batch, fits, where.executor, results)
         errors, reason = local_batch.solved(scheduler, batch, callback, checkpoint)
         _fail_without_data(results)
         complete(batch, fits, ending, results, fixed)
