@@ -1,32 +1,29 @@
 """One fit during its run: its arrays, its loop, and the checks between slices of it."""
 
 import math
-import time
 
 import numpy as np
 
 from fastopt import rules
-from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers.resumable import Resumable
 from fastopt.results.progress import Progress
 from fastopt.solver.fits.fit_state import (
     FRESH,
     NFEV,
-    NIT,
     FitArrays,
     FitPoints,
     FitRun,
     places,
 )
 from fastopt.solver.run_state import apart
-from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, RUNNING, STOPPED
+from fastopt.solver.status_codes import INTERRUPTED
 from fastopt.targets.cpu import fit_target
 
 _MATRICES = "equations", "factor"
 
 
 class FitProblem(Resumable):
-    """The arrays and the loop of one fit; `evaluations_before` is their number at the last call.
+    """The arrays and the loop of one fit.
 
     Parameters
     ----------
@@ -36,8 +33,6 @@ class FitProblem(Resumable):
     settings : Options
     objective : Objective or PythonResiduals
     """
-
-    evaluations_before = 0.0
 
     def __init__(self, rule, x0, box, settings, objective):
         n, self.settings, self.objective = x0.size, settings, objective
@@ -72,7 +67,7 @@ class FitProblem(Resumable):
         if self.compiled:
             self.solve.compile()
 
-    def call(self, until):
+    def advance(self, until):
         """Run the loop until it reaches these numbers of iterations and evaluations."""
         if self.compiled:
             self.solve(until)
@@ -110,26 +105,8 @@ class FitProblem(Resumable):
             self.write()
         return status
 
-    def run_until_done(self, callback, progress):
-        """Run the loop slice by slice until it ends; return its status."""
-        record, budget, began = self.record, 1.0, time.perf_counter()
-        while True:
-            nit, before, entered = record[NIT], record[NFEV], time.perf_counter()
-            self.evaluations_before = before
-            until = nit + 1.0 if callback else math.inf
-            self.call((until, before + budget))
-            run, now = FitRun(*record.tolist()), time.perf_counter()
-            progress.update(run)
-            if callback and run.nit > nit:
-                told = {"fun": run.f, "nit": int(run.nit), "nfev": int(run.nfev)}
-                if callback(self.x.copy(), **told):
-                    return STOPPED
-            if run.status != RUNNING:
-                return run.status
-            left = self.settings.maxtime - (now - began)
-            if left < 0.0:
-                return MAXTIME
-            if self.checkpoint and self.checkpoint.is_due():
-                self.write()
-            if self.compiled:
-                budget = next_amount(budget, run.nfev - before, now - entered, left)
+    def scalars_now(self):
+        return FitRun(*self.record.tolist())
+
+    def iterate(self):
+        return self.x.copy()
