@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from fastopt.drivers import resumable
 from fastopt.drivers.fits import curve, one_fit
 from fastopt.inputs import fit_inputs, run_options, wrong_keywords
 from fastopt.inputs.start_and_bounds import checked_bounds
@@ -111,6 +112,9 @@ def curve_fit(
     box = sides and checked_bounds(*sides, p)
     settings = fit_inputs.options_of(rule, options, tol)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
+    given = {"f": f, "jac": jac, "p0": p, "bounds": box, "xdata": x, "ydata": y, "sigma": sigma}
+    given |= {"loss": loss, "f_scale": f_scale}
+    checkpoint = resumable.checkpoint_of("curve_fit", rule, settings, **given)
     weights = curve.weights_of(sigma)
     if loss == "poisson":
         fit_inputs.require_counts(sigma, y)
@@ -128,7 +132,7 @@ def curve_fit(
         kind = "autodiff" if fit.objective else "2-point"
     if fit is None or not fit.objective:
         fit, kind = curve.fit_of(f, x, y, weights, p, kind)
-    given = rule, p, box, settings, kind, loss, f_scale, not absolute_sigma, None
+    given = rule, p, box, settings, kind, loss, f_scale, not absolute_sigma, None, checkpoint
     result = one_fit.solve(fit, *given)
     if not result.njev or not np.isfinite(result.cost):
         raise ValueError("the residuals are not finite at p0")

@@ -1,11 +1,9 @@
 """`curve_fit_batch`: one model for very many data sets, with errors."""
 
-import numpy as np
-
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit
 from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
-from fastopt.results.progress import Compiling
+from fastopt.storage.batch_checkpoint import BatchCheckpoint
 
 
 @wrong_keywords.checked
@@ -25,6 +23,7 @@ def curve_fit_batch(
     tol=None,
     options=None,
     callback=None,
+    device="auto",
     workers=None,
 ):
     """Fit the parameters of a curve to very many data sets, each fit stopping by itself.
@@ -55,7 +54,7 @@ def curve_fit_batch(
         that were used. By default a problem with NaN has status -1, and so has one without points.
     loss : {"linear", "soft_l1", "huber", "cauchy", "arctan", "poisson"}
         As for `curve_fit`. With "poisson" a problem with a negative count has status -1.
-    method, f_scale, tol, options, callback, workers
+    method, f_scale, tol, options, callback, device, workers
         As for `least_squares_batch`.
 
     Returns
@@ -81,7 +80,8 @@ def curve_fit_batch(
     >>> res.x.shape, res.x[2, 1].round(2).tolist(), res.stderr[2, 1].round(2).tolist()
     ((3, 2, 3), [2.0, 0.2, 0.8], [0.01, 0.01, 0.01])
     """
-    rule = run_options.find_rule(method)
+    rule, given = run_options.find_rule(method), {"xdata": xdata, "ydata": ydata, "p0": p0}
+    where = fit_batch_inputs.where_of(device, workers, **given, sigma=sigma)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     curves = fit_batch_inputs.curves_of(xdata, ydata, sigma, nan_policy)
     if loss == "poisson":
@@ -95,37 +95,25 @@ def curve_fit_batch(
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
     batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)
     callback = batch_inputs.callback_of(callback)
-    threads = fit_batch_inputs.threads_of(workers)
+    results, given = fit_batch.empty(batch), curve_batch.named(batch, curves, places)
+    given |= {"f": f, "loss": loss, "f_scale": f_scale}
+    checkpoint = BatchCheckpoint.wanted("curve_fit_batch", batch, rule, results, "p0", **given)
     compiled, _ = objective_bindings.for_batch(f, None)
-    objective = None
+    fits = None
     if batch.problems:
-        with Compiling(batch.settings.disp, f):
-
-            def build():
-                given = compiled, batch, curves, places, loss, f_scale
-                objective, own = curve_batch.objective_of(*given)
-                x0, box, _ = own.example
-                one_fit.compile(objective, rule, np.array(x0), box, own.settings)
-                return objective, own
-
-            objective, batch = one_fit.compiled_or_none(compiled, build, "autodiff") or (
-                None,
-                batch,
-            )
-            threads = 1 if objective_bindings.is_parallel(compiled) else threads
+        given = compiled, batch, curves, places, loss
+        found = one_fit.compiled_or_none(f, lambda: curve_batch.bindings_of(*given), "autodiff")
+        bindings, batch = found or ({}, batch)
+        name = rule.__name__.rpartition(".")[2]
+        fits = fit_batch.Fits(compiled, name, loss, f_scale, bindings)
 
     def finish(b, values, jacobian):
         return curve_batch.residuals_of(batch, curves, places, b, values, jacobian, loss)
 
-    return fit_batch.solve(
-        batch,
-        objective,
-        rule,
-        threads,
-        callback,
+    ending = fit_batch.Ending(
         lambda results, b: fit_batch.args_of(batch, b)[places.y].size,
         finish,
-        loss,
         not absolute_sigma and loss != "poisson",
         curves.axes,
     )
+    return fit_batch.solve(batch, fits, ending, where, callback, checkpoint, results)

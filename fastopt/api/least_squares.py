@@ -4,6 +4,7 @@ import numpy as np
 
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
+from fastopt.drivers import resumable
 from fastopt.drivers.fits import compiled_residuals, one_fit
 from fastopt.drivers.fits.one_fit import Fit
 from fastopt.inputs import fit_inputs, run_options, wrong_keywords
@@ -58,7 +59,8 @@ def least_squares(
         - ``ftol`` (1e-13): the relative reduction of the cost that further steps may reach, by
           the rate at which those before have shrunk.
         - ``maxfev`` (1000), ``maxiter``, ``maxtime`` (seconds): limits.
-        - ``disp``, ``finite_diff_rel_step``, ``fast_math_functions``: as for `minimize`.
+        - ``disp``, ``finite_diff_rel_step``, ``fast_math_functions``, ``checkpoint``: as for
+          `minimize`.
         - the options of the rule, such as ``beta2``.
     callback : callable, optional
         ``callback(intermediate_result)`` or ``callback(xk)``, after each accepted step; may raise
@@ -104,6 +106,9 @@ def least_squares(
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
     fit_inputs.require_arguments("fun", fun, 1 + len(args), f"x and the {len(args)} of args")
+    given = {"fun": fun, "jac": jac, "x0": x0, "bounds": box, "args": args}
+    given |= {"loss": loss, "f_scale": f_scale}
+    checkpoint = resumable.checkpoint_of("least_squares", rule, settings, **given)
     kind, callback = one_fit.method_of(jac, fun, x0.size), callback_of(callback)
     objective, first = None, []
     if kind == "autodiff":
@@ -142,6 +147,7 @@ def least_squares(
         f_scale,
         True,
         callback,
+        checkpoint,
     )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.fits import compiled_residuals, fit_batch, one_fit
 from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
-from fastopt.results.progress import Compiling
+from fastopt.storage.batch_checkpoint import BatchCheckpoint
 
 
 @wrong_keywords.checked
@@ -22,6 +22,7 @@ def least_squares_batch(
     tol=None,
     options=None,
     callback=None,
+    device="auto",
     workers=None,
 ):
     """Fit very many data sets with one function, each fit stopping by itself, with errors.
@@ -46,12 +47,14 @@ def least_squares_batch(
     options : dict, optional
         As for `least_squares`. The tolerances, `maxiter`, `maxfev` and numbers of the rule may be
         arrays with a value for each problem. ``maxtime`` is for the whole batch; ``disp`` shows a
-        progress bar.
+        progress bar. ``checkpoint`` is that of `minimize_batch`.
     callback : callable, optional
         ``callback(done, total)``, up to twenty times a second as problems are solved; it may raise
         StopIteration.
-    workers : int, optional
-        The number of threads; the default is that of `numba.set_num_threads`.
+    device : {"auto", "cpu", "cuda"}
+        As for `minimize_batch`. On a GPU the data are copied from host arrays.
+    workers : int or `concurrent.futures.Executor`, optional
+        The number of threads, or an executor, as for `minimize_batch`.
 
     Returns
     -------
@@ -82,52 +85,37 @@ def least_squares_batch(
     >>> res.stderr[:, 1].round(4).tolist()
     [0.0007, 0.0017, 0.0045]
     """
-    rule = run_options.find_rule(method)
+    rule, given = run_options.find_rule(method), {"x0": x0, "data": data, "args": args}
+    where = fit_batch_inputs.where_of(device, workers, **given)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale)
     batch = fit_batch_inputs.read(rule, x0, data, args, bounds, tol, options)
     callback = batch_inputs.callback_of(callback)
-    threads = fit_batch_inputs.threads_of(workers)
     n = batch.shape[0]
     if n > compiled_residuals.MOST:
         raise ValueError(f"x0 has {n} parameters; a batch of fits has at most 64")
     count = len(batch.problem_data.fields) + len(batch.problem_data.args)
     fit_inputs.require_arguments("fun", fun, 1 + count, f"x and the {count} of data and args")
+    results, given = fit_batch.empty(batch), {"fun": fun, "loss": loss, "f_scale": f_scale}
+    given |= {"data": batch.problem_data.fields, "args": batch.problem_data.args}
+    checkpoint = BatchCheckpoint.wanted("least_squares_batch", batch, rule, results, **given)
     compiled, _ = objective_bindings.for_batch(fun, None)
-    objective = None
+    places, name = compiled_residuals.of_residuals(), rule.__name__.rpartition(".")[2]
+    fits = fit_batch.Fits(compiled, name, loss, f_scale, places)
     if batch.problems:
-        with Compiling(batch.settings.disp, fun):
-            objective = one_fit.compiled_or_none(
-                compiled, lambda: _objective(compiled, batch, rule, loss, f_scale), "autodiff"
-            )
-            threads = 1 if objective_bindings.is_parallel(compiled) else threads
-
-    def finish(b, values, jacobian):
-        return values, jacobian, None
-
-    return fit_batch.solve(
-        batch,
-        objective,
-        rule,
-        threads,
-        callback,
+        one_fit.compiled_or_none(compiled, lambda: _check(fits, batch), "autodiff")
+    ending = fit_batch.Ending(
         lambda results, b: int(results.used[b]),
-        finish,
-        loss,
+        lambda b, values, jacobian: (values, jacobian, None),
         True,
         (batch.problems,),
     )
+    return fit_batch.solve(batch, fits, ending, where, callback, checkpoint, results)
 
 
-def _objective(fun, batch, rule, loss, f_scale):
-    """Return the compiled objective; check the residuals of some problems."""
-    x0, box = np.array(batch.example.x0), batch.example.box
+def _check(fits, batch):
+    """Check the residuals of some problems."""
+    x0 = np.array(batch.example.x0)
     if np.isfinite(x0).all():
         for b in fit_batch.examples(batch):
             args = fit_batch.args_of(batch, b)
-            fit_inputs.require_vector(compiled_residuals.probe(fun, x0.copy(), args))
-    args = fit_batch.args_of(batch, fit_batch.examples(batch)[0])
-    places = compiled_residuals.of_residuals()
-    given = fun, x0.size, args, batch.settings.fast, loss, f_scale, places
-    objective = compiled_residuals.build(*given)
-    one_fit.compile(objective, rule, x0, box, batch.settings)
-    return objective
+            fit_inputs.require_vector(compiled_residuals.probe(fits.fun, x0.copy(), args))

@@ -3,12 +3,11 @@
 from typing import Any
 
 from fastopt.arrays import arguments
-from fastopt.drivers import objective_bindings, objective_checks, reused_problems
+from fastopt.drivers import objective_bindings, objective_checks, resumable, reused_problems
 from fastopt.drivers.problem_builder import compile_problem, matching_problem
-from fastopt.inputs import option_tables, run_options, wrong_keywords
+from fastopt.inputs import run_options, wrong_keywords
 from fastopt.inputs.start_and_bounds import box_of, callback_of, start_point
 from fastopt.results.progress import Compiling
-from fastopt.storage import checkpoint_file
 from fastopt.targets import dispatch
 
 
@@ -134,23 +133,8 @@ def minimize(
     x0 = start_point(x0)
     settings = run_options.parse(rule, options, tol, x0.dtype)
     box = box_of(bounds, x0)
-    checkpoint = None
-    if settings.checkpoint:
-        decisive = (
-            "minimize",
-            rule,
-            fun,
-            jac,
-            x0,
-            box,
-            (),
-            args,
-            settings,
-            option_tables.tables(settings, {}),
-        )
-        checkpoint = checkpoint_file.Checkpoint(
-            settings.checkpoint, checkpoint_file.problem_of(*decisive)
-        )
+    given = {"fun": fun, "jac": jac, "x0": x0, "bounds": box, "args": args}
+    checkpoint = resumable.checkpoint_of("minimize", rule, settings, **given)
     if objective_bindings.is_compiled(fun):
         args = arguments.ready(args)
     kind = reused_problems.kind_of(fun, jac, args, rule, x0, box, settings, target)

@@ -1,21 +1,16 @@
 """`minimize_batch`: very many small problems at once, each stopping by itself."""
 
 import time
-import warnings
 
 import numpy as np
 
 from fastopt.arrays import data_rows
-from fastopt.drivers import (
-    batch_on_executor,
-    kinks_of_batch,
-    local_batch,
-    objective_bindings,
-)
+from fastopt.drivers import kinks_of_batch, local_batch, objective_bindings
+from fastopt.drivers.batch_on_executor import ExecutorScheduler
 from fastopt.inputs import batch_inputs, run_options, wrong_keywords
 from fastopt.results.progress import Compiling
 from fastopt.solver.status_codes import NOT_RUN
-from fastopt.storage import batch_checkpoint
+from fastopt.storage.batch_checkpoint import BatchCheckpoint
 from fastopt.targets import dispatch
 
 
@@ -114,25 +109,20 @@ def minimize_batch(
     ([[3.0, 0.5], [3.0, 1.0], [3.0, 2.0]], '3 of 3 problems converged.')
     """
     rule = run_options.find_rule(method)
-    device_argument, device = device, dispatch.requested(device, variable=workers is None)
-    requested_by = f"FASTOPT_DEVICE={device}" if device != device_argument else None
-    target = dispatch.target(device, *data_rows.leaves((x0, data, args)), requested_by=requested_by)
-    if target.NAME == "cuda" and workers is not None:
-        raise ValueError("workers are the CPU's; with device='cuda' leave them out")
+    device, target = dispatch.for_batch(device, workers, *data_rows.leaves((x0, data, args)))
     batch = batch_inputs.read(rule, x0, data, args, bounds, tol, options, target.adopt)
     callback = batch_inputs.callback_of(callback)
     threads, executor = batch_inputs.workers_of(workers)
     batch_inputs.require_memory(batch)
     results, name, errors = local_batch.empty(batch), target.NAME, {}
-    executor_error, stop_reason, first = "", "", None
+    stop_reason, first, scheduler = "", None, None
     if name == "cuda":
         run_options.no_checkpoint_on_gpu(batch.settings)
-    checkpoint = None
-    if batch.settings.checkpoint and batch.problems:
-        checkpoint = batch_checkpoint.BatchCheckpoint(batch, rule, fun, jac, results)
+    given = {"fun": fun, "jac": jac, "data": batch.problem_data.fields}
+    given["args"] = batch.problem_data.args
+    checkpoint = BatchCheckpoint.wanted("minimize_batch", batch, rule, results, **given)
     fun, jac = objective_bindings.for_batch(fun, jac)
     if batch.problems:
-        scheduler = None
         if target.NAME == "cuda":
             scheduler = local_batch.cuda_scheduler(batch, fun, jac, rule, target, results)
         elif device == "auto" and workers is None and not checkpoint:
@@ -149,37 +139,21 @@ def minimize_batch(
                         batch, first, rule, target, threads, results, begun
                     )
                 else:
-                    task = batch_on_executor.task_of(fun, jac, rule, batch.problem_data.args)
-                    scheduler = batch_on_executor.ExecutorScheduler(batch, task, executor, results)
+                    work = local_batch.Search(fun, jac, rule.__name__.rpartition(".")[2])
+                    scheduler = ExecutorScheduler(batch, work, executor, results)
         until = time.perf_counter() + batch.settings.maxtime
-        stop_reason = local_batch.run_until_done(scheduler, batch, callback, checkpoint)
-        errors = getattr(scheduler, "errors", {})
-        if checkpoint:
-            checkpoint.write(scheduler, last=True)
-        if len(errors) == batch.problems:
-            errors[0].add_note(
-                f"fun raised for each of the {batch.problems:,} problems of the batch"
-            )
-            raise errors[0]
+        errors, stop_reason = local_batch.solved(scheduler, batch, callback, checkpoint)
         if first is not None and not stop_reason:
             local = first, rule, target, threads
             found, stop_reason = kinks_of_batch.examine(batch, *local, results, until)
             errors = {**errors, **found}
         start_where_not_run(batch, results)
-        if isinstance(scheduler, batch_on_executor.ExecutorScheduler):
-            executor_error = scheduler.executor_error
     from fastopt.results import batch_result  # late: scipy.optimize is slow to import
 
     source = objective_bindings.name_of(objective_bindings.method_of(jac, fun))
     source = first.objective.source() if first is not None else source
     result = batch_result.build(results, batch.shape, source, name, errors)
-    if stop_reason:
-        result.message += f" {stop_reason}"
-    if executor_error:
-        result.message += f" The executor failed: {executor_error}."
-        warnings.warn(result.message, RuntimeWarning, stacklevel=3)
-    if batch.settings.disp:
-        print(result.message)
+    local_batch.tell(result, batch, stop_reason, scheduler)
     return result
 
 

@@ -28,6 +28,7 @@ from fastopt.solver.placeholders import (
     load_value,
     loss,
     no_sums,
+    root_in,
     seeded,
     seeded_items,
     source,
@@ -93,8 +94,7 @@ def rotated(x, found, data):
     _, slopes, matrix, last, size = places(SIZE)
     for k in range(size):
         found[k] = 0.0
-    # `add_equation` wants the transpose.
-    root, right = found[matrix:last].reshape(SIZE, SIZE).T, found[last:size]
+    root, right = root_in(found, matrix), found[last:size]
     for i in range(count(points, data)):
         r = dual_at(points, data, i)
         loss, slope, curvature, use = weigh(value_of(r), data, i)
@@ -107,6 +107,11 @@ def rotated(x, found, data):
         add_equation(root, right, row, slope / scale if scale > 0.0 else 0.0)
     found[0] = used
     return 0.5 * total
+
+
+def transposed(found, first):
+    """Return the matrix at a place of `found` in the form that `add_equation` wants."""
+    return found[first : first + SIZE * SIZE].reshape(SIZE, SIZE).T
 
 
 @separate_refcounted

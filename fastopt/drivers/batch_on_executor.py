@@ -10,7 +10,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 
-from fastopt import rules
 from fastopt.arrays import arguments, data_rows
 from fastopt.compiling.compiler import dumps, loads, thread_limit
 from fastopt.drivers import local_batch
@@ -28,17 +27,19 @@ class ExecutorScheduler:
     ----------
     batch, results
         As for `local_batch.scheduler`.
-    task : tuple of bytes
-        The pickled data that all parts share, from `task_of`.
+    work : `local_batch.Search` or `fit_batch.Fits`
+        The task of each problem.
     executor
         Any object with the `submit` of `concurrent.futures.Executor`.
     """
 
-    def __init__(self, batch, task, executor, results):
-        self.batch, self.task, self.executor, self.results = batch, task, executor, results
+    def __init__(self, batch, work, executor, results):
+        self.batch, self.executor, self.results = batch, executor, results
+        self.task = task_of(work, batch.problem_data.args)
         places = worker_count(executor)
         size = min(
-            math.ceil(batch.problems / (PARTS * places)), int(LARGEST // bytes_per_problem(batch))
+            math.ceil(batch.problems / (PARTS * places)),
+            int(LARGEST // bytes_per_problem(batch, results)),
         )
         self.size, self.most = max(1, size), 2 * places
         firsts, left = range(0, batch.problems, self.size), results.status == NOT_RUN
@@ -149,33 +150,28 @@ def new_file():
     return path
 
 
-def task_of(fun, jac, rule, args):
-    """Return the data that all parts share, pickled."""
+def task_of(work, args):
+    """Return what all parts share, pickled."""
     shared = dumps(args, "args")
-    return dumps((fun, jac, rule.__name__.rpartition(".")[2]), "fun"), shared
+    return dumps(work, "fun"), shared
 
 
 @functools.lru_cache(8)
 def task_from(task):
     """Unpickle a task in a worker; cached, so that nothing is compiled twice."""
-    function, args = map(loads, task)
-    return *function, arguments.ready(args)
+    work, args = map(loads, task)
+    return work, arguments.ready(args)
 
 
 def solve_part(task, part, threads, until, stop_file):
     """Solve one part in a worker; return (arrays, exceptions of fun by number in the part)."""
-    from fastopt.targets.cpu import cpu_target as cpu
-
-    fun, jac, name, args = task_from(task)
+    work, args = task_from(task)
     batch = loads(part)
     problem_data = batch.problem_data._replace(args=args)
     settings = batch.settings._replace(maxtime=max(0.0, until - time.time()), disp=False)
-    batch, results = (
-        batch._replace(settings=settings, problem_data=problem_data),
-        local_batch.empty(batch),
-    )
-    first = local_batch.compiled_template(batch, fun, jac, rules.get(name), cpu)
-    scheduler = local_batch.scheduler(batch, first, rules.get(name), cpu, threads, results)
+    batch = batch._replace(settings=settings, problem_data=problem_data)
+    results = work.empty(batch)
+    scheduler = work.scheduler(batch, threads, results)
     local_batch.run_until_done(
         scheduler, batch, lambda *_: stop_file and not os.path.exists(stop_file)
     )
@@ -212,13 +208,13 @@ def slice_batch(batch, first, last):
     return batch._replace(problems=last - first, problem_data=problem_data)
 
 
-def bytes_per_problem(batch):
+def bytes_per_problem(batch, results):
     """Return the bytes sent for one problem, there and back."""
     fields = (
         field.flat if hasattr(field, "starts") else field for field in batch.problem_data.fields
     )
-    sent = sum(array.nbytes for array in (batch.problem_data.x0, *fields)) / batch.problems
-    return 1 + sent + 32 * math.prod(batch.shape)
+    arrays = batch.problem_data.x0, *fields, *results
+    return 1 + sum(array.nbytes for array in arrays) / batch.problems
 
 
 def is_local_pool(executor):

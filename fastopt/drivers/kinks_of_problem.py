@@ -92,6 +92,6 @@ def evaluate(problem, point):
         array.fill(0.0)
     problem.record[:] = FRESH
     problem.x[:] = point
-    problem.call_or_explain((math.inf, 1.0))
+    problem.advance((math.inf, 1.0))
     own = problem.workspace
     return own.best_f.copy(), own.best_g[None].copy(), problem.record[NFEV]

@@ -2,9 +2,12 @@
 
 import math
 import time
+import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt import rules
 from fastopt.arrays import data_rows
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.arrays.data_rows import Ragged
@@ -19,6 +22,25 @@ from fastopt.results.progress import Counter
 from fastopt.solver.batch_worker import Results
 from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
 from fastopt.targets import dispatch
+
+
+class Search(NamedTuple):
+    """The task of each problem, in a form that can be sent to another process."""
+
+    fun: Any
+    jac: Any
+    method: str
+
+    def empty(self, batch):
+        return empty(batch)
+
+    def scheduler(self, batch, threads, results):
+        """Return a scheduler on this machine's threads."""
+        from fastopt.targets.cpu import cpu_target as cpu
+
+        rule = rules.get(self.method)
+        first = compiled_template(batch, self.fun, self.jac, rule, cpu)
+        return scheduler(batch, first, rule, cpu, threads, results)
 
 
 def compiled_template(batch, fun, jac, rule, target):
@@ -91,17 +113,48 @@ def host_placeholders(value):
 
 def cuda_scheduler_if_worthwhile(batch, fun, jac, rule, results):
     """Return a device scheduler if the batch is large enough and can run there; else None."""
-    problem_data = batch.problem_data
-    sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in problem_data.fields)
-    target = dispatch.gpu_for(
-        batch.problems, sizes + problem_data.x0.size, problem_data.x0.itemsize
-    )
-    if target is None:
-        return None
+    target = gpu_for(batch)
     try:
-        return cuda_scheduler(batch, fun, jac, rule, target, results)
+        return target and cuda_scheduler(batch, fun, jac, rule, target, results)
     except Exception:  # the CPU then reports the fault, if there is one
         return None
+
+
+def gpu_for(batch):
+    """Return the CUDA target if it is available and worthwhile for a batch, or None."""
+    problem_data = batch.problem_data
+    sizes = sum((f.flat if isinstance(f, Ragged) else f).size for f in problem_data.fields)
+    return dispatch.gpu_for(batch.problems, sizes + problem_data.x0.size, problem_data.x0.itemsize)
+
+
+def solved(scheduler, batch, callback, checkpoint=None):
+    """Run a scheduler; return the exceptions of fun, and why it ended early or an empty text.
+
+    If fun raised for all problems, raise its first exception.
+    """
+    reason = run_until_done(scheduler, batch, callback, checkpoint)
+    if checkpoint:
+        checkpoint.write(scheduler, last=True)
+    errors = getattr(scheduler, "errors", {})
+    if len(errors) == batch.problems:
+        errors[0].add_note(f"fun raised for each of the {batch.problems:,} problems of the batch")
+        raise errors[0]
+    return errors, reason
+
+
+def tell(result, batch, reason, scheduler, level=4):
+    """Complete the message of a result, and print it if it was asked for.
+
+    `reason` says why the batch ended early. An executor that failed is a warning; `level` is that
+    of the user's call.
+    """
+    if reason:
+        result.message += f" {reason}"
+    if failed := getattr(scheduler, "executor_error", ""):
+        result.message += f" The executor failed: {failed}."
+        warnings.warn(result.message, RuntimeWarning, stacklevel=level)
+    if batch.settings.disp:
+        print(result.message)
 
 
 def run_until_done(scheduler, batch, callback, checkpoint=None):

@@ -2,36 +2,27 @@
 
 import math
 import time
-from typing import Any
 
 import numpy as np
 
 from fastopt import rules
-from fastopt.concurrency.time_slices import next_amount
 from fastopt.drivers import kinks_of_problem
+from fastopt.drivers.resumable import Resumable
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
 from fastopt.solver import fused_passes, problem_arrays
-from fastopt.solver.run_state import FRESH, NFEV, NIT, STATUS, F, apart, run_of, width
+from fastopt.solver.run_state import FRESH, NFEV, F, apart, run_of, width
 from fastopt.solver.status_codes import (
     INTERRUPTED,
-    MAXFEV,
-    MAXITER,
-    MAXTIME,
     NO_STEP,
-    RUNNING,
-    STOPPED,
 )
 
 FAR = 1e3  # size of x over that of x0 from which a failure is told as a fall to infinity
 INITIAL_RUN = np.array(FRESH)
 
 
-class Problem:
+class Problem(Resumable):
     """The arrays and the compiled loop of one problem."""
-
-    checkpoint: Any = None
-    evaluations_before = 0.0  # evaluations when the loop was last called
 
     def __init__(self, rule, x0, box, settings, objective, target):
         dtype, n = x0.dtype, x0.size
@@ -65,6 +56,10 @@ class Problem:
         # The error of compiling `fun` for duals, if Python runs it instead.
         self.reason: Exception | None = None
 
+    @property
+    def compiled(self):
+        return self.objective.compiled
+
     def put_start(self, x0, box):
         """Put the start into arrays of zeros."""
         own, self.start = self.workspace, x0.reshape(-1)
@@ -91,19 +86,19 @@ class Problem:
 
     def compile(self):
         """Compile the loop (or load it), without running it."""
-        if self.objective.compiled:
+        if self.compiled:
             self.solve.compile()
         else:
             self.call((0.0, 0.0))
 
     def call(self, until):
         """Run the loop until it reaches these numbers of iterations and evaluations."""
-        if self.objective.compiled:
+        if self.compiled:
             self.solve(until)
         else:
             self.solve(*self.arguments(until))
 
-    def call_or_explain(self, until):
+    def advance(self, until):
         """Run `call`; an error becomes one in the user's terms."""
         try:
             self.call(until)
@@ -118,29 +113,6 @@ class Problem:
         arrays = self.record, self.iterates, self.workspace, self.x_shaped, self.state
         return (*arrays, *self.fixed, until)
 
-    def keep(self, checkpoint):
-        """Restore the state in a checkpoint, and write to it from now on."""
-        self.checkpoint = checkpoint
-        if checkpoint.found:
-            self.restore(**checkpoint.found)
-        status, nit, nfev = self.record[[STATUS, NIT, NFEV]]
-        limits = self.settings.limits
-        if status in (MAXITER, MAXFEV) and nit < limits.maxiter and nfev < limits.maxfev:
-            self.record[STATUS] = RUNNING  # a limit was raised
-
-    def snapshot(self):
-        """Return the complete state of the loop, which a checkpoint file holds."""
-        return {"arrays": self.arrays, "scalars": self.scalars}
-
-    def restore(self, arrays, scalars):
-        self.arrays[:], self.scalars[:] = arrays, scalars
-
-    def write(self):
-        try:
-            self.checkpoint.write(**self.snapshot())
-        except OSError as error:
-            self.checkpoint.failed(error)
-
     def run(self, callback):
         progress, began = Progress(self.settings.disp, self.settings.limits), time.perf_counter()
         try:
@@ -149,7 +121,7 @@ class Problem:
         except KeyboardInterrupt:
             status = INTERRUPTED
             # If Ctrl-C interrupted an evaluation in Python, the state is between two iterations.
-            whole = self.objective.compiled and self.record[NFEV] > self.evaluations_before
+            whole = self.compiled and self.record[NFEV] > self.evaluations_before
             self.interrupted()
         finally:
             progress.close()
@@ -168,36 +140,11 @@ class Problem:
 
     def interrupted(self):
         """Return x to the best point after a Ctrl-C inside fun: the last point has no value."""
-        if not self.objective.compiled:
+        if not self.compiled:
             self.x[:], self.record[F] = self.workspace.best_x, self.workspace.best_f[0]
 
-    def run_until_done(self, callback, progress):
-        """Run the loop slice by slice until it ends; return its status."""
-        record, began = self.record, time.perf_counter()
-        # A plain objective runs one evaluation a slice, so that Ctrl-C finds all of them counted.
-        compiled = self.objective.compiled
-        budget, nit = 1.0, record[NIT]
-        while True:
-            self.evaluations_before, entered = record[NFEV], time.perf_counter()
-            until_nit = record[NIT] + 1.0 if callback else math.inf
-            self.call_or_explain((until_nit, record[NFEV] + budget))
-            run, now = run_of(record), time.perf_counter()
-            progress.update(run)
-            if callback and run.nit > nit:
-                nit = run.nit
-                callback_info = {"fun": run.f, "nit": int(run.nit), "nfev": int(run.nfev)}
-                if callback(self.iterate(), **callback_info):
-                    return STOPPED
-            if run.status != RUNNING:
-                return run.status
-            left = self.settings.maxtime - (now - began)
-            if left < 0.0:
-                return MAXTIME
-            if self.checkpoint and self.checkpoint.is_due():
-                self.write()
-            if compiled:
-                done = run.nfev - self.evaluations_before
-                budget = next_amount(budget, done, now - entered, left)
+    def scalars_now(self):
+        return run_of(self.record)
 
     def why_not_differentiable(self, error):
         """Return an error that explains why `fun` has no exact derivatives, or cannot compile."""
@@ -236,7 +183,7 @@ class Problem:
         if self.reason is not None and isinstance(error, TypeError):
             from_python = str(error).startswith("fun cannot be differentiated")
             return error if from_python else self.reason
-        if self.objective.compiled:
+        if self.compiled:
             from fastopt.derivatives import error_messages
 
             if error_messages.is_of_compiling(error):

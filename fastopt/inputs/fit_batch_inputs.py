@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.arrays import arguments
+from fastopt.arrays import arguments, data_rows
 from fastopt.inputs import batch_inputs, run_options
 from fastopt.inputs.fit_inputs import with_defaults
 from fastopt.inputs.start_and_bounds import floats
+from fastopt.targets import dispatch
 
 
 class Sides(NamedTuple):
@@ -15,6 +16,28 @@ class Sides(NamedTuple):
 
     lb: Any
     ub: Any
+
+
+class Where(NamedTuple):
+    """Where a batch runs."""
+
+    target: Any
+    may_move: bool  # whether it may run on a GPU although the target is the CPU
+    threads: int
+    executor: Any  # or None
+
+
+def where_of(device, workers, **given):
+    """Return where a batch runs; `given` are its arrays, by name."""
+    for name, value in given.items():
+        parts = value if isinstance(value, list) else data_rows.leaves(value)
+        if any(map(arguments.is_elsewhere, parts)):
+            raise ValueError(
+                f"{name} lives on a GPU; fits take host arrays, which they copy themselves with "
+                "device='cuda'"
+            )
+    asked, target = dispatch.for_batch(device, workers)
+    return Where(target, asked == "auto" and workers is None, *batch_inputs.workers_of(workers))
 
 
 def read(rule, x0, data, args, bounds, tol, options):
@@ -191,11 +214,3 @@ def rows_of_bounds(bounds, axes):
         return bounds  # `sides_of` says what is wrong
     made = [s.reshape(-1, s.shape[-1]) if s.shape[:-1] == axes and s.ndim > 1 else s for s in sides]
     return Sides(*made)
-
-
-def threads_of(workers):
-    """Return the number of threads."""
-    threads, executor = batch_inputs.workers_of(workers)
-    if executor is not None:
-        raise ValueError("workers must be a number of threads; fits do not run on executors")
-    return threads

@@ -13,7 +13,7 @@ from fastopt.solver.fits.losses import LOSSES
 
 # Default tolerances; see the options of `least_squares`.
 DEFAULTS = {"gtol": 1e-12, "ftol": 1e-13, "xtol": 1e-10, "maxfev": 1000}
-FOREIGN = "learning_rate", "maxcor", "checkpoint"
+FOREIGN = "learning_rate", "maxcor"
 
 
 def options_of(rule, options, tol):

@@ -128,6 +128,8 @@ def quiet(options):
     """Return options without messages: they would come from each batch."""
     if options is not None and not hasattr(options, "items"):
         raise TypeError(f"options must be a dict, not {type(options).__name__}")
+    if (options or {}).get("checkpoint") is not None:
+        raise ValueError("options['checkpoint'] is for one batch of fits; leave it out here")
     return {**(options or {}), "disp": False}
 
 

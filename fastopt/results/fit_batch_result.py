@@ -29,16 +29,16 @@ class FitBatchResult(BatchResult):
             message = f"fun raised {type(error).__name__}: {error}".rstrip(": ")
         success = fields["status"] in SUCCESS
         return OptimizeResult(
-            **fields, success=success, message=message, jac_method="autodiff", device="cpu"
+            **fields, success=success, message=message, jac_method="autodiff", device=self.device
         )
 
 
-def build(results, fixed, scale, axes, raised):
+def build(results, fixed, scale, axes, raised, device):
     """Return the result of a batch.
 
     `fixed` says which parameters are fixed, with a row for each problem or one for all. `scale`
     says whether the errors are scaled by the residuals. `axes` are the lengths of the problems'
-    axes.
+    axes. `raised` are exceptions by the number of the problem.
     """
     dof = np.where(results.used > 0, results.used - np.sum(~fixed, axis=1), 0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -59,6 +59,7 @@ def build(results, fixed, scale, axes, raised):
         "success": np.isin(status, SUCCESS),
     }
     fields = {name: value.reshape(*axes, *value.shape[1:]) for name, value in fields.items()}
-    result = FitBatchResult(**fields, message=summary(status), jac_method="autodiff", device="cpu")
+    told = {"message": summary(status), "jac_method": "autodiff", "device": device}
+    result = FitBatchResult(**fields, **told)
     result.errors.update(sorted(raised.items()))
     return result

@@ -36,6 +36,7 @@ weigh: Any = None  # (value, data, i) -> loss, its slope and curvature, whether 
 loss: Any = None  # (residual, scale) -> the same
 x_at: Any = None  # (args, i) -> coordinates of point i
 weight: Any = None  # (args, i) -> 1 / sigma of point i
+root_in: Any = None  # (found, place) -> the matrix there, transposed
 no_sums: Any = None  # functions of `duals.normal_sums`
 with_residual: Any = None
 write_sums: Any = None

@@ -22,11 +22,16 @@ class BatchCheckpoint:
 
     Parameters
     ----------
+    call : str
+        The name of the user's call.
     batch : `batch_inputs.Batch`
-    rule, fun, jac
-        The rule, and the functions as the user gave them.
-    results : `batch_worker.Results`
+    rule
+    results : `batch_worker.Results` or `fit_worker.FitResults`
         Results of problems that have not run; those in the file are filled in.
+    start : str
+        The name of the argument with the start.
+    given
+        Further arguments of `problem_of`: the functions as the user gave them, and the data.
 
     Attributes
     ----------
@@ -39,19 +44,12 @@ class BatchCheckpoint:
         As for `Checkpoint`. OSError also if the file of rows is a link, or of another run.
     """
 
-    def __init__(self, batch, rule, fun, jac, results):
+    def __init__(self, call, batch, rule, results, start="x0", **given):
         problem_data, path = batch.problem_data, batch.settings.checkpoint
         box = batch.example.box and (problem_data.low, problem_data.high)
         tables = problem_data.limits, problem_data.options, problem_data.schedule
-        decisive = (
-            (batch.shape, problem_data.x0),
-            box,
-            problem_data.fields,
-            problem_data.args,
-            batch.settings,
-            tables,
-        )
-        problem = problem_of("minimize_batch", rule, fun, jac, *decisive)
+        given |= {start: (batch.shape, problem_data.x0), "bounds": box}
+        problem = problem_of(call, rule, batch.settings, tables, **given)
         self.file, self.path, self.results = Checkpoint(path, problem), f"{path}.rows", results
         columns = [(name, a.dtype, a.shape[1:]) for name, a in results._asdict().items()]
         self.row = np.dtype([("b", np.int64), *columns])
@@ -62,6 +60,12 @@ class BatchCheckpoint:
             self.read(**self.file.found)
         elif os.path.lexists(self.path):
             self.begin()
+
+    @classmethod
+    def wanted(cls, call, batch, *given, **named):
+        """Return the checkpoint of a batch if its options ask for one, else None."""
+        wanted = batch.settings.checkpoint and batch.problems
+        return cls(call, batch, *given, **named) if wanted else None
 
     def begin(self, create=False):
         """Raise if the file of rows has contents although there is no checkpoint yet."""

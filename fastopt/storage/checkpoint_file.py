@@ -1,7 +1,7 @@
 """A checkpoint file: the identity of the problem, and all arrays of its run.
 
 So a run that was killed can continue. `problem_of` lists what the identity is made of. The arrays
-are those of `Problem.snapshot`: the iterates, the rule's state, and the scalars of `Run`.
+are those of `Resumable.snapshot`: the iterates, the rule's state, and the scalars of the loop.
 """
 
 import os
@@ -9,20 +9,23 @@ import tempfile
 import time
 import warnings
 
+from fastopt.solver.fits.fit_state import FitArrays, FitRun
 from fastopt.solver.run_state import SCALARS
 from fastopt.storage.npz import clean_up, load, save
 from fastopt.storage.problem_identity import differences, identity
 
-# Version of the file format. Increase it when the layout of `Problem.arrays` changes.
-VERSION = 1, *SCALARS
+# Version of the file format. Increase it when the layout of the arrays of a problem changes.
+VERSION = 1, *SCALARS, *FitRun._fields, *FitArrays._fields
 MIN_INTERVAL = 1.0  # seconds between two writes, at least
 MAX_TIME_FRACTION = 0.01  # largest share of run time for writing; a slow write delays the next one
-# Options that may differ when a run is resumed: it continues as if it had always had the new ones.
-MAY_CHANGE = ("maxiter", "maxfev")
 
 
-def problem_of(call, rule, fun, jac, x0, box, data, args, settings, tables):
-    """Return the identity of everything that decides the answer, by name: see `identity`."""
+def problem_of(call, rule, settings, tables, free=(), **given):
+    """Return the identity of everything that decides the answer, by name: see `identity`.
+
+    `given` are arguments of the call, checked. Tuples called `data` and `args` are named one by
+    one. `free` are the names of options that may change.
+    """
     options = {}
     for template, table in tables:
         columns = zip(getattr(template, "_fields", ()), table.T, strict=True)
@@ -33,10 +36,9 @@ def problem_of(call, rule, fun, jac, x0, box, data, args, settings, tables):
     options |= {"finite_diff_rel_step": settings.steps, "maxcor": settings.maxcor}
     options |= {"fast_math_functions": settings.fast}
     named = {"call": call, "method": rule.__name__.rpartition(".")[2]}
-    named |= {"fun": fun, "jac": jac, "x0": x0, "bounds": box}
-    named |= {f"data[{k}]": field for k, field in enumerate(data)}
-    named |= {f"args[{k}]": value for k, value in enumerate(args)}
-    free = MAY_CHANGE if call == "minimize" else ()
+    parts = {name: given.pop(name, ()) for name in ("data", "args")}
+    named |= given
+    named |= {f"{name}[{k}]": v for name, part in parts.items() for k, v in enumerate(part)}
     named |= {f"options[{name!r}]": v for name, v in options.items() if name not in free}
     return identity({**named, "schedule": type(rate).__name__ if ours else None})
 

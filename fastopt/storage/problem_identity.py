@@ -22,7 +22,7 @@ def identity(named):
     TypeError
         If the content of a value cannot be read.
     """
-    texts, own = {}, _package(named.get("fun"))
+    texts, own = {}, _package(named.get("fun", named.get("f")))
     for name, value in named.items():
         shown = repr(value) if type(value) in (bool, int, float, str, type(None)) else ""
         if 0 < len(shown) <= SHORT:

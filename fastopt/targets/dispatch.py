@@ -69,6 +69,16 @@ def target(device, *arrays, requested_by=None):
     return cpu
 
 
+def for_batch(device, workers, *arrays):
+    """Return the device that a batch asks for, and the target for these arrays."""
+    asked = requested(device, variable=workers is None)
+    requested_by = f"FASTOPT_DEVICE={asked}" if asked != device else None
+    found = target(asked, *arrays, requested_by=requested_by)
+    if found.NAME == "cuda" and workers is not None:
+        raise ValueError("workers are the CPU's; with device='cuda' leave them out")
+    return asked, found
+
+
 def gpu_for(problems, numbers, itemsize):
     """Return the CUDA target if it is available and worthwhile for a batch, or None."""
     if problems < PROBLEMS or numbers < NUMBERS or why_not_cuda():

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 import fastopt
 from fastopt.concurrency import time_slices
@@ -236,3 +237,23 @@ def test_a_launch_ends_anywhere(monkeypatch):
     for other in results[1:]:
         np.testing.assert_array_equal(other.x, results[0].x)
         np.testing.assert_array_equal(other.nfev, results[0].nfev)
+
+
+def curve(t, a, b, c):
+    return a * np.exp(-b * t) + c
+
+
+def test_fits(host):
+    """A problem without points, and rows of unequal lengths, in memory that was not cleared."""
+    y = decays(60)
+    y[7] = np.nan
+    ys, ts = [row[: 6 + b % 7] for b, row in enumerate(y)], [T[: 6 + b % 7] for b in range(60)]
+    res = fastopt.curve_fit_batch(curve, ts, ys, np.ones(3), nan_policy="omit", device="cuda")
+    assert host.launches > 2
+    assert res.status[7] == -1
+    assert np.isnan(res.cov[7]).all()
+    assert (res.active_mask == 0).all()
+    for b in (0, 1, 59):
+        p, cov = scipy.optimize.curve_fit(curve, ts[b], ys[b], np.ones(3))
+        np.testing.assert_allclose(res.x[b], p, rtol=1e-4)
+        np.testing.assert_allclose(res.cov[b], cov, rtol=1e-3)

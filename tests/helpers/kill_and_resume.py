@@ -35,6 +35,14 @@ def rosenbrock(x):
     return f
 
 
+@njit
+def slow_decay(t, a, b, c):
+    late = 0.0
+    for _ in range(200):
+        late = np.sin(late + 0.1)
+    return a * np.exp(-b * t) + c + 1e-9 * late
+
+
 def in_python(x):
     return rosenbrock.py_func(x)
 
@@ -60,7 +68,7 @@ def plain(**more):
 
 def batch(workers=2, **more):
     """Short and long problems on two threads."""
-    maxiter = np.where(np.arange(3000) % 500 == 7, 200_000, 2000)
+    maxiter = np.where(np.arange(200) % 500 == 7, 200_000, 2000)
     options = {"learning_rate": 1e-3, "maxiter": maxiter, **more}
     given = misfit, X0, decays(3000)[0], (T,)
     return fastopt.minimize_batch(*given, options=options, workers=workers)
@@ -69,6 +77,13 @@ def batch(workers=2, **more):
 def batch_alone(**more):
     """On one thread."""
     return batch(1, **more)
+
+
+def peaks(**more):
+    """Fits of a slow curve on two threads."""
+    y = 5.0 * np.exp(-np.linspace(0.5, 2.0, 2000)[:, None] * T) + 0.01 * np.sin(9 * T)
+    given = slow_decay, T, y, [1.0, 1.0, 0.0]
+    return fastopt.curve_fit_batch(*given, options=more, workers=2)
 
 
 def loop(checkpoint=None, maxtime=np.inf):
@@ -86,7 +101,7 @@ def loop(checkpoint=None, maxtime=np.inf):
     return {**x, "t": opt.t}
 
 
-CASES = {case.__name__: case for case in (textbook, search, plain, batch, batch_alone, loop)}
+CASES = {case.__name__: case for case in (textbook, search, plain, batch, batch_alone, peaks, loop)}
 
 
 def victim(case, path):

@@ -237,7 +237,7 @@ def test_no_problems():
         ({"bounds": ([0, 0], [1, 1])}, ValueError, "bounds"),
         ({"nan_policy": "drop"}, ValueError, "nan_policy"),
         ({"loss": "square"}, ValueError, "loss"),
-        ({"options": {"checkpoint": "x"}}, ValueError, "no meaning"),
+        ({"options": {"maxcor": 3}}, ValueError, "no meaning"),
         ({"options": {"maxfev": [1, 2]}}, ValueError, "numbers of problems differ"),
         ({"workers": 0}, ValueError, "workers"),
         ({"f": 3}, TypeError, "function"),

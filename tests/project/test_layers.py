@@ -29,6 +29,7 @@ FLOORS = [
     "results",
     "storage",
     "targets",
+    "targets/cuda/fits",
     "targets/cuda",
     "targets/cpu",
     "targets/common",

@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 from fastopt.derivatives.duals import dual_number
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
-from fastopt.derivatives.duals.seeding import _seed
+from fastopt.derivatives.duals.seeding import _seed, place_of
 
 # The order of additions over the residuals is free: they are not part of the user's function.
 _FREE = ("reassoc", "contract")
@@ -63,10 +63,11 @@ def write_sums(context, sums, found):
 
     def codegen(context, builder, sig, args):
         items = cgutils.unpack_tuple(builder, args[0])
-        data = array_struct(context, builder, found, args[1]).data
+        array = array_struct(context, builder, found, args[1])
 
         def put(place, value):
-            builder.store(value, builder.gep(data, [context.get_constant(types.intp, place)]))
+            at = context.get_constant(types.intp, place)
+            builder.store(value, place_of(context, builder, found, array, at))
 
         for i in range(n):
             put(1 + i, items[1 + i])

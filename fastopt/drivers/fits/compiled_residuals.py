@@ -28,6 +28,7 @@ def build(fun, n, args, fast, loss, f_scale, places):
         **places,
         "fun": user,
         "loss": poisson if loss == "poisson" else LOSSES[loss],
+        "root_in": fit_equations.transposed,
         "equations": fit_equations.in_registers if few else fit_equations.in_memory,
         "DUAL": dual,
         "CHUNK": dual.size,

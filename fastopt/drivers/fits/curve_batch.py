@@ -33,8 +33,19 @@ def arranged(curves):
     return tuple(fields), tuple(args), Places(0, w, x)
 
 
-def objective_of(fun, batch, curves, places, loss, f_scale):
-    """Return the compiled objective of a model, and the batch with the data as it reads them."""
+def named(batch, curves, places):
+    """Return the data by the names of the arguments, for a checkpoint."""
+    data = *batch.problem_data.fields, *batch.problem_data.args
+    return {
+        "xdata": data[places.x : places.x + len(curves.columns)],
+        "ydata": data[places.y],
+        "sigma": data[places.w] if places.w >= 0 else None,
+        "nan_policy": curves.omit,
+    }
+
+
+def bindings_of(fun, batch, curves, places, loss):
+    """Return the bindings of a model, and the batch with the data as it reads them."""
     p = np.array(batch.example.x0)
     if not np.isfinite(p).all():
         p = np.ones(p.size)
@@ -56,14 +67,12 @@ def objective_of(fun, batch, curves, places, loss, f_scale):
             )
         shared = *batch.problem_data.args[: k - len(batch.problem_data.fields)], x
         batch = batch._replace(problem_data=batch.problem_data._replace(args=shared))
-        args = fit_batch.args_of(batch, b)
     coordinates = 0 if alone is None else count
     weighted = places.w >= 0
     bindings = compiled_residuals.of_curve(
         coordinates, weighted, *places, omit=curves.omit, counts=loss == "poisson"
     )
-    fast = batch.settings.fast
-    return compiled_residuals.build(fun, p.size, args, fast, loss, f_scale, bindings), batch
+    return bindings, batch
 
 
 def residuals_of(batch, curves, places, b, values, jacobian, loss):

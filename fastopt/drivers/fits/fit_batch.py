@@ -1,19 +1,101 @@
-"""A batch of fits on this machine: its threads, and the covariances that need the Jacobian."""
+"""A batch of fits: its threads or its executor, and the covariances that need the Jacobian."""
 
 import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt import rules
 from fastopt.arrays import data_rows
-from fastopt.drivers import local_batch
+from fastopt.drivers import local_batch, objective_bindings
+from fastopt.drivers.batch_on_executor import ExecutorScheduler
+from fastopt.drivers.fits import compiled_residuals, one_fit
 from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.drivers.fits.residuals_from_python import weighed
+from fastopt.inputs import run_options
 from fastopt.results import fit_result
+from fastopt.results.progress import Compiling
 from fastopt.solver.batch_worker import row_of
 from fastopt.solver.fits.damped_step import LOST
 from fastopt.solver.fits.fit_worker import FitResults
 from fastopt.solver.status_codes import NONFINITE, NOT_RUN
 from fastopt.targets.cpu import fit_target
+
+
+class Fits(NamedTuple):
+    """The residuals to fit to each problem, in a form that can be sent to another process."""
+
+    fun: Any
+    method: str
+    loss: str
+    f_scale: float
+    bindings: dict  # what `fun` is, and where its data are: see `compiled_residuals`
+
+    def objective(self, batch):
+        """Return the compiled residuals of the problem with the most data."""
+        x0, _, rows = batch.example
+        args = *rows, *batch.problem_data.args
+        how = batch.settings.fast, self.loss, self.f_scale, self.bindings
+        return compiled_residuals.build(self.fun, x0.size, args, *how)
+
+    def compile(self, batch):
+        """Compile the loop and the residuals; raise an error that says why they cannot be."""
+        x0, box, _ = batch.example
+        given = rules.get(self.method), np.array(x0), box, batch.settings
+
+        def compiled():
+            one_fit.compile(self.objective(batch), *given)
+
+        with Compiling(batch.settings.disp, self.fun):
+            one_fit.compiled_or_none(self.fun, compiled, "autodiff")
+
+    def empty(self, batch):
+        return empty(batch)
+
+    def scheduler(self, batch, threads, results, begun=()):
+        """Return a scheduler on this machine's threads; `begun` are problems to be resumed."""
+        objective, rule = self.objective(batch), rules.get(self.method)
+        x0, box = np.array(batch.example.x0), local_batch.box(batch)
+        problem_data = batch.problem_data
+        own = [FitProblem(rule, x0, box, batch.settings, objective)]
+        others = (objective.again() for _ in range(min(threads, batch.problems) - 1))
+        own.extend(FitProblem(rule, x0, box, batch.settings, other) for other in others)
+        for array in (problem_data.x0, problem_data.low, problem_data.high):
+            array.flags.writeable = False  # one type for Numba, as in `local_batch`
+        return fit_target.FitScheduler(own, box is not None, problem_data, results, begun)
+
+    def cuda_scheduler(self, batch, results, target):
+        """Return a scheduler on a device."""
+        from fastopt.targets.cuda.fits import fit_kernel_builder
+
+        rule, key = rules.get(self.method), self.objective(batch).key
+        given = batch, self, rule, key, target.Linker, target.Kernel
+        kernel, layout = fit_kernel_builder.fit_kernel(*given)
+        scale = np.array([self.f_scale])
+        return target.scheduled(kernel, layout, batch, results, scale, (self.fun,))
+
+    def cuda_scheduler_if_worthwhile(self, batch, results):
+        """Return a scheduler on a device if that is possible and worthwhile, else None."""
+        target = local_batch.gpu_for(batch)
+        try:
+            return target and self.cuda_scheduler(batch, results, target)
+        except Exception:  # the CPU then reports the fault, if there is one
+            return None
+
+
+class Ending(NamedTuple):
+    """The making of results from what the loop has written.
+
+    ``length(results, b)`` is the number of values of problem b. ``finish(b, values, jacobian)``
+    makes residuals and their derivatives of them. It returns them and None; or the values, their
+    derivatives and counts.
+    """
+
+    length: Callable
+    finish: Callable
+    scale: bool  # whether the errors are scaled by the residuals
+    axes: tuple  # lengths of the axes of the problems
 
 
 def empty(batch):
@@ -42,24 +124,6 @@ def args_of(batch, b):
     return *(data_rows.row(field, b) for field in fields), *batch.problem_data.args
 
 
-def run(batch, objective, rule, threads, callback):
-    """Solve the problems; return the results, the exceptions of fun, and why it ended early."""
-    results = empty(batch)
-    x0, box = np.array(batch.example.x0), local_batch.box(batch)
-    own = [FitProblem(rule, x0, box, batch.settings, objective)]
-    others = (objective.again() for _ in range(min(threads, batch.problems) - 1))
-    own.extend(FitProblem(rule, x0, box, batch.settings, other) for other in others)
-    for array in (batch.problem_data.x0, batch.problem_data.low, batch.problem_data.high):
-        array.flags.writeable = False  # one type for Numba, as in `local_batch`
-    scheduler = fit_target.FitScheduler(own, box is not None, batch.problem_data, results)
-    reason = local_batch.run_until_done(scheduler, batch, callback)
-    errors = scheduler.errors
-    if len(errors) == batch.problems:
-        errors[0].add_note(f"fun raised for each of the {batch.problems:,} problems of the batch")
-        raise errors[0]
-    return results, errors, reason
-
-
 def _fail_without_data(results):
     """Make a fit without any residual a failure: its start is no solution."""
     none = (results.used == 0) & np.isfinite(results.cost)
@@ -75,22 +139,19 @@ def fixed_of(batch):
     return batch.problem_data.low == batch.problem_data.high
 
 
-def complete(batch, objective, lengths, finish, loss, results, fixed):
-    """Write the covariances of problems of which J'J has too few digits, from their Jacobians.
-
-    ``lengths(b)`` is the number of values of problem b. ``finish(b, values, jacobian)`` makes
-    residuals and their derivatives of them. It returns them and None; or the values, and counts.
-    """
+def complete(batch, fits, ending, results, fixed):
+    """Write the covariances of problems of which J'J has too few digits, from their Jacobians."""
     doubtful = ~(results.pivot > LOST) & np.isfinite(results.cost)
     if not doubtful.any():
         return
-    writer, f_scale = fit_target.jacobian_writer(objective), objective.data[-1]
+    objective = fits.objective(batch)
+    writer = fit_target.jacobian_writer(objective)
     for b in np.flatnonzero(doubtful):
-        x, count = results.x[b].copy(), lengths(b)
+        x, count = results.x[b].copy(), ending.length(results, b)
         values, jacobian = np.empty(count), np.empty((count, x.size))
         writer(x, values, jacobian, (args_of(batch, b), *objective.data[1:]))
-        r, jacobian, counts = finish(b, values, jacobian)
-        curvature = weighed(r, loss, f_scale, counts)[2]
+        r, jacobian, counts = ending.finish(b, values, jacobian)
+        curvature = weighed(r, fits.loss, fits.f_scale, counts)[2]
         jacobian = jacobian * np.sqrt(curvature)[:, None]
         blocked, own = results.active_mask[b] != 0, fixed[row_of(fixed, b)]
         free = np.where(own, 0.0, np.where(blocked, np.nan, 1.0))
@@ -102,19 +163,35 @@ def examples(batch):
     return data_rows.extremes(batch.problem_data.fields)
 
 
-def solve(batch, objective, rule, threads, callback, lengths, finish, loss, scale, axes):
-    """Solve a batch; return its result."""
-    fixed, errors, reason = fixed_of(batch), {}, ""
-    results = empty(batch)
+def solve(batch, fits, ending, where, callback, checkpoint, results):
+    """Solve a batch; return its result.
+
+    `fits` is None if there are no problems.
+    """
+    fixed, errors, reason, scheduler = fixed_of(batch), {}, "", None
+    name = where.target.NAME
+    if name == "cuda":
+        run_options.no_checkpoint_on_gpu(batch.settings)
     if batch.problems:
-        results, errors, reason = run(batch, objective, rule, threads, callback)
+        if name == "cuda":
+            scheduler = fits.cuda_scheduler(batch, results, where.target)
+        elif where.may_move and not checkpoint:
+            scheduler = fits.cuda_scheduler_if_worthwhile(batch, results)
+            name = "cuda" if scheduler else name
+        if scheduler is None:
+            fits.compile(batch)
+            if where.executor is None:
+                threads = 1 if objective_bindings.is_parallel(fits.fun) else where.threads
+                begun = checkpoint.begun if checkpoint else ()
+                scheduler = fits.scheduler(batch, threads, results, begun)
+            else:
+                scheduler = ExecutorScheduler(batch, fits, where.executor, results)
+        errors, reason = local_batch.solved(scheduler, batch, callback, checkpoint)
         _fail_without_data(results)
-        complete(batch, objective, lambda b: lengths(results, b), finish, loss, results, fixed)
+        complete(batch, fits, ending, results, fixed)
     from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
 
-    result = fit_batch_result.build(results, fixed, scale, axes, errors)
-    if reason:
-        result.message += f" {reason}"
-    if batch.settings.disp:
-        print(result.message)
+    how = fixed, ending.scale, ending.axes, errors, name
+    result = fit_batch_result.build(results, *how)
+    local_batch.tell(result, batch, reason, scheduler, level=5)
     return result

@@ -1,30 +1,28 @@
 """One fit during its run: its arrays, its loop, and the checks between slices of it."""
 
 import math
-import time
 
 import numpy as np
 
 from fastopt import rules
-from fastopt.concurrency.time_slices import next_amount
+from fastopt.drivers.resumable import Resumable
 from fastopt.results.progress import Progress
 from fastopt.solver.fits.fit_state import (
     FRESH,
     NFEV,
-    NIT,
     FitArrays,
     FitPoints,
     FitRun,
     places,
 )
 from fastopt.solver.run_state import apart
-from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, RUNNING, STOPPED
+from fastopt.solver.status_codes import INTERRUPTED
 from fastopt.targets.cpu import fit_target
 
 _MATRICES = "equations", "factor"
 
 
-class FitProblem:
+class FitProblem(Resumable):
     """The arrays and the loop of one fit.
 
     Parameters
@@ -40,11 +38,12 @@ class FitProblem:
         n, self.settings, self.objective = x0.size, settings, objective
         self.compiled = hasattr(objective, "bindings")
         uses, bounded = rules.uses(rule, settings.rule), box is not None
-        self.record = apart(len(FRESH), float)
+        self.scalars = apart(len(FRESH) + 1, float)  # the last: evaluations beyond the loop's
+        self.record = self.scalars[:-1]
         vectors = [f for f in FitArrays._fields if f not in (*_MATRICES, "found")]
         names = *FitPoints._fields, *vectors, *(f"slot {k}" for k in range(len(uses)))
         rows, square = len(names), n * n
-        memory = apart(rows * n + 2 * square + places(n)[-1], float)
+        self.arrays = memory = apart(rows * n + 2 * square + places(n)[-1], float)
         at = dict(zip(names, memory[: rows * n].reshape(rows, n), strict=True))
         rest = memory[rows * n :]
         for k, name in enumerate(_MATRICES):
@@ -68,7 +67,7 @@ class FitProblem:
         if self.compiled:
             self.solve.compile()
 
-    def call(self, until):
+    def advance(self, until):
         """Run the loop until it reaches these numbers of iterations and evaluations."""
         if self.compiled:
             self.solve(until)
@@ -80,30 +79,34 @@ class FitProblem:
             run = self.loop(run, *own, limits, options, self.objective, until)
         self.record[:] = tuple(run)
 
+    def snapshot(self):
+        if not self.compiled:
+            self.scalars[-1] = self.objective.evaluations
+        return super().snapshot()
+
+    def restore(self, arrays, scalars):
+        super().restore(arrays, scalars)
+        if not self.compiled:
+            self.objective.evaluations = int(scalars[-1])
+
     def run(self, callback):
-        """Run the loop slice by slice until it ends; return its status."""
-        progress, began = Progress(self.settings.disp, self.settings.limits), time.perf_counter()
-        record, budget = self.record, 1.0
+        """Run the loop until it ends, and write its state if that is kept; return its status."""
+        progress = Progress(self.settings.disp, self.settings.limits)
+        whole = True
         try:
-            while True:
-                before, entered = record[NFEV], time.perf_counter()
-                nit = record[NIT]
-                until = nit + 1.0 if callback else math.inf
-                self.call((until, before + budget))
-                run, now = FitRun(*record.tolist()), time.perf_counter()
-                progress.update(run)
-                if callback and run.nit > nit:
-                    told = {"fun": run.f, "nit": int(run.nit), "nfev": int(run.nfev)}
-                    if callback(self.x.copy(), **told):
-                        return STOPPED
-                if run.status != RUNNING:
-                    return run.status
-                left = self.settings.maxtime - (now - began)
-                if left < 0.0:
-                    return MAXTIME
-                if self.compiled:
-                    budget = next_amount(budget, run.nfev - before, now - entered, left)
+            status = self.run_until_done(callback, progress)
         except KeyboardInterrupt:
-            return INTERRUPTED
+            status = INTERRUPTED
+            # If Ctrl-C interrupted an evaluation in Python, the state is between two iterations.
+            whole = self.compiled and self.record[NFEV] > self.evaluations_before
         finally:
             progress.close()
+        if self.checkpoint and whole:
+            self.write()
+        return status
+
+    def scalars_now(self):
+        return FitRun(*self.record.tolist())
+
+    def iterate(self):
+        return self.x.copy()

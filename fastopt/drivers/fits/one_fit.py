@@ -38,10 +38,12 @@ class Fit:
         self.counts, self.size = counts, size
 
 
-def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback):
+def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback, checkpoint):
     """Run a fit; return its OptimizeResult."""
     python = PythonResiduals(fit.values, jac, _steps(settings.steps, x0.size), box, loss, f_scale)
     problem = FitProblem(rule, x0, box, settings, fit.objective or python)
+    if checkpoint:
+        problem.keep(checkpoint)
     status = problem.run(callback)
     x = problem.x.copy()
     with np.errstate(all="ignore"):

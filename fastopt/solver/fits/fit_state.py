@@ -31,7 +31,7 @@ class FitRun(NamedTuple):
 
 
 STATUS, NIT, NFEV, NJEV, F = range(5)
-ROOTED = FitRun._fields.index("rooted")
+ROOTED, MOVED = map(FitRun._fields.index, ("rooted", "moved"))
 FRESH = tuple(FitRun())  # the record of a fit before its first call
 
 

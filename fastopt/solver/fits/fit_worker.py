@@ -58,20 +58,22 @@ def write_fit(b, status, work, results):
     for i in range(n):
         x, g = work.x[i], arrays.slopes[i]
         results.x[b, i], results.grad[b, i] = x, g if known else math.nan
-        arrays.step[i] = 0.0
+        arrays.step[i], side = 0.0, 0
         if BOUNDED and known:
             side = 1 if x >= arrays.high[i] and g <= 0.0 else 0
-            results.active_mask[b, i] = -1 if x <= arrays.low[i] and g >= 0.0 else side
+            side = -1 if x <= arrays.low[i] and g >= 0.0 else side
+        results.active_mask[b, i] = side
     results.used[b] = int(arrays.found[0]) if known else 0
     results.pivot[b] = math.nan
     if known:
         rooted = run[ROOTED] != 0.0
         least = factorise_root(0.0, arrays) if rooted else factorise(0.0, arrays)
         results.pivot[b] = least
-        for k in range(n):
+    for k in range(n):
+        if known:
             column(k, arrays)
-            for i in range(n):
-                results.cov[b, i, k] = arrays.row[i]
+        for i in range(n):
+            results.cov[b, i, k] = arrays.row[i] if known else math.nan
 
 
 @separate

@@ -1,5 +1,7 @@
 """Kernel for many problems on a device, one thread each, for CUDA and its simulator.
 
+`fit_kernel_source` has other texts for what is done to a single problem.
+
 The grid is persistent and as large as the chip. A thread whose problem has ended claims the next
 one from a counter, so that long problems do not delay others.
 
@@ -65,40 +67,46 @@ def solve_many(
     t = cuda.grid(1)
     at, point = current_rows[t], local(real, steps)
     record, saved, arrays_to_clear, problem = arrays(state_block, point, t)
-    x, iterates, workspace, state = problem
     for i in range(LENGTH):
         point[i] = saved[i]
-    x_shaped, more = shaped_as(point), scratch(real, steps)
+    more = scratch(real, steps)
     for _ in range(rounds):
         if at < 0:
             b = cuda.atomic.add(control, NEXT, 1)
             if b >= control[READY]:
                 break
             at = b % (chunk * slots)
-            load_problem(at, record, x, arrays_to_clear, workspace, problem_data)
+            load_problem(at, record, arrays_to_clear, problem, problem_data)
         if record[STATUS] == RUNNING:
-            options = named(OPTIONS, problem_data.options, row_of(problem_data.options, at))
-            schedule = named(SCHEDULE, problem_data.schedule, row_of(problem_data.schedule, at))
-            limits = named(LIMITS, problem_data.limits, row_of(problem_data.limits, at))
-            run = load_scalars(record)
-            store_run(propose(run, iterates, workspace, state, limits, options, schedule), record)
-            data, f = (rows(problem_data.fields, (), at) + problem_data.args, more), record[F]
-            if record[MOVED] >= 0.0:
-                f = value(x_shaped, iterates.new_g, data)
-            limits = named(LIMITS, problem_data.limits, row_of(problem_data.limits, at))
-            run = load_scalars(record)
-            store_run(judge(run, f, iterates, workspace, x_shaped, limits, data), record)
+            advance(at, record, problem, point, more, steps, problem_data)
         if record[STATUS] != RUNNING:
-            write_result(at, record[STATUS], record, x, workspace, results)
+            write_result(at, record[STATUS], record, problem, results)
             cuda.atomic.add(control, DONE + at // chunk, 1)
             at = -1
     if control[STOP] != 0 and at >= 0:
-        write_result(at, control[STOP], record, x, workspace, results)
+        write_result(at, control[STOP], record, problem, results)
         at = -1
     current_rows[t] = at
     for i in range(LENGTH):
         saved[i] = point[i]
     cuda.atomic.add(control, ENDED, 1)  # not reached by a thread in which an error occurs
+
+
+def advance(at, record, problem, point, more, steps, problem_data):
+    """Evaluate the objective of the problem in row `at` once, and go on from there."""
+    _, iterates, workspace, state = problem
+    x_shaped = shaped_as(point)
+    options = named(OPTIONS, problem_data.options, row_of(problem_data.options, at))
+    schedule = named(SCHEDULE, problem_data.schedule, row_of(problem_data.schedule, at))
+    limits = named(LIMITS, problem_data.limits, row_of(problem_data.limits, at))
+    run = load_scalars(record)
+    store_run(propose(run, iterates, workspace, state, limits, options, schedule), record)
+    data, f = (rows(problem_data.fields, (), at) + problem_data.args, more), record[F]
+    if record[MOVED] >= 0.0:
+        f = value(x_shaped, iterates.new_g, data)
+    limits = named(LIMITS, problem_data.limits, row_of(problem_data.limits, at))
+    run = load_scalars(record)
+    store_run(judge(run, f, iterates, workspace, x_shaped, limits, data), record)
 
 
 def load_scalars(record):
@@ -109,8 +117,9 @@ def load_scalars(record):
     return load_run(RUN, real, record)
 
 
-def load_problem(b, record, x, arrays_to_clear, workspace, problem_data):
+def load_problem(b, record, arrays_to_clear, problem, problem_data):
     """Copy the start of the problem in row b to the thread's arrays."""
+    x, _, workspace, _ = problem
     at, finite = row_of(problem_data.x0, b), True
     for i in range(LENGTH):
         arrays_to_clear[0][i], arrays_to_clear[1][i] = (
@@ -128,8 +137,9 @@ def load_problem(b, record, x, arrays_to_clear, workspace, problem_data):
     store_run(FRESH if finite else NONFINITE_RUN, record)
 
 
-def write_result(b, status, run, x, workspace, results):
+def write_result(b, status, run, problem, results):
     """Write the results of the problem in row b."""
+    x, _, workspace, _ = problem
     for i in range(LENGTH):
         results.x[b, i], results.jac[b, i] = workspace.best_x[i], workspace.best_g[i]
         results.x_last[b, i] = x[i]

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastopt.arrays import data_rows
 from fastopt.concurrency.time_slices import next_amount
-from fastopt.solver.batch_worker import ProblemData, Results
+from fastopt.solver.batch_worker import ProblemData
 from fastopt.solver.status_codes import NOT_RUN
 from fastopt.targets.cuda.batch_kernel_source import DONE, ENDED, NEXT, READY, STOP
 from fastopt.targets.cuda.kernel_builder import MAX_UNROLLED_SIZE, PARTIALS
@@ -49,7 +49,7 @@ class CudaScheduler:
         self.total, dtype, self.transfers = results.status.size, problem_data.x0.dtype, []
         n = results.x.shape[1]
         per_row, fixed, whole = self.memory_needed(problem_data)
-        per_row += (3 * n + 2) * dtype.itemsize + 16
+        per_row += sum(array[:1].nbytes for array in results)
         most = device.threads(1, self.total)
         fixed += most * (layout.rows * dtype.itemsize + 8)
         if n > MAX_UNROLLED_SIZE:  # x as duals does not stay in registers
@@ -60,7 +60,7 @@ class CudaScheduler:
         advice = "solve it in parts, give host arrays, which are copied as they are needed"
         with device.allocating(fixed + per_row * size, "the batch", advice):
             there = map_arrays(problem_data, functools.partial(self.place, size))
-            out = results_on(device, size, n, dtype)
+            out = results_on(device, size, results, dtype)
             self.control = np.zeros(DONE + self.slots, np.int64)
             control, steps = device.upload(self.control), device.upload(steps)
             state_block, current_rows = self.state_block(1, layout, dtype)
@@ -199,7 +199,7 @@ class CudaScheduler:
         """Copy the available results of chunk k."""
         first, last = self.cut(k)
         at, there = k % self.slots * self.chunk, None
-        for name in ("status", *Results._fields[:-1]):
+        for name in sorted(self.results._fields, key="status".__ne__):
             array = getattr(self.arguments[4], name)[at : at + last - first]
             host = np.empty(array.shape, array.dtype)
             self.device.copy_from(array, host, self.device.copies)
@@ -230,15 +230,14 @@ def chunking(total, per_row, state_block, whole):
     return chunk, max(2, int(fit // chunk))
 
 
-def results_on(device, size, n, dtype):
-    """Allocate `Results` with rows on the device."""
+def results_on(device, size, results, dtype):
+    """Allocate `size` rows like those of the results on the device."""
 
-    def make(name):
-        if name in ("nit", "nfev", "njev", "status"):
-            return device.empty(size, np.int32)
-        return device.empty((size, n) if name in ("x", "jac", "x_last") else size, dtype)
+    def make(array):
+        own = np.int32 if array.dtype.kind == "i" else dtype
+        return device.empty((size, *array.shape[1:]), own)
 
-    return Results(*map(make, Results._fields))
+    return type(results)(*map(make, results))
 
 
 def map_arrays(problem_data, f):

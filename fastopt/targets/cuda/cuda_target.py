@@ -269,9 +269,15 @@ def adopt(name, array, wait=True):
 def scheduler(batch, fun, jac, objective, rule, results):
     """Return the scheduler of a batch on the device; see `batch_scheduler.CudaScheduler`."""
     kernel, layout = kernel_builder.batch_kernel(batch, fun, jac, objective, rule, Linker, Kernel)
-    problem_data = kernel_builder.prepared(batch.problem_data, device())
     steps = objective.data[1] if objective.method in ("2-point", "3-point") else np.zeros(1)
     steps = steps.astype(batch.problem_data.x0.dtype)
+    functions = (fun, jac) if callable(jac) else (fun,)
+    return scheduled(kernel, layout, batch, results, steps, functions)
+
+
+def scheduled(kernel, layout, batch, results, steps, functions):
+    """Return the scheduler of a kernel; an error of compiling names the user's `functions`."""
+    problem_data = kernel_builder.prepared(batch.problem_data, device())
     try:
         return batch_scheduler.CudaScheduler(device(), kernel, layout, problem_data, results, steps)
     except MemoryError:
@@ -281,7 +287,7 @@ def scheduler(batch, fun, jac, objective, rule, results):
 
         if thread_layout.WRONG_LENGTH in str(error):
             raise ValueError(thread_layout.WRONG_LENGTH) from None
-        for function in (fun, jac) if callable(jac) else (fun,):
+        for function in functions:
             explained = error_messages_cuda.explain_device(error, user_functions.plain(function))
             if explained is not error:
                 raise explained from None

@@ -30,6 +30,8 @@ from fastopt.targets.cuda import (
 # Partial derivatives per evaluation; more parameters need several evaluations. They are in
 # registers: in a fit of three peaks, 20 at once spill, 8 do not.
 PARTIALS = 8
+# Functions of `batch_kernel_source` that a kernel of fits has others for.
+OF_A_PROBLEM = "load_problem", "advance", "write_result"
 # Largest number of parameters for which everything is unrolled. With more, x as duals is in the
 # thread's local memory.
 MAX_UNROLLED_SIZE = 64
@@ -59,13 +61,25 @@ def batch_kernel(batch, fun, jac, objective, rule, linker, compiler):
         *(objective.method, settings.schedule is None),
         *((type(t), *map(type, t)) for t in templates),
     )
-    if key not in _kernels:
+
+    def build():
         loop = automatic_rate if settings.schedule is None else fixed_rate
         ours = Objective(fun, jac, objective.method, loop, settings.schedule)
-        text, layout = plain_loop(rule, settings, uses, dtype, bounded, batch.shape, ours, linker())
+        return plain_loop(rule, settings, uses, dtype, bounded, batch.shape, ours, linker())
+
+    return once(key, build, compiler, (fun, jac))
+
+
+def once(key, build, compiler, kept):
+    """Return the kernel and what belongs to it, once for each key.
+
+    ``build()`` returns the kernel's text and that. `kept` are objects that the key refers to.
+    """
+    if key not in _kernels:
+        text, more = build()
         content = content_digest.Linked().content(text)
         kernel = compiler(text, content.digest if content.cacheable else None)
-        _kernels[key] = kernel, layout, (fun, jac, content)
+        _kernels[key] = kernel, more, (kept, content)
     return _kernels[key][:2]
 
 
@@ -105,19 +119,10 @@ def plain_loop(rule, settings, uses, dtype, bounded, shape, objective, target):
     `target` is a `fastopt.targets.cuda.cuda_target.Linker`.
     """
     n, auto = math.prod(shape), settings.schedule is None
-    layout = thread_layout.Layout(auto, bounded, uses, n, 2 * settings.maxcor if auto else 0)
+    layout = thread_layout.SearchLayout(auto, bounded, uses, n, 2 * settings.maxcor if auto else 0)
     value, gradient, _ = gradient_methods.METHODS[objective.method]
     bound = {
-        **_state_slots.bindings(rule, uses),
-        **SINGLE_WORKER,
-        **numbers(dtype),
-        "real": dtype.type,
-        "BOUNDED": bounded,
-        "SIZE": n if n <= MAX_UNROLLED_SIZE else 0,
-        "LENGTH": n,
-        "LIMITS": typed(settings.limits, dtype),
-        "OPTIONS": typed(settings.rule, dtype),
-        "SCHEDULE": typed(settings.schedule, dtype),
+        **thread_bindings(rule, settings, uses, dtype, bounded, shape, target, layout),
         "propose": objective.loop.propose,
         "judge": objective.loop.judge,
         "RUN": objective.loop.RUN,
@@ -126,12 +131,7 @@ def plain_loop(rule, settings, uses, dtype, bounded, shape, objective, target):
         "EXACT": objective.method not in gradient_methods.DIFFERENCES,
         "CENTRAL": objective.method == "3-point",
         "write": write,
-        "cuda": target.cuda,
-        "scratch": nothing,
-        "shaped_as": itself,
     }
-    own = simulator_batch if target.simulated else None
-    bound.update(own.bindings(layout, shape) if own else compiled_bindings(layout, shape))
     dual = None
     if objective.method == "forward":
         partials = min(n, PARTIALS)
@@ -145,19 +145,45 @@ def plain_loop(rule, settings, uses, dtype, bounded, shape, objective, target):
     if objective.method == "callable":
         bound["jac"] = target.user(objective.jac, dtype, None)
     bind_rate(kind_of(objective.schedule), bound, dtype, target)
-    return link(batch_kernel_source.solve_many, bound, target.wrap, narrow=narrow_to(dtype)), layout
+    return linked(bound, target, dtype), layout
+
+
+def thread_bindings(rule, settings, uses, dtype, bounded, shape, target, layout):
+    """Return the bindings of a batch's kernel that do not depend on what is solved."""
+    n = math.prod(shape)
+    own = simulator_batch.bindings if target.simulated else compiled_bindings
+    return {
+        **_state_slots.bindings(rule, uses),
+        **SINGLE_WORKER,
+        **numbers(dtype),
+        "real": dtype.type,
+        "BOUNDED": bounded,
+        "SIZE": n if n <= MAX_UNROLLED_SIZE else 0,
+        "LENGTH": n,
+        "LIMITS": typed(settings.limits, dtype),
+        "OPTIONS": typed(settings.rule, dtype),
+        "SCHEDULE": typed(settings.schedule, dtype),
+        "cuda": target.cuda,
+        "scratch": nothing,
+        "shaped_as": itself,
+        **own(layout, shape),
+    }
+
+
+def linked(bound, target, dtype):
+    """Return the text of a batch's kernel over its bindings."""
+    return link(batch_kernel_source.solve_many, bound, target.wrap, narrow=narrow_to(dtype))
 
 
 def team_kernel(rule, settings, uses, dtype, bounded, linker, compiler):
     """Return `grid_kernel_source.go_on` for a rule and its options, once per content."""
     kind = kind_of(settings.schedule)
     key = "team", rule, tuple(uses), dtype.str, bounded, id(kind)
-    if key not in _kernels:
-        text = plain_team(rule, kind, uses, dtype, bounded, linker())
-        content = content_digest.Linked().content(text)
-        kernel = compiler(text, content.digest if content.cacheable else None)
-        _kernels[key] = kernel, kind, content
-    return _kernels[key][0]
+
+    def build():
+        return plain_team(rule, kind, uses, dtype, bounded, linker()), None
+
+    return once(key, build, compiler, kind)[0]
 
 
 def narrow_rule(rule, uses, dtype):

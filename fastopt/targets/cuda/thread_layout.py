@@ -33,21 +33,14 @@ class BlockSlice(NamedTuple):
 class Layout:
     """Rows of a problem with n parameters, and the loop's arguments that they represent."""
 
-    def __init__(self, auto, bounded, uses, n, pairs):
+    arrays: Any
+    arrays_to_clear: tuple = ()
+
+    def __init__(self, scalars, n):
         self.rows = 0
-        self.record, along = self.add(SCALARS), self.add(pairs)
+        self.record = self.add(scalars)
         # The point at which fun is evaluated: in the thread's local memory, saved between launches.
         self.saved, self.point = self.add(n), BlockSlice(-1, (n,))
-        names = problem_arrays.vectors(auto, bounded, uses)
-        at = {name: self.add(n) for name in names if name != "new"}
-        at |= {"new": self.point, "best_f": BlockSlice(SCALARS - 1, (1,))}
-        if auto:
-            at |= {"pairs": self.add(pairs, n), "along": along}
-        self.arrays = problem_arrays.assembled(at, uses)
-        # Arrays that are read before they are first written, so that they must be cleared between
-        # problems.
-        unwritten = ("scale", "p") if auto else ("new_g", "new_g")
-        self.arrays_to_clear = tuple(at[name] for name in unwritten)
 
     def add(self, *shape):
         first, self.rows = self.rows, self.rows + math.prod(shape)
@@ -111,6 +104,24 @@ class Layout:
             return result(state_block, point, types.intp), codegen
 
         return arrays
+
+
+class SearchLayout(Layout):
+    """That of `minimize`'s search, or of a given rate."""
+
+    def __init__(self, auto, bounded, uses, n, pairs):
+        super().__init__(SCALARS, n)
+        along = self.add(pairs)
+        names = problem_arrays.vectors(auto, bounded, uses)
+        at = {name: self.add(n) for name in names if name != "new"}
+        at |= {"new": self.point, "best_f": BlockSlice(SCALARS - 1, (1,))}
+        if auto:
+            at |= {"pairs": self.add(pairs, n), "along": along}
+        self.arrays = problem_arrays.assembled(at, uses)
+        # Arrays that are read before they are first written, so that they must be cleared between
+        # problems.
+        unwritten = ("scale", "p") if auto else ("new_g", "new_g")
+        self.arrays_to_clear = tuple(at[name] for name in unwritten)
 
 
 def _class_of(part):

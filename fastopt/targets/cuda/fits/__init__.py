@@ -1,0 +1,1 @@
+"""Batches of fits on a GPU."""
