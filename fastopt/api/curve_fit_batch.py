@@ -3,8 +3,14 @@
 import numpy as np
 
 from fastopt.drivers import objective_bindings
-from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit
-from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
+from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit, shared_fit
+from fastopt.inputs import (
+    fit_batch_inputs,
+    fit_inputs,
+    run_options,
+    shared_parameters,
+    wrong_keywords,
+)
 from fastopt.results.progress import Compiling
 
 
@@ -17,6 +23,7 @@ def curve_fit_batch(
     sigma=None,
     absolute_sigma=False,
     *,
+    shared=None,
     bounds=None,
     method="adamax",
     nan_policy=None,
@@ -94,7 +101,7 @@ def curve_fit_batch(
     fields, args, places = curve_batch.arranged(curves)
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
     batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)
-    callback = batch_inputs.callback_of(callback)
+    batch, sharing, callback = shared_parameters.split(batch, shared, callback)
     threads = fit_batch_inputs.threads_of(workers)
     compiled, _ = objective_bindings.for_batch(f, None)
     objective = None
@@ -117,7 +124,8 @@ def curve_fit_batch(
     def finish(b, values, jacobian):
         return curve_batch.residuals_of(batch, curves, places, b, values, jacobian, loss)
 
-    return fit_batch.solve(
+    return shared_fit.solve(
+        sharing,
         batch,
         objective,
         rule,

@@ -3,8 +3,14 @@
 import numpy as np
 
 from fastopt.drivers import objective_bindings
-from fastopt.drivers.fits import compiled_residuals, fit_batch, one_fit
-from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
+from fastopt.drivers.fits import compiled_residuals, fit_batch, one_fit, shared_fit
+from fastopt.inputs import (
+    fit_batch_inputs,
+    fit_inputs,
+    run_options,
+    shared_parameters,
+    wrong_keywords,
+)
 from fastopt.results.progress import Compiling
 
 
@@ -15,6 +21,7 @@ def least_squares_batch(
     data=(),
     args=(),
     *,
+    shared=None,
     method="adamax",
     bounds=None,
     loss="linear",
@@ -85,7 +92,7 @@ def least_squares_batch(
     rule = run_options.find_rule(method)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale)
     batch = fit_batch_inputs.read(rule, x0, data, args, bounds, tol, options)
-    callback = batch_inputs.callback_of(callback)
+    batch, sharing, callback = shared_parameters.split(batch, shared, callback)
     threads = fit_batch_inputs.threads_of(workers)
     n = batch.shape[0]
     if n > compiled_residuals.MOST:
@@ -104,7 +111,8 @@ def least_squares_batch(
     def finish(b, values, jacobian):
         return values, jacobian, None
 
-    return fit_batch.solve(
+    return shared_fit.solve(
+        sharing,
         batch,
         objective,
         rule,

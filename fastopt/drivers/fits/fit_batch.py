@@ -42,25 +42,28 @@ def args_of(batch, b):
     return *(data_rows.row(field, b) for field in fields), *batch.problem_data.args
 
 
-def run(batch, objective, rule, threads, callback):
-    """Solve the problems; return the results, the exceptions of fun, and why it ended early."""
-    results = empty(batch)
+def run(batch, objective, rule, threads, callback, results, scheduler=fit_target.FitScheduler):
+    """Solve the problems; return the exceptions of fun, and why it ended early."""
     x0, box = np.array(batch.example.x0), local_batch.box(batch)
     own = [FitProblem(rule, x0, box, batch.settings, objective)]
     others = (objective.again() for _ in range(min(threads, batch.problems) - 1))
     own.extend(FitProblem(rule, x0, box, batch.settings, other) for other in others)
     for array in (batch.problem_data.x0, batch.problem_data.low, batch.problem_data.high):
         array.flags.writeable = False  # one type for Numba, as in `local_batch`
-    scheduler = fit_target.FitScheduler(own, box is not None, batch.problem_data, results)
-    reason = local_batch.run_until_done(scheduler, batch, callback)
-    errors = scheduler.errors
+    workers = scheduler(own, box is not None, batch.problem_data, results)
+    reason = local_batch.run_until_done(workers, batch, callback)
+    fail_without_data(results)
+    return workers.errors, reason
+
+
+def raise_if_all(errors, batch):
+    """Raise an exception of fun if it raised for all problems."""
     if len(errors) == batch.problems:
         errors[0].add_note(f"fun raised for each of the {batch.problems:,} problems of the batch")
         raise errors[0]
-    return results, errors, reason
 
 
-def _fail_without_data(results):
+def fail_without_data(results):
     """Make a fit without any residual a failure: its start is no solution."""
     none = (results.used == 0) & np.isfinite(results.cost)
     results.status[none] = int(NONFINITE)
@@ -75,26 +78,39 @@ def fixed_of(batch):
     return batch.problem_data.low == batch.problem_data.high
 
 
-def complete(batch, objective, lengths, finish, loss, results, fixed):
-    """Write the covariances of problems of which J'J has too few digits, from their Jacobians.
+def jacobians(batch, objective, lengths, finish, loss):
+    """Return a function ``(results, b) -> (r, jacobian)``: of problem b, weighted by the loss.
 
-    ``lengths(b)`` is the number of values of problem b. ``finish(b, values, jacobian)`` makes
-    residuals and their derivatives of them. It returns them and None; or the values, and counts.
+    ``lengths(results, b)`` is the number of values of problem b. ``finish(b, values, jacobian)``
+    makes residuals and their derivatives of them. It returns them and None; or the values, and
+    counts.
     """
-    doubtful = ~(results.pivot > LOST) & np.isfinite(results.cost)
-    if not doubtful.any():
-        return
-    writer, f_scale = fit_target.jacobian_writer(objective), objective.data[-1]
-    for b in np.flatnonzero(doubtful):
-        x, count = results.x[b].copy(), lengths(b)
+
+    def jacobian_of(results, b):
+        writer, f_scale = fit_target.jacobian_writer(objective), objective.data[-1]
+        x, count = results.x[b].copy(), lengths(results, b)
         values, jacobian = np.empty(count), np.empty((count, x.size))
         writer(x, values, jacobian, (args_of(batch, b), *objective.data[1:]))
         r, jacobian, counts = finish(b, values, jacobian)
-        curvature = weighed(r, loss, f_scale, counts)[2]
-        jacobian = jacobian * np.sqrt(curvature)[:, None]
-        blocked, own = results.active_mask[b] != 0, fixed[row_of(fixed, b)]
-        free = np.where(own, 0.0, np.where(blocked, np.nan, 1.0))
-        results.cov[b] = fit_result.covariance(jacobian, free)
+        _, slope, curvature = weighed(r, loss, f_scale, counts)
+        scale = np.sqrt(curvature)
+        return slope / scale, jacobian * scale[:, None]
+
+    return jacobian_of
+
+
+def complete(results, fixed, jacobian_of):
+    """Write the covariances of problems of which J'J has too few digits, from their Jacobians."""
+    doubtful = ~(results.pivot > LOST) & np.isfinite(results.cost)
+    for b in np.flatnonzero(doubtful):
+        own = free_of(results, fixed, b)
+        results.cov[b] = fit_result.covariance(jacobian_of(results, b)[1], own)
+
+
+def free_of(results, fixed, b):
+    """Return what `fit_result.covariance` calls free, of problem b."""
+    blocked = results.active_mask[b] != 0
+    return np.where(fixed[row_of(fixed, b)], 0.0, np.where(blocked, np.nan, 1.0))
 
 
 def examples(batch):
@@ -107,9 +123,9 @@ def solve(batch, objective, rule, threads, callback, lengths, finish, loss, scal
     fixed, errors, reason = fixed_of(batch), {}, ""
     results = empty(batch)
     if batch.problems:
-        results, errors, reason = run(batch, objective, rule, threads, callback)
-        _fail_without_data(results)
-        complete(batch, objective, lambda b: lengths(results, b), finish, loss, results, fixed)
+        errors, reason = run(batch, objective, rule, threads, callback, results)
+        raise_if_all(errors, batch)
+        complete(results, fixed, jacobians(batch, objective, lengths, finish, loss))
     from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
 
     result = fit_batch_result.build(results, fixed, scale, axes, errors)
