@@ -60,7 +60,7 @@ def _split(batch, places):
         )
     count, n = batch.problems, math.prod(batch.shape)
     starts = np.array(np.broadcast_to(given.x0, (count, n)))
-    shared = np.array([_middle(column) for column in starts[:, places].T])
+    shared = np.array([_middle(column) for column in given.x0[:, places].T])
     starts[:, places] = shared
     box, low, high = None, np.full((1, n), -math.inf), np.full((1, n), math.inf)
     if batch.example is not None and batch.example.box is not None:

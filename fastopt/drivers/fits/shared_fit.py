@@ -122,13 +122,16 @@ def eliminated(own, shared):
 
     Return as well the coefficients of the rest.
     """
-    sizes = np.linalg.norm(own, axis=0)
+    sizes, least = np.linalg.norm(own, axis=0), np.finfo(float).eps * max(own.shape)
     sizes[sizes == 0.0] = 1.0
     u, values, v = np.linalg.svd(own / sizes, full_matrices=False)
-    sound = values > np.finfo(float).eps * max(own.shape) * values.max(initial=0.0)
+    sound = values > least * values.max(initial=0.0)
     inside = u[:, sound].T @ shared
     response = (v[sound].T / values[sound]) @ inside / sizes[:, None]
-    return shared - u[:, sound] @ inside, response
+    rest = shared - u[:, sound] @ inside
+    whole = np.linalg.norm(shared, axis=0)
+    rest[:, np.linalg.norm(rest, axis=0) <= 16.0 * least * whole] = 0.0  # what is left is rounding
+    return rest, response
 
 
 def empty(batch, shared):

@@ -29,10 +29,11 @@ def build(status, sharing, problem, root, results, used, fixed, jacobian_of, sca
     cov, rows = covariances(places, free, root, results, used, fixed, jacobian_of)
     own = np.sum(~np.broadcast_to(fixed, results.x.shape), axis=1)
     # A curve with fewer points than parameters takes as many of them as it has points.
+    cost = float(problem.record[F]) if used.any() else math.nan
     dof = int(np.maximum(results.used - own, 0)[used].sum() - np.sum(low < high))
-    cost = float(problem.record[F]) if problem.record[NJEV] else math.nan
+    dof = dof if math.isfinite(cost) else 0
     chi2 = 2.0 * cost / dof if dof > 0 else math.nan
-    if scale:
+    if scale and math.isfinite(cost):
         cov, rows = (fit_result.scaled(value, chi2, dof) for value in (cov, rows))
     rows[~used] = math.nan
     result = fit_batch_result.build(results._replace(cov=rows), fixed, False, axes, {})

@@ -4,6 +4,7 @@ The shared ones are fixed while a curve is fitted. Then its own are a function o
 derivatives of its cost by them follow from J'J (Golub and Pereyra 1973, Kaufman 1975).
 """
 
+import math
 from collections import namedtuple
 
 from fastopt.solver.compile_hints import separate
@@ -51,9 +52,13 @@ def write_shared(b, status, work, results):
         results.gradient[b, j] = slope
         for k in range(j + 1):
             t = equations[max(shared[j], shared[k]), min(shared[j], shared[k])]
+            own = t
             for i in range(n):
                 t -= response[i, j] * response[i, k]
             results.curvature[b, j, k] = results.curvature[b, k, j] = t
+            if j == k and t < LOST * own:
+                results.gradient[b, 0] = math.nan
+                return
     for j in range(count):
         for back in range(1, n + 1):
             i = n - back
