@@ -55,6 +55,9 @@ def curve_fit_batch(
         Standard deviations of `ydata`, for all problems or for each.
     absolute_sigma : bool
         Whether `sigma` has the units of `ydata`, as for `curve_fit`.
+    shared : sequence of int or of bool, optional
+        The numbers of the parameters that have one value for all curves, or a mask of n. They are
+        fitted to all curves together, as `least_squares_batch` says.
     bounds : `scipy.optimize.Bounds` or (low, high), optional
         Each side is a number, or has one for each parameter, or such a row for each problem.
     nan_policy : {None, "raise", "omit"}
@@ -87,6 +90,12 @@ def curve_fit_batch(
     >>> res = fastopt.curve_fit_batch(peak, x, image, [1.5, 0.0, 1.0])
     >>> res.x.shape, res.x[2, 1].round(2).tolist(), res.stderr[2, 1].round(2).tolist()
     ((3, 2, 3), [2.0, 0.2, 0.8], [0.01, 0.01, 0.01])
+
+    All peaks have the same width. If it is shared, its error is that of all data:
+
+    >>> res = fastopt.curve_fit_batch(peak, x, image, [1.5, 0.0, 1.0], shared=[2])
+    >>> res.shared.x.round(2), res.shared.stderr.round(4), res.shared.dof
+    (array([0.8]), array([0.0034]), 227)
     """
     rule = run_options.find_rule(method)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)

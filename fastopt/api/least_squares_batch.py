@@ -45,6 +45,11 @@ def least_squares_batch(
         The start of all problems, or of each. There are at most 64 parameters.
     data, args
         As for `minimize_batch`, on the CPU.
+    shared : sequence of int or of bool, optional
+        The numbers of the parameters that all problems share, or a mask of n. The sum of all costs
+        is minimised. Rows of `x0` may differ in them: their median is the start. Tolerances and
+        limits are then numbers, for the search of the shared parameters. `callback` is that of
+        `least_squares`, for these.
     method, loss, f_scale, tol
         As for `least_squares`; `tol` may be an array with a value for each problem.
     bounds : `scipy.optimize.Bounds` or (low, high), optional
@@ -67,6 +72,10 @@ def least_squares_batch(
         active_mask, nit, nfev, njev, status, success``. ``message`` counts the problems by status,
         and ``res.problem(b)`` is problem b's own result. The errors are those of `least_squares`.
         If a problem has not run, they and `cost` are NaN.
+        With `shared`, the errors are those of the whole fit: they know that the other parameters
+        vary too. ``res.shared`` is its result, with ``parameters`` (their numbers), ``x, stderr,
+        cov, cost, dof, reduced_chi2, status``. A problem that is not finite at its start has status
+        -1, and is left out.
 
     Raises
     ------

@@ -37,7 +37,7 @@ def build(status, jacobian, free, scale, parameters, noise, **fields):
 
 
 def scaled(cov, chi2, dof):
-    """Return covariances in units of the residuals' scatter; infinite without degrees of freedom."""
+    """Return covariances scaled by the residuals; infinite without degrees of freedom."""
     with np.errstate(invalid="ignore"):
         return cov * chi2 if dof > 0 else np.where(cov == 0, 0.0, np.inf)
 

@@ -46,7 +46,7 @@ def stacked(residuals, shared, starts, **options):
     """
     starts = np.array(starts, float)
     places, count = np.empty(starts.shape, int), len(shared)
-    for b, row in enumerate(places):
+    for row in places:
         for i in range(row.size):
             row[i] = shared.index(i) if i in shared else count
             count += i not in shared
@@ -313,9 +313,9 @@ def test_rows_that_contradict_each_other():
     def fitted(**more):
         fastopt.curve_fit_batch(decay, T, DECAYS, START, shared=[1], **more)
 
+    high = np.tile([9.0, 3.0, 9.0], (5, 1))
+    high[2, 1] = 2.0
     with pytest.raises(ValueError, match="bounds of parameter 1 differ"):
-        high = np.tile([9.0, 3.0, 9.0], (5, 1))
-        high[2, 1] = 2.0
         fitted(bounds=(-np.inf, high))
     with pytest.raises(ValueError, match="must be numbers if parameters are shared"):
         fitted(options={"maxiter": [1, 2, 3, 4, 5]})

@@ -14,11 +14,11 @@ from fastopt.solver.fits.fit_worker import FitResults, write_fit
 from fastopt.solver.fits.triangles import is_free
 from fastopt.solver.placeholders import SIZE
 
-# The results of `FitResults`, and more rows for each problem:
-# gradient[b, j]: slope of the cost by shared parameter j, its own parameters following,
-# curvature[b, j, k]: the Schur complement of J'J,
-# response[b, i, j]: minus the change of parameter i for that of shared parameter j.
-# `shared` are the numbers of these parameters.
+# The results of `FitResults`, with more rows for each problem, and numbers of parameters.
+#   shared: numbers of the shared parameters.
+#   gradient[b, j]: slope of the cost by shared parameter j. The curve's own parameters follow it.
+#   curvature[b, j, k]: the Schur complement of J'J.
+#   response[b, i, j]: minus the slope of the curve's parameter i by shared parameter j.
 SharedFitResults = namedtuple(
     "SharedFitResults", (*FitResults._fields, "shared", "gradient", "curvature", "response")
 )
