@@ -14,11 +14,10 @@ from fastopt.solver.fits.fit_worker import FitResults, write_fit
 from fastopt.solver.fits.triangles import is_free
 from fastopt.solver.placeholders import SIZE
 
-# The results of `FitResults`, with more rows for each problem, and numbers of parameters.
-#   shared: numbers of the shared parameters.
-#   gradient[b, j]: slope of the cost by shared parameter j. The curve's own parameters follow it.
-#   curvature[b, j, k]: the Schur complement of J'J.
-#   response[b, i, j]: minus the slope of the curve's parameter i by shared parameter j.
+# More results, with a row for each problem. `gradient` has the slopes of the cost by the shared
+# parameters; the curve's own parameters follow them. `curvature` is the Schur complement of J'J.
+# `response` has minus the slopes of the curve's parameters by the shared ones. `shared` are the
+# numbers of the shared parameters.
 SharedFitResults = namedtuple(
     "SharedFitResults", (*FitResults._fields, "shared", "gradient", "curvature", "response")
 )
