@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +33,11 @@ class CurvesOfShared:
         self.jacobian_of, self.fixed = jacobian_of, fixed
         self.deadline = time.perf_counter() + sharing.settings.maxtime
         self.counts = {name: np.zeros(batch.problems, np.int64) for name in COUNTS}
-        self.errors, self.used = {}, None  # `used`: curves that have a cost at the start
-        self.base = self.trial = None  # (shared parameters, results): accepted, and evaluated last
+        self.errors = {}
+        self.used: Any = None  # which curves have a cost at the start
+        # (shared parameters, results): of the last accepted point, and of the last evaluation.
+        self.base: Any = None
+        self.trial: Any = None
         self.accepted = sharing.x0  # the shared parameters that the loop accepted
 
     def __call__(self, rooted, s, found):
@@ -54,7 +58,7 @@ class CurvesOfShared:
             found[matrix:right] = results.curvature[self.used].sum(axis=0).reshape(-1)
         elif np.isfinite(roots).all():
             found[matrix:size] = 0.0
-            root = np.linalg.qr(roots, mode="r")[:k]
+            root: Any = np.linalg.qr(roots, mode="r")[:k]
             found[matrix:right].reshape(k, k)[: len(root)] = root[:, :k]
             found[right : right + len(root)] = root[:, k]
         else:
