@@ -230,6 +230,7 @@ def test_curves_without_enough_points_and_failing_ones_leave_the_others_alone():
 
     data[2, 7] = 1.0  # one point for two parameters: any shared value fits
     res = fitted(data)
+    assert res.success.all()
     assert np.isinf(res.stderr[2, [0, 2]]).all()
     np.testing.assert_allclose(res.shared.x, without.shared.x, rtol=1e-8)
     np.testing.assert_allclose(res.shared.stderr, without.shared.stderr, rtol=1e-6)
@@ -240,6 +241,26 @@ def test_curves_without_enough_points_and_failing_ones_leave_the_others_alone():
     assert none.shared.status == -1
     assert np.isnan(none.shared.stderr).all()
     assert not none.success.any()
+
+
+def test_curves_of_few_points_that_have_several_minima():
+    """In the second case derivatives lead a curve to another minimum, however short the step."""
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        true = rng.uniform([1.0, 0.8, 0.3], [5.0, 3.0, 0.9], (5, 3))
+        true[:, [0, 2]] = true[0, [0, 2]]
+        y = np.array([peak.py_func(T, *p) for p in true]) + rng.normal(0.0, 0.02, (5, 30))
+        y[rng.random(y.shape) < 0.85] = np.nan
+        given = peak, T, y, [2.0, 2.0, 0.8], SIGMA
+        res = fastopt.curve_fit_batch(*given, shared=[0, 2], nan_policy="omit")
+        assert res.shared.success
+        assert res.shared.nfev < 60
+
+        def residuals(b, p, y=y):
+            return ((peak.py_func(T, *p) - y[b]) / SIGMA)[~np.isnan(y[b])]
+
+        theirs = stacked(residuals, [0, 2], res.x)  # from our answer
+        np.testing.assert_allclose(theirs[3], res.shared.cost, rtol=1e-7)
 
 
 @numba.njit

@@ -11,10 +11,11 @@ from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.solver.fits.damped_step import LOST
 from fastopt.solver.fits.fit_state import NJEV, ROOTED, F, places
 from fastopt.solver.fits.shared_worker import SharedFitResults
-from fastopt.solver.status_codes import MAXTIME, NONFINITE, NOT_RUN, SUCCESS
+from fastopt.solver.status_codes import FTOL, MAXTIME, NO_STEP, NONFINITE, NOT_RUN, SUCCESS
 from fastopt.targets.cpu import fit_target
 
 COUNTS = "nit", "nfev", "njev"
+EPS = np.finfo(float).eps
 
 
 class OutOfTime(Exception):
@@ -67,13 +68,37 @@ class CurvesOfShared:
 
     def fitted(self, s):
         """Return the results of the curves' fits for these values of the shared parameters."""
-        base, shared, data = self.base_of(), self.sharing.places, self.batch.problem_data
-        starts, low, high = np.array(data.x0), np.array(data.low), np.array(data.high)
+        base, starts = self.base_of(), np.array(self.batch.problem_data.x0)
         if base is not None:
             with np.errstate(all="ignore"):
                 moved = base[1].x - base[1].response @ (s - base[0])
             sound = self.used[:, None] & np.isfinite(moved)
-            starts = np.clip(np.where(sound, moved, starts), low, high)
+            starts = np.where(sound, moved, starts)
+        results = self.run(starts, s)
+        if base is not None:
+            self.try_without_derivatives(results, base[1], s)
+        self.trial = s.copy(), results
+        return results
+
+    def try_without_derivatives(self, results, base, s):
+        """Fit curves whose cost has risen again, from where they were, if the sum has risen.
+
+        Their derivatives may have led them to another minimum.
+        """
+        with np.errstate(invalid="ignore"):
+            if results.cost[self.used].sum() <= base.cost[self.used].sum():
+                return
+            worse = self.used & ~(results.cost <= base.cost)
+            again = self.run(base.x, s, worse)
+            better = worse & (again.cost < np.where(np.isnan(results.cost), math.inf, results.cost))
+        for name in set(results._fields) - {"shared"}:
+            getattr(results, name)[better] = getattr(again, name)[better]
+
+    def run(self, starts, s, chosen=True):
+        """Return the results of fits of the chosen curves, or of all."""
+        shared, data = self.sharing.places, self.batch.problem_data
+        low, high = np.array(data.low), np.array(data.high)
+        starts = np.clip(starts, low, high)
         starts[:, shared] = low[:, shared] = high[:, shared] = s
         left = max(0.0, self.deadline - time.perf_counter())
         batch = self.batch._replace(
@@ -81,6 +106,7 @@ class CurvesOfShared:
             settings=self.batch.settings._replace(maxtime=left),
         )
         results = empty(batch, shared)
+        results.status[~np.broadcast_to(chosen, results.status.shape)] = 0  # these are not run
         errors, reason = fit_batch.run(
             batch, *self.given, None, results, fit_target.SharedFitScheduler
         )
@@ -91,7 +117,6 @@ class CurvesOfShared:
             fit_batch.raise_if_all(errors, batch)
         for name, counts in self.counts.items():
             counts += getattr(results, name)
-        self.trial = s.copy(), results
         return results
 
     def base_of(self):
@@ -126,7 +151,7 @@ def eliminated(own, shared):
 
     Return as well the coefficients of the rest.
     """
-    sizes, least = np.linalg.norm(own, axis=0), np.finfo(float).eps * max(own.shape)
+    sizes, least = np.linalg.norm(own, axis=0), EPS * max(own.shape)
     sizes[sizes == 0.0] = 1.0
     u, values, v = np.linalg.svd(own / sizes, full_matrices=False)
     sound = values > least * values.max(initial=0.0)
@@ -170,6 +195,9 @@ def solve(sharing, batch, objective, rule, threads, callback, lengths, finish, l
     results = base[1] if base else empty(batch, sharing.places)
     used = curves.used if base else np.zeros(batch.problems, bool)
     results = results._replace(**curves.counts)
+    # Curves that go through their few points: rounding of their residuals is all that is left.
+    exact = (results.status == NO_STEP) & (results.cost <= EPS * problem.record[F])
+    results.status[exact] = int(FTOL)
     if status not in SUCCESS:
         ended = np.isin(results.status, SUCCESS) & used | (results.status == NOT_RUN)
         results.status[ended] = int(status)
