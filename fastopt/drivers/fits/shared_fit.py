@@ -188,9 +188,12 @@ def solve(sharing, batch, objective, rule, threads, callback, lengths, finish, l
     curves.accepted = problem.iterates.x
     try:
         status = problem.run(callback) if batch.problems else NONFINITE
+    except OutOfTime:
+        status = MAXTIME
+    try:
         root = root_of(problem, curves)
     except OutOfTime:
-        status, root = MAXTIME, np.full((sharing.x0.size,) * 2, math.nan)
+        root = np.full((sharing.x0.size,) * 2, math.nan)
     base = curves.base_of()
     results = base[1] if base else empty(batch, sharing.places)
     used = curves.used if base else np.zeros(batch.problems, bool)

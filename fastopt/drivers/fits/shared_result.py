@@ -74,7 +74,7 @@ def covariances(places, free, root, results, used, fixed, jacobian_of):
     rows[:, :, moving], rows[:, moving, :] = cross, cross.swapaxes(1, 2)
     rows[:, places[:, None], places] = cov
     total = root.T @ root
-    doubtful = used & (~(results.pivot > LOST) | (not known))
+    doubtful = used & np.isfinite(root).all() & (~(results.pivot > LOST) | (not known))
     for b in np.flatnonzero(doubtful):
         own = fit_batch.free_of(results, fixed, b)
         own[places] = free
