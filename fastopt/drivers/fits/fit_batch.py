@@ -91,10 +91,11 @@ def jacobians(batch, objective, lengths, finish, loss):
         x, count = results.x[b].copy(), lengths(results, b)
         values, jacobian = np.empty(count), np.empty((count, x.size))
         writer(x, values, jacobian, (args_of(batch, b), *objective.data[1:]))
-        r, jacobian, counts = finish(b, values, jacobian)
-        _, slope, curvature = weighed(r, loss, f_scale, counts)
-        scale = np.sqrt(curvature)
-        return slope / scale, jacobian * scale[:, None]
+        with np.errstate(all="ignore"):
+            r, jacobian, counts = finish(b, values, jacobian)
+            _, slope, curvature = weighed(r, loss, f_scale, counts)
+            scale = np.sqrt(curvature)
+            return slope / scale, jacobian * scale[:, None]
 
     return jacobian_of
 

@@ -204,9 +204,9 @@ def solve(sharing, batch, objective, rule, threads, callback, lengths, finish, l
     if status not in SUCCESS:
         ended = np.isin(results.status, SUCCESS) & used | (results.status == NOT_RUN)
         results.status[ended] = int(status)
-    result = shared_result.build(
-        status, sharing, problem, root, results, used, fixed, jacobian_of, scale, axes
-    )
+    given = status, sharing, problem, root, results, used, fixed, jacobian_of, scale, axes
+    with np.errstate(all="ignore"):
+        result = shared_result.build(*given)
     result.errors.update(sorted(curves.errors.items()))
     if sharing.settings.disp:
         print(result.message)

@@ -68,9 +68,8 @@ def covariances(places, free, root, results, used, fixed, jacobian_of):
     rows, moving = results.cov, places[free == 1.0]
     part = cov[np.ix_(free == 1.0, free == 1.0)]
     known = np.isfinite(part).all()
-    with np.errstate(all="ignore"):
-        cross = -results.response[:, :, free == 1.0] @ part
-        rows -= cross @ results.response[:, :, free == 1.0].swapaxes(1, 2)
+    cross = -results.response[:, :, free == 1.0] @ part
+    rows -= cross @ results.response[:, :, free == 1.0].swapaxes(1, 2)
     rows[:, :, moving], rows[:, moving, :] = cross, cross.swapaxes(1, 2)
     rows[:, places[:, None], places] = cov
     total = root.T @ root
