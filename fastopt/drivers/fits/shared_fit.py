@@ -94,8 +94,8 @@ class CurvesOfShared:
         for name in set(results._fields) - {"shared"}:
             getattr(results, name)[better] = getattr(again, name)[better]
 
-    def run(self, starts, s, chosen=True):
-        """Return the results of fits of the chosen curves, or of all."""
+    def run(self, starts, s, which=True):
+        """Return the results of the fits of all curves, or of those where `which` is true."""
         shared, data = self.sharing.places, self.batch.problem_data
         low, high = np.array(data.low), np.array(data.high)
         starts = np.clip(starts, low, high)
@@ -106,7 +106,7 @@ class CurvesOfShared:
             settings=self.batch.settings._replace(maxtime=left),
         )
         results = empty(batch, shared)
-        results.status[~np.broadcast_to(chosen, results.status.shape)] = 0  # these are not run
+        results.status[~np.broadcast_to(which, results.status.shape)] = 0  # these are not run
         errors, reason = fit_batch.run(
             batch, *self.given, None, results, fit_target.SharedFitScheduler
         )
