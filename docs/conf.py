@@ -83,6 +83,7 @@ SIZES = {
     "fit_nist": ["--only", "Misra1a", "Chwirut2"],
     "lifetime_image": ["--size", "128"],
     "pharmacokinetics": ["--refits", "500"],
+    "spectrum_cube": ["--size", "48"],
 }
 SCRATCH = tempfile.mkdtemp(prefix="fastopt-pictures-")
 

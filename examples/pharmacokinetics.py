@@ -21,9 +21,9 @@ data. Drawing cases (``--weights cases``) means whole, multinomial weights. Some
 early samples; then ka is not determined and ends anywhere up to its bound. By default weights
 are fractional (Dirichlet; Rubin 1981, The Bayesian Bootstrap): no observation is ever lost.
 
-The script prints 95 % intervals (percentiles) of clearance, volume and absorption rate. It also
-prints the share of refits that ended on a bound, and the time taken. The pictures are
-``pharmacokinetics.png`` and ``pharmacokinetics_bootstrap.png``.
+The script prints clearance, volume and absorption rate with their standard errors, and 95 %
+intervals (percentiles) of the refits. It also prints the share of refits that ended on a bound, and
+the time taken. The pictures are ``pharmacokinetics.png`` and ``pharmacokinetics_bootstrap.png``.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.optimize
+import scipy.stats
 from numba import njit
 
 import fastopt
@@ -54,22 +55,19 @@ def load():
 
 
 @njit
-def concentration(x, dose, t):
-    """Return the concentration (mg/L) after t hours; x holds log ke, log ka, log CL."""
-    ke, ka, clearance = np.exp(x[0]), np.exp(x[1]), np.exp(x[2])
+def concentration(at, log_ke, log_ka, log_clearance):
+    """Return the concentration (mg/L) after a dose and t hours, the pair `at`."""
+    dose, t = at
+    ke, ka, clearance = np.exp(log_ke), np.exp(log_ka), np.exp(log_clearance)
     return dose * ka * ke / (clearance * (ka - ke)) * (np.exp(-ke * t) - np.exp(-ka * t))
 
 
-@njit
-def misfit(x, dose, t, conc, weights):
-    return np.sum(weights * (concentration(x, dose, t) - conc) ** 2)
-
-
 def fit(start, dose, t, conc, weights):
-    """Fit every row of the data."""
-    data = (dose, t, conc, weights)
-    options = {"gtol": 1e-7, "maxfev": 5_000}  # the limit ends undetermined fits early
-    return fastopt.minimize_batch(misfit, start, data, bounds=BOUNDS, options=options)
+    """Fit every row of the data, with errors. A weight of zero is an infinite error of a datum."""
+    at = np.broadcast_to(dose[:, None], t.shape), t
+    with np.errstate(divide="ignore"):
+        sigma = 1.0 / np.sqrt(weights)
+    return fastopt.curve_fit_batch(concentration, at, conc, start, sigma, bounds=BOUNDS)
 
 
 def random_weights(kind, rng, refits, size):
@@ -92,27 +90,35 @@ def figures(x):
     return np.stack([clearance, clearance / ke, ka], axis=-1)
 
 
+def standard_errors(fits):
+    """Return the errors of the figures, linear in the errors of the logarithms."""
+    ke, ka, clearance = fits.cov.diagonal(axis1=1, axis2=2).T
+    volume = clearance + ke - 2.0 * fits.cov[:, 0, 2]
+    return figures(fits.x) * np.sqrt(np.stack([clearance, volume, ka], axis=-1))
+
+
 def print_table(fits, refits):
     """Print estimates and intervals, and how many refits had to be held by a bound."""
-    best = figures(fits.x)
+    best, errors = figures(fits.x), standard_errors(fits)
     low, high = np.percentile(figures(refits), [2.5, 97.5], axis=1)
     held = np.any((refits <= BOUNDS.lb) | (refits >= BOUNDS.ub), axis=2).mean(axis=1)
-    print("subject" + "".join(f"{name:^28}" for name in NAMES) + "on a bound")
+    print("subject" + "".join(f"{name:^37}" for name in NAMES) + "on a bound")
     for b in range(len(best)):
-        row = zip(best[b], low[b], high[b], strict=True)
-        cells = "".join(f"{e:10.3g} [{lo:#.3g}, {hi:#.3g}]".ljust(28) for e, lo, hi in row)
+        row = zip(best[b], errors[b], low[b], high[b], strict=True)
+        texts = (f"{e:9.3g} ± {s:#.2g} [{lo:#.3g}, {hi:#.3g}]" for e, s, lo, hi in row)
+        cells = "".join(text.ljust(37) for text in texts)
         print(f"{b + 1:7d}{cells}{held[b]:10.2%}")
 
 
 def draw_fits(dose, t, conc, fits, refits):
     """Draw the observations, the fits and the band that holds 95 % of the refitted curves."""
     fig, axes = plt.subplots(3, 4, figsize=(12, 7), sharex=True, sharey=True, layout="constrained")
-    hours, curve = np.linspace(0, 25, 150), concentration.py_func  # NumPy's: x has more axes here
+    hours, curve = np.linspace(0, 25, 150), concentration.py_func  # NumPy's: there are more axes
     for b, ax in enumerate(axes.flat):
-        curves = curve(refits[b, :1000].T[:, :, None], dose[b], hours)
+        curves = curve((dose[b], hours), *refits[b, :1000].T[:, :, None])
         band = np.percentile(curves, [2.5, 97.5], axis=0)
         ax.fill_between(hours, *band, color=BLUE, alpha=0.25, lw=0, label="95 % of refits")
-        ax.plot(hours, curve(fits.x[b], dose[b], hours), color=BLUE, lw=1.6, label="fit")
+        ax.plot(hours, curve((dose[b], hours), *fits.x[b]), color=BLUE, lw=1.6, label="fit")
         ax.plot(t[b], conc[b], "o", ms=3.5, color="#555555", label="data")
         ax.set_title(f"subject {b + 1}", loc="left", fontsize=9, fontweight="bold")
         ax.spines[["top", "right"]].set_visible(False)
@@ -124,9 +130,11 @@ def draw_fits(dose, t, conc, fits, refits):
 
 
 def draw_histograms(fits, refits):
-    """Draw a histogram of every subject's refits, with the estimate and the interval."""
+    """Draw a histogram of every subject's refits, their interval, and the fit's own one."""
     fig, axes = plt.subplots(1, 3, figsize=(12, 7), sharey=True, layout="constrained")
     best, found = figures(fits.x), figures(refits)
+    # Symmetric for the logarithms, which are the parameters of the fits.
+    times = np.exp(scipy.stats.t.ppf(0.975, fits.dof)[:, None] * standard_errors(fits) / best)
     for k, ax in enumerate(axes):
         ends = np.percentile(found[..., k], [0.05, 99.95])
         edges = np.linspace(*ends, 100) if k < 2 else np.geomspace(*ends, 100)
@@ -136,13 +144,17 @@ def draw_histograms(fits, refits):
             ax.stairs(-(b + 1) + height, edges, baseline=-(b + 1), fill=True, color=BLUE, alpha=0.6)
             interval = np.percentile(found[b, :, k], [2.5, 97.5])
             ax.plot(interval, [-b - 1.05] * 2, color=ORANGE, lw=2, solid_capstyle="butt")
+            sides = np.array([[1.0 - 1.0 / times[b, k]], [times[b, k] - 1.0]])
+            bar = {"xerr": best[b, k] * sides, "color": "#555555", "elinewidth": 1.2, "capsize": 2}
+            ax.errorbar(best[b, k], -b - 1.13, fmt=".", ms=3, **bar)
             ax.plot(best[b, k], -b - 1.05, "o", ms=5, color=ORANGE, mec="white")
         ax.set_xlabel(NAMES[k])
         ax.spines[["top", "right", "left"]].set_visible(False)
     axes[2].set(xscale="log", xticks=[0.5, 1, 2, 5, 10, 20], xticklabels=[0.5, 1, 2, 5, 10, 20])
     axes[2].minorticks_off()
     axes[0].set_yticks(-np.arange(1, len(best) + 1), [f"subject {b + 1}" for b in range(len(best))])
-    fig.suptitle(f"{refits.shape[1]:,} refits for each subject, estimates and 95 % intervals")
+    intervals = "95 % intervals of them (orange) and of the fits (grey)"
+    fig.suptitle(f"{refits.shape[1]:,} refits for each subject, {intervals}")
     return fig
 
 

@@ -1,6 +1,6 @@
 """All works of the contests, by name."""
 
-from . import array_steps, decay_fit_batches, minibatch_epochs, rosenbrock_solves
+from . import array_steps, decay_fit_batches, minibatch_epochs, rosenbrock_solves, shared_fits
 
 WORKS = {
     work.name: work
@@ -18,6 +18,7 @@ WORKS = {
         decay_fit_batches.gradient,
         decay_fit_batches.to_gtol,
         decay_fit_batches.fixed,
+        shared_fits.fit,
         minibatch_epochs.epoch,
         rosenbrock_solves.first,
     )

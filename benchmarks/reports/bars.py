@@ -11,6 +11,7 @@ SHORT = {
     "gradients": "10,000 derived gradients",
     "fits to gtol 1e-6": "10,000 fits, converged",
     "fits, 500 iterations": "10,000 fits, 500 iterations",
+    "shared fits": "1,000 fits that share rates",
     "epoch": "an epoch of mini-batches",
     "first answer": "first answer of a process",
 }
@@ -22,6 +23,7 @@ COLORS = {
     "jaxopt": "#E69F00",
     "optimistix": "#56B4E9",
     "JAX": "#999933",
+    "lmfit": "#882255",
 }
 
 

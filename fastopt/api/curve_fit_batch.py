@@ -1,8 +1,14 @@
 """`curve_fit_batch`: one model for very many data sets, with errors."""
 
 from fastopt.drivers import objective_bindings
-from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit
-from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
+from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit, shared_fit
+from fastopt.inputs import (
+    fit_batch_inputs,
+    fit_inputs,
+    run_options,
+    shared_parameters,
+    wrong_keywords,
+)
 from fastopt.storage.batch_checkpoint import BatchCheckpoint
 
 
@@ -15,6 +21,7 @@ def curve_fit_batch(
     sigma=None,
     absolute_sigma=False,
     *,
+    shared=None,
     bounds=None,
     method="adamax",
     nan_policy=None,
@@ -47,6 +54,9 @@ def curve_fit_batch(
         Standard deviations of `ydata`, for all problems or for each.
     absolute_sigma : bool
         Whether `sigma` has the units of `ydata`, as for `curve_fit`.
+    shared : sequence of int or of bool, optional
+        The numbers of the parameters that have one value for all curves, or a mask of n. They are
+        fitted to all curves together, as `least_squares_batch` says.
     bounds : `scipy.optimize.Bounds` or (low, high), optional
         Each side is a number, or has one for each parameter, or such a row for each problem.
     nan_policy : {None, "raise", "omit"}
@@ -79,6 +89,12 @@ def curve_fit_batch(
     >>> res = fastopt.curve_fit_batch(peak, x, image, [1.5, 0.0, 1.0])
     >>> res.x.shape, res.x[2, 1].round(2).tolist(), res.stderr[2, 1].round(2).tolist()
     ((3, 2, 3), [2.0, 0.2, 0.8], [0.01, 0.01, 0.01])
+
+    All peaks have the same width. If it is shared, its error is that of all data:
+
+    >>> res = fastopt.curve_fit_batch(peak, x, image, [1.5, 0.0, 1.0], shared=[2])
+    >>> res.shared.x.round(2), res.shared.stderr.round(4), res.shared.dof
+    (array([0.8]), array([0.0034]), 227)
     """
     rule, given = run_options.find_rule(method), {"xdata": xdata, "ydata": ydata, "p0": p0}
     where = fit_batch_inputs.where_of(device, workers, **given, sigma=sigma)
@@ -94,7 +110,7 @@ def curve_fit_batch(
     fields, args, places = curve_batch.arranged(curves)
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
     batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)
-    callback = batch_inputs.callback_of(callback)
+    batch, sharing, callback = shared_parameters.split(batch, shared, callback, where)
     results, given = fit_batch.empty(batch), curve_batch.named(batch, curves, places)
     given |= {"f": f, "loss": loss, "f_scale": f_scale}
     checkpoint = BatchCheckpoint.wanted("curve_fit_batch", batch, rule, results, "p0", **given)
@@ -116,4 +132,6 @@ def curve_fit_batch(
         not absolute_sigma and loss != "poisson",
         curves.axes,
     )
-    return fit_batch.solve(batch, fits, ending, where, callback, checkpoint, results)
+    return shared_fit.solve(
+        sharing, rule, batch, fits, ending, where, callback, checkpoint, results
+    )

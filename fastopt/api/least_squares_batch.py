@@ -3,8 +3,14 @@
 import numpy as np
 
 from fastopt.drivers import objective_bindings
-from fastopt.drivers.fits import compiled_residuals, fit_batch, one_fit
-from fastopt.inputs import batch_inputs, fit_batch_inputs, fit_inputs, run_options, wrong_keywords
+from fastopt.drivers.fits import compiled_residuals, fit_batch, one_fit, shared_fit
+from fastopt.inputs import (
+    fit_batch_inputs,
+    fit_inputs,
+    run_options,
+    shared_parameters,
+    wrong_keywords,
+)
 from fastopt.storage.batch_checkpoint import BatchCheckpoint
 
 
@@ -15,6 +21,7 @@ def least_squares_batch(
     data=(),
     args=(),
     *,
+    shared=None,
     method="adamax",
     bounds=None,
     loss="linear",
@@ -39,6 +46,11 @@ def least_squares_batch(
         The start of all problems, or of each. There are at most 64 parameters.
     data, args
         As for `minimize_batch`, on the CPU.
+    shared : sequence of int or of bool, optional
+        The numbers of the parameters that all problems share, or a mask of n. The sum of all costs
+        is minimised. Rows of `x0` may differ in them: their median is the start. Tolerances and
+        limits are then numbers, for the search of the shared parameters. `callback` is that of
+        `least_squares`, for these.
     method, loss, f_scale, tol
         As for `least_squares`; `tol` may be an array with a value for each problem.
     bounds : `scipy.optimize.Bounds` or (low, high), optional
@@ -63,6 +75,10 @@ def least_squares_batch(
         active_mask, nit, nfev, njev, status, success``. ``message`` counts the problems by status,
         and ``res.problem(b)`` is problem b's own result. The errors are those of `least_squares`.
         If a problem has not run, they and `cost` are NaN.
+        With `shared`, the errors are those of the whole fit: they know that the other parameters
+        vary too. ``res.shared`` is its result, with ``parameters`` (their numbers), ``x, stderr,
+        cov, cost, dof, reduced_chi2, status``. A problem that is not finite at its start has status
+        -1, and is left out.
 
     Raises
     ------
@@ -89,7 +105,7 @@ def least_squares_batch(
     where = fit_batch_inputs.where_of(device, workers, **given)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale)
     batch = fit_batch_inputs.read(rule, x0, data, args, bounds, tol, options)
-    callback = batch_inputs.callback_of(callback)
+    batch, sharing, callback = shared_parameters.split(batch, shared, callback, where)
     n = batch.shape[0]
     if n > compiled_residuals.MOST:
         raise ValueError(f"x0 has {n} parameters; a batch of fits has at most 64")
@@ -109,7 +125,9 @@ def least_squares_batch(
         True,
         (batch.problems,),
     )
-    return fit_batch.solve(batch, fits, ending, where, callback, checkpoint, results)
+    return shared_fit.solve(
+        sharing, rule, batch, fits, ending, where, callback, checkpoint, results
+    )
 
 
 def _check(fits, batch):

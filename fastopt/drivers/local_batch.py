@@ -130,16 +130,21 @@ def gpu_for(batch):
 def solved(scheduler, batch, callback, checkpoint=None):
     """Run a scheduler; return the exceptions of fun, and why it ended early or an empty text.
 
-    If fun raised for all problems, raise its first exception.
+    If fun raised for all problems, its first exception is raised.
     """
     reason = run_until_done(scheduler, batch, callback, checkpoint)
     if checkpoint:
         checkpoint.write(scheduler, last=True)
     errors = getattr(scheduler, "errors", {})
+    raise_if_all(errors, batch)
+    return errors, reason
+
+
+def raise_if_all(errors, batch):
+    """Raise an exception of fun if it raised for all problems."""
     if len(errors) == batch.problems:
         errors[0].add_note(f"fun raised for each of the {batch.problems:,} problems of the batch")
         raise errors[0]
-    return errors, reason
 
 
 def tell(result, batch, reason, scheduler, level=4):

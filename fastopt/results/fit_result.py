@@ -31,10 +31,15 @@ def build(status, jacobian, free, scale, parameters, noise, **fields):
     result.reduced_chi2 = 2.0 * result.cost / result.dof if result.dof > 0 else np.nan
     cov = covariance(jacobian, free, noise)
     if scale:
-        with np.errstate(invalid="ignore"):
-            cov = cov * result.reduced_chi2 if result.dof > 0 else np.where(cov == 0, 0.0, np.inf)
+        cov = scaled(cov, result.reduced_chi2, result.dof)
     result.cov, result.stderr = cov, errors(cov)
     return result
+
+
+def scaled(cov, chi2, dof):
+    """Return covariances scaled by the residuals; infinite without degrees of freedom."""
+    with np.errstate(invalid="ignore"):
+        return cov * chi2 if dof > 0 else np.where(cov == 0, 0.0, np.inf)
 
 
 def errors(cov):

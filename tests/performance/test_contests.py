@@ -140,7 +140,7 @@ def test_checks_see_other_work(name):
     if name == "epoch":
         x = 1.001 * stochastic.losses(data["a"], data["b"], data["orders"])
     elif "y" in data:
-        x = np.ones((len(data["y"]), 3))
+        x = np.ones((len(data["y"]), data["x0"].size if "x0" in data else 3))
     else:
         x = data["x" if "x" in data else "x0"]
     assert work.differs(np.array(x, float))

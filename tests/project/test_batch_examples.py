@@ -14,6 +14,7 @@ sys.path.insert(0, str(EXAMPLES))
 import growth_curves  # noqa: E402  (the examples are scripts, not a package)
 import lifetime_image  # noqa: E402
 import pharmacokinetics  # noqa: E402
+import spectrum_cube  # noqa: E402
 
 
 def agreeing_digits(found, expected, least=0.0):
@@ -175,17 +176,36 @@ def test_pixels_are_at_the_maximum_of_the_likelihood():
     counts = lifetime_image.simulate(true)
     result = lifetime_image.fit(counts)
     assert np.all(result.success), result.message
-    t, low, high = lifetime_image.TIMES, lifetime_image.BOUNDS.lb, lifetime_image.BOUNDS.ub
-    for n, x, slope in zip(counts.astype(float), result.x, result.jac, strict=True):
+    t, (low, high) = lifetime_image.TIMES, lifetime_image.BOUNDS
+    limit = lifetime_image.noise_limit(true)  # the unit of each parameter's error
+    for n, x, slope, unit in zip(counts.astype(float), result.x, result.grad, limit, strict=True):
         assert np.all((x >= low) & (x <= high))
-        amplitude, lifetime, background = x * lifetime_image.UNITS
+        amplitude, lifetime, background = x
         shape = np.exp(-t / lifetime)
         rate = amplitude * shape + background
         scores = np.array([shape, amplitude * shape * t / lifetime**2, np.ones_like(t)])
-        by_hand = lifetime_image.UNITS * (scores @ (1 - n / rate))
+        by_hand = scores @ (1 - n / rate)
         np.testing.assert_allclose(slope, by_hand, rtol=1e-9, atol=1e-9)
         inside = np.where(x <= low, np.minimum(slope, 0), np.where(x >= high, 0, slope))
-        assert np.max(np.abs(inside)) <= 1e-4
+        assert np.max(np.abs(inside * unit)) <= 1e-3
+
+
+def test_errors_of_the_cube_are_those_of_its_noise(tmp_path, monkeypatch, capsys):
+    true = spectrum_cube.truth(24)
+    cube, noise = spectrum_cube.simulate(true)
+    result = spectrum_cube.fit(cube, noise)
+    hidden = np.isnan(cube).any(axis=-1)
+    assert hidden.sum() == 12
+    assert (result.status[hidden] == -1).all()
+    assert result.success[~hidden].all()
+    pulls = spectrum_cube.pulls(result, true)
+    assert len(pulls) > 150  # so the scatter is known to 6 %
+    np.testing.assert_allclose(np.nanstd(pulls, axis=0), 1.0, atol=0.2)
+    np.testing.assert_allclose(np.nanmean(pulls, axis=0), 0.0, atol=0.25)
+    monkeypatch.setattr(sys, "argv", ["", "--size", "24", "--output", str(tmp_path)])
+    spectrum_cube.main()
+    assert "564 of 576 problems converged" in capsys.readouterr().out
+    assert (tmp_path / "spectrum_cube.png").stat().st_size > 20_000
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import scipy
+import scipy.sparse
 import turns
-from scipy.optimize import curve_fit, leastsq, minimize
+from scipy.optimize import curve_fit, least_squares, leastsq, minimize
 
+from benchmarks.contests import shared_fits
 from benchmarks.helpers import shared
 
 ABOUT = {"version": f"SciPy {scipy.__version__}"}
@@ -97,8 +99,41 @@ def solve(method, data):
     return job, job().x, ABOUT
 
 
+def fit_shared(derivatives, data):
+    """Return the job of a fit with shared parameters, whose Jacobian is sparse.
+
+    The shared parameters come first, then the two own ones of each curve.
+    """
+    t, y, start = data["t"], data["y"], data["x0"]
+    count, points = y.shape
+    x0 = np.concatenate([start[[1, 3]], np.tile(start[[0, 2]], count)])
+    row = np.repeat(np.arange(count * points), 4)
+    curve = np.repeat(np.arange(count), points)
+    columns = np.stack([2 + 2 * curve, 0 * curve, 3 + 2 * curve, 0 * curve + 1], axis=1).ravel()
+
+    def rows(x):
+        return np.stack([x[2::2], np.full(count, x[0]), x[3::2], np.full(count, x[1])], axis=1)
+
+    def sparse(values):
+        return scipy.sparse.csr_matrix((values, (row, columns)), (count * points, x0.size))
+
+    def residuals(x):
+        return (shared_fits.model(rows(x), t)[0] - y).ravel()
+
+    def jacobian(x):
+        return sparse(np.stack(shared_fits.model(rows(x), t)[1], axis=-1).ravel())
+
+    given = {"jac": jacobian} if derivatives else {"jac_sparsity": sparse(np.ones(row.size))}
+
+    def job():
+        return least_squares(residuals, x0, x_scale="jac", **given)
+
+    return job, rows(job().x), ABOUT
+
+
 if __name__ == "__main__":
-    jobs = {}
+    jobs = {"shared": functools.partial(fit_shared, False)}
+    jobs["shared, jac"] = functools.partial(fit_shared, True)
     for name in ("L-BFGS-B", "curve_fit", "curve_fit, jac", "leastsq, Dfun"):
         jobs[name] = functools.partial(fits, name)
     for name in ("L-BFGS-B", "BFGS"):

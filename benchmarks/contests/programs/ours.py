@@ -3,6 +3,7 @@
 import functools
 
 import numba
+import numpy as np
 import turns
 
 import fastopt
@@ -75,6 +76,22 @@ def epochs(way, data):
     return run, run(len(data["orders"])), ABOUT
 
 
+@numba.njit
+def double_decay(t, height, fast, share, slow):
+    return height * (share * np.exp(-fast * t) + (1.0 - share) * np.exp(-slow * t))
+
+
+def shared_fits(data):
+    """Return the job of a fit with two shared parameters, nothing tuned."""
+
+    def job():
+        return fastopt.curve_fit_batch(
+            double_decay, data["t"], data["y"], data["x0"], shared=[1, 3]
+        )
+
+    return job, job().x, ABOUT
+
+
 if __name__ == "__main__":
     turns.take_part(
         {
@@ -83,6 +100,7 @@ if __name__ == "__main__":
                 for name in ("RMSProp", "AdaGrad", "Adam")
                 for how, policy in (("", "propagate"), (", checked", "raise"))
             },
+            "shared": shared_fits,
             "iterations": iterations,
             "solve": solve,
             "gradient": gradient,

@@ -55,7 +55,13 @@ class Fits(NamedTuple):
 
     def scheduler(self, batch, threads, results, begun=()):
         """Return a scheduler on this machine's threads; `begun` are problems to be resumed."""
-        objective, rule = self.objective(batch), rules.get(self.method)
+        return self.threads(self.objective(batch), batch, threads, results, begun)
+
+    def threads(
+        self, objective, batch, threads, results, begun=(), scheduler=fit_target.FitScheduler
+    ):
+        """Return the same for residuals that have been built."""
+        rule = rules.get(self.method)
         x0, box = np.array(batch.example.x0), local_batch.box(batch)
         problem_data = batch.problem_data
         own = [FitProblem(rule, x0, box, batch.settings, objective)]
@@ -63,7 +69,7 @@ class Fits(NamedTuple):
         own.extend(FitProblem(rule, x0, box, batch.settings, other) for other in others)
         for array in (problem_data.x0, problem_data.low, problem_data.high):
             array.flags.writeable = False  # one type for Numba, as in `local_batch`
-        return fit_target.FitScheduler(own, box is not None, problem_data, results, begun)
+        return scheduler(own, box is not None, problem_data, results, begun)
 
     def cuda_scheduler(self, batch, results, target):
         """Return a scheduler on a device."""
@@ -124,7 +130,7 @@ def args_of(batch, b):
     return *(data_rows.row(field, b) for field in fields), *batch.problem_data.args
 
 
-def _fail_without_data(results):
+def fail_without_data(results):
     """Make a fit without any residual a failure: its start is no solution."""
     none = (results.used == 0) & np.isfinite(results.cost)
     results.status[none] = int(NONFINITE)
@@ -139,23 +145,38 @@ def fixed_of(batch):
     return batch.problem_data.low == batch.problem_data.high
 
 
+def jacobians(batch, fits, objective, ending):
+    """Return a function ``(results, b) -> (r, jacobian)``: of problem b, weighted by the loss."""
+    writer = fit_target.jacobian_writer(objective)
+
+    def jacobian_of(results, b):
+        x, count = results.x[b].copy(), ending.length(results, b)
+        values, jacobian = np.empty(count), np.empty((count, x.size))
+        writer(x, values, jacobian, (args_of(batch, b), *objective.data[1:]))
+        with np.errstate(all="ignore"):
+            r, jacobian, counts = ending.finish(b, values, jacobian)
+            _, slope, curvature = weighed(r, fits.loss, fits.f_scale, counts)
+            scale = np.sqrt(curvature)
+            return slope / scale, jacobian * scale[:, None]
+
+    return jacobian_of
+
+
 def complete(batch, fits, ending, results, fixed):
     """Write the covariances of problems of which J'J has too few digits, from their Jacobians."""
     doubtful = ~(results.pivot > LOST) & np.isfinite(results.cost)
     if not doubtful.any():
         return
-    objective = fits.objective(batch)
-    writer = fit_target.jacobian_writer(objective)
+    jacobian_of = jacobians(batch, fits, fits.objective(batch), ending)
     for b in np.flatnonzero(doubtful):
-        x, count = results.x[b].copy(), ending.length(results, b)
-        values, jacobian = np.empty(count), np.empty((count, x.size))
-        writer(x, values, jacobian, (args_of(batch, b), *objective.data[1:]))
-        r, jacobian, counts = ending.finish(b, values, jacobian)
-        curvature = weighed(r, fits.loss, fits.f_scale, counts)[2]
-        jacobian = jacobian * np.sqrt(curvature)[:, None]
-        blocked, own = results.active_mask[b] != 0, fixed[row_of(fixed, b)]
-        free = np.where(own, 0.0, np.where(blocked, np.nan, 1.0))
-        results.cov[b] = fit_result.covariance(jacobian, free)
+        own = free_of(results, fixed, b)
+        results.cov[b] = fit_result.covariance(jacobian_of(results, b)[1], own)
+
+
+def free_of(results, fixed, b):
+    """Return what `fit_result.covariance` calls free, of problem b."""
+    blocked = results.active_mask[b] != 0
+    return np.where(fixed[row_of(fixed, b)], 0.0, np.where(blocked, np.nan, 1.0))
 
 
 def examples(batch):
@@ -187,7 +208,7 @@ def solve(batch, fits, ending, where, callback, checkpoint, results):
             else:
                 scheduler = ExecutorScheduler(batch, fits, where.executor, results)
         errors, reason = local_batch.solved(scheduler, batch, callback, checkpoint)
-        _fail_without_data(results)
+        fail_without_data(results)
         complete(batch, fits, ending, results, fixed)
     from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
 

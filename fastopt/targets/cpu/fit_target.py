@@ -9,7 +9,7 @@ from numba import types
 from fastopt.compiling.compiler import jit, link, numba_config, undecorated
 from fastopt.derivatives import fit_equations
 from fastopt.rules import _state_slots
-from fastopt.solver.fits import fit_loop, fit_worker
+from fastopt.solver.fits import fit_loop, fit_worker, shared_worker
 from fastopt.solver.fits.fit_loop import loop
 from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV, FitRun
 from fastopt.solver.fits.losses import LOSSES, weigh_all, weigh_counts
@@ -141,6 +141,14 @@ class FitScheduler(ThreadScheduler):
         results.status[b] = int(RAISED)
         results.x[b] = work.x
         results.nit[b], results.nfev[b], results.njev[b] = work.record[[NIT, NFEV, NJEV]]
+
+
+class SharedFitScheduler(FitScheduler):
+    """Threads that solve the fits of a batch for given values of shared parameters."""
+
+    texts = MappingProxyType(
+        {"load_problem": fit_worker.load_fit, "write_result": shared_worker.write_shared}
+    )
 
 
 def jacobian_writer(objective):
