@@ -1,5 +1,7 @@
 """Fits of many curves with shared parameters, against SciPy's fit of the stacked problem."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 import pytest
@@ -345,6 +347,6 @@ def test_rows_that_contradict_each_other():
 @pytest.mark.parametrize(
     "given", [{"workers": ThreadPoolExecutor(1)}, {"options": {"checkpoint": "file"}}]
 )
-def test_shared_fits_run_on_threads(given, decays):
+def test_shared_fits_run_on_threads(given):
     with pytest.raises(ValueError, match="run on threads of this machine, without checkpoints"):
-        fastopt.curve_fit_batch(decay, T, decays[0], START, shared=[1], **given)
+        fastopt.curve_fit_batch(decay, T, DECAYS, START, shared=[1], **given)

@@ -36,7 +36,7 @@ def build(status, sharing, problem, root, results, used, fixed, jacobian_of, sca
     if scale and math.isfinite(cost):
         cov, rows = (fit_result.scaled(value, chi2, dof) for value in (cov, rows))
     rows[~used] = math.nan
-    result = fit_batch_result.build(results._replace(cov=rows), fixed, False, axes, {})
+    result = fit_batch_result.build(results._replace(cov=rows), fixed, False, axes, {}, "cpu")
     moving = np.abs(grad[free == 1.0])
     result.shared = optimize_result.build(
         status,
