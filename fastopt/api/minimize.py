@@ -133,8 +133,10 @@ def minimize(
     x0 = start_point(x0)
     settings = run_options.parse(rule, options, tol, x0.dtype)
     box = box_of(bounds, x0)
-    given = {"fun": fun, "jac": jac, "x0": x0, "bounds": box, "args": args}
-    checkpoint = resumable.checkpoint_of("minimize", rule, settings, **given)
+    checkpoint = None
+    if settings.checkpoint:
+        given = {"fun": fun, "jac": jac, "x0": x0, "bounds": box, "args": args}
+        checkpoint = resumable.checkpoint_of("minimize", rule, settings, **given)
     if objective_bindings.is_compiled(fun):
         args = arguments.ready(args)
     kind = reused_problems.kind_of(fun, jac, args, rule, x0, box, settings, target)

@@ -32,7 +32,7 @@ class Resumable:
 
     checkpoint: Any = None
     evaluations_before = 0.0  # evaluations when the loop was last called
-    compiled: Any
+    compiled = False  # whether the objective is
     advance: Any
     scalars_now: Any
     iterate: Any

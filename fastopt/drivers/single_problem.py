@@ -48,6 +48,7 @@ class Problem(Resumable):
         schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
         self.fixed = settings.limits, settings.rule, schedule, objective.data
         self.settings, self.objective, self.before = settings, objective, 0
+        self.compiled = objective.compiled
         bound = rule, uses, dtype, box is not None
         if objective.compiled:
             self.solve = target.compiled_solver(*bound, self)
@@ -55,10 +56,6 @@ class Problem(Resumable):
             self.solve = target.plain_solver(*bound, self)
         # The error of compiling `fun` for duals, if Python runs it instead.
         self.reason: Exception | None = None
-
-    @property
-    def compiled(self):
-        return self.objective.compiled
 
     def put_start(self, x0, box):
         """Put the start into arrays of zeros."""
