@@ -1,6 +1,7 @@
 """Equations in triangular form: Cholesky's factor, Givens rotations, substitution.
 
-`factor` is lower triangular, F. With a step p and a right side q, F' p = -q.
+`factor` is lower triangular, F. With a step p and a right side q, F' p = -q. What follows a
+factorisation reads only the inverses of its diagonal, since divisions are slow.
 """
 
 import math
@@ -45,12 +46,12 @@ def factorise(damping, arrays):
     part of a column that the columns before it do not explain, squared.
     """
     n, least = SIZE or arrays.step.size, 1.0
-    factor, inner = arrays.factor, arrays.inner
+    factor, inner, inverse = arrays.factor, arrays.inner, arrays.inverse
     for i in range(n):
         if not is_free(i, arrays):
             for j in range(i):
                 factor[i, j] = 0.0
-            factor[i, i], inner[i] = 1.0, 0.0
+            inverse[i], inner[i] = 1.0, 0.0
             continue
         d = arrays.metric[i]
         own, value = arrays.equations[i, i], arrays.slopes[i]
@@ -64,17 +65,17 @@ def factorise(damping, arrays):
                 t = arrays.equations[i, j]
                 for k in range(j):
                     t -= factor[i, k] * factor[j, k]
-                t /= factor[j, j]
+                t *= inverse[j]
                 factor[i, j] = t
                 pivot -= t * t
                 value -= t * inner[j]
             else:
                 factor[i, j] = 0.0
-        share = pivot / own if own > 0.0 else 0.0
+        share = pivot * arrays.per_column[i] * arrays.per_column[i] if own > 0.0 else 0.0
         if not share >= least:
             least = share
-        pivot = math.sqrt(pivot) if pivot > 0.0 else math.nan
-        factor[i, i], inner[i] = pivot, value / pivot
+        inverse[i] = 1.0 / math.sqrt(pivot) if pivot > 0.0 else math.nan
+        inner[i] = value * inverse[i]
     return least
 
 
@@ -103,8 +104,9 @@ def factorise_root(damping, arrays):
         add_equation(factor, inner, row, value)
     for i in range(n):
         if not is_free(i, arrays):
-            factor[i, i], inner[i] = 1.0, 0.0
+            arrays.inverse[i], inner[i] = 1.0, 0.0
             continue
+        arrays.inverse[i] = 1.0 / factor[i, i]
         own = 0.0
         for k in range(i + 1):
             own += arrays.equations[k, i] * arrays.equations[k, i]
@@ -126,7 +128,7 @@ def solve_factor(arrays):
             for k in range(i + 1, n):
                 if is_free(k, arrays):
                     t -= factor[k, i] * step[k]
-            step[i] = t / factor[i, i]
+            step[i] = t * arrays.inverse[i]
 
 
 @separate
@@ -141,6 +143,6 @@ def stretch(length, arrays):
             t = d * (d * arrays.step[i] / length)
             for k in range(i):
                 t -= factor[i, k] * row[k]
-            row[i] = t / factor[i, i]
+            row[i] = t * arrays.inverse[i]
             total += row[i] * row[i]
     return total
