@@ -1,6 +1,12 @@
 """All works of the contests, by name."""
 
-from . import array_steps, decay_fit_batches, minibatch_epochs, rosenbrock_solves
+from . import (
+    array_steps,
+    decay_fit_batches,
+    minibatch_epochs,
+    peak_fit_batches,
+    rosenbrock_solves,
+)
 
 WORKS = {
     work.name: work
@@ -18,6 +24,7 @@ WORKS = {
         decay_fit_batches.gradient,
         decay_fit_batches.to_gtol,
         decay_fit_batches.fixed,
+        peak_fit_batches.to_minimum,
         minibatch_epochs.epoch,
         rosenbrock_solves.first,
     )
