@@ -82,13 +82,13 @@ def fits(name, vmap, data):
 
 
 # The loosest that leave 99.9 % of the peaks within 1e-3 standard errors of the minimum.
-PEAK_TOL = {"jaxopt LM": 1e-4, "optimistix LM": 1e-4}
+PEAK_TOL = {"jaxopt LM": 3e-3, "optimistix LM": 1e-3}
 
 
 def peaks(name, vmap, data):
-    """Return the job of a tenth of the peaks, by vmap or by the fastest way, without errors."""
+    """Return the job of a fiftieth of the peaks, by vmap or by the fastest way, without errors."""
     package = importlib.import_module(name.split()[0])
-    x, n, tol = jnp.asarray(data["x"]), len(data["y"]) // 10, PEAK_TOL[name]
+    x, n, tol = jnp.asarray(data["x"]), len(data["y"]) // 50, PEAK_TOL[name]
 
     def residuals(p, y):
         return p[0] * jnp.exp(-0.5 * ((x - p[1]) / p[2]) ** 2) + p[3] - y
@@ -107,9 +107,9 @@ def peaks(name, vmap, data):
             return package.least_squares(residuals, solver, p, y, throw=False).value
 
     rows = np.hstack([data["start"][:n], data["y"][:n]])
-    batches = (ways.ALL,) if vmap else ways.BATCHES
+    batches = (ways.ALL,) if vmap else (ways.ALL, 100)
     job, way = ways.fastest(lambda row: solve(row[:4], row[4:]), rows, batches)
-    return job, job(), {"version": versions(package.__name__), **way, "part": 0.1}
+    return job, job(), {"version": versions(package.__name__), **way, "part": 0.02}
 
 
 def valley(x):

@@ -19,9 +19,9 @@ _FREE = ("reassoc", "contract")
 
 @intrinsic(prefer_literal=True)
 def no_sums(context, kind, size):
-    """Return sums of zero: the count, the losses, J'r, and the lower triangle of J'J."""
-    real = kind.instance_type.real
-    result = types.UniTuple(real, _length(size.literal_value))
+    """Return sums of zero: of the losses, of J'r, and of the lower triangle of J'J."""
+    n, real = size.literal_value, kind.instance_type.real
+    result = types.UniTuple(real, 1 + n + n * (n + 1) // 2)
 
     def codegen(context, builder, sig, args):
         zero = context.get_constant(real, 0.0)
@@ -31,12 +31,12 @@ def no_sums(context, kind, size):
 
 
 @intrinsic
-def with_residual(context, sums, dual, use, loss, slope, curvature):
+def with_residual(context, sums, dual, loss, slope, curvature):
     """Return the sums with those of one residual, of which `dual` has the derivatives."""
 
     def codegen(context, builder, sig, args):
         old = cgutils.unpack_tuple(builder, args[0])
-        use, loss, slope, curvature = args[2:]
+        loss, slope, curvature = args[2:]
         _, lanes = dual_number.unpack(builder, dual, args[1])
         partials = dual_number.partials_from_lanes(builder, dual, lanes)
         partials = partials[: _parameters(len(old))]
@@ -45,15 +45,15 @@ def with_residual(context, sums, dual, use, loss, slope, curvature):
             product = builder.fmul(a, b, flags=_FREE)
             return builder.fadd(old[k], product, flags=_FREE)
 
-        new = [builder.fadd(old[k], term, flags=_FREE) for k, term in enumerate((use, loss))]
-        new += [plus(2 + i, slope, p) for i, p in enumerate(partials)]
+        new = [builder.fadd(old[0], loss, flags=_FREE)]
+        new += [plus(1 + i, slope, p) for i, p in enumerate(partials)]
         weighted = [builder.fmul(curvature, p, flags=_FREE) for p in partials]
         for i, p in enumerate(weighted):
             for q in partials[: i + 1]:
                 new.append(plus(len(new), p, q))
         return context.make_tuple(builder, sums, new)
 
-    return sums(sums, dual, *[sums.dtype] * 4), codegen
+    return sums(sums, dual, sums.dtype, sums.dtype, sums.dtype), codegen
 
 
 @intrinsic
@@ -68,27 +68,21 @@ def write_sums(context, sums, found):
         def put(place, value):
             builder.store(value, builder.gep(data, [context.get_constant(types.intp, place)]))
 
-        count, loss, *slopes = items[: 2 + n]
-        put(0, count)
-        for i, slope in enumerate(slopes):
-            put(1 + i, slope)
-        products = iter(items[2 + n :])
+        for i in range(n):
+            put(1 + i, items[1 + i])
+        k = 1 + n
         for i in range(n):
             for j in range(i + 1):
-                put(1 + n + i * n + j, next(products))
-        return loss
+                put(1 + n + i * n + j, items[k])
+                k += 1
+        return items[0]
 
     return sums.dtype(sums, found), codegen
 
 
-def _length(n):
-    """Return the number of sums for n parameters."""
-    return 2 + n + n * (n + 1) // 2
-
-
 def _parameters(count):
-    """Return n for a number of sums."""
-    return next(n for n in range(count) if _length(n) == count)
+    """Return n for 1 + n + n (n + 1) / 2 sums."""
+    return next(n for n in range(count) if 1 + n + n * (n + 1) // 2 == count)
 
 
 @intrinsic(prefer_literal=True)

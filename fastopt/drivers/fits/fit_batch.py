@@ -12,20 +12,21 @@ from fastopt.results import fit_result
 from fastopt.solver.batch_worker import row_of
 from fastopt.solver.fits.damped_step import LOST
 from fastopt.solver.fits.fit_worker import FitResults
-from fastopt.solver.status_codes import NONFINITE, NOT_RUN, RAISED
+from fastopt.solver.status_codes import NONFINITE, NOT_RUN
 from fastopt.targets.cpu import fit_target
 
 
 def empty(batch):
-    """Return arrays for results; `fill_missing` completes them."""
+    """Return the results of problems that have not run."""
     count, n = batch.problems, math.prod(batch.shape)
-    numbers, counts = np.empty((2, count)), np.zeros((4, count), np.int64)
+    none = np.full((2, count), math.nan)
+    counts = np.zeros((4, count), np.int64)
     return FitResults(
-        x=np.empty((count, n)),
-        cost=numbers[0],
-        grad=np.empty((count, n)),
-        cov=np.empty((count, n, n)),
-        pivot=numbers[1],
+        x=np.array(np.broadcast_to(batch.problem_data.x0, (count, n))),
+        cost=none[0],
+        grad=np.full((count, n), math.nan),
+        cov=np.full((count, n, n), math.nan),
+        pivot=none[1],
         used=counts[0],
         active_mask=np.zeros((count, n), np.int64),
         nit=counts[1],
@@ -33,15 +34,6 @@ def empty(batch):
         njev=counts[3],
         status=np.full(count, int(NOT_RUN)),
     )
-
-
-def fill_missing(batch, results):
-    """Write the results of problems that have not run, or for which fun raised."""
-    not_run = results.status == NOT_RUN
-    results.x[not_run] = np.broadcast_to(batch.problem_data.x0, results.x.shape)[not_run]
-    missing = np.isin(results.status, (NOT_RUN, RAISED))
-    for values in (results.cost, results.grad, results.cov, results.pivot):
-        values[missing] = math.nan
 
 
 def args_of(batch, b):
@@ -61,7 +53,6 @@ def run(batch, objective, rule, threads, callback):
         array.flags.writeable = False  # one type for Numba, as in `local_batch`
     scheduler = fit_target.FitScheduler(own, box is not None, batch.problem_data, results)
     reason = local_batch.run_until_done(scheduler, batch, callback)
-    fill_missing(batch, results)
     errors = scheduler.errors
     if len(errors) == batch.problems:
         errors[0].add_note(f"fun raised for each of the {batch.problems:,} problems of the batch")

@@ -56,7 +56,8 @@ class FitArrays(NamedTuple):
     slopes: Any  # gradient of the cost
     right: Any  # right side of the root
     equations: Any  # matrix; J'J, or its upper triangular root
-    factor: Any  # matrix; lower triangular root of the damped J'J
+    factor: Any  # matrix; triangular factor of the damped J'J, see `triangles`
+    pivots: Any
     inverse: Any  # inverses of its diagonal
     inner: Any  # right side of `factor`
     row: Any  # an equation

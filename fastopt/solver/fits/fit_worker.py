@@ -89,7 +89,7 @@ def column(k, arrays):
         row[i] = t * inverse[i]
     for back in range(1, n + 1):
         i = n - back
-        t = row[i]
+        t = arrays.pivots[i] * row[i]
         for j in range(i + 1, n):
             t -= factor[j, i] * row[j]
         row[i] = t * inverse[i]
