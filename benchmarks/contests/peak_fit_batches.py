@@ -7,7 +7,7 @@ import numpy as np
 from ..helpers import limits, peak_fits
 from .contest_types import Entry, Work
 
-FITS, JUDGED = 100_000, 10_000  # all are too many for the check's arrays
+FITS, JUDGED = 100_000, 5_000  # all are too many for the check's arrays
 FAR, UNEQUAL = 1e-3, 1e-2  # distance in standard errors, and relative difference of the errors
 
 

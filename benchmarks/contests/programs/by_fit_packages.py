@@ -12,8 +12,7 @@ from importlib.metadata import version
 import numpy as np
 import turns
 
-from benchmarks.helpers import peak_fits
-
+POINTS = 64
 # Tolerances are the loosest, in half powers of ten, that leave 99.9 % of the fits within 1e-3
 # standard errors of the minimum. Their meaning differs between packages.
 TOL = {"ndoptimize": 3e-7, "lumafit": 3e-7, "Cpufit": 3e-7}
@@ -21,7 +20,7 @@ TOL = {"ndoptimize": 3e-7, "lumafit": 3e-7, "Cpufit": 3e-7}
 
 def answer(p, cov, chi2):
     """Return parameters and errors in rows; `cov` is that of unit errors, `chi2` their squares."""
-    variances = np.diagonal(cov, axis1=-2, axis2=-1) * (chi2 / (peak_fits.POINTS - 4))[:, None]
+    variances = np.diagonal(cov, axis1=-2, axis2=-1) * (chi2 / (POINTS - 4))[:, None]
     return np.hstack([p, np.sqrt(variances)])
 
 
@@ -114,7 +113,7 @@ def cpufit(data):
     model, estimator = 0, 0  # GAUSS_1D at 0, 1, 2, ...; squares
 
     def job():
-        given = n, peak_fits.POINTS, y, None, model, start, TOL["Cpufit"], 100
+        given = n, POINTS, y, None, model, start, TOL["Cpufit"], 100
         if call(*given, fitted, estimator, 0, None, *out):
             raise RuntimeError("Cpufit failed")
         return found.reshape(n, 4)

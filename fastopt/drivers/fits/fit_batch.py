@@ -105,9 +105,8 @@ def examples(batch):
 def solve(batch, objective, rule, threads, callback, lengths, finish, loss, scale, axes):
     """Solve a batch; return its result."""
     fixed, errors, reason = fixed_of(batch), {}, ""
-    if not batch.problems:
-        results = empty(batch)
-    else:
+    results = empty(batch)
+    if batch.problems:
         results, errors, reason = run(batch, objective, rule, threads, callback)
         _fail_without_data(results)
         complete(batch, objective, lambda b: lengths(results, b), finish, loss, results, fixed)
