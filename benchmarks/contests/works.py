@@ -1,6 +1,13 @@
 """All works of the contests, by name."""
 
-from . import array_steps, decay_fit_batches, minibatch_epochs, rosenbrock_solves, shared_fits
+from . import (
+    array_steps,
+    decay_fit_batches,
+    minibatch_epochs,
+    peak_fit_batches,
+    rosenbrock_solves,
+    shared_fits,
+)
 
 WORKS = {
     work.name: work
@@ -19,6 +26,7 @@ WORKS = {
         decay_fit_batches.to_gtol,
         decay_fit_batches.fixed,
         shared_fits.fit,
+        peak_fit_batches.to_minimum,
         minibatch_epochs.epoch,
         rosenbrock_solves.first,
     )

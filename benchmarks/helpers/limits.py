@@ -63,3 +63,8 @@ def rosenbrock():
 def fits():
     """Return seconds of 10,000 decay fits: "fits_fixed" (500 iterations), "fits_auto" (to 1e-6)."""
     return _run("limits_fits")
+
+
+def peaks():
+    """Return the seconds of 100,000 fits of peaks with their errors: "peaks"."""
+    return _run("limits_fits", "peaks")

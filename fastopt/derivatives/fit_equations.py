@@ -56,12 +56,12 @@ def evaluate(what, x, found, unused, pointer):
 def in_registers(x, found, data):
     """Add up J'J and J'r in registers."""
     points = source(x, data)
-    sums, used = no_sums(DUAL, SIZE), 0.0
+    sums, used = no_sums(DUAL, SIZE), 0
     for i in range(count(points, data)):
         r = dual_at(points, data, i)
         loss, slope, curvature, use = weigh(value_of(r), data, i)
         sums = with_residual(sums, r, loss, slope, curvature)
-        used += use
+        used += int(use)  # floats would be added in order, one by one
     found[0] = used
     return 0.5 * write_sums(sums, found)
 

@@ -45,9 +45,10 @@ def build(results, fixed, scale, axes, raised, device):
         chi2 = np.where(dof > 0, 2.0 * results.cost / dof, np.nan)
         cov = results.cov
         if scale:
-            cov = cov * chi2[:, None, None]
             none = (dof <= 0) & np.isfinite(results.cost)
-            cov[none] = np.where(results.cov[none] == 0.0, 0.0, np.inf)
+            without = np.where(cov[none] == 0.0, 0.0, np.inf)
+            cov *= chi2[:, None, None]  # in place: new memory takes longer than the product
+            cov[none] = without
     status = results.status
     fields = {
         **{name: getattr(results, name) for name in ("x", "cost", "grad", "active_mask")},

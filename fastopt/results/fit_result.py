@@ -45,7 +45,7 @@ def scaled(cov, chi2, dof):
 def errors(cov):
     """Return the roots of the variances."""
     with np.errstate(invalid="ignore"):
-        return np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1)).copy()
+        return np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1))
 
 
 def covariance(jacobian, free, noise=0.0):

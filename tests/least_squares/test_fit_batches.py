@@ -253,3 +253,14 @@ def test_bad_input(change, error, said):
 def test_functions_that_cannot_be_compiled_are_an_error():
     with pytest.raises(TypeError, match="cannot be compiled"):
         fastopt.curve_fit_batch(lambda t, a: eval(a), T, CUBE, [1.0])
+
+
+def test_errors_are_right_as_often_as_students_distribution_says():
+    """A line is exact: errors from five points' own residuals are those of three degrees."""
+    x, truth, noise = np.arange(5.0), np.array([2.0, -1.0]), np.full(5, 3.0)
+    line = numba.njit(lambda x, a, b: a + b * x)
+    y = line(x, *truth) + np.random.default_rng(4).normal(0.0, noise, (20_000, 5))
+    for absolute, share in ((False, 0.6090), (True, 0.6827)):
+        res = fastopt.curve_fit_batch(line, x, y, [1.0, 1.0], sigma=noise, absolute_sigma=absolute)
+        inside = np.abs(res.x - truth) <= res.stderr
+        np.testing.assert_allclose(inside.mean(axis=0), share, atol=0.0133)  # four deviations

@@ -8,7 +8,7 @@ import turns
 
 import fastopt
 from benchmarks import batch, derivatives, stochastic
-from benchmarks.helpers import shared
+from benchmarks.helpers import peak_fits, shared
 
 ABOUT = {"version": f"fastopt {fastopt.__version__}"}
 THREADS = numba.get_num_threads()
@@ -69,6 +69,33 @@ def fixed(fun, data):
     return run, found, ABOUT
 
 
+def squares(p, y, x):
+    return np.sum((peak_fits.curve(x, p[0], p[1], p[2], p[3]) - y) ** 2)
+
+
+def peaks(tol, data):
+    """Return the job of all peaks with their errors."""
+    x, y, start = (data[name] for name in ("x", "y", "start"))
+    curve = numba.njit(peak_fits.curve)
+
+    def run():
+        return fastopt.curve_fit_batch(curve, x, y, start, tol=tol)
+
+    found = run()
+    return run, np.hstack([found.x, found.stderr]), ABOUT
+
+
+def minimized_peaks(data):
+    """Return the job of a tenth of the peaks by their sums of squares, without errors."""
+    n = len(data["y"]) // 10
+    x, y, start = data["x"], data["y"][:n], data["start"][:n]
+
+    def run():
+        return fastopt.minimize_batch(squares, start, y, (x,))
+
+    return run, run().x, {**ABOUT, "part": 0.1}
+
+
 def epochs(way, data):
     """Return the job of an epoch of logistic regression; the answer is losses of some epochs."""
     given = data["a"], data["b"]
@@ -108,6 +135,9 @@ if __name__ == "__main__":
             "to gtol, fastmath": functools.partial(to_gtol, batch.free),
             "fixed": functools.partial(fixed, batch.misfit),
             "fixed, fastmath": functools.partial(fixed, batch.free),
+            "peaks": functools.partial(peaks, None),
+            "peaks, loose": functools.partial(peaks, 3e-10),
+            "peaks, minimize_batch": minimized_peaks,
             **{f"epochs, {way}": functools.partial(epochs, way) for way in stochastic.WAYS},
         }
     )

@@ -153,15 +153,14 @@ def judge_trial(run, f, points, arrays, state, limits, options):
             damping /= less
         elif damping == 0.0 or ratio >= 0.75:
             radius, damping = 2.0 * length, 0.5 * damping
-        size = length_of(points.x, arrays)
         if ratio >= ACCEPTED and run.moved != 0.0:
             nit, previous = nit + 1.0, share
             cost = f
             for i in range(SIZE or points.x.size):
                 points.x[i] = points.new[i]
             cosine = take_over(cost, run.rooted, points, arrays)
-            size = length_of(points.x, arrays)
             radius = -radius  # the diagonal is measured again
+        size = length_of(points.x, arrays)
         if cosine <= limits.gtol or cost == 0.0:
             status = GTOL
         elif share <= root and abs(actual) <= root and ratio <= 2.0 and left <= limits.ftol:
@@ -251,14 +250,16 @@ def take_over(cost, rooted, points, arrays):
                 total += found[matrix + k * n + i] * found[matrix + k * n + i]
         if rooted == 0.0:
             total = found[matrix + i * n + i]
-        arrays.columns[i] = math.sqrt(total)
+        norm = math.sqrt(total)
+        arrays.columns[i] = norm
+        arrays.per_column[i] = 1.0 / norm if norm > 0.0 else math.inf
     if BOUNDED:
         mark_blocked(points, arrays)
-    largest, norm = 0.0, math.sqrt(2.0 * cost)
+    largest = 0.0
     for i in range(n):
         if is_free(i, arrays) and arrays.slopes[i] != 0.0:
-            largest = max(largest, abs(arrays.slopes[i]) / (arrays.columns[i] * norm))
-    return largest
+            largest = max(largest, abs(arrays.slopes[i]) * arrays.per_column[i])
+    return largest / math.sqrt(2.0 * cost) if largest > 0.0 else 0.0
 
 
 @separate

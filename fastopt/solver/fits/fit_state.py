@@ -51,11 +51,14 @@ class FitArrays(NamedTuple):
     metric: Any  # the damping's diagonal
     unit: Any  # first norms of the Jacobian's columns
     columns: Any  # norms of the Jacobian's columns
+    per_column: Any  # their inverses
     blocked: Any  # 1: a bound blocks this parameter
     slopes: Any  # gradient of the cost
     right: Any  # right side of the root
     equations: Any  # matrix; J'J, or its upper triangular root
-    factor: Any  # matrix; lower triangular root of the damped J'J
+    factor: Any  # matrix; triangular factor of the damped J'J, see `triangles`
+    pivots: Any
+    inverse: Any  # inverses of its diagonal
     inner: Any  # right side of `factor`
     row: Any  # an equation
     found: Any  # what an evaluation returns: see `places`

@@ -82,18 +82,19 @@ def column(k, arrays):
 
     A fixed parameter has zeros, one that a bound blocks has NaN.
     """
-    n, row, factor = SIZE or arrays.row.size, arrays.row, arrays.factor
+    n, row = SIZE or arrays.row.size, arrays.row
+    factor, inverse = arrays.factor, arrays.inverse
     for i in range(n):
         t = 1.0 if i == k else 0.0
         for j in range(i):
             t -= factor[i, j] * row[j]
-        row[i] = t / factor[i, i]
+        row[i] = t * inverse[i]
     for back in range(1, n + 1):
         i = n - back
-        t = row[i]
+        t = arrays.pivots[i] * row[i]
         for j in range(i + 1, n):
             t -= factor[j, i] * row[j]
-        row[i] = t / factor[i, i]
+        row[i] = t * inverse[i]
     if BOUNDED:
         for i in range(n):
             if arrays.blocked[i] != 0.0 or arrays.blocked[k] != 0.0:

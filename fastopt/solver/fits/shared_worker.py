@@ -43,7 +43,7 @@ def write_shared(b, status, work, results):
                 t = equations[max(i, at), min(i, at)]
                 for k in range(i):
                     t -= factor[i, k] * response[k, j]
-                response[i, j] = t / factor[i, i]
+                response[i, j] = t * arrays.inverse[i]
     for j in range(count):
         slope = arrays.slopes[shared[j]]
         for i in range(n):
@@ -53,7 +53,7 @@ def write_shared(b, status, work, results):
             t = equations[max(shared[j], shared[k]), min(shared[j], shared[k])]
             own = t
             for i in range(n):
-                t -= response[i, j] * response[i, k]
+                t -= arrays.pivots[i] * response[i, j] * response[i, k]
             results.curvature[b, j, k] = results.curvature[b, k, j] = t
             if j == k and t < LOST * own:
                 results.gradient[b, 0] = math.nan
@@ -61,7 +61,7 @@ def write_shared(b, status, work, results):
     for j in range(count):
         for back in range(1, n + 1):
             i = n - back
-            t = response[i, j]
+            t = arrays.pivots[i] * response[i, j]
             for k in range(i + 1, n):
                 t -= factor[k, i] * response[k, j]
-            response[i, j] = t / factor[i, i]
+            response[i, j] = t * arrays.inverse[i]

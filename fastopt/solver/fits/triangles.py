@@ -1,6 +1,8 @@
 """Equations in triangular form: Cholesky's factor, Givens rotations, substitution.
 
-`factor` is lower triangular, F. With a step p and a right side q, F' p = -q.
+The lower triangle of `factor` is F, `inner` a right side q, and a step p solves F' p = -q. The
+factored matrix is F P^-1 F', P being the diagonal matrix `pivots`. With rotations P is 1. Without
+them it is F's own diagonal, so that no root is needed. `inverse` has the inverses of F's diagonal.
 """
 
 import math
@@ -41,16 +43,17 @@ def add_equation(factor, right, row, value):
 def factorise(damping, arrays):
     """Write the factor of J'J + damping D², and its right side; return the smallest pivot.
 
+    The upper triangle of `factor` gets P^-1 F'.
     Parameters that are blocked have the moves that are in `step`. Pivots are relative: each is the
     part of a column that the columns before it do not explain, squared.
     """
     n, least = SIZE or arrays.step.size, 1.0
-    factor, inner = arrays.factor, arrays.inner
+    factor, inner, inverse = arrays.factor, arrays.inner, arrays.inverse
     for i in range(n):
         if not is_free(i, arrays):
             for j in range(i):
-                factor[i, j] = 0.0
-            factor[i, i], inner[i] = 1.0, 0.0
+                factor[i, j] = factor[j, i] = 0.0
+            arrays.pivots[i], inverse[i], inner[i] = 1.0, 1.0, 0.0
             continue
         d = arrays.metric[i]
         own, value = arrays.equations[i, i], arrays.slopes[i]
@@ -63,18 +66,18 @@ def factorise(damping, arrays):
             if is_free(j, arrays):
                 t = arrays.equations[i, j]
                 for k in range(j):
-                    t -= factor[i, k] * factor[j, k]
-                t /= factor[j, j]
-                factor[i, j] = t
-                pivot -= t * t
-                value -= t * inner[j]
+                    t -= factor[i, k] * factor[k, j]
+                part = t * inverse[j]
+                factor[i, j], factor[j, i] = t, part
+                pivot -= t * part
+                value -= part * inner[j]
             else:
-                factor[i, j] = 0.0
-        share = pivot / own if own > 0.0 else 0.0
+                factor[i, j] = factor[j, i] = 0.0
+        share = pivot * arrays.per_column[i] * arrays.per_column[i] if own > 0.0 else 0.0
         if not share >= least:
             least = share
-        pivot = math.sqrt(pivot) if pivot > 0.0 else math.nan
-        factor[i, i], inner[i] = pivot, value / pivot
+        arrays.pivots[i], inner[i] = pivot, value
+        inverse[i] = 1.0 / pivot if pivot > 0.0 else math.nan
     return least
 
 
@@ -84,7 +87,7 @@ def factorise_root(damping, arrays):
     n, least = SIZE or arrays.step.size, 1.0
     factor, inner, row = arrays.factor, arrays.inner, arrays.row
     for i in range(n):
-        inner[i] = 0.0
+        arrays.pivots[i], inner[i] = 1.0, 0.0
         for j in range(n):
             factor[i, j] = 0.0
     for i in range(2 * n):
@@ -103,8 +106,9 @@ def factorise_root(damping, arrays):
         add_equation(factor, inner, row, value)
     for i in range(n):
         if not is_free(i, arrays):
-            factor[i, i], inner[i] = 1.0, 0.0
+            arrays.inverse[i], inner[i] = 1.0, 0.0
             continue
+        arrays.inverse[i] = 1.0 / factor[i, i]
         own = 0.0
         for k in range(i + 1):
             own += arrays.equations[k, i] * arrays.equations[k, i]
@@ -126,12 +130,12 @@ def solve_factor(arrays):
             for k in range(i + 1, n):
                 if is_free(k, arrays):
                     t -= factor[k, i] * step[k]
-            step[i] = t / factor[i, i]
+            step[i] = t * arrays.inverse[i]
 
 
 @separate
 def stretch(length, arrays):
-    """Return the squared length of F^-1 D² p / `length`: how fast damping shortens the step."""
+    """Return how fast damping shortens the step: the square of D² p / `length` by the inverse."""
     n, total = SIZE or arrays.step.size, 0.0
     factor, row = arrays.factor, arrays.row
     for i in range(n):
@@ -141,6 +145,6 @@ def stretch(length, arrays):
             t = d * (d * arrays.step[i] / length)
             for k in range(i):
                 t -= factor[i, k] * row[k]
-            row[i] = t / factor[i, i]
-            total += row[i] * row[i]
+            row[i] = t * arrays.inverse[i]
+            total += row[i] * (arrays.pivots[i] * row[i])
     return total
