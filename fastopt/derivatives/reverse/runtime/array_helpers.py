@@ -67,31 +67,6 @@ def pass_on(bar, more):
 
 
 @numba.njit(**JIT)
-def gather_back(bar, index, out_bar):
-    """Add the adjoint of ``a[index]`` for an array of positions along the first axis."""
-    for k in range(index.size):
-        bar[index[k]] += out_bar[k]
-
-
-@numba.njit(**JIT)
-def gather_rows_back(bar, index, out_bar):
-    for k in range(index.size):
-        at = index[k]
-        for j in range(bar.shape[1]):
-            bar[at, j] += out_bar[k, j]
-
-
-@numba.njit(**JIT)
-def mask_back(bar, mask, out_bar):
-    """Add the adjoint of ``a[mask]``."""
-    k = 0
-    for i in range(mask.size):
-        if mask[i]:
-            bar[i] += out_bar[k]
-            k += 1
-
-
-@numba.njit(**JIT)
 def number_back(part):
     """Return the adjoint of a number written to part of an array, whose shadow becomes zero."""
     total = part.sum()
@@ -110,11 +85,11 @@ def array_back(part, value_bar):
     """Give the adjoint of a part to the array written there; the part's shadow becomes zero."""
     moved = part.copy()
     part[:] = 0.0
-    _gather_broadcast(value_bar, moved)
+    add_broadcast(value_bar, moved)
 
 
 @numba.njit(**JIT)
-def _gather_broadcast(value_bar, moved):
+def add_broadcast(value_bar, moved):
     """Add an adjoint to the shadow of an array that was broadcast to its shape."""
     flat, axes, extra = value_bar, value_bar.ndim, moved.ndim - value_bar.ndim
     for at, more in np.ndenumerate(moved):

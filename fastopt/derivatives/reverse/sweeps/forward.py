@@ -1,6 +1,6 @@
 """The forward sweep, which computes the value and stores what the reverse sweep needs."""
 
-from fastopt.derivatives.reverse.code.program import is_float, is_number
+from fastopt.derivatives.reverse.code.operations import is_float, is_number
 from fastopt.derivatives.reverse.runtime import array_helpers, store
 from fastopt.derivatives.reverse.sweeps.names import ARGS, BACK, BLOCK, STORE, USED, F, Names, X
 

@@ -2,7 +2,7 @@
 
 from numba import types
 
-from fastopt.derivatives.reverse.code.program import is_number
+from fastopt.derivatives.reverse.code.operations import is_number
 from fastopt.derivatives.reverse.runtime import array_helpers, store
 from fastopt.derivatives.reverse.sweeps.names import BACK, USED, Names
 

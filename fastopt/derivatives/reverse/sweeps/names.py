@@ -5,7 +5,7 @@ from typing import Any
 from numba import types
 
 from fastopt.derivatives.reverse.adjoints import pullbacks
-from fastopt.derivatives.reverse.code.program import is_float, is_number
+from fastopt.derivatives.reverse.code.operations import is_float, is_number
 from fastopt.derivatives.reverse.sweeps.builder import Builder
 from fastopt.derivatives.reverse.sweeps.shadows import shadow_of
 

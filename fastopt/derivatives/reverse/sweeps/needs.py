@@ -7,7 +7,7 @@ from fastopt.derivatives.reverse.adjoints.adjoint import said
 from fastopt.derivatives.reverse.adjoints.fusion import Fusion
 from fastopt.derivatives.reverse.code.activity import CREATIONS, is_fresh, is_harmless, is_pure
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.program import Op, is_float_array, is_number
+from fastopt.derivatives.reverse.code.operations import Op, is_float_array, is_number
 from fastopt.derivatives.reverse.sweeps.exactness import Exactness
 
 
@@ -63,7 +63,7 @@ class Needs:
         for block in self.program.blocks.values():
             for op in block.ops:
                 adjoint = self.adjoints.get(op)
-                known = isinstance(adjoint, arrays.FromTable) or op.kind == "part"
+                known = isinstance(adjoint, arrays.FromTable | arrays.FromNumbers) or op.kind == "part"
                 if adjoint is None or known:
                     continue
                 for name in op.args:

@@ -6,7 +6,7 @@ last to the first ("back"). Blocks are labelled by these words and the label the
 """
 
 from fastopt.compiling.numba_internals import ir
-from fastopt.derivatives.reverse.code.program import is_float
+from fastopt.derivatives.reverse.code.operations import is_float
 from fastopt.derivatives.reverse.runtime import store
 from fastopt.derivatives.reverse.sweeps.forward import Forward
 from fastopt.derivatives.reverse.sweeps.frames import Frames
