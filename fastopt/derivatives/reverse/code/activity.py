@@ -65,13 +65,7 @@ class Activity:
             return
         if op.kind == "arg":
             self.given.add(op.target)
-        elif (
-            op.kind in ("binop", "unary")
-            or (op.kind == "load" and _copies(program.types[op.uses[1]]))
-            or (op.kind == "call" and is_fresh(op.key))
-        ):
-            pass
-        else:
+        elif not is_new(program, op):
             for name in op.args:
                 if isinstance(program.types[name], types.Array):
                     self._union(op.target, name)
@@ -120,6 +114,13 @@ def holds_floats(kind):
     if isinstance(kind, types.BaseTuple):
         return any(map(holds_floats, kind.types))
     return is_float(kind) or is_float_array(kind)
+
+
+def is_new(program, op):
+    """Return True if the array that an operation returns shares no memory with another."""
+    if op.kind == "load":
+        return _copies(program.types[op.uses[1]])
+    return op.kind in ("binop", "unary") or (op.kind == "call" and is_fresh(op.key))
 
 
 def is_fresh(key):

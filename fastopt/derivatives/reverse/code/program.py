@@ -4,7 +4,6 @@ Constants are collected in front, functions of modules are constants, and items 
 the function builds itself are the variables that they are.
 """
 
-
 import numpy as np
 from numba import types
 

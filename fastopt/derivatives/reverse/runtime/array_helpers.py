@@ -53,6 +53,35 @@ def empty_of(kind):
     return empty
 
 
+@functools.cache
+def zeros_in(kind):
+    """Return an intrinsic that returns zeros in a shape."""
+    result, lengths = types.Array(kind.dtype, kind.ndim, "C"), types.UniTuple(types.intp, kind.ndim)
+
+    @intrinsic
+    def zeros(context, shape):
+        def codegen(context, builder, sig, args):
+            shape = cgutils.unpack_tuple(builder, args[0])
+            made = allocate_array(context, builder, result, shape)
+            cgutils.memset(builder, made.data, builder.mul(made.nitems, made.itemsize), 0)
+            return made._getvalue()
+
+        return result(lengths), codegen
+
+    return zeros
+
+
+@functools.cache
+def length(axis):
+    """Return a function that returns the length of an array along an axis."""
+
+    @numba.njit(**JIT)
+    def length(array):
+        return array.shape[axis]
+
+    return length
+
+
 @numba.njit(**JIT)
 def copy_of(array):
     """Return the elements as they are now."""
