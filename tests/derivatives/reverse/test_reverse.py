@@ -253,14 +253,6 @@ def with_out(x):
     return np.sum(x * t)
 
 
-def swaps(x):
-    a, b = np.zeros(6), x * 2.0
-    for i in range(3):
-        a[i] = b[i] * x[0]
-        a, b = b, a
-    return a[0] + b[1]
-
-
 @pytest.mark.parametrize(
     "fun",
     [
@@ -272,7 +264,6 @@ def swaps(x):
         flat,
         to_complex,
         with_out,
-        swaps,
     ],
 )
 def test_what_is_not_known_to_be_right_is_refused(fun):
