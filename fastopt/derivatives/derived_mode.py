@@ -2,6 +2,7 @@
 
 import linecache
 import os
+import warnings
 from typing import Any
 
 import numba
@@ -75,7 +76,10 @@ def reverse(fun, x, kinds, fast, whole=False):
 
 
 def _problem(gradient, kinds, whole=None, fast=True):
-    """Return a NoReverse that says why a gradient does not exist for these types, or None."""
+    """Return a NoReverse that says why a gradient does not exist for these types, or None.
+
+    A fault of fastopt's own is not the end of a run that forward mode can do, but a warning.
+    """
     from fastopt.derivatives.reverse import compiled_gradient
 
     try:
@@ -84,7 +88,12 @@ def _problem(gradient, kinds, whole=None, fast=True):
             compiled_gradient.check(whole, kinds[0], kinds[1:], fast)
     except compiled_gradient.NotReversible as error:
         return NoReverse(message(error))
-    except Exception as error:  # it does not compile, even without derivatives
+    except MemoryError:
+        raise
+    except Exception as error:
+        if not isinstance(error, numba.NumbaError):
+            text = f"fastopt's reverse mode has a fault; please report it: {error!r}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
         found = NoReverse(f"fun cannot be differentiated in reverse: {error}")
         found.__cause__ = error
         return found

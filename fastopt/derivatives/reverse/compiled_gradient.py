@@ -134,9 +134,9 @@ def _blocks(linked, fast, strict, kinds):
     try:
         with _quietly():
             found = numba_pipelines.typed_code(linked, folded)
-    except NotReversible:
+    except (NotReversible, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # of any kind: Numba's own faults in code that it does not know
         raise NotReversible(f"it does not compile: {error}") from error
     func_ir, typemap, calltypes, result = found
     if not isinstance(result, types.Number | types.Boolean) or isinstance(result, types.Complex):

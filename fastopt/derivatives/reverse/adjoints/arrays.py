@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numba import types
 
-from fastopt.derivatives.reverse.adjoints import chosen, fusion, kernels
+from fastopt.derivatives.reverse.adjoints import fusion, indexed, kernels
 from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, said
 from fastopt.derivatives.reverse.adjoints.guards import LINEAR
 from fastopt.derivatives.reverse.adjoints.pullbacks import CALM
@@ -236,8 +236,8 @@ def of_array(program, activity, op):
         index = program.types[op.uses[1]]
         if is_basic(index):
             return View(program, activity, op)
-        if chosen.is_choice(index):
-            return chosen.Gather(program, activity, op)
+        if indexed.is_choice(index):
+            return indexed.Gather(program, activity, op)
     if op.kind == "expr" and op.value.op == "getattr" and op.value.attr == "T":
         return View(program, activity, op)
     if op.kind == "call" and not op.value.kws:

@@ -4,7 +4,7 @@
 
 from numba import types
 
-from fastopt.derivatives.reverse.adjoints import arrays, chosen
+from fastopt.derivatives.reverse.adjoints import arrays, indexed
 from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, Nothing, said
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.runtime import array_helpers
@@ -61,8 +61,8 @@ def of_write(program, activity, op):
     if number or isinstance(value, types.Array):
         if arrays.is_basic(index):
             return StorePart(program, activity, op)
-        if chosen.is_choice(index):
-            return chosen.Scatter(program, activity, op)
+        if indexed.is_choice(index):
+            return indexed.Scatter(program, activity, op)
     raise NotReversible(said(program, op), op.loc)
 
 

@@ -1,4 +1,4 @@
-"""Operations and blocks of a program, and the types that they are told apart by."""
+"""Operations and blocks of a program, and tests of their types."""
 
 from typing import Any
 
