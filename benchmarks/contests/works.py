@@ -1,6 +1,6 @@
 """All works of the contests, by name."""
 
-from . import array_steps, decay_fit_batches, minibatch_epochs, rosenbrock_solves
+from . import array_steps, decay_fit_batches, gradients, minibatch_epochs, rosenbrock_solves
 
 WORKS = {
     work.name: work
@@ -19,6 +19,7 @@ WORKS = {
         decay_fit_batches.to_gtol,
         decay_fit_batches.fixed,
         minibatch_epochs.epoch,
+        *gradients.WORKS,
         rosenbrock_solves.first,
     )
 }

@@ -40,6 +40,7 @@ class Activity:
             if op.kind == "setitem":
                 self._write(op)
         self.written = {self.class_of(name) for name in self.written}
+        self.plain = self._plain()
         self._spread()
 
     def class_of(self, name):
@@ -51,6 +52,8 @@ class Activity:
         return self.class_of(name) in self.written
 
     def is_active(self, name):
+        if name in self.plain:
+            return False
         kind = self.program.types[name]
         return (self.class_of(name) if isinstance(kind, types.Array) else name) in self.active
 
@@ -78,6 +81,27 @@ class Activity:
                 f"it writes to an array that it did not make, {_shown(name)}", op.loc
             )
         self.written.add(name)
+
+    def _plain(self):
+        """Return the arrays that are data or views of them, though a loop may replace them.
+
+        Other arrays of their class may depend on x, such as the states that begin with data.
+        """
+        arrays = [op for op in self.ops if op.target and self._is_array(op.target)]
+        found = {name for name in self.program.constants if self._is_array(name)}
+        found |= {op.target for op in arrays if op.kind == "arg" and op.value != 0}
+        before = -1
+        while len(found) > before:
+            before = len(found)
+            for op in arrays:
+                if op.kind not in ("arg", "phi", "out") and not is_new(self.program, op):
+                    names = [name for name in op.args if self._is_array(name)]
+                    if names and found.issuperset(names):
+                        found.add(op.target)
+        return found
+
+    def _is_array(self, name):
+        return isinstance(self.program.types[name], types.Array)
 
     def _spread(self):
         program, changed = self.program, True
