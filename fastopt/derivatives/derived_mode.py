@@ -33,13 +33,16 @@ def preferred(method, fun, x, fast) -> Any:
     return "forward", None
 
 
-def select(method, fun, x, args, fast) -> Any:
-    """Return the same for the mode that `fun` has; raise NoReverse if it must have a reverse."""
+def select(method, fun, x, args, fast, adds=False) -> Any:
+    """Return the same for the mode that `fun` has; raise NoReverse if it must have a reverse.
+
+    With `adds` the gradient of reverse mode is added to what is there.
+    """
     if method == "forward" or (method == "autodiff" and x.size <= MOST_FORWARD):
         return "forward", None
     try:
         kinds = tuple(map(numba.typeof, args))
-        return "reverse", reverse(fun, numba.typeof(x), kinds, fast)
+        return "reverse", reverse(fun, numba.typeof(x), kinds, fast, adds=adds)
     except (NoReverse, ValueError):  # a ValueError: compiled code cannot take an argument
         if method == "reverse":
             raise
@@ -53,22 +56,22 @@ def candidates(mode, size):
     return ["forward", "reverse"] if not size or size <= MOST_FORWARD else ["reverse", "forward"]
 
 
-def _gradient(fun, fast):
+def _gradient(fun, fast, adds=False):
     """Return the gradient by reverse mode, which is not compiled yet; or raise NoReverse."""
     from fastopt.derivatives.reverse import compiled_gradient  # late: slow to import
 
     try:
-        return compiled_gradient.gradient(fun, fast)
+        return compiled_gradient.gradient(fun, fast, adds)
     except compiled_gradient.NotReversible as error:
         raise NoReverse(message(error)) from None
 
 
-def reverse(fun, x, kinds, fast, whole=False):
+def reverse(fun, x, kinds, fast, whole=False, adds=False):
     """Return the gradient by reverse mode for these Numba types, or raise NoReverse.
 
     The `whole` code is compiled, or else it is only written, which does not find all faults.
     """
-    gradient = _gradient(fun, fast)
+    gradient = _gradient(fun, fast, adds)
     problem = _problem(gradient, (x, *kinds), fun if whole else None, fast)
     if problem is not None:
         raise problem

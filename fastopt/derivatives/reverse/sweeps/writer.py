@@ -16,14 +16,15 @@ from fastopt.derivatives.reverse.sweeps.names import ARGS, BLOCK, STORE, USED, F
 class Sweeps(Forward, Frames):
     """Writes both sweeps."""
 
-    def write(self, count):
-        """Return the blocks of a function of x, g, store and args."""
+    def write(self, adds):
+        """Return the blocks of a function of x, g, store and args; see `gradient`."""
         b, program = self.builder, self.program
         for k, name in enumerate((X, G, STORE, ARGS)):
             b.assign(name, ir.Arg(name.partition(".")[0], k, b.loc))
         for name, (node, _) in program.constants.items():
             b.assign(name, node)
-        b.call(store.clear, [X, G])
+        if not adds:
+            b.call(store.clear, [X, G])
         b.move(USED, b.constant(0))
         b.move(BLOCK, b.call(store.pointer, [b.constant(0)]))
         for region in self.loops.root.walk():
