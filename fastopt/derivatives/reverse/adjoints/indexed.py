@@ -68,11 +68,9 @@ def is_choice(index):
 def _check(program, activity, op):
     """Refuse an index whose array in a tuple is unknown, or written to."""
     if isinstance(program.types[op.uses[1]], types.BaseTuple):
-        made = program.definitions.get(program.root(op.uses[1]))
-        built = made is not None and made.kind == "expr" and made.value.op == "build_tuple"
-        arrays = (
-            [n for n in made.uses if isinstance(program.types[n], types.Array)] if built else []
-        )
+        made, arrays = program.definitions.get(program.root(op.uses[1])), []
+        if made is not None and made.kind == "expr" and made.value.op == "build_tuple":
+            arrays = [n for n in made.uses if isinstance(program.types[n], types.Array)]
         if not arrays or any(map(activity.is_written, arrays)):
             raise NotReversible(said(program, op), op.loc)
 

@@ -41,7 +41,8 @@ def rewrite(program):
 
 
 def _filled(program, op):
-    return [_write(program, *op.args, op.loc)]
+    array, value = op.args
+    return [_write(program, array, value, op.loc)]
 
 
 def _sorted(program, op):
