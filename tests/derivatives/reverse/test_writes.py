@@ -84,6 +84,19 @@ def stencils_in_loops(x, n):
     return s + np.sum(w * w)
 
 
+def begins_with_data(x, d):
+    """States that begin with data, a view of data or x, and two names that are swapped."""
+    y, v, s = d[::-1], x * 1.0, 0.0
+    for i in range(3):
+        part = d[:3]
+        if x[i] > 0.5:
+            part = x[:3] * d[i : i + 3]
+        s += np.sum(part * part) * x[i] + y[1] * d[0]
+        y, v = v, y + 0.1 * np.tanh(d * x[i] * s)
+    z = x if s > 0.0 else d
+    return s + z[1] * x[0] + np.sum(y * v)
+
+
 def agrees(fun, *arguments):
     with programs.quick():
         gradient = reverse.gradient(numba.njit(fun))
@@ -107,6 +120,10 @@ def test_arrays_of_numbers_sorts_and_views():
 @pytest.mark.parametrize("fun", [stencils, stencils_in_loops])
 def test_arrays_that_loops_swap_and_replace(fun):
     agrees(fun, (3,), (1,), (0,), (4,))
+
+
+def test_data_that_a_name_begins_with():
+    agrees(begins_with_data, (np.linspace(-0.4, 0.9, 6),))
 
 
 def kept_view(x):

@@ -205,7 +205,7 @@ class Needs:
                 if activity.is_active(use):
                     self.shadow(use, op)
                 elif not self._is_carried(region, made):
-                    raise NotReversible(f"{name} depends on x in one case only", made.loc)
+                    self.need(use, op)  # data, whose shape is that of a shadow for nothing
         elif made.kind == "out":
             self.shadow(made.uses[0], op)
             if not activity.is_written(name):

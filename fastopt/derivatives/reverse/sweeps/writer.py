@@ -79,7 +79,7 @@ class Sweeps(Forward, Frames):
         if len(targets) == 1:
             if to[0][0] == "again":
                 self._carry(label, targets[0], self.value, lambda name: name in again)
-                self._carry(label, targets[0], self.shadow, lambda name: name in self.needs.shadows)
+                self._carry_shadows(label, targets[0], self.value)
             b.jump(to[0])
         else:
             table = dict(zip(targets, to, strict=True))
