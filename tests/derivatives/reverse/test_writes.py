@@ -94,6 +94,7 @@ def begins_with_data(x, d):
         s += np.sum(part * part) * x[i] + y[1] * d[0]
         y, v = v, y + 0.1 * np.tanh(d * x[i] * s)
     z = x if s > 0.0 else d
+    s += np.expand_dims(v, 1)[2, 0] * np.swapaxes(v.reshape(2, 3), 0, 1)[1, 0]
     return s + z[1] * x[0] + np.sum(y * v)
 
 

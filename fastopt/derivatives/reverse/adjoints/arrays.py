@@ -18,7 +18,7 @@ from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.runtime import array_helpers
 
 VIEWS = {np.reshape, np.ravel, np.transpose, np.asarray, np.ascontiguousarray, np.flip}
-VIEWS |= {np.flipud, np.fliplr}
+VIEWS |= {np.flipud, np.fliplr, np.expand_dims, np.swapaxes}
 _FLAT = {np.reshape, np.ravel, np.ascontiguousarray}  # views only of contiguous arrays
 
 

@@ -203,7 +203,7 @@ _NAMES = "arange:4 linspace:3 eye:4 identity:2 shape:1 size:1 ndim:1 argmax:2 ar
 _NAMES += " searchsorted:3 where:3 any:1 all:1 unique:1 bincount:3 count_nonzero:2 nonzero:1"
 _NAMES += " array:2 asarray:1 ascontiguousarray:1 reshape:5 ravel:1 transpose:1 isclose:2"
 _NAMES += " expand_dims:2 atleast_1d:1 atleast_2d:1 broadcast_to:2 triu_indices:1 tril_indices:1"
-_NAMES += " flipud:1 fliplr:1"
+_NAMES += " flipud:1 fliplr:1 swapaxes:3"
 _NUMPY = {}
 for _text in _NAMES.split():
     _name, _, _count = _text.partition(":")
