@@ -38,7 +38,7 @@ def gradients(fun, data):
         return jax.block_until_ready(run(x, count, args))
 
     job(1)
-    count = max(1, int(2e-3 / turns.quickest(lambda: job(1))))
+    count = max(1, int(3e-4 / turns.quickest(lambda: job(1))))
     job(count)
     answer = np.array(jax.jit(both)(x, *args)[1])
     return lambda: job(count), answer, {"version": f"jax {jax.__version__}", "part": count}

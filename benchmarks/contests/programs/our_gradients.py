@@ -125,7 +125,7 @@ def _job(fun, run, data, *more):
     x, args = data["x"], tuple(data[name] for name in data if name != "x")
     answer = fastopt.value_and_grad(fun)(x, *args)[1]
     run(x.copy(), 1, more + args)
-    count = max(1, int(2e-3 / turns.quickest(lambda: run(x.copy(), 1, more + args))))
+    count = max(1, int(3e-4 / turns.quickest(lambda: run(x.copy(), 1, more + args))))
     about = {"version": f"fastopt {fastopt.__version__}", "part": count}
     return lambda: run(x.copy(), count, more + args), answer, about
 
