@@ -1,4 +1,4 @@
-"""Work of Numba's that nobody reads, left out while fastopt compiles: a fifth of a loop's time.
+"""Work of Numba's that nobody reads, left out while fastopt compiles: a third of a loop's time.
 
 Numba's own functions are put back afterwards. Its lock keeps other compilations out meanwhile.
 """
@@ -7,10 +7,11 @@ import contextlib
 import copy
 import functools
 import types
+import weakref
 from typing import Any
 
 import numba
-from numba.core import inline_closurecall, postproc, targetconfig, transforms
+from numba.core import codegen, cpu, inline_closurecall, postproc, targetconfig, transforms
 
 KNOWN = (0, 61), (0, 68)  # the first and the last Numba with the functions replaced here
 _inliner: Any = inline_closurecall  # its names are put at run time
@@ -64,11 +65,73 @@ def _hash_of(cls):
     return hash(tuple(sorted(cls.options)))
 
 
+def _finalize_final_module(self):
+    """Make no machine code of what is only linked into other code.
+
+    It is made if its address is asked for after all.
+    """
+    module = self._final_module
+    functions = [f.name for f in module.functions if not f.is_declaration]
+    variables = [v.name for v in module.global_variables]
+    awaited = [v.removeprefix(_AWAITED) for v in variables if v.startswith(_AWAITED)]
+    if awaited or not _is_only_linked(self, functions, variables):
+        for name in awaited:  # functions that call each other
+            if name in _left_out:
+                _left_out[name].get_pointer_to_function(name)
+        _numbas_finalize(self)
+        return
+    self._finalize_dynamic_globals()
+    self._verify_declare_only_symbols()
+    self._finalized = True
+    _left_out.update(dict.fromkeys(functions, self))
+    for name in _NEED_MACHINE_CODE:
+        setattr(self, name, functools.partial(_with_machine_code, self, name))
+
+
+def _is_only_linked(library, functions, variables):
+    """Return True for code without a wrapper whose address no other code needs.
+
+    Numba's runtime has no wrapper, but its address is asked for while other code is finished.
+    """
+    return (
+        isinstance(library, codegen.JITCodeLibrary)
+        and library.name != "nrt"
+        and not any("cpython" in name or name.startswith("cfunc.") for name in functions)
+        and not any(name in library._codegen._rtlinker._unresolved for name in functions)
+        and str(library._final_module).count(_ENV) <= sum(_ENV in name for name in variables)
+    )
+
+
+def _with_machine_code(library, name, *args):
+    """Make the machine code that was left out; then call the method."""
+    for other in _NEED_MACHINE_CODE:
+        delattr(library, other)
+    _numbas_finalize(library)
+    return getattr(library, name)(*args)
+
+
+def _get_executable(self, library, fndesc, env):
+    """Return an object for a function that Python does not call."""
+    library._ensure_finalized()
+    if _NEED_MACHINE_CODE[0] not in vars(library):
+        return _numbas_get_executable(self, library, fndesc, env)
+    name, said = fndesc.qualname.split(".")[-1], f"compiled wrapper for {fndesc.qualname!r}"
+    return cpu._dynfunc.make_function(fndesc.lookup_module(), name, said, 0, env, (library,))
+
+
+_ENV = "_ZN08NumbaEnv"  # what a function needs that raises an error made at run time
+_AWAITED = codegen.RuntimeLinker.PREFIX  # what holds the address of a function made later
+_left_out: Any = weakref.WeakValueDictionary()  # name of a function -> its library
+_NEED_MACHINE_CODE = "get_pointer_to_function", "_get_compiled_object"
+_numbas_finalize = codegen.CPUCodeLibrary._finalize_final_module
+_numbas_get_executable = cpu.CPUContext.get_executable
 _numbas_run = postproc.PostProcessor.run
 _numbas_inline_function = inline_closurecall.InlineWorker.inline_function
 _numbas_equal = _flags.__eq__
 _AS_IT_IS = types.SimpleNamespace(deepcopy=lambda value: value, copy=copy.copy)
 _MADE = (
+    (codegen.CPUCodeLibrary, "_finalize_final_module", _finalize_final_module),
+    (cpu.CPUContext, "get_executable", _get_executable),
     (postproc.PostProcessor, "run", _run),
     (inline_closurecall.InlineWorker, "inline_function", _inline_function),
     (_flags, "__eq__", _equal),

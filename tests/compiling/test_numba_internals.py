@@ -14,7 +14,7 @@ import types
 import numba
 import numpy as np
 import pytest
-from numba.core import callconv, cgutils, compiler, imputils, ir, targetconfig
+from numba.core import callconv, cgutils, codegen, compiler, cpu, imputils, ir, targetconfig
 from numba.core.registry import cpu_target
 from numba.core.rewrites.registry import rewrite_registry
 from numba.core.typing import templates
@@ -229,6 +229,27 @@ TOUCHES = {
     "_attr": lambda c, e: e["method"][0]._attr == "method_of_this_test",
     "_get_return_status": lambda c, e: hasattr(callconv.CPUCallConv, "_get_return_status"),
     "_empty_nd_impl": lambda c, e: callable(arrayobj._empty_nd_impl),
+    "_dynfunc": lambda c, e: callable(cpu._dynfunc.make_function),
+    "_ensure_finalized": lambda c, e: (
+        next(iter(c[0].overloads.values())).library._ensure_finalized() is None
+    ),
+    "_finalize_final_module": lambda c, e: all(
+        hasattr(codegen.JITCodeLibrary, name)
+        for name in (
+            "_finalize_final_module",
+            "_finalize_dynamic_globals",
+            "_verify_declare_only_symbols",
+            "_get_compiled_object",
+        )
+    ),
+    "_codegen": lambda c, e: isinstance(
+        next(iter(c[0].overloads.values())).library._codegen, codegen.Codegen
+    ),
+    "_final_module": lambda c, e: (
+        c[0].__name__ in str(next(iter(c[0].overloads.values())).library._final_module)
+    ),
+    "_rtlinker": lambda c, e: hasattr(cpu_target.target_context.codegen(), "_rtlinker"),
+    "_unresolved": lambda c, e: isinstance(codegen.RuntimeLinker()._unresolved, dict),
     "_values": lambda c, e: targetconfig.TargetConfig()._values == {},
     "_getvalue": lambda c, e: hasattr(
         cgutils.create_struct_proxy(numba.types.complex128), "_getvalue"

@@ -5,7 +5,7 @@ import re
 import numba
 import numpy as np
 import pytest
-from numba.core import inline_closurecall, postproc, targetconfig
+from numba.core import codegen, cpu, inline_closurecall, postproc, targetconfig
 
 from fastopt.compiling.shortcuts import KNOWN, shortcuts
 
@@ -51,7 +51,14 @@ def code():
 def found():
     inliner = inline_closurecall.InlineWorker
     flags = targetconfig.TargetConfig
-    return postproc.PostProcessor.run, inliner.inline_function, flags.__eq__, flags.__hash__
+    compiled = codegen.CPUCodeLibrary._finalize_final_module, cpu.CPUContext.get_executable
+    return (
+        *compiled,
+        postproc.PostProcessor.run,
+        inliner.inline_function,
+        flags.__eq__,
+        flags.__hash__,
+    )
 
 
 def test_this_numba_is_known():
@@ -95,3 +102,56 @@ def test_object_mode_and_generators():
 
     with shortcuts():
         assert fun(np.zeros(1)) == 9.0
+
+
+def part(a, limit):
+    if a > limit:
+        raise ValueError("too large", a)
+    return 2.0 * a
+
+
+def linked(function):
+    """Return the function as compiled without wrappers, and compiled code that calls it."""
+    inside = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return inside, numba.njit(lambda a: inside(a, 0.75) + 1.0)
+
+
+def test_machine_code_is_made_where_it_is_asked_for():
+    with shortcuts():
+        inside, whole = linked(inner.py_func)
+        assert whole(2.0) == inner.py_func(2.0, 0.75) + 1.0
+    (made,) = inside.overloads.values()
+    assert "get_pointer_to_function" in vars(made.library)
+    assert made.library.get_pointer_to_function(made.fndesc.llvm_func_name) != 0
+    assert "get_pointer_to_function" not in vars(made.library)
+
+
+def test_errors_made_at_run_time_keep_their_numbers():
+    with shortcuts():
+        _, whole = linked(part)
+        assert whole(0.5) == 2.0
+    with pytest.raises(ValueError, match="too large") as caught:
+        whole(0.875)
+    assert caught.value.args == ("too large", 0.875)
+
+
+def factorial(n):
+    return 1.0 if n <= 1 else n * factorial(n - 1)
+
+
+def odd(n, a):
+    return 0.0 if n == 0 else a * even(n - 1, a)
+
+
+def even(n, a):
+    return 1.0 if n == 0 else a + odd(n - 1, a)
+
+
+def test_functions_that_call_themselves_or_each_other(monkeypatch):
+    """The first compiled code that awaits the address of a function may call one left out."""
+    with shortcuts():
+        for function in (factorial, odd, even):
+            inside = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+            monkeypatch.setitem(globals(), function.__name__, inside)
+        whole = numba.njit(lambda a: factorial(3) * even(4, a) + odd(3, a))
+        assert whole(2.0) == 6.0 * 10.0 + 8.0
