@@ -3,6 +3,7 @@
 from . import (
     array_steps,
     decay_fit_batches,
+    gradients,
     minibatch_epochs,
     peak_fit_batches,
     rosenbrock_solves,
@@ -28,6 +29,7 @@ WORKS = {
         shared_fits.fit,
         peak_fit_batches.to_minimum,
         minibatch_epochs.epoch,
+        *gradients.WORKS,
         rosenbrock_solves.first,
     )
 }

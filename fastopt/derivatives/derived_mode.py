@@ -2,6 +2,7 @@
 
 import linecache
 import os
+import warnings
 from typing import Any
 
 import numba
@@ -32,13 +33,16 @@ def preferred(method, fun, x, fast) -> Any:
     return "forward", None
 
 
-def select(method, fun, x, args, fast) -> Any:
-    """Return the same for the mode that `fun` has; raise NoReverse if it must have a reverse."""
+def select(method, fun, x, args, fast, adds=False) -> Any:
+    """Return the same for the mode that `fun` has; raise NoReverse if it must have a reverse.
+
+    With `adds` the gradient of reverse mode is added to what is there.
+    """
     if method == "forward" or (method == "autodiff" and x.size <= MOST_FORWARD):
         return "forward", None
     try:
         kinds = tuple(map(numba.typeof, args))
-        return "reverse", reverse(fun, numba.typeof(x), kinds, fast)
+        return "reverse", reverse(fun, numba.typeof(x), kinds, fast, adds=adds)
     except (NoReverse, ValueError):  # a ValueError: compiled code cannot take an argument
         if method == "reverse":
             raise
@@ -52,22 +56,22 @@ def candidates(mode, size):
     return ["forward", "reverse"] if not size or size <= MOST_FORWARD else ["reverse", "forward"]
 
 
-def _gradient(fun, fast):
+def _gradient(fun, fast, adds=False):
     """Return the gradient by reverse mode, which is not compiled yet; or raise NoReverse."""
     from fastopt.derivatives.reverse import compiled_gradient  # late: slow to import
 
     try:
-        return compiled_gradient.gradient(fun, fast)
+        return compiled_gradient.gradient(fun, fast, adds)
     except compiled_gradient.NotReversible as error:
         raise NoReverse(message(error)) from None
 
 
-def reverse(fun, x, kinds, fast, whole=False):
+def reverse(fun, x, kinds, fast, whole=False, adds=False):
     """Return the gradient by reverse mode for these Numba types, or raise NoReverse.
 
     The `whole` code is compiled, or else it is only written, which does not find all faults.
     """
-    gradient = _gradient(fun, fast)
+    gradient = _gradient(fun, fast, adds)
     problem = _problem(gradient, (x, *kinds), fun if whole else None, fast)
     if problem is not None:
         raise problem
@@ -75,7 +79,10 @@ def reverse(fun, x, kinds, fast, whole=False):
 
 
 def _problem(gradient, kinds, whole=None, fast=True):
-    """Return a NoReverse that says why a gradient does not exist for these types, or None."""
+    """Return a NoReverse that says why a gradient does not exist for these types, or None.
+
+    A fault of fastopt's own is not the end of a run that forward mode can do, but a warning.
+    """
     from fastopt.derivatives.reverse import compiled_gradient
 
     try:
@@ -84,7 +91,12 @@ def _problem(gradient, kinds, whole=None, fast=True):
             compiled_gradient.check(whole, kinds[0], kinds[1:], fast)
     except compiled_gradient.NotReversible as error:
         return NoReverse(message(error))
-    except Exception as error:  # it does not compile, even without derivatives
+    except MemoryError:
+        raise
+    except Exception as error:
+        if not isinstance(error, numba.NumbaError):
+            text = f"fastopt's reverse mode has a fault; please report it: {error!r}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
         found = NoReverse(f"fun cannot be differentiated in reverse: {error}")
         found.__cause__ = error
         return found

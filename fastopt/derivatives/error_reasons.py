@@ -67,7 +67,8 @@ def reason(error, fun, derivative=False):
 
 def _reached(function, found):
     """Return the user's functions that a function calls, itself first."""
-    if function in found or function.__module__.partition(".")[0] in ("numba", "fastopt"):
+    package = (function.__module__ or "").partition(".")[0]  # None if its globals have no name
+    if function in found or package in ("numba", "fastopt"):
         return found
     found.append(function)
     for _, value in _values_used(function):

@@ -20,6 +20,7 @@ from fastopt.solver.placeholders import (
     prefetch,
     put,
     real,
+    reverse_gradient,
     rows,
     seeded,
     value,
@@ -67,6 +68,19 @@ def derived(x, x_shaped, g, own, part, first, last, data):
             dual = dual + fun(point, *row)
         write_partials(dual, g, chunk, SIZE)
         f = float(value_of(dual))
+    divide(g, last - first)
+    return f / (last - first)
+
+
+@separate_refcounted
+def in_reverse(x, x_shaped, g, own, part, first, last, data):
+    """Differentiate each row in reverse mode, which adds its gradient to g."""
+    f, shaped = 0.0, g.reshape(x_shaped.shape)
+    clear(g)
+    for k in range(first, last):
+        prefetch(part.fields, later(part, k, PREFETCH_ROWS))
+        row = rows(part.fields, part.row_buffers, part.order[k]) + data[1]
+        f += reverse_gradient(x_shaped, shaped, data[2], *row)
     divide(g, last - first)
     return f / (last - first)
 
@@ -127,4 +141,4 @@ def divide(g, count):
         g[i] *= share
 
 
-BY_ROWS = {"derived": derived, "written": written, "added": added}
+BY_ROWS = {"derived": derived, "in reverse": in_reverse, "written": written, "added": added}

@@ -7,10 +7,10 @@ import numpy as np
 from numba import types
 
 from fastopt.compiling import compiler
-from fastopt.derivatives.reverse.runtime.store import LIMIT, WORD
+from fastopt.derivatives.reverse.runtime.store import WORD, limit
 
 _free: Any = types.ExternalFunction("free", types.void(types.intp))
-_WORDS = LIMIT // WORD
+_WORDS = limit() // WORD
 
 
 @numba.njit(**compiler.REFCOUNTED)

@@ -48,6 +48,7 @@ def table():
     reverse = [f for f in ADJOINTS if f not in substitutions.ARRAYS and f is not np.inner]
     linear = [f"linalg.{name}" for name in _names_of(np.linalg, reverse) if name != "norm"]
     only_reverse = [f for f in _names_of(np, reverse) if f not in ("matmul", "full", "full_like")]
+    only_reverse = sorted([*only_reverse, "flipud", "fliplr", "expand_dims", "swapaxes"])
     parts = [
         _HEAD,
         _section("Operators", sorted(operators | {f.__name__ for f in COMPARISONS})),

@@ -117,7 +117,7 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=None):
         if by_rows is None:
             method, reverse = derived_mode.preferred(method, fun, x, fast)
         else:
-            method, reverse = derived_mode.select(method, fun, x, args, fast)
+            method, reverse = derived_mode.select(method, fun, x, args, fast, adds=by_rows)
     elif method == "autodiff":
         method = "reverse"
     value, gradient, power = gradient_methods.METHODS[method]

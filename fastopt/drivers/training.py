@@ -82,8 +82,8 @@ class Training:
         self.part, rows = self.rows(work.fields, work.order)
         self.example_args, self.objective = (*rows, *args), objective(jac, rows)
         schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
-        if self.objective.method == "reverse" and way.name == "derived":
-            self.way = way = way._replace(name="written")  # by its own gradient of every row
+        if self.objective.method == "reverse" and not way.together:
+            self.way = way = way._replace(name="in reverse")
         self.data = self.before, args, *self.objective.data[1:]
         own = self.record, (x, g, self.mean), self.part.order, state, settings.rule
         data = (x, self.x_shaped, g, self.own), self.part, self.data

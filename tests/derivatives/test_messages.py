@@ -11,6 +11,7 @@ import scipy.special
 from numba import njit
 
 import fastopt
+from fastopt.derivatives import error_reasons
 
 TABLE = {"a": 1.0, "b": np.ones(2)}
 LISTED = [1.0, [2.0]]
@@ -414,3 +415,11 @@ def test_warnings_point_at_the_call():
     with pytest.warns(UserWarning, match="Differences are used instead") as caught:
         fastopt.minimize(njit(lambda x: np.floor(x[0])), [1.0, 2.0], options={"maxiter": 0})
     assert caught[0].filename == __file__
+
+
+def test_functions_of_a_script_without_a_name():
+    def helper(x):
+        return x[0]
+
+    helper.__module__ = None  # as exec leaves it
+    assert error_reasons._reached(helper, []) == [helper]

@@ -35,15 +35,16 @@ __all__ = ["NotReversible", "check", "gradient", "new_store"]
 _gradients: dict = {}  # content of a user's function -> its gradient, and what must stay alive
 
 
-def gradient(fun, fast=True):
+def gradient(fun, fast=True, adds=False):
     """Return a compiled function ``(x, g, store, *args)`` that writes the gradient, returns f.
 
-    `fun` is an @njit function. `store` is from `new_store`, and belongs to one thread.
+    `fun` is an @njit function. `store` is from `new_store`, and belongs to one thread. With `adds`
+    the gradient is added to g.
     """
     content = content_digest.of(fun)
-    key = content.digest, fast
+    key = content.digest, fast, adds
     if key not in _gradients:
-        _gradients[key] = _gradient(fun, fast, content), content
+        _gradients[key] = _gradient(fun, fast, adds, content), content
     return _gradients[key][0]
 
 
@@ -72,18 +73,18 @@ def _quietly():
         yield
 
 
-def _gradient(fun, fast, content):
+def _gradient(fun, fast, adds, content):
     linked = _linked(fun, fast)
 
     def gradient(x, g, store, *args):
         return linked(x, *args)
 
-    digest = hashlib.sha256(f"gradient {content.digest} {fast}".encode()).hexdigest()
+    digest = hashlib.sha256(f"gradient {content.digest} {fast} {adds}".encode()).hexdigest()
     gradient.__name__ = gradient.__qualname__ = f"gradient_{digest[:16]}"
     options = {**compiler.REFCOUNTED, **_kept(fun)}
     made: Any = numba.njit(pipeline_class=numba_pipelines.Replacing, **options)(gradient)
     made.blocks_for = functools.cache(
-        functools.partial(_blocks, linked, fast, options["fastmath"] == {"contract"})
+        functools.partial(_blocks, linked, fast, adds, options["fastmath"] == {"contract"})
     )
     numba_pipelines.replaced_functions[gradient] = made
     compiler.with_ordered_reductions(made)
@@ -128,15 +129,15 @@ def _refuse_recursion(function, callers):
         _refuse_recursion(value, (*callers, function))
 
 
-def _blocks(linked, fast, strict, kinds):
+def _blocks(linked, fast, adds, strict, kinds):
     """Return the blocks of the gradient for these types of x and args."""
     folded, given = numba_pipelines.folded(linked, kinds)
     try:
         with _quietly():
             found = numba_pipelines.typed_code(linked, folded)
-    except NotReversible:
+    except (NotReversible, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # of any kind: Numba's own faults in code that it does not know
         raise NotReversible(f"it does not compile: {error}") from error
     func_ir, typemap, calltypes, result = found
     if not isinstance(result, types.Number | types.Boolean) or isinstance(result, types.Complex):
@@ -149,4 +150,4 @@ def _blocks(linked, fast, strict, kinds):
     activity = Activity(program)
     lost.refuse(program, activity)
     needs = Needs(program, loops, activity, strict)
-    return Sweeps(program, loops, activity, needs, fast, func_ir.loc).write(len(kinds))
+    return Sweeps(program, loops, activity, needs, fast, func_ir.loc).write(adds)

@@ -214,5 +214,5 @@ def solve(batch, fits, ending, where, callback, checkpoint, results):
 
     how = fixed, ending.scale, ending.axes, errors, name
     result = fit_batch_result.build(results, *how)
-    local_batch.tell(result, batch, reason, scheduler, level=5)
+    local_batch.tell(result, batch, reason, scheduler, level=6)
     return result

@@ -15,12 +15,12 @@ import pytest
 MANY = int(os.environ.get("FASTOPT_PROGRAMS", "0"))
 
 
-def check_all(seeds, both):
+def check_all(seeds, both, buffers=False):
     refused = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for seed in seeds:
-            wrong, text = loop_programs.check(seed, both=both)
+            wrong, text = loop_programs.check(seed, both, buffers)
             refused += wrong.startswith("refused")
             assert not wrong or wrong.startswith(("refused", "skipped")), f"{seed}: {wrong}\n{text}"
     return refused
@@ -33,6 +33,11 @@ def test_loops_by_the_tape():
 def test_loops_compiled():
     seeds = range(5000, 5000 + (MANY or 4))
     assert check_all(seeds, both=True) <= 1 + len(seeds) // 4
+
+
+def test_buffers_compiled():
+    seeds = range(60000, 60000 + (MANY or 2))
+    assert check_all(seeds, both=True, buffers=True) <= 1 + len(seeds) // 4
 
 
 def test_arrays_by_the_tape():

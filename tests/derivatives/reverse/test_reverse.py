@@ -7,9 +7,11 @@ import textwrap
 
 import numba
 import numpy as np
+import programs
 import pytest
 from derivative_cases import complex_step, jit
 
+from fastopt.derivatives import derived_mode
 from fastopt.derivatives.reverse import compiled_gradient as reverse
 
 RNG = np.random.default_rng(3)
@@ -169,13 +171,14 @@ def test_a_range_with_step_zero_is_an_error():
 
 def test_arrays():
     matrix, at = RNG.normal(size=(3, 3)) * 0.4, np.array([0, 2, 2, 5])
-    gradient = compiled(on_arrays, matrix, at)
+    gradient = reverse.gradient(jit(on_arrays))
     h, want = 1e-6, np.empty(6)
     for i in range(6):
         step = h * np.eye(6)[i]
         f = [on_arrays(X + k * step, matrix, at) for k in (-2, -1, 1, 2)]
         want[i] = (f[0] - 8.0 * f[1] + 8.0 * f[2] - f[3]) / (12.0 * h)
-    agrees(on_arrays, gradient, X, matrix, at, exact=want, tol=1e-9)
+    with programs.quick():
+        agrees(on_arrays, gradient, X, matrix, at, exact=want, tol=1e-9)
 
 
 def kinks(x):
@@ -206,10 +209,20 @@ def test_float32():
 
 def test_the_limit_of_memory_is_an_error_and_an_empty_x_too():
     gradient = compiled(scratch, 3)
-    with pytest.raises(MemoryError, match="limit"):
-        run(gradient, X, 3, store=reverse.new_store(limit=64))
+    sentence = r"keeps at least .* MB, but its limit is 6.4e-05 MB. Set .*FASTOPT_REVERSE_MEMORY to"
+    with pytest.raises(MemoryError, match=sentence):
+        run(gradient, X, 3, store=reverse.new_store(64))
     with pytest.raises(ValueError, match="x is empty"):
         run(gradient, np.empty(0), 3)
+
+
+def test_the_limit_of_memory_is_that_of_the_environment(monkeypatch):
+    monkeypatch.setenv("FASTOPT_REVERSE_MEMORY", "4e6")
+    assert reverse.new_store()[2] == 500_000
+    for wrong in ("4 MB", "0", "-1", "nan", "inf"):
+        monkeypatch.setenv("FASTOPT_REVERSE_MEMORY", wrong)
+        with pytest.raises(ValueError, match=r"FASTOPT_REVERSE_MEMORY is .* a number of bytes"):
+            reverse.new_store()
 
 
 TABLE = np.ones(6)
@@ -253,14 +266,6 @@ def with_out(x):
     return np.sum(x * t)
 
 
-def swaps(x):
-    a, b = np.zeros(6), x * 2.0
-    for i in range(3):
-        a[i] = b[i] * x[0]
-        a, b = b, a
-    return a[0] + b[1]
-
-
 @pytest.mark.parametrize(
     "fun",
     [
@@ -272,7 +277,6 @@ def swaps(x):
         flat,
         to_complex,
         with_out,
-        swaps,
     ],
 )
 def test_what_is_not_known_to_be_right_is_refused(fun):
@@ -280,6 +284,17 @@ def test_what_is_not_known_to_be_right_is_refused(fun):
     with pytest.raises(reverse.NotReversible) as caught:
         compiled(fun, *args)
     assert caught.value.reason
+
+
+def test_a_fault_of_reverse_mode_is_a_warning_and_forward_mode_is_used(monkeypatch):
+    def broken(*_):
+        raise KeyError("a fault")
+
+    monkeypatch.setattr(reverse, "Loops", broken)
+    x = np.ones(20)
+    fun = numba.njit(lambda x: x[0])
+    with pytest.warns(RuntimeWarning, match="has a fault; please report it: KeyError"):
+        assert derived_mode.select("autodiff", fun, x, (), True) == ("forward", None)
 
 
 PROGRAM = """

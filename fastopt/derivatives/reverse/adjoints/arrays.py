@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numba import types
 
-from fastopt.derivatives.reverse.adjoints import fusion, kernels
+from fastopt.derivatives.reverse.adjoints import fusion, indexed, kernels
 from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, said
 from fastopt.derivatives.reverse.adjoints.guards import LINEAR
 from fastopt.derivatives.reverse.adjoints.pullbacks import CALM
@@ -18,6 +18,7 @@ from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.runtime import array_helpers
 
 VIEWS = {np.reshape, np.ravel, np.transpose, np.asarray, np.ascontiguousarray, np.flip}
+VIEWS |= {np.flipud, np.fliplr, np.expand_dims, np.swapaxes}
 _FLAT = {np.reshape, np.ravel, np.ascontiguousarray}  # views only of contiguous arrays
 
 
@@ -173,24 +174,6 @@ def _compiled(backward):
     return numba.njit(**array_helpers.JIT)(backward)
 
 
-class Gather(Adjoint):
-    """The elements at positions in an array, or those that a mask chooses."""
-
-    def __init__(self, program, activity, op):
-        super().__init__(program, activity, op)
-        self.values, self.shadows = (op.uses[1],), (op.uses[0], op.target)
-
-    def emit(self, sweep):
-        bar, more = sweep.shadow(self.op.uses[0]), sweep.shadow(self.op.target)
-        index = self.value(sweep, self.op.uses[1])
-        kind, helper = self.program.types[self.op.uses[1]], array_helpers.gather_back
-        if isinstance(kind.dtype, types.Boolean):
-            helper = array_helpers.mask_back
-        elif self.program.types[self.op.uses[0]].ndim > 1:
-            helper = array_helpers.gather_rows_back
-        sweep.builder.call(helper, [bar, index, more])
-
-
 class CopyArray(Adjoint):
     """A copy of an array, perhaps in another shape."""
 
@@ -216,29 +199,33 @@ class Filled(Adjoint):
             sweep.add(self.op.args[1], total)
 
 
-class StorePart(Adjoint):
-    """A write of a number or an array to part of an array."""
+class FromNumbers(Adjoint):
+    """An array of the numbers in a tuple, or in tuples in a tuple."""
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
-        array, index, value = op.uses
-        self.is_active = activity.is_active(value)
-        self.is_array = isinstance(program.types[value], types.Array)
-        self.values, self.shadows = (index,), (array,)
-        if self.is_active and self.is_array:
-            self.shadows += (value,)
+        self.shadows, self.items = (op.target,), list(self._items(op.args[0], ()))
+
+    def _items(self, name, place):
+        program = self.program
+        made = program.definitions.get(program.root(name))
+        if isinstance(program.types[name], types.BaseTuple):
+            if made is None or made.kind != "expr" or made.value.op != "build_tuple":
+                raise NotReversible(said(program, self.op), self.op.loc)
+            for k, item in enumerate(made.uses):
+                yield from self._items(item, (*place, k))
+        elif isinstance(program.types[name], types.Array):
+            raise NotReversible(said(program, self.op), self.op.loc)
+        elif self.activity.is_active(name):
+            yield place, name
+
+    def sources(self):
+        return [name for _, name in self.items]
 
     def emit(self, sweep):
-        array, index, value = self.op.uses
-        b, part = sweep.builder, sweep.shadow(array)
-        if not isinstance(self.program.types[index], types.EllipsisType):
-            part = b.load(part, sweep.value(index))
-        if not self.is_active:
-            b.call(array_helpers.forget, [part])
-        elif self.is_array:
-            b.call(array_helpers.array_back, [part, sweep.shadow(value)])
-        else:
-            sweep.add(value, b.call(array_helpers.number_back, [part]))
+        b, shadow = sweep.builder, sweep.shadow(self.op.target)
+        for place, name in self.items:
+            sweep.add(name, b.load(shadow, b.tuple([b.constant(k) for k in place])))
 
 
 def of_array(program, activity, op):
@@ -249,19 +236,28 @@ def of_array(program, activity, op):
         index = program.types[op.uses[1]]
         if is_basic(index):
             return View(program, activity, op)
-        if _is_gather(index, program.types[op.uses[0]].ndim):
-            return Gather(program, activity, op)
+        if indexed.is_choice(index):
+            return indexed.Gather(program, activity, op)
     if op.kind == "expr" and op.value.op == "getattr" and op.value.attr == "T":
         return View(program, activity, op)
     if op.kind == "call" and not op.value.kws:
         if op.key in CREATIONS:
             full = op.key.__name__.startswith("full")
             return (Filled if full else View)(program, activity, op)
-        if op.key is np.copy and len(op.args) == 1 and program.types[op.args[0]].layout == "C":
+        if is_copy(op):
             return CopyArray(program, activity, op)
         if is_view(program, op):
             return View(program, activity, op)
+        if op.key is np.array and len(op.args) == 1:
+            return FromNumbers(program, activity, op)
     raise NotReversible(said(program, op), op.loc)
+
+
+def is_copy(op):
+    """Return True for a copy of an array, perhaps in another shape or type."""
+    astype = op.owner is not None and op.owner.value.attr == "astype"
+    plain = op.kind == "call" and op.key is np.copy and not op.value.kws
+    return plain and len(op.args) == 1 + astype
 
 
 def is_view(program, op):
@@ -272,14 +268,6 @@ def is_view(program, op):
     if not isinstance(kind, types.Array) or (op.key is np.transpose and len(op.args) > 1):
         return False
     return op.key not in _FLAT or kind.layout == "C"
-
-
-def _is_gather(index, axes):
-    if not isinstance(index, types.Array) or index.ndim != 1:
-        return False
-    if isinstance(index.dtype, types.Boolean):
-        return axes == 1
-    return axes <= 2 and isinstance(index.dtype, types.Integer)
 
 
 def is_basic(index):

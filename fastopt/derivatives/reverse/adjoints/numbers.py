@@ -8,10 +8,10 @@ import numpy as np
 from numba import types
 
 from fastopt.derivatives.array_adjoints.table import ADJOINTS
-from fastopt.derivatives.reverse.adjoints import arrays, pullbacks
+from fastopt.derivatives.reverse.adjoints import arrays, pullbacks, writes
 from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, Nothing, said
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.program import is_float
+from fastopt.derivatives.reverse.code.operations import is_float
 
 
 class Copy(Adjoint):
@@ -67,25 +67,10 @@ class Load(Adjoint):
         sweep.builder.store(shadow, index, after)
 
 
-class Store(Adjoint):
-    """A write of an element of an array."""
-
-    def __init__(self, program, activity, op):
-        super().__init__(program, activity, op)
-        self.values, self.shadows = (op.uses[1],), (op.uses[0],)
-
-    def emit(self, sweep):
-        array, index, value = self.op.uses
-        shadow, index = sweep.shadow(array), sweep.value(index)
-        if self.activity.is_active(value):
-            sweep.add(value, sweep.builder.load(shadow, index))
-        sweep.builder.store(shadow, index, sweep.builder.number(0.0))
-
-
 def adjoint_of(program, activity, fused, op):
     """Return the adjoint of an operation that depends on x, or raise."""
     if op.kind == "setitem":
-        return _of_store(program, activity, op)
+        return writes.of_write(program, activity, op)
     kind = program.type_of(op.target)
     if op.kind in ("phi", "arg", "out", "part"):
         return Nothing(program, activity, op)
@@ -93,6 +78,8 @@ def adjoint_of(program, activity, fused, op):
         return Nothing(program, activity, op)
     if op in fused.trees:
         return arrays.Tree(program, activity, op, fused.trees[op])
+    if isinstance(kind, types.Array) and arrays.is_copy(op):
+        return arrays.CopyArray(program, activity, op)
     if op.kind == "call" and op.key in ADJOINTS and not arrays.is_view(program, op):
         return arrays.FromTable(program, activity, op, ADJOINTS[op.key], op.args)
     if op.kind == "binop" and op.value is operator.matmul:
@@ -113,23 +100,6 @@ def adjoint_of(program, activity, fused, op):
     if found is None or not all(_is_number(program, name) for name in found[1]):
         raise NotReversible(said(program, op), op.loc)
     return Rule(program, activity, op, *found)
-
-
-def _of_store(program, activity, op):
-    array, index, value = (program.type_of(name) for name in op.uses)
-    if not activity.is_active(op.uses[0]):
-        return Nothing(program, activity, op)
-    number = isinstance(value, types.Number | types.Boolean)
-    if number and _is_element(array, index):
-        return Store(program, activity, op)
-    if arrays.is_basic(index) and (number or isinstance(value, types.Array)):
-        return arrays.StorePart(program, activity, op)
-    raise NotReversible(said(program, op), op.loc)
-
-
-def _is_element(array, index):
-    parts = index.types if isinstance(index, types.BaseTuple) else [index]
-    return len(parts) == array.ndim and all(isinstance(p, types.Integer) for p in parts)
 
 
 def _is_number(program, name):

@@ -10,7 +10,7 @@ from numba import types
 from fastopt.derivatives.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.reverse.code import steps
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.program import is_float, is_float_array, is_number
+from fastopt.derivatives.reverse.code.operations import is_float, is_float_array, is_number
 
 # Functions that make an array: name -> whether its elements are a constant.
 CREATIONS = {np.zeros, np.empty, np.ones, np.zeros_like, np.empty_like, np.ones_like, np.full}
@@ -40,6 +40,7 @@ class Activity:
             if op.kind == "setitem":
                 self._write(op)
         self.written = {self.class_of(name) for name in self.written}
+        self.plain = self._plain()
         self._spread()
 
     def class_of(self, name):
@@ -51,6 +52,8 @@ class Activity:
         return self.class_of(name) in self.written
 
     def is_active(self, name):
+        if name in self.plain:
+            return False
         kind = self.program.types[name]
         return (self.class_of(name) if isinstance(kind, types.Array) else name) in self.active
 
@@ -65,13 +68,7 @@ class Activity:
             return
         if op.kind == "arg":
             self.given.add(op.target)
-        elif (
-            op.kind in ("binop", "unary")
-            or (op.kind == "load" and _copies(program.types[op.uses[1]]))
-            or (op.kind == "call" and is_fresh(op.key))
-        ):
-            pass
-        else:
+        elif not is_new(program, op):
             for name in op.args:
                 if isinstance(program.types[name], types.Array):
                     self._union(op.target, name)
@@ -84,6 +81,27 @@ class Activity:
                 f"it writes to an array that it did not make, {_shown(name)}", op.loc
             )
         self.written.add(name)
+
+    def _plain(self):
+        """Return the arrays that are data or views of them, though a loop may replace them.
+
+        Other arrays of their class may depend on x, such as the states that begin with data.
+        """
+        arrays = [op for op in self.ops if op.target and self._is_array(op.target)]
+        found = {name for name in self.program.constants if self._is_array(name)}
+        found |= {op.target for op in arrays if op.kind == "arg" and op.value != 0}
+        before = -1
+        while len(found) > before:
+            before = len(found)
+            for op in arrays:
+                if op.kind not in ("arg", "phi", "out") and not is_new(self.program, op):
+                    names = [name for name in op.args if self._is_array(name)]
+                    if names and found.issuperset(names):
+                        found.add(op.target)
+        return found
+
+    def _is_array(self, name):
+        return isinstance(self.program.types[name], types.Array)
 
     def _spread(self):
         program, changed = self.program, True
@@ -122,13 +140,20 @@ def holds_floats(kind):
     return is_float(kind) or is_float_array(kind)
 
 
+def is_new(program, op):
+    """Return True if the array that an operation returns shares no memory with another."""
+    if op.kind == "load":
+        return _copies(program.types[op.uses[1]])
+    return op.kind in ("binop", "unary") or (op.kind == "call" and is_fresh(op.key))
+
+
 def is_fresh(key):
     """Return True for functions whose result shares no memory with their arguments."""
     return (
         key in CREATIONS
         or key in COPIES
         or (key in ADJOINTS and key is not np.flip)
-        or key is np.where
+        or key in (np.where, np.argsort, np.searchsorted, np.array)
         or isinstance(key, np.ufunc)
     )
 
@@ -178,6 +203,7 @@ _NAMES = "arange:4 linspace:3 eye:4 identity:2 shape:1 size:1 ndim:1 argmax:2 ar
 _NAMES += " searchsorted:3 where:3 any:1 all:1 unique:1 bincount:3 count_nonzero:2 nonzero:1"
 _NAMES += " array:2 asarray:1 ascontiguousarray:1 reshape:5 ravel:1 transpose:1 isclose:2"
 _NAMES += " expand_dims:2 atleast_1d:1 atleast_2d:1 broadcast_to:2 triu_indices:1 tril_indices:1"
+_NAMES += " flipud:1 fliplr:1 swapaxes:3"
 _NUMPY = {}
 for _text in _NAMES.split():
     _name, _, _count = _text.partition(":")

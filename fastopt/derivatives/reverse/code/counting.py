@@ -5,7 +5,7 @@ from numba import types
 
 from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.program import Op
+from fastopt.derivatives.reverse.code.operations import Op
 from fastopt.derivatives.reverse.runtime import store
 
 

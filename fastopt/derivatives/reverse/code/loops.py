@@ -10,7 +10,7 @@ from typing import Any
 from numba import types
 
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.program import Op, is_number
+from fastopt.derivatives.reverse.code.operations import Op, is_number
 
 
 class Region:

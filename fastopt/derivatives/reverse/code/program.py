@@ -4,56 +4,21 @@ Constants are collected in front, functions of modules are constants, and items 
 the function builds itself are the variables that they are.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import types
 
 from fastopt.compiling.numba_internals import ir
+from fastopt.derivatives.reverse.code import in_place, lists
 from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.operations import (
+    Block,
+    Op,
+)
 
 METHODS = {name: getattr(np, name) for name in "sum mean prod min max std var dot trace".split()}
 METHODS |= {name: getattr(np, name) for name in "cumsum cumprod argmin argmax any all".split()}
 METHODS |= {name: getattr(np, name) for name in "ravel reshape transpose copy repeat take".split()}
 METHODS |= {"flatten": np.copy, "astype": np.copy}
-
-
-class Op:
-    """One operation: `kind` says which, `value` holds Numba's expression or further data."""
-
-    def __init__(self, kind, target, value, uses, loc):
-        self.kind, self.target, self.value = kind, target, value
-        self.key: Any = None  # the function of a call; for methods of arrays that of NumPy
-        self.owner: Any = None  # the operation that looks a method up
-        self.parts: list = []  # the items of the tuple that a call returns
-        self.renamed: dict = {}  # names in Numba's expression -> those that took their place
-        self.uses, self.loc = list(uses), loc
-
-    @property
-    def args(self):
-        """Return the arguments of a call, of a method's the array in front; else the operands."""
-        if self.kind != "call":
-            return self.uses
-        return [*(self.owner.uses if self.owner else ()), *self.uses[1:]]
-
-    def __repr__(self):
-        return f"{self.target} = {self.kind} {self.value} {self.uses}"
-
-
-class Block:
-    """Operations and an end: a tuple that begins with "jump", "branch", "return" or "raise"."""
-
-    def __init__(self, ops=(), end: Any = ()):
-        self.ops, self.end = list(ops), end
-
-    @property
-    def targets(self):
-        kind = self.end[0]
-        found = {"jump": self.end[1:], "branch": self.end[2:]}.get(kind, ())
-        return list(dict.fromkeys(found))
-
-    def retarget(self, old, new):
-        self.end = tuple(new if part is old or part == old else part for part in self.end)
 
 
 class Program:
@@ -78,6 +43,8 @@ class Program:
                 if isinstance(kind, types.BoundFunction) and isinstance(kind.this, types.Array):
                     op.owner = self.definitions[self.root(op.uses[0])]
                     op.key = METHODS.get(op.owner.value.attr)
+        in_place.rewrite(self)
+        lists.rewrite(self)
 
     def new_block(self, ops=(), end=()):
         label, self._next = self._next, self._next + 1
@@ -172,7 +139,7 @@ class Program:
             if isinstance(stmt, ir.Assign):
                 op = self._assign(stmt)
                 if op is not None:
-                    made.ops += self._update(op) if op.kind == "update" else [op]
+                    made.ops += in_place.updated(self, op) if op.kind == "update" else [op]
             elif isinstance(stmt, ir.SetItem):
                 uses = [stmt.target.name, stmt.index.name, stmt.value.name]
                 made.ops.append(Op("setitem", None, None, uses, stmt.loc))
@@ -192,24 +159,6 @@ class Program:
             else:
                 raise NotReversible(f"the statement `{stmt}`", stmt.loc)
         return made
-
-    def _update(self, op):
-        """Return an operation with an array in place as one with a new array, and a write."""
-        array, other = op.uses
-        kind, more = self.types[array], self.type_of(other)
-        more = more.dtype if isinstance(more, types.Array) else more
-        if not is_float_array(kind) or not is_number(more) or kind.ndim == 0:
-            raise NotReversible(f"{op.value.fn.__name__} of {kind}", op.loc)
-        if is_float(more) and more.bitwidth > kind.dtype.bitwidth and more is not types.float64:
-            raise NotReversible(f"{op.value.fn.__name__} of {kind} and {more}", op.loc)
-        made = self.new_name("updated", types.Array(kind.dtype, kind.ndim, "C"))
-        index = self.new_name("everywhere", types.ellipsis)
-        self.constants[index] = ir.Const(Ellipsis, op.loc), op.loc
-        return [
-            Op("binop", made, op.value.immutable_fn, [array, other], op.loc),
-            Op("setitem", None, None, [array, index, made], op.loc),
-            Op("copy", op.target, None, [array], op.loc),
-        ]
 
     def _assign(self, stmt):
         name, value, loc = stmt.target.name, stmt.value, stmt.loc
@@ -256,15 +205,3 @@ class Program:
             op.key = self.key_of(value.func.name)
             return op
         return Op("expr", name, value, uses, loc)
-
-
-def is_float(kind):
-    return isinstance(kind, types.Float)
-
-
-def is_float_array(kind):
-    return isinstance(kind, types.Array) and isinstance(kind.dtype, types.Float)
-
-
-def is_number(kind):
-    return isinstance(kind, types.Float | types.Integer | types.Boolean)

@@ -7,7 +7,7 @@ from numba import types
 from fastopt.derivatives.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.reverse.code.activity import holds_floats
 from fastopt.derivatives.reverse.code.counting import number
-from fastopt.derivatives.reverse.code.program import Op
+from fastopt.derivatives.reverse.code.operations import Op
 
 
 def dissolve(program, loops):

@@ -53,6 +53,35 @@ def empty_of(kind):
     return empty
 
 
+@functools.cache
+def zeros_in(kind):
+    """Return an intrinsic that returns zeros in a shape."""
+    result, lengths = types.Array(kind.dtype, kind.ndim, "C"), types.UniTuple(types.intp, kind.ndim)
+
+    @intrinsic
+    def zeros(context, shape):
+        def codegen(context, builder, sig, args):
+            shape = cgutils.unpack_tuple(builder, args[0])
+            made = allocate_array(context, builder, result, shape)
+            cgutils.memset(builder, made.data, builder.mul(made.nitems, made.itemsize), 0)
+            return made._getvalue()
+
+        return result(lengths), codegen
+
+    return zeros
+
+
+@functools.cache
+def length(axis):
+    """Return a function that returns the length of an array along an axis."""
+
+    @numba.njit(**JIT)
+    def length(array):
+        return array.shape[axis]
+
+    return length
+
+
 @numba.njit(**JIT)
 def copy_of(array):
     """Return the elements as they are now."""
@@ -64,31 +93,6 @@ def pass_on(bar, more):
     """Add an adjoint to a shadow, unless it is the empty one of a loop's end."""
     if more.size != 0:
         bar += more
-
-
-@numba.njit(**JIT)
-def gather_back(bar, index, out_bar):
-    """Add the adjoint of ``a[index]`` for an array of positions along the first axis."""
-    for k in range(index.size):
-        bar[index[k]] += out_bar[k]
-
-
-@numba.njit(**JIT)
-def gather_rows_back(bar, index, out_bar):
-    for k in range(index.size):
-        at = index[k]
-        for j in range(bar.shape[1]):
-            bar[at, j] += out_bar[k, j]
-
-
-@numba.njit(**JIT)
-def mask_back(bar, mask, out_bar):
-    """Add the adjoint of ``a[mask]``."""
-    k = 0
-    for i in range(mask.size):
-        if mask[i]:
-            bar[i] += out_bar[k]
-            k += 1
 
 
 @numba.njit(**JIT)
@@ -110,11 +114,11 @@ def array_back(part, value_bar):
     """Give the adjoint of a part to the array written there; the part's shadow becomes zero."""
     moved = part.copy()
     part[:] = 0.0
-    _gather_broadcast(value_bar, moved)
+    add_broadcast(value_bar, moved)
 
 
 @numba.njit(**JIT)
-def _gather_broadcast(value_bar, moved):
+def add_broadcast(value_bar, moved):
     """Add an adjoint to the shadow of an array that was broadcast to its shape."""
     flat, axes, extra = value_bar, value_bar.ndim, moved.ndim - value_bar.ndim
     for at, more in np.ndenumerate(moved):

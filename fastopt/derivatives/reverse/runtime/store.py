@@ -28,14 +28,48 @@ LIMIT = 4 << 30  # bytes, unless half of the memory is less
 _JIT: dict[str, Any] = {**COUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-def new_store(limit=None):
-    """Return a store that may grow to `limit` bytes; by default 4 GiB or half of the memory.
+VARIABLE = "FASTOPT_REVERSE_MEMORY"
+
+
+class StoreFull(MemoryError):
+    """The error of a store that must not grow; `args` are the bytes needed and its limit."""
+
+    def __str__(self):
+        needed, limit = (f"{count / 1e6:,.4g} MB" for count in self.args)
+        return (
+            f"the gradient in reverse mode keeps at least {needed}, but its limit is {limit}. Set "
+            f"the environment variable {VARIABLE} to more bytes, or use jac='forward', which keeps "
+            "nothing but takes more time for many parameters."
+        )
+
+
+def limit():
+    """Return the bytes to which a store may grow.
+
+    They are those of the environment variable, or else 4 GiB or half of the memory.
+    """
+    given = os.environ.get(VARIABLE, "")
+    if not given:
+        return min(LIMIT, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+    try:
+        count = float(given)
+    except ValueError:
+        count = 0.0
+    if not WORD <= count < 2**62:
+        raise ValueError(
+            f"the environment variable {VARIABLE} is {given!r}; it must be a number of bytes, such "
+            "as 8e9"
+        )
+    return int(count)
+
+
+def new_store(most=None):
+    """Return a store that may grow to `most` bytes; by default those of `limit`.
 
     It belongs to one thread. Its memory is freed together with the array.
     """
-    if limit is None:
-        limit = min(LIMIT, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
-    buffer = (ctypes.c_int64 * 4)(0, 0, max(int(limit) // WORD, 1), 0)
+    most = limit() if most is None else most
+    buffer = (ctypes.c_int64 * 4)(0, 0, max(int(most) // WORD, 1), 0)
     store = np.frombuffer(buffer, np.int64)
     weakref.finalize(store, _release, buffer)
     return store
@@ -57,7 +91,7 @@ def reserve(store, used, words):
     needed = used + words
     if needed > store[1]:
         if needed > store[2]:
-            raise MemoryError("the reverse sweep needs more memory than its limit")
+            raise StoreFull(needed * WORD, store[2] * WORD)
         capacity = 2 * store[1]
         capacity = capacity if capacity > needed else needed
         capacity = capacity if capacity > 1024 else 1024

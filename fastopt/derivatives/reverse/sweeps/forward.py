@@ -1,6 +1,6 @@
 """The forward sweep, which computes the value and stores what the reverse sweep needs."""
 
-from fastopt.derivatives.reverse.code.program import is_float, is_number
+from fastopt.derivatives.reverse.code.operations import is_float, is_number
 from fastopt.derivatives.reverse.runtime import array_helpers, store
 from fastopt.derivatives.reverse.sweeps.names import ARGS, BACK, BLOCK, STORE, USED, F, Names, X
 
@@ -45,7 +45,7 @@ class Forward(Names):
             self._mark(label, region, self.loops.root)
             self._carry(label, rest[0], lambda name: name, lambda _: True)
             if region is self.loops.root and self.loops.level[rest[0]] is region:
-                self._carry(label, rest[0], self.shadow, lambda name: name in self.needs.shadows)
+                self._carry_shadows(label, rest[0], lambda name: name)
             if region.latch == label and region.counter:
                 b.binop("+", region.counter, b.constant(1), out=region.counter)
             b.jump(("fore", rest[0]))

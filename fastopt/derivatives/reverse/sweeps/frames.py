@@ -2,7 +2,7 @@
 
 from numba import types
 
-from fastopt.derivatives.reverse.code.program import is_number
+from fastopt.derivatives.reverse.code.operations import is_number
 from fastopt.derivatives.reverse.runtime import array_helpers, store
 from fastopt.derivatives.reverse.sweeps.names import BACK, USED, Names
 
@@ -49,7 +49,7 @@ class Frames(Names):
         for child in region.children:
             for out in child.outs.values():
                 if out in needs.shadows:
-                    b.call(array_helpers.zeros_of, [self.value(out)], out=self.shadow(out))
+                    self._begin(out)
         self._zero_bars(region)
         given = self._renew(region)
         b.jump(("again", region.first if region.is_simple else head))
@@ -103,8 +103,19 @@ class Frames(Names):
         b, before = self.builder, {}
         for name in self._arrays(region):
             before[name] = b.move(b.temporary(), self.shadow(name))
-            b.call(array_helpers.zeros_of, [self.value(name)], out=self.shadow(name))
+            self._begin(name)
         return before
+
+    def _begin(self, name):
+        """Make a shadow of zeros."""
+        b = self.builder
+        if name in self.needs.sizes:
+            kind, lengths = self.program.types[name], self.needs.sizes[name]
+            shape = b.tuple([self.value(length) for length in lengths])
+            b.call(array_helpers.zeros_in(kind), [shape], out=self.shadow(name))
+            b.move(self.value(name), self.shadow(name))  # of which the shape alone is read
+        else:
+            b.call(array_helpers.zeros_of, [self.value(name)], out=self.shadow(name))
 
     def _carried_arrays(self, region, label):
         found, known = [], self._arrays(region)

@@ -5,7 +5,8 @@ from typing import Any
 from numba import types
 
 from fastopt.derivatives.reverse.adjoints import pullbacks
-from fastopt.derivatives.reverse.code.program import is_float, is_number
+from fastopt.derivatives.reverse.code.operations import is_float, is_number
+from fastopt.derivatives.reverse.runtime import array_helpers
 from fastopt.derivatives.reverse.sweeps.builder import Builder
 from fastopt.derivatives.reverse.sweeps.shadows import shadow_of
 
@@ -69,17 +70,27 @@ class Names:
         for name in self._bars(region, phis=False):
             self._zero(self.bar(name), name)
 
-    def _carry(self, label, target, named, wanted):
-        """Give the phis of the next block their values."""
+    def _carry(self, label, target, named, wanted, known=None):
+        """Give the phis of the next block their values, those from `known` names alone."""
         b, pairs = self.builder, []
         for op in self.program.blocks[target].ops:
             source = op.kind == "phi" and op.value.get(label)
-            if source and wanted(op.target):
+            if source and wanted(op.target) and (known is None or source in known):
                 pairs.append((named(op.target), named(source)))
         if len(pairs) > 1:
             pairs = [(out, b.move(b.temporary(), source)) for out, source in pairs]
         for out, source in pairs:
             b.move(out, source)
+
+    def _carry_shadows(self, label, target, named):
+        """Give the phis of the next block their shadows; that of data is not looked at later."""
+        shadows = self.needs.shadows
+        self._carry(label, target, self.shadow, lambda name: name in shadows, shadows)
+        for op in self.program.blocks[target].ops:
+            source = op.kind == "phi" and op.target in shadows and op.value.get(label)
+            if source and source not in shadows:
+                zeros = array_helpers.zeros_of
+                self.builder.call(zeros, [named(source)], out=self.shadow(op.target))
 
     def _mark(self, label, region, wanted):
         """Note from which block the next one of several ways is reached."""

@@ -6,8 +6,10 @@ from fastopt.derivatives.reverse.adjoints import arrays, guards, numbers
 from fastopt.derivatives.reverse.adjoints.adjoint import said
 from fastopt.derivatives.reverse.adjoints.fusion import Fusion
 from fastopt.derivatives.reverse.code.activity import CREATIONS, is_fresh, is_harmless, is_pure
+from fastopt.derivatives.reverse.code.buffers import Buffers
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.program import Op, is_float_array, is_number
+from fastopt.derivatives.reverse.code.operations import Op, is_float_array, is_number
+from fastopt.derivatives.reverse.runtime import array_helpers
 from fastopt.derivatives.reverse.sweeps.exactness import Exactness
 
 
@@ -22,6 +24,8 @@ class Needs:
         self.shadows: set = set()
         self._known: set = set()
         self._shaped: set = set()
+        self.sizes: dict = {}  # array that a loop changes and passes on -> its lengths
+        self.buffers = Buffers(program, loops, activity)
         self.adjoints: dict = {}  # operation -> its adjoint
         self.alive = _alive(program)
         self.moving = {r for r in loops.root.walk() if self._moves(r)}
@@ -63,7 +67,9 @@ class Needs:
         for block in self.program.blocks.values():
             for op in block.ops:
                 adjoint = self.adjoints.get(op)
-                known = isinstance(adjoint, arrays.FromTable) or op.kind == "part"
+                known = (
+                    isinstance(adjoint, arrays.FromTable | arrays.FromNumbers) or op.kind == "part"
+                )
                 if adjoint is None or known:
                     continue
                 for name in op.args:
@@ -121,9 +127,13 @@ class Needs:
         if name in self._known | self._shaped or region is self.loops.root:
             return
         self._shaped.add(name)
+        if name in self.sizes:
+            return
         written = self.activity.is_written(name)
         if not written:
             self.need(name, op)
+        elif self._is_buffer(region, made):
+            self.shadow(name, op)
         elif made.kind in ("phi", "out"):
             raise NotReversible(f"{name}, an array that is changed in a loop", made.loc)
         else:
@@ -144,7 +154,7 @@ class Needs:
         if made is not None and self._can_repeat(region, made):
             self.again.add(name)
             for use in made.uses:
-                shape = _reads_shape(made) and isinstance(program.types[use], types.Array)
+                shape = self._reads_shape(made) and isinstance(program.types[use], types.Array)
                 (self.shape if shape else self.need)(use, made)
         elif is_number(program.type_of(name)) or self._is_plain_array(name):
             self.stored[region].append(name)
@@ -163,7 +173,7 @@ class Needs:
             return False
         if not self.exactness.allows(op):
             return False
-        if _reads_shape(op):
+        if self._reads_shape(op):
             return True
         arrays = [n for n in {*op.uses, *op.args} if isinstance(self.program.types[n], types.Array)]
         return not any(self.activity.is_written(n) for n in arrays)
@@ -185,19 +195,25 @@ class Needs:
             self.shadow(made.uses[0], op)
         elif made.kind == "phi":
             if self._is_carried(region, made):
-                if activity.is_written(name):
+                if not activity.is_written(name):
+                    self.need(name, op)
+                elif self.buffers.are_alone(region, name):
+                    self._shape_of_buffer(region, made)
+                else:
                     raise NotReversible(f"{name} is another array in the next iteration", made.loc)
-                self.need(name, op)
             for use in made.uses:
                 if activity.is_active(use):
                     self.shadow(use, op)
                 elif not self._is_carried(region, made):
-                    raise NotReversible(f"{name} depends on x in one case only", made.loc)
+                    self.need(use, op)  # data, whose shape is that of a shadow for nothing
         elif made.kind == "out":
-            if activity.is_written(name):
-                raise NotReversible(f"{name} is made in a loop and used behind it", made.loc)
             self.shadow(made.uses[0], op)
-            self.need(name, op)
+            if not activity.is_written(name):
+                self.need(name, op)
+            elif not self.buffers.are_alone(made.value, made.uses[0]):
+                raise NotReversible(f"{name} is made in a loop and used behind it", made.loc)
+            elif region is not self.loops.root:
+                self._shape_of_buffer(region, made)
         elif made.kind == "load" and arrays.is_basic(program.types[made.uses[1]]):
             self.shadow(made.uses[0], op)
             self.need(made.uses[1], op)
@@ -214,15 +230,40 @@ class Needs:
         else:
             raise NotReversible(said(program, made), made.loc)
 
+    def _is_buffer(self, region, made):
+        """Return True for an array with a shadow of its own that a loop begins or ends with."""
+        if not self.activity.is_active(made.target):
+            return False
+        if made.kind == "out":
+            return self.buffers.are_alone(made.value, made.uses[0])
+        carried = made.kind == "phi" and self._is_carried(region, made)
+        return carried and self.buffers.are_alone(region, made.target)
+
+    def _shape_of_buffer(self, region, made):
+        """Store the shape alone of an array that a loop changes and passes on, or leaves behind."""
+        name, blocks = made.target, self.program.blocks
+        labels = [region.header] if made.kind == "phi" else [exit for _, exit in made.value.exits]
+        self.sizes[name] = []
+        for axis in range(self.program.types[name].ndim):
+            length = self.program.new_name(f"{name}.length", types.intp)
+            for label in labels:
+                op = Op("helper", length, array_helpers.length(axis), [name], made.loc)
+                blocks[label].ops.insert(len([o for o in blocks[label].ops if o.kind == "phi"]), op)
+                self.program.definitions[length] = op
+            self.loops.level_of[length] = region
+            self.need(length, op)
+            self.sizes[name].append(length)
+
+    def _reads_shape(self, op):
+        """Return True for what does not depend on an array's elements."""
+        if op.kind == "expr" and op.value.op == "getattr":
+            method = isinstance(self.program.types[op.target], types.BoundFunction)
+            return method or op.value.attr in ("shape", "size", "ndim")
+        return (op.kind == "call" and op.key is len) or (op.kind == "helper" and op.value is len)
+
     def _is_carried(self, region, op):
         """Return True for a phi in the header of a loop."""
         return region.header is not None and op in self.program.blocks[region.header].ops
-
-
-def _reads_shape(op):
-    if op.kind == "expr" and op.value.op == "getattr":
-        return op.value.attr in ("shape", "size", "ndim")
-    return (op.kind == "call" and op.key is len) or (op.kind == "helper" and op.value is len)
 
 
 def _alive(program):

@@ -6,7 +6,7 @@ last to the first ("back"). Blocks are labelled by these words and the label the
 """
 
 from fastopt.compiling.numba_internals import ir
-from fastopt.derivatives.reverse.code.program import is_float
+from fastopt.derivatives.reverse.code.operations import is_float
 from fastopt.derivatives.reverse.runtime import store
 from fastopt.derivatives.reverse.sweeps.forward import Forward
 from fastopt.derivatives.reverse.sweeps.frames import Frames
@@ -16,14 +16,15 @@ from fastopt.derivatives.reverse.sweeps.names import ARGS, BLOCK, STORE, USED, F
 class Sweeps(Forward, Frames):
     """Writes both sweeps."""
 
-    def write(self, count):
-        """Return the blocks of a function of x, g, store and args."""
+    def write(self, adds):
+        """Return the blocks of a function of x, g, store and args; see `gradient`."""
         b, program = self.builder, self.program
         for k, name in enumerate((X, G, STORE, ARGS)):
             b.assign(name, ir.Arg(name.partition(".")[0], k, b.loc))
         for name, (node, _) in program.constants.items():
             b.assign(name, node)
-        b.call(store.clear, [X, G])
+        if not adds:
+            b.call(store.clear, [X, G])
         b.move(USED, b.constant(0))
         b.move(BLOCK, b.call(store.pointer, [b.constant(0)]))
         for region in self.loops.root.walk():
@@ -78,7 +79,7 @@ class Sweeps(Forward, Frames):
         if len(targets) == 1:
             if to[0][0] == "again":
                 self._carry(label, targets[0], self.value, lambda name: name in again)
-                self._carry(label, targets[0], self.shadow, lambda name: name in self.needs.shadows)
+                self._carry_shadows(label, targets[0], self.value)
             b.jump(to[0])
         else:
             table = dict(zip(targets, to, strict=True))
