@@ -15,6 +15,7 @@ from numba.core import codegen, cpu, inline_closurecall, postproc, targetconfig,
 
 KNOWN = (0, 61), (0, 68)  # the first and the last Numba with the functions replaced here
 _inliner: Any = inline_closurecall  # its names are put at run time
+_cpu: Any = cpu
 _flags: Any = targetconfig.TargetConfig
 
 
@@ -116,7 +117,7 @@ def _get_executable(self, library, fndesc, env):
     if _NEED_MACHINE_CODE[0] not in vars(library):
         return _numbas_get_executable(self, library, fndesc, env)
     name, said = fndesc.qualname.split(".")[-1], f"compiled wrapper for {fndesc.qualname!r}"
-    return cpu._dynfunc.make_function(fndesc.lookup_module(), name, said, 0, env, (library,))
+    return _cpu._dynfunc.make_function(fndesc.lookup_module(), name, said, 0, env, (library,))
 
 
 _ENV = "_ZN08NumbaEnv"  # what a function needs that raises an error made at run time
