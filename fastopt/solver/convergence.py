@@ -21,7 +21,7 @@ from fastopt.solver.placeholders import (
 from fastopt.solver.status_codes import FTOL, NO_STEP
 
 ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
-VANISHED = 1e-78  # fraction of the first f that a fall to zero may leave
+GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 GAIN = 16.0  # roundings of f that a step may still gain
 LEVEL = 6e-6  # change of f by a component's scale, over f, at which f is level
 FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trusted
@@ -50,9 +50,9 @@ def near_the_end(gain, f, first_f):
 def gone(f, first_f):
     """Return True if f fell to zero, maybe at infinity.
 
-    A first f may be so large that nothing else is seen, so it must fall far: in float32, to zero.
+    A first f may be so large that nothing else is seen.
     """
-    return abs(f) <= VANISHED * abs(first_f)
+    return abs(f) <= EPS * EPS * (EPS * EPS * min(abs(first_f), 1.0))
 
 
 def converged(gain, size, f, pull, first_pull, first_f, kept):

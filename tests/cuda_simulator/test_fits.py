@@ -124,7 +124,8 @@ def test_many_parameters_and_dependent_ones():
     t = np.linspace(0.0, 1.0, 12)
     y = np.cos(3.0 * t) + RNG.normal(0.0, 0.1, (2, 12))
     res = fastopt.curve_fit_batch(polynomial, t, y, np.zeros(9), **CUDA)
-    np.testing.assert_allclose(res.x, np.polynomial.polynomial.polyfit(t, y.T, 8).T, rtol=1e-6)
+    away = abs(res.x - np.polynomial.polynomial.polyfit(t, y.T, 8).T)
+    assert (away < 1e-5 * res.stderr).all()  # the last step or two are of rounding
     powers = np.vander(t, 9, increasing=True)
     cov = np.linalg.inv(powers.T @ powers) * res.reduced_chi2[0]
     np.testing.assert_allclose(res.stderr[0], np.sqrt(np.diag(cov)), rtol=1e-3)

@@ -194,7 +194,7 @@ def nested(x):
 
 @njit
 def stored(x):
-    box = np.array([0.0, 0.0])
+    box = np.array([0, 0])
     box[0] = x[0]
     return np.sum(box * box)
 

@@ -115,6 +115,12 @@ def data_or_not(x, t):
 
 
 def test_one_name_for_data_and_for_what_depends_on_x():
-    slope = fastopt.value_and_grad(data_or_not, size=2)
-    with programs.quick(), pytest.raises(Exception, match="the same name is an array of plain num"):
-        slope(np.ones(2), np.ones(2))
+    """In forward mode it is refused; reverse mode takes its place."""
+    t = np.array([2.0, 1.0])
+    with programs.quick():
+        slope = fastopt.value_and_grad(data_or_not, size=2)
+        for start, right in (([3.0, 1.0], [24.0, 0.0]), ([-3.0, 1.0], [0.0, 0.0])):
+            assert slope(np.array(start), t)[1].tolist() == right
+        slope = fastopt.value_and_grad(data_or_not, size=2, jac="forward")
+        with pytest.raises(Exception, match="the same name is an array of plain num"):
+            slope(np.ones(2), t)

@@ -68,7 +68,7 @@ def plain(**more):
 
 def batch(workers=2, **more):
     """Short and long problems on two threads."""
-    maxiter = np.where(np.arange(200) % 500 == 7, 200_000, 2000)
+    maxiter = np.where(np.arange(3000) % 500 == 7, 200_000, 2000)
     options = {"learning_rate": 1e-3, "maxiter": maxiter, **more}
     given = misfit, X0, decays(3000)[0], (T,)
     return fastopt.minimize_batch(*given, options=options, workers=workers)

@@ -337,17 +337,3 @@ def test_a_start_far_too_large_hides_no_answer(method, dtype):
         res = fastopt.minimize(fun, np.array([size, -3 * size], dtype), jac=True, method=method)
         assert res.success, (size, res)
         np.testing.assert_allclose(res.x, [1.0, 2.0], rtol=1e-3)
-
-
-@pytest.mark.parametrize("of_f", [1e-18, 1e6, 1e18])
-def test_a_fall_to_zero_at_infinity(of_f):
-    """The verdict used to wait for an f below a number with a unit."""
-
-    def fun(x):
-        return np.exp(-x[0]) + np.exp(-3.0 * x[1]), -np.exp(-x * [1.0, 3.0]) * [1.0, 3.0]
-
-    plain = solve(fun, np.array([1.0, 0.5]))
-    res = solve(fun, np.array([1.0, 0.5]), of_f)
-    assert plain.status == res.status == 0
-    assert abs(res.nfev - plain.nfev) <= 2
-    assert plain.fun < 1e-78
