@@ -160,11 +160,6 @@ def test_decays(fun, host):
     assert host.launches > 2
 
 
-def test_bounds():
-    bounds = [(0.0, 2.5), (0.6, 3.0), (0.1, None)]
-    agree(loop, np.ones(3), decays(40), bounds=bounds)
-
-
 def test_the_textbook():
     """No decision depends on the last bits here; they grow, some thousandfold in 40 steps."""
     options = {"learning_rate": 0.02, "maxiter": np.arange(1, 41)}
@@ -191,11 +186,11 @@ def test_differences():
     agree(loop, np.ones(3), decays(8), jac="2-point", tol=1e-4, tolerance=1e-4)
 
 
-def test_unequal_rows():
-    y = decays(30)
+def test_unequal_rows_and_bounds():
+    y, bounds = decays(30), [(0.0, 2.5), (0.6, 3.0), (0.1, None)]
     sizes = 6 + np.arange(30) % 7
     data = [row[:n] for row, n in zip(y, sizes, strict=True)], [T[:n] for n in sizes]
-    agree(loop, np.ones(3), data, (), method="adagrad")
+    agree(loop, np.ones(3), data, (), method="adagrad", bounds=bounds)
 
 
 @pytest.mark.parametrize("slots", [2, 3])
