@@ -50,7 +50,7 @@ def least_squares_batch(
         The numbers of the parameters that all problems share, or a mask of n. The sum of all costs
         is minimised. Rows of `x0` may differ in them: their median is the start. Tolerances and
         limits are then numbers, for the search of the shared parameters. `callback` is that of
-        `least_squares`, for these.
+        `least_squares`, for these. The fit runs on threads of this machine, without checkpoints.
     method, loss, f_scale, tol
         As for `least_squares`; `tol` may be an array with a value for each problem.
     bounds : `scipy.optimize.Bounds` or (low, high), optional

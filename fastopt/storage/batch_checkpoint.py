@@ -124,6 +124,11 @@ class BatchCheckpoint:
     def read(self, size, check, begun):
         """Read the valid rows into the results."""
         self.size, self.check, self.begun = size, check, begun
+        if not os.path.lexists(self.path):
+            raise FileNotFoundError(
+                f"{self.path} is missing: it holds the finished problems of the checkpoint "
+                f"{self.file.path}. Delete this one too to start again"
+            )
         good = 0
         with open_own(self.path) as file:
             for first in range(0, size, ROWS_PER_WRITE * self.row.itemsize):
