@@ -36,7 +36,7 @@ QUICK = [
     "tests/optimizers/test_kernels.py",
     "tests/project/test_bad_environments.py",
 ]
-# What environments lack is the same for every Python. On the newest one `cpu` runs the rest.
+# Bad environments are the same on each Python. On the newest one `cpu` runs the other tests.
 ENVIRONMENTS = QUICK[-1:]
 NOT_QUICK = ["-k", "not home and not own-loop and not save-and-resume and not adam and not nadam"]
 # The CUDA kernels that are compiled, of each kind and in both loops: a version breaks all or none.
