@@ -1,5 +1,5 @@
-"""Fit overlapping emission lines in each pixel of a spectrum cube, with maps of the errors
-=======================================================================================
+"""Fit overlapping lines in a spectrum cube, with maps of the errors
+=================================================================
 
 Usage::
 
