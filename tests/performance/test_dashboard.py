@@ -23,11 +23,6 @@ QUIET = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run -
     --disable-background-networking --disable-component-update --virtual-time-budget=8000
     --dump-dom""".split()
 GRAPHS = {  # a benchmark, what of it is measured and shown, the unit on its axis
-    "minimize.TrackFixed.track_iteration": (
-        "'rmsprop', 'interpreted'",
-        "p-fun='interpreted'",
-        "ns",
-    ),
     "minimize.TrackCall.track_call": (
         "'one iteration', 'interpreted'",
         "p-fun='interpreted'",
