@@ -167,6 +167,17 @@ def positions_changed_later(x):
     return np.sum(t * t)
 
 
+def mask_of_two_axes(x):
+    t = np.outer(x, x)
+    t[t > 0.4] = x[0]
+    return np.sum(t * t)
+
+
+def test_a_mask_of_two_axes_is_refused():
+    with pytest.raises(reverse.NotReversible, match="a write to part of an array"):
+        reverse.gradient(numba.njit(mask_of_two_axes)).blocks_for((numba.typeof(X),))
+
+
 @pytest.mark.parametrize(
     "fun",
     [kept_view, one_array_with_two_names, old_array_used_behind, positions_changed_later],

@@ -66,8 +66,12 @@ def is_choice(index):
 
 
 def _check(program, activity, op):
-    """Refuse an index whose array in a tuple is unknown, or written to."""
-    if isinstance(program.types[op.uses[1]], types.BaseTuple):
+    """Refuse an index whose array in a tuple is unknown, or written to, and some masks."""
+    kind = program.types[op.uses[1]]
+    mask = isinstance(kind, types.Array) and isinstance(kind.dtype, types.Boolean)
+    if mask and kind.ndim > 1:  # Numba gives it a type, and fails when it makes machine code
+        raise NotReversible(said(program, op), op.loc)
+    if isinstance(kind, types.BaseTuple):
         made, arrays = program.definitions.get(program.root(op.uses[1])), []
         if made is not None and made.kind == "expr" and made.value.op == "build_tuple":
             arrays = [n for n in made.uses if isinstance(program.types[n], types.Array)]
