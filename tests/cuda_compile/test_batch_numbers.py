@@ -178,12 +178,8 @@ def test_many_parameters():
     agree(bowl, np.zeros(70), np.arange(1.0, 5.0), ())
 
 
-def test_a_matrix_of_parameters():
-    agree(table, np.full((5, 2, 2), 0.5), decays(5), tol=1e-4, tolerance=1e-2)
-
-
-def test_differences():
-    agree(loop, np.ones(3), decays(8), jac="2-point", tol=1e-4, tolerance=1e-4)
+def test_a_matrix_of_parameters_by_differences():
+    agree(table, np.full((5, 2, 2), 0.5), decays(5), jac="2-point", tol=1e-4, tolerance=1e-2)
 
 
 def test_unequal_rows_and_bounds():
