@@ -10,6 +10,8 @@ import math
 import numba
 import numpy as np
 
+from . import xorshift
+
 POINTS = 64
 
 
@@ -31,11 +33,7 @@ def fill(t, y):
     """Draw y as limits_fits.c does; xorshift64 is one chain, so problems are drawn in order."""
     u, q = np.uint64(88172645463325252), np.empty(3 + t.size)
     for b in range(len(y)):
-        for j in range(q.size):
-            u ^= u << np.uint64(13)
-            u ^= u >> np.uint64(7)
-            u ^= u << np.uint64(17)
-            q[j] = (u >> np.uint64(11)) * 2.0**-53
+        u = xorshift.draw(u, q)
         for i in range(t.size):
             e = math.exp(-(0.5 + 1.5 * q[1]) * t[i])
             y[b, i] = (1 + 2 * q[0]) * e + q[2] + 0.034 * (q[3 + i] - 0.5)

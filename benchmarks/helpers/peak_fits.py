@@ -10,6 +10,8 @@ import math
 import numba
 import numpy as np
 
+from . import xorshift
+
 POINTS, NOISE = 64, 5.0 * math.sqrt(12.0)
 LEAST, MOST = np.array([50.0, 24.0, 5.0, 5.0]), np.array([150.0, 40.0, 10.0, 20.0])
 
@@ -32,11 +34,7 @@ def fill(x, y, start):
     """Draw y and the starts; xorshift64 is one chain, so problems are drawn in order."""
     u, q = np.uint64(88172645463325252), np.empty(8 + x.size)
     for b in range(len(y)):
-        for j in range(q.size):
-            u ^= u << np.uint64(13)
-            u ^= u >> np.uint64(7)
-            u ^= u << np.uint64(17)
-            q[j] = (u >> np.uint64(11)) * 2.0**-53
+        u = xorshift.draw(u, q)
         p = LEAST + (MOST - LEAST) * q[:4]
         start[b] = p * (0.8 + 0.4 * q[4:8])
         for i in range(x.size):

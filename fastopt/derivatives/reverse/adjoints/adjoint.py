@@ -1,5 +1,7 @@
 """The form of an adjoint in the reverse sweep."""
 
+from numba import types
+
 
 class Adjoint:
     """The needs of the adjoint of an operation, and the code that adds its contributions.
@@ -31,6 +33,19 @@ class Adjoint:
 
     def value(self, sweep, name):
         return sweep.value(self.taken.get(name, name))
+
+
+class PartWrite(Adjoint):
+    """A write of a number or an array to part of an array."""
+
+    def __init__(self, program, activity, op):
+        super().__init__(program, activity, op)
+        array, index, value = op.uses
+        self.is_active = activity.is_active(value)
+        self.is_array = isinstance(program.types[value], types.Array)
+        self.values, self.shadows = (index,), (array,)
+        if self.is_active and self.is_array:
+            self.shadows += (value,)
 
 
 class Nothing(Adjoint):

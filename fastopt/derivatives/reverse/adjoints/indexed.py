@@ -4,7 +4,7 @@
 
 from numba import types
 
-from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, said
+from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, PartWrite, said
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.runtime import array_helpers, choice_helpers
 
@@ -29,18 +29,12 @@ class Gather(Adjoint):
         sweep.builder.call(helper, [bar, index, more])
 
 
-class Scatter(Adjoint):
-    """A write of a number or an array to the elements at positions, or those of a mask."""
+class Scatter(PartWrite):
+    """A write to the elements at positions, or to those of a mask."""
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
         _check(program, activity, op)
-        array, index, value = op.uses
-        self.is_active = activity.is_active(value)
-        self.is_array = isinstance(program.types[value], types.Array)
-        self.values, self.shadows = (index,), (array,)
-        if self.is_active and self.is_array:
-            self.shadows += (value,)
 
     def emit(self, sweep):
         array, _, value = self.op.uses

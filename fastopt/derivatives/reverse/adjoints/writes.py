@@ -5,7 +5,7 @@
 from numba import types
 
 from fastopt.derivatives.reverse.adjoints import arrays, indexed
-from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, Nothing, said
+from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, Nothing, PartWrite, said
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.runtime import array_helpers
 
@@ -25,17 +25,8 @@ class Store(Adjoint):
         sweep.builder.store(shadow, index, sweep.builder.number(0.0))
 
 
-class StorePart(Adjoint):
-    """A write of a number or an array to part of an array."""
-
-    def __init__(self, program, activity, op):
-        super().__init__(program, activity, op)
-        array, index, value = op.uses
-        self.is_active = activity.is_active(value)
-        self.is_array = isinstance(program.types[value], types.Array)
-        self.values, self.shadows = (index,), (array,)
-        if self.is_active and self.is_array:
-            self.shadows += (value,)
+class StorePart(PartWrite):
+    """A write to a slice or a view."""
 
     def emit(self, sweep):
         array, index, value = self.op.uses
