@@ -1,4 +1,7 @@
-"""The batch kernel compiled to machine code for sm_90 (Hopper), without a GPU."""
+"""The batch kernel compiled to machine code for sm_90 (Hopper), without a GPU.
+
+`test_batch_numbers` assembles those kernels whose numbers it checks, by `check` and `BUDGET`.
+"""
 
 import functools
 import re
@@ -74,17 +77,17 @@ def check(ptx, tmp_path, dtype, registers, record_property):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name != "decay"])
 def test_real_objectives(name, dtype, tmp_path, record_property):
     fun, n = OBJECTIVES[name]
     check(ptx_of(fun, (n,), dtype), tmp_path, dtype, BUDGET[name, dtype], record_property)
 
 
-# A rule for each number of slots, in the search; the objectives above have rmsprop. `test_team` has
-# each rule at a given rate, in float64. The rule with most slots has the dtypes and the loops the
-# other way round.
+# A rule for each set of slots, in the search; the objectives above have rmsprop. The rule with most
+# arithmetic is in both loops, and `test_batch_numbers` has it in float64. Text of rules is the same
+# in every kernel: `test_cubin` has each of them, compiled and assembled.
 WAYS = [(method, None, "float32") for method in ("sgd", "adam", "adadelta")]
-WAYS += [("rmsprop", 0.1, "float32"), ("nadam", 0.1, "float32"), ("nadam", None, "float64")]
+WAYS += [("rmsprop", 0.1, "float32"), ("nadam", 0.1, "float32")]
 
 
 @pytest.mark.parametrize(("method", "rate", "dtype"), WAYS)

@@ -1,7 +1,8 @@
 """Whole batches by the code for the device, run on the CPU, thread after thread (`emulate`).
 
 All else is what runs on a GPU: the front door, the ring of chunks, the launches and what is read
-off them. Against the same batch on the CPU.
+off them. Against the same batch on the CPU. What has run is assembled for sm_90 too, since most of
+the time goes into the types of a kernel, which are then known: `test_batch` has the others.
 """
 
 import contextlib
@@ -18,7 +19,9 @@ from fastopt.targets import dispatch
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import emulate
 import numba
-from assembler import hopper  # noqa: F401
+import numba.cuda
+from assembler import CC, hopper  # noqa: F401
+from test_batch import BUDGET, check
 
 from benchmarks.gpu_parts.jobs import decay as loop
 from fastopt.targets.cuda import batch_scheduler, kernel_builder
@@ -35,7 +38,7 @@ class Host:
     copies = compute = None
 
     def __init__(self):
-        self.launches = 0
+        self.launches, self.kernel = 0, None
 
     def empty(self, shape, dtype):
         """What lay there before: NaN, which spreads where it is read."""
@@ -57,7 +60,7 @@ class Host:
         return self.launches % 2 == 0  # so that copies go on beside, or not
 
     def launch(self, kernel, threads, *arguments):
-        self.launches += 1
+        self.launches, self.kernel = self.launches + 1, kernel
         for t in range(threads):
             emulate.PLACE.take(t, threads)
             kernel.run(*arguments)
@@ -87,6 +90,11 @@ class Emulated:
             self.runs[kinds] = emulate.compiled(self.text, *kinds)
         self.run = self.runs[kinds]
         return 128
+
+    def ptx(self):
+        """As NVIDIA's compiler makes it of what has run."""
+        (kinds,) = self.runs
+        return numba.cuda.compile_ptx(self.text, numba.types.void(*kinds), cc=CC)[0]
 
 
 @pytest.fixture(autouse=True)
@@ -154,10 +162,11 @@ def agree(fun, x0, data, args=(T,), tolerance=1e-6, **given):
 
 
 @pytest.mark.parametrize("fun", [loop, whole])
-def test_decays(fun, host):
+def test_decays(fun, host, tmp_path, record_property):
     res = agree(fun, np.ones(3), decays(150))
     assert res.success.all()
     assert host.launches > 2
+    check(host.kernel.ptx(), tmp_path, "float64", BUDGET["decay", "float64"], record_property)
 
 
 def test_the_textbook():
@@ -167,8 +176,9 @@ def test_the_textbook():
     np.testing.assert_array_equal(res.nit, np.arange(1, 41))
 
 
-def test_float32():
+def test_float32(host, tmp_path, record_property):
     agree(loop, np.ones(3, np.float32), decays(60, np.float32), (T.astype("f4"),), tolerance=2e-3)
+    check(host.kernel.ptx(), tmp_path, "float32", BUDGET["decay", "float32"], record_property)
 
 
 def test_many_parameters():
@@ -182,11 +192,14 @@ def test_a_matrix_of_parameters_by_differences():
     agree(table, np.full((5, 2, 2), 0.5), decays(5), jac="2-point", tol=1e-4, tolerance=1e-2)
 
 
-def test_unequal_rows_and_bounds():
+def test_unequal_rows_and_bounds(host, tmp_path, record_property):
+    """With the rule of most arithmetic."""
     y, bounds = decays(30), [(0.0, 2.5), (0.6, 3.0), (0.1, None)]
     sizes = 6 + np.arange(30) % 7
     data = [row[:n] for row, n in zip(y, sizes, strict=True)], [T[:n] for n in sizes]
-    agree(loop, np.ones(3), data, (), method="adagrad", bounds=bounds)
+    agree(loop, np.ones(3), data, (), method="nadam", bounds=bounds)
+    registers = BUDGET["decay", "float64"] + 16
+    check(host.kernel.ptx(), tmp_path, "float64", registers, record_property)
 
 
 @pytest.mark.parametrize("slots", [2, 3])
