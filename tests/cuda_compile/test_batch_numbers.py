@@ -6,6 +6,7 @@ the time goes into the types of a kernel, which are then known: `test_batch` has
 """
 
 import contextlib
+
 import numpy as np
 import pytest
 import scipy.optimize
