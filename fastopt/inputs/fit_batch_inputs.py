@@ -40,7 +40,7 @@ def where_of(device, workers, **given):
     return Where(target, asked == "auto" and workers is None, *batch_inputs.workers_of(workers))
 
 
-def read(rule, x0, data, args, bounds, tol, options):
+def read(rule, x0, data, args, bounds, tol, options, names=batch_inputs.NAMES):
     """Return the `Batch` of these arguments, with starts in float64."""
     if tol is not None and np.ndim(tol) == 0:
         tol = run_options.number("tol", tol, 0.0)
@@ -49,7 +49,7 @@ def read(rule, x0, data, args, bounds, tol, options):
     if x0.ndim > 2:
         raise ValueError(f"x0 has shape {x0.shape}; it must have a row for each problem")
     sides = sides_of(bounds, x0.shape[-1] if x0.ndim else 1)
-    batch = batch_inputs.read(rule, x0, data, args, sides, None, options)
+    batch = batch_inputs.read(rule, x0, data, args, sides, None, options, None, names)
     batch_inputs.require_memory(batch)
     return batch
 

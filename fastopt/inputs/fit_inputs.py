@@ -97,16 +97,22 @@ def require_counts(sigma, y=None):
 
 def parameter_count(f):
     """Return the number of parameters of the model, from its signature."""
+    names = parameter_names(f)
+    if not names:
+        raise ValueError("the number of parameters is not known from f's signature: give p0")
+    return len(names)
+
+
+def parameter_names(f):
+    """Return the names of the model's parameters; none if its signature does not tell them all."""
     try:
         known = inspect.signature(getattr(f, "py_func", f)).parameters.values()
     except (TypeError, ValueError):
-        known = ()
-    kinds = [p.kind for p in known]
+        return []
+    if any(p.kind == inspect.Parameter.VAR_POSITIONAL for p in known):
+        return []
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    count = sum(kind in positional for kind in kinds) - 1
-    if inspect.Parameter.VAR_POSITIONAL in kinds or count < 1:
-        raise ValueError("the number of parameters is not known from f's signature: give p0")
-    return count
+    return [p.name for p in known if p.kind in positional][1:]
 
 
 def feasible_start(sides, n):

@@ -312,6 +312,7 @@ def test_an_empty_batch():
     res = fastopt.curve_fit_batch(decay, T, DECAYS[:0], START, SIGMA, shared=[1])
     assert res.x.shape == (0, 3)
     assert (res.shared.status, res.shared.x) == (-1, 1.0)
+    assert "No curve" in res.shared.message
 
 
 @pytest.mark.parametrize(
@@ -319,7 +320,6 @@ def test_an_empty_batch():
     [
         ([3], ValueError, "shared has 3; the 3 parameters have the numbers 0 to 2"),
         ([0, -3], ValueError, "twice"),
-        ("rate", TypeError, "numbers of parameters"),
         ([0.0], TypeError, "numbers of parameters"),
         ([True, False], TypeError, "True or False for each of the 3"),
     ],
@@ -330,6 +330,26 @@ def test_wrong_numbers_of_parameters(shared, kind, said):
         lambda: fastopt.least_squares_batch(misfit, START, DECAYS, (T,), shared=shared),
     ):
         with pytest.raises(kind, match=said):
+            call()
+
+
+def test_names_of_parameters(decays):
+    def fitted(shared, model=decay):
+        return fastopt.curve_fit_batch(model, T, DECAYS, START, SIGMA, shared=shared)
+
+    for shared in (["rate"], "rate"):
+        np.testing.assert_array_equal(fitted(shared).x, decays.x)
+    two = fitted(("base", 1)).shared.parameters
+    assert two.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="'width'; the parameters are height, rate, base"):
+        fitted(["width"])
+    with pytest.raises(ValueError, match="twice"):
+        fitted(["rate", 1])
+    for call in (
+        lambda: fastopt.least_squares_batch(misfit, START, DECAYS, (T,), shared=["rate"]),
+        lambda: fitted(["rate"], lambda t, *p: p[0] * np.exp(-p[1] * t) + p[2]),
+    ):
+        with pytest.raises(ValueError, match="'rate', but the parameters have no names"):
             call()
 
 
