@@ -122,10 +122,6 @@ def curve_fit(
             raise ValueError("with loss='poisson' f is compiled: leave jac out")
         absolute_sigma, jac = True, "autodiff"
     kind = one_fit.method_of(jac, f, p.size)
-    if kind == "autodiff" and callable(weights):
-        if jac is not None:
-            raise ValueError("jac='autodiff' needs a sigma of one dimension; leave jac out")
-        kind = "3-point"
     fit = None
     if kind == "autodiff":
         fit = curve.compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale)

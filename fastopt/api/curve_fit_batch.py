@@ -47,11 +47,13 @@ def curve_fit_batch(
         arrays like `ydata`.
     ydata : array_like, shape (..., m), or list of vectors
         The data. The axes before the last one are the problems, such as the pixels of an image. A
-        list has vectors of unequal lengths; then `xdata` and `sigma` are such lists too.
+        list has vectors of unequal lengths; then `xdata` and `sigma` are such lists too. Arrays of
+        float32 are not copied; all else is converted to float64, in which all fits are done.
     p0 : array_like, shape (n,) or (..., n)
         The start of all problems, or of each. There are at most 64 parameters.
-    sigma : float or array_like, shape (m,) or (..., m), optional
-        Standard deviations of `ydata`, for all problems or for each.
+    sigma : float or array_like, shape (m,), (..., m), (m, m) or (..., m, m), optional
+        Standard deviations of `ydata`, for all problems or for each. Or matrices of covariances, on
+        the CPU. An array in the shape of `ydata` always has standard deviations.
     absolute_sigma : bool
         Whether `sigma` has the units of `ydata`, as for `curve_fit`.
     shared : sequence of str, of int or of bool, optional

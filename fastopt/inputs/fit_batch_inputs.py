@@ -6,7 +6,7 @@ import numpy as np
 
 from fastopt.arrays import arguments, data_rows
 from fastopt.inputs import batch_inputs, run_options
-from fastopt.inputs.fit_inputs import with_defaults
+from fastopt.inputs.fit_inputs import require_covariances, root_of, with_defaults
 from fastopt.inputs.start_and_bounds import floats
 from fastopt.targets import dispatch
 
@@ -75,7 +75,8 @@ class Curves(NamedTuple):
 
     axes: tuple  # lengths of the axes of the problems
     y: Any  # an array with a row for each problem, or a list of arrays
-    weights: Any  # 1 / sigma: None, a vector for all problems, or like y
+    weights: Any  # 1 / sigma, or roots of covariances; for all problems, or like y; or None
+    weighing: int  # number of axes of a problem's weights; 0: there are none
     columns: tuple  # coordinates: vectors for all problems, or like y
     shared: bool  # whether `columns` are vectors for all problems
     omit: bool  # whether points of which y is NaN are left out
@@ -87,19 +88,61 @@ def curves_of(xdata, ydata, sigma, nan_policy):
         raise ValueError(f"nan_policy = {nan_policy!r}; it must be None, 'raise' or 'omit'")
     y, axes = _values("ydata", ydata)
     columns, shared = _columns(xdata, y, axes)
-    sigma = None if sigma is None else _like(sigma, y, axes, "sigma")
+    covariances = None if sigma is None else _covariances(sigma, y, axes)
+    sigma = None if sigma is None or covariances is not None else _like(sigma, y, axes, "sigma")
     omit = nan_policy == "omit"
     if nan_policy is not None and any(map(_has_nan, (y, *columns))):
         if not omit:
             raise ValueError("the data have NaN values")
         y, columns, sigma = _without_nan(y, columns, sigma)
-    weights = None
-    if sigma is not None:
-        rows = sigma if isinstance(sigma, list) else [sigma]
-        if not all((row > 0.0).all() for row in rows):
-            raise ValueError("sigma must be positive: standard deviations of ydata")
-        weights = [1.0 / row for row in rows] if isinstance(sigma, list) else 1.0 / sigma
-    return Curves(axes, y, weights, columns, shared, omit)
+    if covariances is not None:
+        return Curves(axes, y, _roots(covariances, y, omit), 2, columns, shared, omit)
+    if sigma is None:
+        return Curves(axes, y, None, 0, columns, shared, omit)
+    rows = sigma if isinstance(sigma, list) else [sigma]
+    if not all((row > 0.0).all() for row in rows):
+        raise ValueError("sigma must be positive: standard deviations of ydata")
+    weights = [1.0 / row for row in rows] if isinstance(sigma, list) else 1.0 / sigma
+    return Curves(axes, y, weights, 1, columns, shared, omit)
+
+
+def _covariances(sigma, y, axes):
+    """Return matrices of covariances, for all problems or in the form of y; None for others."""
+    if isinstance(y, list):
+        if not (isinstance(sigma, list) and any(np.ndim(row) == 2 for row in sigma)):
+            return None
+        rows = [_floats(f"sigma[{b}]", row) for b, row in enumerate(sigma)]
+        if [row.shape for row in rows] != [(row.size, row.size) for row in y]:
+            raise ValueError("the sizes of the covariances in sigma differ from those of ydata")
+        return rows
+    array, m = _floats("sigma", sigma), y.shape[1]
+    if array.ndim < 2 or array.shape[-2:] != (m, m) or array.shape == (*axes, m):
+        return None
+    if array[..., 0, 0].size == 1:
+        return array.reshape(m, m)
+    if array.shape != (*axes, m, m):
+        raise ValueError(
+            f"sigma has shape {array.shape}; covariances must be {(m, m)}, the same for all "
+            f"problems, or {(*axes, m, m)}"
+        )
+    return array.reshape(-1, m, m)
+
+
+def _roots(covariances, y, omit):
+    """Return the triangular roots of covariances; a point that is left out has infinite ones."""
+    if isinstance(y, list):
+        each = zip(covariances, y, strict=True)
+        return [_roots(matrix, row[None], omit) for matrix, row in each]
+    missing = np.isnan(y) if omit else np.zeros(y.shape[1:], bool)
+    if omit and len(y) and (missing == missing[0]).all():
+        missing = missing[0]
+    absent = missing[..., :, None] | missing[..., None, :]
+    matrices = np.where(absent, np.eye(y.shape[1]), covariances)
+    require_covariances(matrices)
+    roots = root_of(matrices)
+    at = np.arange(y.shape[1])
+    roots[..., at, at] = np.where(missing, np.inf, roots[..., at, at])
+    return roots
 
 
 def _has_nan(values):
@@ -125,11 +168,11 @@ def _without_nan(y, columns, sigma):
 def _values(name, value):
     """Return an array with two axes, or a list of vectors, and the lengths of the first axes."""
     if isinstance(value, list) and len({np.shape(row) for row in value}) > 1:
-        rows = [_floats(f"{name}[{b}]", row) for b, row in enumerate(value)]
+        rows = [_floats(f"{name}[{b}]", row, True) for b, row in enumerate(value)]
         if any(row.ndim != 1 or row.size == 0 for row in rows):
             raise ValueError(f"{name} is a list: each item must be a vector that is not empty")
         return rows, (len(rows),)
-    array = _floats(name, value)
+    array = _floats(name, value, True)
     if array.ndim < 2 or array.shape[-1] == 0:
         raise ValueError(
             f"{name} has shape {array.shape}; its last axis are the points, the axes before are "
@@ -138,14 +181,16 @@ def _values(name, value):
     return array.reshape(-1, array.shape[-1]), array.shape[:-1]
 
 
-def _floats(name, value):
+def _floats(name, value, short=False):
+    """Return an array of float64; `short` says that one of float32 is left as it is."""
     try:
         array = arguments.plain(name, value)
     except ValueError:
         raise ValueError(f"{name} has rows of unequal lengths") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are accepted")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    kept = short and array.dtype == np.float32
+    return np.ascontiguousarray(array, dtype=np.float32 if kept else np.float64)
 
 
 def _like(value, y, axes, name):

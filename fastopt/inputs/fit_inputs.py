@@ -200,13 +200,27 @@ def _sigma_of(sigma, y):
     if sigma.ndim == 1 and not (sigma[np.isfinite(y)] > 0.0).all():
         raise ValueError("sigma must be positive: standard deviations of ydata")
     if sigma.ndim == 2:
-        scale = np.sqrt(np.abs(np.outer(np.diag(sigma), np.diag(sigma))))
-        kept = np.ix_(~np.isnan(y), ~np.isnan(y))
-        with np.errstate(invalid="ignore"):
-            symmetric = np.abs(sigma - sigma.T) <= 1e-8 * scale
-        if not np.isfinite(sigma[kept]).all() or not symmetric[kept].all():
-            raise ValueError("sigma, a matrix of covariances, must be finite and symmetric")
+        kept = ~np.isnan(y)
+        require_covariances(sigma[np.ix_(kept, kept)])
     return sigma
+
+
+def require_covariances(matrices):
+    """Raise an error if matrices of covariances, along the last two axes, cannot be some."""
+    sizes = np.sqrt(np.abs(np.diagonal(matrices, axis1=-2, axis2=-1)))
+    with np.errstate(invalid="ignore"):
+        off = np.abs(matrices - np.swapaxes(matrices, -1, -2))
+        symmetric = off <= 1e-8 * sizes[..., :, None] * sizes[..., None, :]
+    if not np.isfinite(matrices).all() or not symmetric.all():
+        raise ValueError("sigma, a matrix of covariances, must be finite and symmetric")
+
+
+def root_of(matrices):
+    """Return the lower triangular roots of matrices of covariances."""
+    try:
+        return np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        raise ValueError("sigma, a matrix of covariances, must be positive definite") from None
 
 
 def require_arguments(name, function, given, first):

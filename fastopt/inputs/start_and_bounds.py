@@ -77,8 +77,8 @@ def boxes_of(bounds, x, shape, name="x0"):
         ) from None
     if len(x) not in (1, problems):
         raise ValueError(
-            f"the numbers of problems differ: {name} has {len(x):,}, bounds has {problems:,} (their "
-            "leading axes)"
+            f"the numbers of problems differ: {name} has {len(x):,}, bounds has {problems:,} "
+            "(their leading axes)"
         )
     low, high = (side.reshape(problems, math.prod(shape)) for side in sides)
     return checked_bounds(low, high, x, name)

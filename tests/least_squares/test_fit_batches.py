@@ -76,6 +76,42 @@ def test_residuals_in_place_of_a_curve():
         assert (res.nfev[b], res.status[b], res.dof[b]) == (one.nfev, one.status, one.dof)
 
 
+def test_covariances_of_the_data():
+    wide = 0.05**2 * np.exp(-np.abs(T[:, None] - T)) + np.diag(SIGMA**2)
+    holes = CUBE.copy()
+    holes[0, 1, [3, 5]] = holes[1, 2, 30:] = np.nan
+    given = {"nan_policy": "omit", "absolute_sigma": True}
+    res = fastopt.curve_fit_batch(decay, T, holes, START, wide, **given)
+    own = fastopt.curve_fit_batch(decay, T, holes, START, wide + np.zeros((2, 3, 1, 1)), **given)
+    np.testing.assert_array_equal(own.cov, res.cov)
+    assert res.dof.tolist() == [[37, 35, 37], [37, 37, 27]]
+    for at in np.ndindex(2, 3):
+        mine = fastopt.curve_fit(decay, T, holes[at], START, wide, **given)
+        theirs = scipy.optimize.curve_fit(decay.py_func, T, holes[at], START, wide, **given)
+        for (p, cov), close in ((mine, 1e-8), (theirs, 1e-3)):  # SciPy takes differences
+            np.testing.assert_allclose(res.x[at], p, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(res.cov[at], cov, rtol=close)
+    rows = ROWS[:2]
+    whole = fastopt.curve_fit_batch(decay, T, rows, START, wide)
+    cut = [rows[0], rows[1, :31]], [wide, wide[:31, :31]]
+    ragged = fastopt.curve_fit_batch(decay, [T, T[:31]], cut[0], START, cut[1])
+    np.testing.assert_array_equal(ragged.cov[0], whole.cov[0])
+    _, cov = fastopt.curve_fit(decay, T[:31], *(cut[0][1], START, cut[1][1]))
+    np.testing.assert_allclose(ragged.cov[1], cov, rtol=1e-9)
+
+
+def test_data_in_float32_give_the_bits_of_their_numbers_in_float64(cube):
+    short = CUBE.astype(np.float32)
+    res = fastopt.curve_fit_batch(decay, T, short, START, SIGMA)
+    wide = fastopt.curve_fit_batch(decay, T, short.astype(np.float64), START, SIGMA)
+    assert res.x.dtype == np.float64
+    np.testing.assert_array_equal(res.x, wide.x)
+    np.testing.assert_array_equal(res.cov, wide.cov)
+    start = np.array(START, np.float32)
+    res = fastopt.curve_fit_batch(decay, T.astype(np.float32), short, start, SIGMA)
+    assert (np.abs(res.x - cube.x) < 1e-4 * cube.stderr).all()
+
+
 def test_rows_of_unequal_lengths():
     lengths = [40, 25, 31]
     ys, ts = [ROWS[b, :m] for b, m in enumerate(lengths)], [T[:m] for m in lengths]
@@ -226,6 +262,9 @@ def test_no_problems():
         ({"xdata": T[:-1]}, ValueError, "xdata has shape"),
         ({"sigma": 0 * T}, ValueError, "positive"),
         ({"sigma": SIGMA[:-1]}, ValueError, "sigma has shape"),
+        ({"sigma": np.ones((40, 40))}, ValueError, "positive definite"),
+        ({"sigma": np.tri(40)}, ValueError, "finite and symmetric"),
+        ({"sigma": np.ones((3, 40, 40))}, ValueError, r"covariances must be \(40, 40\)"),
         ({"p0": np.ones((3, 3))}, ValueError, "p0 has shape"),
         ({"p0": np.ones((2, 3, 0))}, ValueError, "p0 has shape"),
         ({"p0": np.ones(65)}, ValueError, "at most 64"),

@@ -75,6 +75,8 @@ class Fits(NamedTuple):
         """Return a scheduler on a device."""
         from fastopt.targets.cuda.fits import fit_kernel_builder
 
+        if "model" in self.bindings:
+            raise ValueError("with covariances in sigma, fits run on the CPU: leave out device")
         rule, key = rules.get(self.method), self.objective(batch).key
         given = batch, self, rule, key, target.Linker, target.Kernel
         kernel, layout = fit_kernel_builder.fit_kernel(*given)
