@@ -190,18 +190,26 @@ def _floats(name, value, short=False):
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are accepted")
     kept = short and array.dtype == np.float32
-    return np.ascontiguousarray(array, dtype=np.float32 if kept else np.float64)
+    dtype = np.float32 if kept else np.float64
+    return np.ascontiguousarray(array, dtype).reshape(array.shape)  # a number stays one
 
 
 def _like(value, y, axes, name):
-    """Return values for each point: a vector for all problems, or in the form of y."""
+    """Return values for each point: a vector for all problems, or in the form of y.
+
+    `sigma` may be one number.
+    """
     if isinstance(y, list):
+        if not isinstance(value, list):
+            if name == "sigma" and np.ndim(value) == 0:
+                return [np.full(row.shape, float(_floats(name, value))) for row in y]
+            raise TypeError(f"ydata is a list of vectors; {name} must be such a list too")
         rows = [_floats(f"{name}[{b}]", row) for b, row in enumerate(value)]
         if [row.shape for row in rows] != [row.shape for row in y]:
             raise ValueError(f"the lengths of {name} differ from those of ydata")
         return rows
     array = _floats(name, value)
-    if array.ndim == 0:
+    if name == "sigma" and array.ndim == 0:
         return np.full(y.shape[1], float(array))
     if array.shape == y.shape[1:]:
         return array
@@ -215,6 +223,8 @@ def _like(value, y, axes, name):
 
 def _columns(xdata, y, axes):
     """Return the coordinates of the points, and whether they are those of all problems."""
+    if isinstance(xdata, tuple) and not xdata:
+        raise ValueError("xdata is empty; the points need a coordinate")
     if isinstance(y, list):
         parts = xdata if isinstance(xdata, tuple) else (xdata,)
         return tuple(_like(part, y, axes, "xdata") for part in parts), False

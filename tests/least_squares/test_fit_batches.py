@@ -120,6 +120,12 @@ def test_rows_of_unequal_lengths():
     assert res.dof.tolist() == [37, 22, 28]
     for b, (t, y, s) in enumerate(zip(ts, ys, sigmas, strict=True)):
         same(res, b, *fastopt.curve_fit(decay, t, y, START, s, absolute_sigma=True))
+    one = fastopt.curve_fit_batch(decay, ts, ys, START, 0.3, absolute_sigma=True)
+    all_the_same = [np.full(m, 0.3) for m in lengths]
+    same_sigma = fastopt.curve_fit_batch(decay, ts, ys, START, all_the_same, absolute_sigma=True)
+    np.testing.assert_array_equal(one.cov, same_sigma.cov)
+    whole = [fastopt.curve_fit_batch(decay, T, CUBE, START, s) for s in (0.3, 0.3 + 0 * T)]
+    np.testing.assert_array_equal(whole[0].cov, whole[1].cov)
     again = fastopt.least_squares_batch(misfit, START, (ys, ts))
     assert again.dof.tolist() == [37, 22, 28]
 
@@ -232,6 +238,23 @@ def test_undetermined_problems_have_infinite_errors():
     assert np.isfinite(res.stderr[1]).all()
 
 
+def test_fits_without_misfit():
+    """One point leaves nothing but rounding; zeros determine the height alone."""
+    low, rows = [1.0, 1.0, 0.0], CUBE[..., :1]
+    res = fastopt.curve_fit_batch(decay, T[:1], rows, low)
+    assert res.success.all()
+    assert (res.cost < 1e-25).all()
+    assert np.isinf(res.stderr).all()
+    with pytest.warns(scipy.optimize.OptimizeWarning, match="could not be estimated"):
+        p, cov = fastopt.curve_fit(decay, T[:1], rows[0, 0], low)
+    np.testing.assert_array_equal(p, res.x[0, 0])
+    assert np.isinf(np.diag(cov)).all()
+    zeros = fastopt.curve_fit_batch(decay, T, 0 * CUBE, [0.0, 1.0, 0.0])
+    one = fastopt.least_squares(misfit, [0.0, 1.0, 0.0], (0 * T, T))
+    for stderr in (zeros.stderr[1, 1], one.stderr):
+        assert stderr.tolist() == [0.0, np.inf, 0.0]
+
+
 def test_callback_stops_the_batch_and_unfinished_problems_say_so():
     def stop(done, total):
         raise StopIteration
@@ -283,6 +306,9 @@ def test_no_problems():
         ({"workers": 0}, ValueError, "workers"),
         ({"f": 3}, TypeError, "function"),
         ({"ydata": [T, T[:3]], "xdata": [T, T]}, ValueError, "lengths of xdata"),
+        ({"ydata": [T, T[:3]]}, TypeError, "xdata must be such a list"),
+        ({"xdata": ()}, ValueError, "xdata is empty"),
+        ({"xdata": 3.0}, ValueError, "xdata has shape"),
     ],
 )
 def test_bad_input(change, error, said):

@@ -138,6 +138,8 @@ def judge_trial(run, f, points, arrays, state, limits, options):
         actual = 1.0 - f / cost if f < 100.0 * cost else -1.0
         share = predicted / cost
         ratio = actual / share if share > 0.0 else 0.0
+        # Whether the step is not cut short: with fewer residuals than parameters it has some damping.
+        whole = run.damping == 0.0 or length < 0.5 * run.radius
         # The reduction still to come, if the steps go on to shrink as they did.
         left, root = share, math.sqrt(limits.ftol)
         if run.damping == 0.0:
@@ -167,7 +169,7 @@ def judge_trial(run, f, points, arrays, state, limits, options):
             status = GTOL
         elif share <= root and abs(actual) <= root and ratio <= 2.0 and left <= limits.ftol:
             status = FTOL
-        elif run.damping == 0.0 and length <= limits.xtol * size and share <= 1.0:
+        elif whole and length <= limits.xtol * size and share <= 1.01:
             status = XTOL
         elif abs(radius) <= limits.xtol * size or run.moved == 0.0:
             status = XTOL
