@@ -237,7 +237,7 @@ def _columns(xdata, y, axes):
     columns: list[Any] = [_like(part, y, axes, "xdata") for part in parts]
     shared = all(column.ndim == 1 for column in columns)
     if not shared:
-        columns = [np.array(np.broadcast_to(column, y.shape)) for column in columns]
+        columns = [np.array(np.broadcast_to(column, y.shape), order="C") for column in columns]
     return tuple(columns), shared
 
 

@@ -83,7 +83,7 @@ def _split(batch, places):
             "tol and options must be numbers if parameters are shared: the curves are one fit"
         )
     count, n = batch.problems, math.prod(batch.shape)
-    starts = np.array(np.broadcast_to(given.x0, (count, n)))
+    starts = np.array(np.broadcast_to(given.x0, (count, n)), order="C")
     shared = np.array([_middle(column) for column in given.x0[:, places].T])
     starts[:, places] = shared
     box, low, high = None, np.full((1, n), -math.inf), np.full((1, n), math.inf)

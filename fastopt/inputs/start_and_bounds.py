@@ -69,7 +69,8 @@ def boxes_of(bounds, x, shape, name="x0"):
         return checked_bounds(low, high, x, name)
     try:
         problems = max(len(side) for side in sides if side.ndim > len(shape))
-        sides = [np.array(np.broadcast_to(side, (problems, *shape))) for side in sides]
+        wanted = (problems, *shape)
+        sides = [np.array(np.broadcast_to(side, wanted), order="C") for side in sides]
     except ValueError:
         raise ValueError(
             f"bounds of shapes {sides[0].shape} and {sides[1].shape} do not fit {shape}, the shape "

@@ -42,6 +42,7 @@ def same(res, at, popt, pcov):
 def test_bits_of_single_fits_and_scipys_errors(cube):
     assert cube.x.shape == cube.stderr.shape == (2, 3, 3)
     assert cube.cov.shape == (2, 3, 3, 3)
+    assert cube.x.flags.c_contiguous
     assert cube.success.all()
     assert (cube.dof == 37).all()
     for at in np.ndindex(2, 3):

@@ -8,6 +8,7 @@ import pytest
 import scipy.optimize
 
 import fastopt
+from fastopt.drivers.fits import shared_fit
 
 T = np.linspace(0.1, 4.0, 30)
 RNG = np.random.default_rng(3)
@@ -113,6 +114,20 @@ def test_bits_do_not_depend_on_threads(decays, workers):
     for name in ("x", "cov", "cost", "nfev"):
         np.testing.assert_array_equal(res[name][0], decays[name])
     np.testing.assert_array_equal(res.shared.cov, decays.shared.cov)
+
+
+def test_all_rounds_have_arrays_of_one_layout(monkeypatch):
+    """Another layout would be another compilation."""
+    seen, run = set(), shared_fit.CurvesOfShared.run
+
+    def watched(self, starts, *given):
+        results = run(self, starts, *given)
+        seen.update((starts.flags.c_contiguous, results.x.flags.c_contiguous))
+        return results
+
+    monkeypatch.setattr(shared_fit.CurvesOfShared, "run", watched)
+    fastopt.curve_fit_batch(decay, T, DECAYS, START, SIGMA, shared=[1])
+    assert seen == {True}
 
 
 def test_none_shared_is_the_batch_and_one_curve_is_its_fit(decays):

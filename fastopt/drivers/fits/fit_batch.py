@@ -112,7 +112,7 @@ def empty(batch):
     none = np.full((2, count), math.nan)
     counts = np.zeros((4, count), np.int64)
     return FitResults(
-        x=np.array(np.broadcast_to(batch.problem_data.x0, (count, n))),
+        x=np.array(np.broadcast_to(batch.problem_data.x0, (count, n)), order="C"),
         cost=none[0],
         grad=np.full((count, n), math.nan),
         cov=np.full((count, n, n), math.nan),

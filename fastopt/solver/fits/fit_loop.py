@@ -138,7 +138,7 @@ def judge_trial(run, f, points, arrays, state, limits, options):
         actual = 1.0 - f / cost if f < 100.0 * cost else -1.0
         share = predicted / cost
         ratio = actual / share if share > 0.0 else 0.0
-        # Whether the step is not cut short: with fewer residuals than parameters it has some damping.
+        # The step is not cut short. With fewer residuals than parameters it has some damping.
         whole = run.damping == 0.0 or length < 0.5 * run.radius
         # The reduction still to come, if the steps go on to shrink as they did.
         left, root = share, math.sqrt(limits.ftol)
