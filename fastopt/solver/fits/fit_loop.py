@@ -43,8 +43,8 @@ from fastopt.solver.status_codes import (
     XTOL,
 )
 
-# Radius of the first step, over the length of x. It is no power of ten: a step that fails is cut to
-# a tenth, and one that is as long as x would lead to x = 0, where models are often singular.
+# Radius of the first step, over the length of x. It is no power of ten, for a step that fails is cut
+# to a tenth. A step as long as x may lead to x = 0, where models are often singular.
 FACTOR = 8.0
 ACCEPTED = 1e-4  # reduction that a step must reach, over the predicted one
 STEEP = 1e-3  # cosine at which steps without a reduction mean that derivatives are wrong
