@@ -181,7 +181,7 @@ def _values(name, value):
     return array.reshape(-1, array.shape[-1]), array.shape[:-1]
 
 
-def _floats(name, value, short=False):
+def _floats(name, value, short=False) -> Any:
     """Return an array of float64; `short` says that one of float32 is left as it is."""
     try:
         array = arguments.plain(name, value)

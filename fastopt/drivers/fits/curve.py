@@ -66,9 +66,9 @@ def objective_of(f, x, y, weights, p, settings, loss, f_scale):
     fun = compiler.ensure_njit(f, "f")
     values = values_of(fun, x, y)
     columns = columns_of(fun, x, y, values, tuple(p.tolist()))
-    own = () if weights is None else (weights,)
+    own, axes = ((), 0) if weights is None else ((weights,), weights.ndim)
     places = compiled_residuals.of_curve(
-        len(columns or ()), np.ndim(weights), 0, 1, 1 + len(own), counts=loss == "poisson"
+        len(columns or ()), axes, 0, 1, 1 + len(own), counts=loss == "poisson"
     )
     args = y, *own, *(columns or (x,))
     return compiled_residuals.build(fun, p.size, args, settings.fast, loss, f_scale, places)

@@ -43,7 +43,7 @@ from fastopt.solver.status_codes import (
     XTOL,
 )
 
-# Radius of the first step, over the length of x. It is no power of ten, for a step that fails is cut
+# Radius of the first step, over the length of x. It is no power of ten: a step that fails is cut
 # to a tenth. A step as long as x may lead to x = 0, where models are often singular.
 FACTOR = 8.0
 ACCEPTED = 1e-4  # reduction that a step must reach, over the predicted one
