@@ -109,7 +109,7 @@ def curve_fit(
     x, y, sigma = fit_inputs.data_of(xdata, ydata, sigma, nan_policy, check_finite)
     p, sides = fit_inputs.start_and_sides(f, p0, bounds)
     fit_inputs.require_arguments("f", f, 1 + p.size, f"xdata and {p.size} parameters")
-    box = sides and checked_bounds(*sides, p)
+    box = sides and checked_bounds(*sides, p, "p0")
     settings = fit_inputs.options_of(rule, options, tol)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     given = {"f": f, "jac": jac, "p0": p, "bounds": box, "xdata": x, "ydata": y, "sigma": sigma}
@@ -122,10 +122,6 @@ def curve_fit(
             raise ValueError("with loss='poisson' f is compiled: leave jac out")
         absolute_sigma, jac = True, "autodiff"
     kind = one_fit.method_of(jac, f, p.size)
-    if kind == "autodiff" and callable(weights):
-        if jac is not None:
-            raise ValueError("jac='autodiff' needs a sigma of one dimension; leave jac out")
-        kind = "3-point"
     fit = None
     if kind == "autodiff":
         fit = curve.compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale)

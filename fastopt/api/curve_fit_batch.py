@@ -47,16 +47,19 @@ def curve_fit_batch(
         arrays like `ydata`.
     ydata : array_like, shape (..., m), or list of vectors
         The data. The axes before the last one are the problems, such as the pixels of an image. A
-        list has vectors of unequal lengths; then `xdata` and `sigma` are such lists too.
+        list has vectors of unequal lengths; then `xdata` and `sigma` are such lists too. Arrays of
+        float32 are not copied; all else is converted to float64, in which all fits are done.
     p0 : array_like, shape (n,) or (..., n)
         The start of all problems, or of each. There are at most 64 parameters.
-    sigma : float or array_like, shape (m,) or (..., m), optional
-        Standard deviations of `ydata`, for all problems or for each.
+    sigma : float or array_like, shape (m,), (..., m), (m, m) or (..., m, m), optional
+        Standard deviations of `ydata`, for all problems or for each. Or matrices of covariances, on
+        the CPU. An array in the shape of `ydata` always has standard deviations.
     absolute_sigma : bool
         Whether `sigma` has the units of `ydata`, as for `curve_fit`.
-    shared : sequence of int or of bool, optional
-        The numbers of the parameters that have one value for all curves, or a mask of n. They are
-        fitted to all curves together, as `least_squares_batch` says.
+    shared : sequence of str, of int or of bool, optional
+        The parameters that have one value for all curves: the names of arguments of `f`, or their
+        numbers from 0 on, or a mask of n. They are fitted to all curves together, as
+        `least_squares_batch` says.
     bounds : `scipy.optimize.Bounds` or (low, high), optional
         Each side is a number, or has one for each parameter, or such a row for each problem.
     nan_policy : {None, "raise", "omit"}
@@ -92,7 +95,7 @@ def curve_fit_batch(
 
     All peaks have the same width. If it is shared, its error is that of all data:
 
-    >>> res = fastopt.curve_fit_batch(peak, x, image, [1.5, 0.0, 1.0], shared=[2])
+    >>> res = fastopt.curve_fit_batch(peak, x, image, [1.5, 0.0, 1.0], shared=["width"])
     >>> res.shared.x.round(2), res.shared.stderr.round(4), res.shared.dof
     (array([0.8]), array([0.0034]), 227)
     """
@@ -109,8 +112,9 @@ def curve_fit_batch(
     fit_inputs.require_arguments("f", f, 1 + n, f"xdata and {n} parameters")
     fields, args, places = curve_batch.arranged(curves)
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
-    batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options)
-    batch, sharing, callback = shared_parameters.split(batch, shared, callback, where)
+    names = "p0", "ydata"
+    batch = fit_batch_inputs.read(rule, start, fields, args, bounds, tol, options, names)
+    batch, sharing, callback = shared_parameters.split(batch, shared, callback, where, f)
     results, given = fit_batch.empty(batch), curve_batch.named(batch, curves, places)
     given |= {"f": f, "loss": loss, "f_scale": f_scale}
     checkpoint = BatchCheckpoint.wanted("curve_fit_batch", batch, rule, results, "p0", **given)

@@ -72,7 +72,7 @@ def standard_errors(fun, res, args=(), *, data=(), bounds=None, jac=None, fast_m
         args = arguments.ready(args)
     fields = _fields(data)
     batch = bool(fields) or np.ndim(getattr(res, "status", 0)) == 1
-    x = np.array(floats(getattr(res, "x", res), "x"))
+    x = np.array(floats(getattr(res, "x", res), "res.x" if hasattr(res, "x") else "res"))
     x = x if batch else x[None]
     x = x if x.ndim > 1 else x.reshape(-1, 1)
     shape, n = x.shape[1:], math.prod(x.shape[1:])
@@ -82,7 +82,8 @@ def standard_errors(fun, res, args=(), *, data=(), bounds=None, jac=None, fast_m
     lengths |= {f"data[{k}]": data_rows.count(field) for k, field in enumerate(fields)}
     problems = batch_inputs.common_length(lengths)
     flat = x.reshape(problems, n)
-    grad = getattr(res, "jac", None) if hasattr(res, "x") else None
+    # The jac of a fit is that of its residuals.
+    grad = getattr(res, "grad", getattr(res, "jac", None)) if hasattr(res, "x") else None
     free, mask = _blocked(flat, grad, boxes_of(bounds, flat, shape))
     points = np.array(flat, np.float64).reshape(x.shape)
     hess, source = np.full((problems, n, n), np.nan), None

@@ -23,15 +23,19 @@ from fastopt.solver.placeholders import (
     count,
     dual_at,
     equations,
+    fresh,
     fun,
     listed,
     load_value,
     loss,
+    model,
+    model_count,
     no_sums,
     root_in,
     seeded,
     seeded_items,
     source,
+    value_at,
     value_of,
     weigh,
     weight,
@@ -221,6 +225,32 @@ def three_coordinates(args, i):
     return args[X][i], args[X_2][i], args[X_3][i]
 
 
+# The model of a curve whose errors are correlated.
+
+
+def whitened(x, data):
+    """Return the residuals, multiplied by the inverse of the root of their covariances.
+
+    A pivot of the root that is infinite leaves out a point.
+    """
+    values, y, root = model(x, data), data[0][Y], data[0][W]
+    found = fresh(DUAL, model_count(values, data))
+    for i in range(found.size):
+        found[i] = as_dual(DUAL, 0.0)
+        if root[i, i] < math.inf:
+            r = value_at(values, data, i) - 1.0 * y[i]
+            for j in range(i):
+                r = r - root[i, j] * found[j]
+            found[i] = r / root[i, i]
+    return found
+
+
+def weigh_whitened(value, data, i):
+    """Return the loss, its slope and curvature by the residual, and 1 if the residual is used."""
+    rho, slope, curvature, _ = loss(value, data[3])
+    return rho, slope, curvature, 1.0 if data[0][W][i, i] < math.inf else 0.0
+
+
 ARRAY = {
     "source": all_residuals,
     "count": residual_count,
@@ -239,6 +269,8 @@ ALL_POINTS = {
     "count": value_count,
     "weigh": weigh_model,
 }
+CORRELATED = {**ARRAY, "source": whitened, "weigh": weigh_whitened}
+MODEL = {"model": "source", "model_count": "count", "value_at": "dual_at"}
 COORDINATES = one_coordinate, two_coordinates, three_coordinates
 
 

@@ -13,6 +13,8 @@ from fastopt.inputs.start_and_bounds import boxes_of, floats
 from fastopt.solver import batch_worker
 from fastopt.solver.batch_worker import ProblemData
 
+NAMES = "x0", "data[{}]"  # of the start and of a field of the data, in errors
+
 
 class Example(NamedTuple):
     """The problem with the most data; the loop is compiled for its types and sizes."""
@@ -32,15 +34,19 @@ class Batch(NamedTuple):
     example: Any  # Example, or None if there are no problems
 
 
-def read(rule, x0, data, args, bounds, tol, options, adopt=None):
-    """Return the `Batch` of these arguments; `adopt` as in `data_rows.fields_of`."""
+def read(rule, x0, data, args, bounds, tol, options, adopt=None, names=NAMES):
+    """Return the `Batch` of these arguments; `adopt` as in `data_rows.fields_of`.
+
+    `names` are as in `NAMES`.
+    """
     from fastopt.derivatives.error_messages import kind_of  # late: slow to import
 
     fields = data_rows.fields_of(data, adopt)
-    starts, shape, lengths = starts_of(x0, adopt)
+    start, field_name = names
+    starts, shape, lengths = starts_of(x0, adopt, start)
     shared, columns, tol = option_tables.per_problem_options(options, tol)
-    box = boxes_of(bounds, starts, shape)
-    lengths |= {f"data[{k}]": data_rows.count(field) for k, field in enumerate(fields)}
+    box = boxes_of(bounds, starts, shape, start)
+    lengths |= {field_name.format(k): data_rows.count(field) for k, field in enumerate(fields)}
     lengths |= option_tables.count(columns)
     if box and len(box[0]) > 1:
         lengths["bounds"] = len(box[0])
@@ -70,23 +76,23 @@ def example_of(problem_data, shape, box):
     return Example(x0, sides, rows)
 
 
-def starts_of(x0, adopt: Any = None):
+def starts_of(x0, adopt: Any = None, name="x0"):
     """Return x0 with one row for each problem or for all, the shape of a row, and its length.
 
-    The length is a dict from a name for errors to the number of rows.
+    The length is a dict from `name`, that of x0 in errors, to the number of rows.
     """
     if data_rows.is_elsewhere(x0):
-        return starts_on_device(adopt("x0", x0))
-    x = floats(x0)
+        return starts_on_device(adopt(name, x0))
+    x = floats(x0, name)
     if x.ndim < 2:
         x, lengths = x.reshape(1, -1), {}
         if not np.isfinite(x).all():
-            raise ValueError("x0, the start of all problems, is not finite")
+            raise ValueError(f"{name}, the start of all problems, is not finite")
     else:
-        lengths = {"x0": len(x)}
+        lengths = {name: len(x)}
     shape = x.shape[1:]
     if math.prod(shape) == 0:
-        raise ValueError(f"x0 has shape {np.shape(x0)}; a problem needs at least one component")
+        raise ValueError(f"{name} has shape {np.shape(x0)}; a problem needs at least one component")
     return x.reshape(len(x), math.prod(shape)).view(), shape, lengths
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastopt.arrays import arguments, data_rows
 from fastopt.inputs import batch_inputs, run_options
-from fastopt.inputs.fit_inputs import with_defaults
+from fastopt.inputs.fit_inputs import require_covariances, root_of, with_defaults
 from fastopt.inputs.start_and_bounds import floats
 from fastopt.targets import dispatch
 
@@ -40,7 +40,7 @@ def where_of(device, workers, **given):
     return Where(target, asked == "auto" and workers is None, *batch_inputs.workers_of(workers))
 
 
-def read(rule, x0, data, args, bounds, tol, options):
+def read(rule, x0, data, args, bounds, tol, options, names=batch_inputs.NAMES):
     """Return the `Batch` of these arguments, with starts in float64."""
     if tol is not None and np.ndim(tol) == 0:
         tol = run_options.number("tol", tol, 0.0)
@@ -49,7 +49,7 @@ def read(rule, x0, data, args, bounds, tol, options):
     if x0.ndim > 2:
         raise ValueError(f"x0 has shape {x0.shape}; it must have a row for each problem")
     sides = sides_of(bounds, x0.shape[-1] if x0.ndim else 1)
-    batch = batch_inputs.read(rule, x0, data, args, sides, None, options)
+    batch = batch_inputs.read(rule, x0, data, args, sides, None, options, None, names)
     batch_inputs.require_memory(batch)
     return batch
 
@@ -75,7 +75,8 @@ class Curves(NamedTuple):
 
     axes: tuple  # lengths of the axes of the problems
     y: Any  # an array with a row for each problem, or a list of arrays
-    weights: Any  # 1 / sigma: None, a vector for all problems, or like y
+    weights: Any  # 1 / sigma, or roots of covariances; for all problems, or like y; or None
+    weighing: int  # number of axes of a problem's weights; 0: there are none
     columns: tuple  # coordinates: vectors for all problems, or like y
     shared: bool  # whether `columns` are vectors for all problems
     omit: bool  # whether points of which y is NaN are left out
@@ -87,19 +88,61 @@ def curves_of(xdata, ydata, sigma, nan_policy):
         raise ValueError(f"nan_policy = {nan_policy!r}; it must be None, 'raise' or 'omit'")
     y, axes = _values("ydata", ydata)
     columns, shared = _columns(xdata, y, axes)
-    sigma = None if sigma is None else _like(sigma, y, axes, "sigma")
+    covariances = None if sigma is None else _covariances(sigma, y, axes)
+    sigma = None if sigma is None or covariances is not None else _like(sigma, y, axes, "sigma")
     omit = nan_policy == "omit"
     if nan_policy is not None and any(map(_has_nan, (y, *columns))):
         if not omit:
             raise ValueError("the data have NaN values")
         y, columns, sigma = _without_nan(y, columns, sigma)
-    weights = None
-    if sigma is not None:
-        rows = sigma if isinstance(sigma, list) else [sigma]
-        if not all((row > 0.0).all() for row in rows):
-            raise ValueError("sigma must be positive: standard deviations of ydata")
-        weights = [1.0 / row for row in rows] if isinstance(sigma, list) else 1.0 / sigma
-    return Curves(axes, y, weights, columns, shared, omit)
+    if covariances is not None:
+        return Curves(axes, y, _roots(covariances, y, omit), 2, columns, shared, omit)
+    if sigma is None:
+        return Curves(axes, y, None, 0, columns, shared, omit)
+    rows = sigma if isinstance(sigma, list) else [sigma]
+    if not all((row > 0.0).all() for row in rows):
+        raise ValueError("sigma must be positive: standard deviations of ydata")
+    weights = [1.0 / row for row in rows] if isinstance(sigma, list) else 1.0 / sigma
+    return Curves(axes, y, weights, 1, columns, shared, omit)
+
+
+def _covariances(sigma, y, axes):
+    """Return matrices of covariances, for all problems or in the form of y; None for others."""
+    if isinstance(y, list):
+        if not (isinstance(sigma, list) and any(np.ndim(row) == 2 for row in sigma)):
+            return None
+        rows = [_floats(f"sigma[{b}]", row) for b, row in enumerate(sigma)]
+        if [row.shape for row in rows] != [(row.size, row.size) for row in y]:
+            raise ValueError("the sizes of the covariances in sigma differ from those of ydata")
+        return rows
+    array, m = _floats("sigma", sigma), y.shape[1]
+    if array.ndim < 2 or array.shape[-2:] != (m, m) or array.shape == (*axes, m):
+        return None
+    if array[..., 0, 0].size == 1:
+        return array.reshape(m, m)
+    if array.shape != (*axes, m, m):
+        raise ValueError(
+            f"sigma has shape {array.shape}; covariances must be {(m, m)}, the same for all "
+            f"problems, or {(*axes, m, m)}"
+        )
+    return array.reshape(-1, m, m)
+
+
+def _roots(covariances, y, omit):
+    """Return the triangular roots of covariances; a point that is left out has infinite ones."""
+    if isinstance(y, list):
+        each = zip(covariances, y, strict=True)
+        return [_roots(matrix, row[None], omit) for matrix, row in each]
+    missing = np.isnan(y) if omit else np.zeros(y.shape[1:], bool)
+    if omit and len(y) and (missing == missing[0]).all():
+        missing = missing[0]
+    absent = missing[..., :, None] | missing[..., None, :]
+    matrices = np.where(absent, np.eye(y.shape[1]), covariances)
+    require_covariances(matrices)
+    roots = root_of(matrices)
+    at = np.arange(y.shape[1])
+    roots[..., at, at] = np.where(missing, np.inf, roots[..., at, at])
+    return roots
 
 
 def _has_nan(values):
@@ -125,11 +168,11 @@ def _without_nan(y, columns, sigma):
 def _values(name, value):
     """Return an array with two axes, or a list of vectors, and the lengths of the first axes."""
     if isinstance(value, list) and len({np.shape(row) for row in value}) > 1:
-        rows = [_floats(f"{name}[{b}]", row) for b, row in enumerate(value)]
+        rows = [_floats(f"{name}[{b}]", row, True) for b, row in enumerate(value)]
         if any(row.ndim != 1 or row.size == 0 for row in rows):
             raise ValueError(f"{name} is a list: each item must be a vector that is not empty")
         return rows, (len(rows),)
-    array = _floats(name, value)
+    array = _floats(name, value, True)
     if array.ndim < 2 or array.shape[-1] == 0:
         raise ValueError(
             f"{name} has shape {array.shape}; its last axis are the points, the axes before are "
@@ -138,25 +181,35 @@ def _values(name, value):
     return array.reshape(-1, array.shape[-1]), array.shape[:-1]
 
 
-def _floats(name, value):
+def _floats(name, value, short=False) -> Any:
+    """Return an array of float64; `short` says that one of float32 is left as it is."""
     try:
         array = arguments.plain(name, value)
     except ValueError:
         raise ValueError(f"{name} has rows of unequal lengths") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are accepted")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    kept = short and array.dtype == np.float32
+    dtype = np.float32 if kept else np.float64
+    return np.ascontiguousarray(array, dtype).reshape(array.shape)  # a number stays one
 
 
 def _like(value, y, axes, name):
-    """Return values for each point: a vector for all problems, or in the form of y."""
+    """Return values for each point: a vector for all problems, or in the form of y.
+
+    `sigma` may be one number.
+    """
     if isinstance(y, list):
+        if not isinstance(value, list):
+            if name == "sigma" and np.ndim(value) == 0:
+                return [np.full(row.shape, float(_floats(name, value))) for row in y]
+            raise TypeError(f"ydata is a list of vectors; {name} must be such a list too")
         rows = [_floats(f"{name}[{b}]", row) for b, row in enumerate(value)]
         if [row.shape for row in rows] != [row.shape for row in y]:
             raise ValueError(f"the lengths of {name} differ from those of ydata")
         return rows
     array = _floats(name, value)
-    if array.ndim == 0:
+    if name == "sigma" and array.ndim == 0:
         return np.full(y.shape[1], float(array))
     if array.shape == y.shape[1:]:
         return array
@@ -170,6 +223,8 @@ def _like(value, y, axes, name):
 
 def _columns(xdata, y, axes):
     """Return the coordinates of the points, and whether they are those of all problems."""
+    if isinstance(xdata, tuple) and not xdata:
+        raise ValueError("xdata is empty; the points need a coordinate")
     if isinstance(y, list):
         parts = xdata if isinstance(xdata, tuple) else (xdata,)
         return tuple(_like(part, y, axes, "xdata") for part in parts), False
@@ -182,7 +237,7 @@ def _columns(xdata, y, axes):
     columns: list[Any] = [_like(part, y, axes, "xdata") for part in parts]
     shared = all(column.ndim == 1 for column in columns)
     if not shared:
-        columns = [np.array(np.broadcast_to(column, y.shape)) for column in columns]
+        columns = [np.array(np.broadcast_to(column, y.shape), order="C") for column in columns]
     return tuple(columns), shared
 
 

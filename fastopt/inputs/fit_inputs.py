@@ -97,16 +97,22 @@ def require_counts(sigma, y=None):
 
 def parameter_count(f):
     """Return the number of parameters of the model, from its signature."""
+    names = parameter_names(f)
+    if not names:
+        raise ValueError("the number of parameters is not known from f's signature: give p0")
+    return len(names)
+
+
+def parameter_names(f):
+    """Return the names of the model's parameters; none if its signature does not tell them all."""
     try:
         known = inspect.signature(getattr(f, "py_func", f)).parameters.values()
     except (TypeError, ValueError):
-        known = ()
-    kinds = [p.kind for p in known]
+        return []
+    if any(p.kind == inspect.Parameter.VAR_POSITIONAL for p in known):
+        return []
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    count = sum(kind in positional for kind in kinds) - 1
-    if inspect.Parameter.VAR_POSITIONAL in kinds or count < 1:
-        raise ValueError("the number of parameters is not known from f's signature: give p0")
-    return count
+    return [p.name for p in known if p.kind in positional][1:]
 
 
 def feasible_start(sides, n):
@@ -194,13 +200,27 @@ def _sigma_of(sigma, y):
     if sigma.ndim == 1 and not (sigma[np.isfinite(y)] > 0.0).all():
         raise ValueError("sigma must be positive: standard deviations of ydata")
     if sigma.ndim == 2:
-        scale = np.sqrt(np.abs(np.outer(np.diag(sigma), np.diag(sigma))))
-        kept = np.ix_(~np.isnan(y), ~np.isnan(y))
-        with np.errstate(invalid="ignore"):
-            symmetric = np.abs(sigma - sigma.T) <= 1e-8 * scale
-        if not np.isfinite(sigma[kept]).all() or not symmetric[kept].all():
-            raise ValueError("sigma, a matrix of covariances, must be finite and symmetric")
+        kept = ~np.isnan(y)
+        require_covariances(sigma[np.ix_(kept, kept)])
     return sigma
+
+
+def require_covariances(matrices):
+    """Raise an error if matrices of covariances, along the last two axes, cannot be some."""
+    sizes = np.sqrt(np.abs(np.diagonal(matrices, axis1=-2, axis2=-1)))
+    with np.errstate(invalid="ignore"):
+        off = np.abs(matrices - np.swapaxes(matrices, -1, -2))
+        symmetric = off <= 1e-8 * sizes[..., :, None] * sizes[..., None, :]
+    if not np.isfinite(matrices).all() or not symmetric.all():
+        raise ValueError("sigma, a matrix of covariances, must be finite and symmetric")
+
+
+def root_of(matrices):
+    """Return the lower triangular roots of matrices of covariances."""
+    try:
+        return np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        raise ValueError("sigma, a matrix of covariances, must be positive definite") from None
 
 
 def require_arguments(name, function, given, first):

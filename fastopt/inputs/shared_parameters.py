@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.inputs import batch_inputs, start_and_bounds
-from fastopt.inputs.fit_inputs import DEFAULTS
+from fastopt.inputs import batch_inputs, fit_inputs, start_and_bounds
 
 
 class Sharing(NamedTuple):
@@ -19,10 +18,16 @@ class Sharing(NamedTuple):
     settings: Any  # options of their search; those of the batch are for each curve
 
 
-def places_of(shared, n):
-    """Return the numbers of the shared parameters of n, in their order; an array."""
+def places_of(shared, n, f=None):
+    """Return the numbers of the shared parameters of n, in their order; an array.
+
+    `f` is a model whose arguments have the names of the parameters. Residuals have no names.
+    """
+    items = () if shared is None else [shared] if isinstance(shared, str) else shared
+    if isinstance(items, list | tuple | np.ndarray):
+        items = [_number_of(item, f) if isinstance(item, str) else item for item in items]
     try:
-        given = np.asarray(() if shared is None else shared)
+        given = np.asarray(items)
         if given.dtype == bool and given.shape == (n,):
             return np.flatnonzero(given)
         if given.dtype == bool or given.ndim > 1:
@@ -30,8 +35,8 @@ def places_of(shared, n):
         places = [operator.index(item) for item in given.reshape(-1).tolist()]
     except (TypeError, ValueError):
         raise TypeError(
-            f"shared = {shared!r}; it must be the numbers of parameters, such as [0, 2], or a "
-            f"True or False for each of the {n}"
+            f"shared = {shared!r}; it must be the numbers of parameters, such as [0, 2], or "
+            f"their names, or a True or False for each of the {n}"
         ) from None
     if bad := [item for item in places if not -n <= item < n]:
         raise ValueError(f"shared has {bad[0]}; the {n} parameters have the numbers 0 to {n - 1}")
@@ -41,12 +46,26 @@ def places_of(shared, n):
     return np.array(places, dtype=np.intp)
 
 
-def split(batch, shared, callback, where):
+def _number_of(name, f):
+    """Return the number of the parameter with this name."""
+    names = fit_inputs.parameter_names(f) if f else []
+    if not names:
+        raise ValueError(
+            f"shared has {name!r}, but the parameters have no names here: give their numbers, "
+            "such as [0, 2]"
+        )
+    if name not in names:
+        raise ValueError(f"shared has {name!r}; the parameters are {', '.join(names)}")
+    return names.index(name)
+
+
+def split(batch, shared, callback, where, f=None):
     """Return the batch, the `Sharing`, and the user's callback as a function for it.
 
-    In the batch the shared parameters are fixed. If none is shared, `Sharing` is None.
+    In the batch the shared parameters are fixed. If none is shared, `Sharing` is None. `f` is as in
+    `places_of`.
     """
-    places = places_of(shared, math.prod(batch.shape))
+    places = places_of(shared, math.prod(batch.shape), f)
     if not places.size:
         return batch, None, batch_inputs.callback_of(callback)
     if where.target.NAME == "cuda" or where.executor is not None or batch.settings.checkpoint:
@@ -64,7 +83,7 @@ def _split(batch, places):
             "tol and options must be numbers if parameters are shared: the curves are one fit"
         )
     count, n = batch.problems, math.prod(batch.shape)
-    starts = np.array(np.broadcast_to(given.x0, (count, n)))
+    starts = np.array(np.broadcast_to(given.x0, (count, n)), order="C")
     shared = np.array([_middle(column) for column in given.x0[:, places].T])
     starts[:, places] = shared
     box, low, high = None, np.full((1, n), -math.inf), np.full((1, n), math.inf)
@@ -96,6 +115,9 @@ def _middle(values):
 
 def _limits_of_curves(limits):
     """Return the limits of each curve's fit: as exact as by default, at least."""
-    exact = {name: min(getattr(limits, name), DEFAULTS[name]) for name in ("gtol", "ftol", "xtol")}
-    most = max(limits.maxfev, DEFAULTS["maxfev"])
+    exact = {
+        name: min(getattr(limits, name), fit_inputs.DEFAULTS[name])
+        for name in ("gtol", "ftol", "xtol")
+    }
+    most = max(limits.maxfev, fit_inputs.DEFAULTS["maxfev"])
     return limits._replace(**exact, maxfev=float(most), maxiter=math.inf)

@@ -46,8 +46,11 @@ def box_of(bounds, x):
     return checked_bounds(low, high, x.reshape(-1))
 
 
-def boxes_of(bounds, x, shape):
-    """Return (low, high) with one row for each problem or for all, or None; x has such rows."""
+def boxes_of(bounds, x, shape, name="x0"):
+    """Return (low, high) with one row for each problem or for all, or None; x has such rows.
+
+    `name` is that of x in errors.
+    """
     if bounds is None:
         return None
     x, sides = x.copy_to_host() if is_elsewhere(x) else x, []
@@ -63,10 +66,11 @@ def boxes_of(bounds, x, shape):
         sides = [pairs[..., 0], pairs[..., 1]]
     if max((side.ndim for side in sides), default=0) <= len(shape):
         low, high = (side[None] for side in sides_of(bounds, shape))
-        return checked_bounds(low, high, x)
+        return checked_bounds(low, high, x, name)
     try:
         problems = max(len(side) for side in sides if side.ndim > len(shape))
-        sides = [np.array(np.broadcast_to(side, (problems, *shape))) for side in sides]
+        wanted = (problems, *shape)
+        sides = [np.array(np.broadcast_to(side, wanted), order="C") for side in sides]
     except ValueError:
         raise ValueError(
             f"bounds of shapes {sides[0].shape} and {sides[1].shape} do not fit {shape}, the shape "
@@ -74,11 +78,11 @@ def boxes_of(bounds, x, shape):
         ) from None
     if len(x) not in (1, problems):
         raise ValueError(
-            f"the numbers of problems differ: x0 has {len(x):,}, bounds has {problems:,} (their "
-            "leading axes)"
+            f"the numbers of problems differ: {name} has {len(x):,}, bounds has {problems:,} "
+            "(their leading axes)"
         )
     low, high = (side.reshape(problems, math.prod(shape)) for side in sides)
-    return checked_bounds(low, high, x)
+    return checked_bounds(low, high, x, name)
 
 
 def _real(name, value):
@@ -114,8 +118,11 @@ def sides_of(bounds, shape):
     return low, high
 
 
-def checked_bounds(low, high, x):
-    """Return the bounds in x's dtype, checked; their last axis is that of x's components."""
+def checked_bounds(low, high, x, start="x0"):
+    """Return the bounds in x's dtype, checked; their last axis is that of x's components.
+
+    `start` is the name of x in errors.
+    """
     if (bad := ~(low <= high)).any():
         i = _first(bad)
         name = f"bounds[{_place(bad)}]" if low.size > x.shape[-1] else f"bounds of component {i}"
@@ -125,8 +132,8 @@ def checked_bounds(low, high, x):
         i = _first(bad)
         at, under, over = (np.broadcast_to(a, bad.shape).flat[i] for a in (x, low, high))
         raise ValueError(
-            f"x0[{_place(bad)}] = {at:g} lies outside its bounds ({under:g}, {over:g}); "
-            "numpy.clip(x0, low, high) moves it inside"
+            f"{start}[{_place(bad)}] = {at:g} lies outside its bounds ({under:g}, {over:g}); "
+            f"numpy.clip({start}, low, high) moves it inside"
         )
     return low, high
 

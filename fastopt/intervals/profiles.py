@@ -195,7 +195,8 @@ def evaluated(refits, jobs):
     """Return (x, cost, success) of the fits at distances on sides, each the better of two."""
     starts = np.array([start for side, distance in jobs for start in side.starts(distance)])
     starts = np.clip(starts, refits.low, refits.high)
-    low, high = (np.array(np.broadcast_to(s, starts.shape)) for s in (refits.low, refits.high))
+    sides = refits.low, refits.high
+    low, high = (np.array(np.broadcast_to(s, starts.shape), order="C") for s in sides)
     for b, (side, _) in enumerate(jobs):
         both = slice(2 * b, 2 * b + 2)
         low[both, side.k] = high[both, side.k] = starts[both, side.k]

@@ -43,7 +43,7 @@ class Refits:
         # Loops with and without bounds are two compilations; bounds beyond all numbers need one.
         low, high = sides or (np.full(p.size, -np.inf), np.full(p.size, np.inf))
         self.low, self.high = np.maximum(low, -FAR), np.minimum(high, FAR)
-        checked_bounds(self.low, self.high, p)
+        checked_bounds(self.low, self.high, p, "p0")
         self.start = p
         self.nfev = 0  # of all fits
 

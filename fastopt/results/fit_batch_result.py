@@ -47,8 +47,10 @@ def build(results, fixed, scale, axes, raised, device):
         if scale:
             none = (dof <= 0) & np.isfinite(results.cost)
             without = np.where(cov[none] == 0.0, 0.0, np.inf)
+            exact = chi2 == 0.0
+            perfect = np.where(np.isfinite(cov[exact]), 0.0, cov[exact])
             cov *= chi2[:, None, None]  # in place: new memory takes longer than the product
-            cov[none] = without
+            cov[none], cov[exact] = without, perfect
     status = results.status
     fields = {
         **{name: getattr(results, name) for name in ("x", "cost", "grad", "active_mask")},

@@ -39,7 +39,9 @@ def build(status, jacobian, free, scale, parameters, noise, **fields):
 def scaled(cov, chi2, dof):
     """Return covariances scaled by the residuals; infinite without degrees of freedom."""
     with np.errstate(invalid="ignore"):
-        return cov * chi2 if dof > 0 else np.where(cov == 0, 0.0, np.inf)
+        if dof > 0:
+            return np.where(np.isinf(cov), cov, cov * chi2)  # also if chi2 is 0
+        return np.where(cov == 0, 0.0, np.inf)
 
 
 def errors(cov):

@@ -43,7 +43,11 @@ write_sums: Any = None
 seeded_items: Any = None
 as_dual: Any = None
 listed: Any = None
-Y = W = X = X_2 = X_3 = 0  # places of y, 1 / sigma and the coordinates in args
+fresh: Any = None
+model: Any = None  # of a curve whose errors are correlated: `source`, `count` and `dual_at` of it
+model_count: Any = None
+value_at: Any = None
+Y = W = X = X_2 = X_3 = 0  # places of y, 1 / sigma or the root of covariances, and the coordinates
 
 # The rule (see fastopt.rules) and its state, with one array for each slot.
 C: Any = None

@@ -213,3 +213,20 @@ def test_wrong_arguments():
         _errors([[1.0, 0.0], [0.0, 1.0]], bounds=[(0, 1)])
     with pytest.raises(TypeError, match="fun must be a function"):
         fastopt.standard_errors(None, [1.0])
+
+
+def test_results_of_fits_and_no_result():
+    """Their `jac` is that of the residuals; their `grad` tells which bound blocks."""
+
+    def misfit(p):
+        return np.array([p[0] - 3.0, p[1] - 0.5, p[0] + p[1] - 3.0])
+
+    def likelihood(p):
+        return 0.5 * ((p[0] - 3.0) ** 2 + (p[1] - 0.5) ** 2 + (p[0] + p[1] - 3.0) ** 2)
+
+    res = fastopt.least_squares(misfit, [0.5, 0.5], bounds=(0.0, 2.0))
+    found = fastopt.standard_errors(likelihood, res, bounds=[(0.0, 2.0)] * 2)
+    assert found.active_mask.tolist() == [1, 0]
+    np.testing.assert_allclose(found.stderr, [np.nan, 0.5**0.5])
+    with pytest.raises(TypeError, match="res has dtype object"):
+        fastopt.standard_errors(likelihood, None)

@@ -42,6 +42,7 @@ def same(res, at, popt, pcov):
 def test_bits_of_single_fits_and_scipys_errors(cube):
     assert cube.x.shape == cube.stderr.shape == (2, 3, 3)
     assert cube.cov.shape == (2, 3, 3, 3)
+    assert cube.x.flags.c_contiguous
     assert cube.success.all()
     assert (cube.dof == 37).all()
     for at in np.ndindex(2, 3):
@@ -76,6 +77,42 @@ def test_residuals_in_place_of_a_curve():
         assert (res.nfev[b], res.status[b], res.dof[b]) == (one.nfev, one.status, one.dof)
 
 
+def test_covariances_of_the_data():
+    wide = 0.05**2 * np.exp(-np.abs(T[:, None] - T)) + np.diag(SIGMA**2)
+    holes = CUBE.copy()
+    holes[0, 1, [3, 5]] = holes[1, 2, 30:] = np.nan
+    given = {"nan_policy": "omit", "absolute_sigma": True}
+    res = fastopt.curve_fit_batch(decay, T, holes, START, wide, **given)
+    own = fastopt.curve_fit_batch(decay, T, holes, START, wide + np.zeros((2, 3, 1, 1)), **given)
+    np.testing.assert_array_equal(own.cov, res.cov)
+    assert res.dof.tolist() == [[37, 35, 37], [37, 37, 27]]
+    for at in np.ndindex(2, 3):
+        mine = fastopt.curve_fit(decay, T, holes[at], START, wide, **given)
+        theirs = scipy.optimize.curve_fit(decay.py_func, T, holes[at], START, wide, **given)
+        for (p, cov), close in ((mine, 1e-8), (theirs, 1e-3)):  # SciPy takes differences
+            np.testing.assert_allclose(res.x[at], p, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(res.cov[at], cov, rtol=close)
+    rows = ROWS[:2]
+    whole = fastopt.curve_fit_batch(decay, T, rows, START, wide)
+    cut = [rows[0], rows[1, :31]], [wide, wide[:31, :31]]
+    ragged = fastopt.curve_fit_batch(decay, [T, T[:31]], cut[0], START, cut[1])
+    np.testing.assert_array_equal(ragged.cov[0], whole.cov[0])
+    _, cov = fastopt.curve_fit(decay, T[:31], *(cut[0][1], START, cut[1][1]))
+    np.testing.assert_allclose(ragged.cov[1], cov, rtol=1e-9)
+
+
+def test_data_in_float32_give_the_bits_of_their_numbers_in_float64(cube):
+    short = CUBE.astype(np.float32)
+    res = fastopt.curve_fit_batch(decay, T, short, START, SIGMA)
+    wide = fastopt.curve_fit_batch(decay, T, short.astype(np.float64), START, SIGMA)
+    assert res.x.dtype == np.float64
+    np.testing.assert_array_equal(res.x, wide.x)
+    np.testing.assert_array_equal(res.cov, wide.cov)
+    start = np.array(START, np.float32)
+    res = fastopt.curve_fit_batch(decay, T.astype(np.float32), short, start, SIGMA)
+    assert (np.abs(res.x - cube.x) < 1e-4 * cube.stderr).all()
+
+
 def test_rows_of_unequal_lengths():
     lengths = [40, 25, 31]
     ys, ts = [ROWS[b, :m] for b, m in enumerate(lengths)], [T[:m] for m in lengths]
@@ -84,6 +121,12 @@ def test_rows_of_unequal_lengths():
     assert res.dof.tolist() == [37, 22, 28]
     for b, (t, y, s) in enumerate(zip(ts, ys, sigmas, strict=True)):
         same(res, b, *fastopt.curve_fit(decay, t, y, START, s, absolute_sigma=True))
+    one = fastopt.curve_fit_batch(decay, ts, ys, START, 0.3, absolute_sigma=True)
+    all_the_same = [np.full(m, 0.3) for m in lengths]
+    same_sigma = fastopt.curve_fit_batch(decay, ts, ys, START, all_the_same, absolute_sigma=True)
+    np.testing.assert_array_equal(one.cov, same_sigma.cov)
+    whole = [fastopt.curve_fit_batch(decay, T, CUBE, START, s) for s in (0.3, 0.3 + 0 * T)]
+    np.testing.assert_array_equal(whole[0].cov, whole[1].cov)
     again = fastopt.least_squares_batch(misfit, START, (ys, ts))
     assert again.dof.tolist() == [37, 22, 28]
 
@@ -196,6 +239,23 @@ def test_undetermined_problems_have_infinite_errors():
     assert np.isfinite(res.stderr[1]).all()
 
 
+def test_fits_without_misfit():
+    """One point leaves nothing but rounding; zeros determine the height alone."""
+    low, rows = [1.0, 1.0, 0.0], CUBE[..., :1]
+    res = fastopt.curve_fit_batch(decay, T[:1], rows, low)
+    assert res.success.all()
+    assert (res.cost < 1e-25).all()
+    assert np.isinf(res.stderr).all()
+    with pytest.warns(scipy.optimize.OptimizeWarning, match="could not be estimated"):
+        p, cov = fastopt.curve_fit(decay, T[:1], rows[0, 0], low)
+    np.testing.assert_array_equal(p, res.x[0, 0])
+    assert np.isinf(np.diag(cov)).all()
+    zeros = fastopt.curve_fit_batch(decay, T, 0 * CUBE, [0.0, 1.0, 0.0])
+    one = fastopt.least_squares(misfit, [0.0, 1.0, 0.0], (0 * T, T))
+    for stderr in (zeros.stderr[1, 1], one.stderr):
+        assert stderr.tolist() == [0.0, np.inf, 0.0]
+
+
 def test_callback_stops_the_batch_and_unfinished_problems_say_so():
     def stop(done, total):
         raise StopIteration
@@ -226,6 +286,9 @@ def test_no_problems():
         ({"xdata": T[:-1]}, ValueError, "xdata has shape"),
         ({"sigma": 0 * T}, ValueError, "positive"),
         ({"sigma": SIGMA[:-1]}, ValueError, "sigma has shape"),
+        ({"sigma": np.ones((40, 40))}, ValueError, "positive definite"),
+        ({"sigma": np.tri(40)}, ValueError, "finite and symmetric"),
+        ({"sigma": np.ones((3, 40, 40))}, ValueError, r"covariances must be \(40, 40\)"),
         ({"p0": np.ones((3, 3))}, ValueError, "p0 has shape"),
         ({"p0": np.ones((2, 3, 0))}, ValueError, "p0 has shape"),
         ({"p0": np.ones(65)}, ValueError, "at most 64"),
@@ -235,13 +298,18 @@ def test_no_problems():
         ({"p0": [1.0, np.inf, 0.0]}, ValueError, "not finite"),
         ({"bounds": (1.0, -1.0)}, ValueError, "low above high"),
         ({"bounds": ([0, 0], [1, 1])}, ValueError, "bounds"),
+        ({"bounds": (2.0, 9.0)}, ValueError, r"p0\[0, 0\] = 1 lies outside"),
+        ({"bounds": (np.full((5, 3), -9.0), 9.0)}, ValueError, "ydata has 6, bounds has 5"),
         ({"nan_policy": "drop"}, ValueError, "nan_policy"),
         ({"loss": "square"}, ValueError, "loss"),
         ({"options": {"maxcor": 3}}, ValueError, "no meaning"),
-        ({"options": {"maxfev": [1, 2]}}, ValueError, "numbers of problems differ"),
+        ({"options": {"maxfev": [1, 2]}}, ValueError, "ydata has 6, .*maxfev.* has 2"),
         ({"workers": 0}, ValueError, "workers"),
         ({"f": 3}, TypeError, "function"),
         ({"ydata": [T, T[:3]], "xdata": [T, T]}, ValueError, "lengths of xdata"),
+        ({"ydata": [T, T[:3]]}, TypeError, "xdata must be such a list"),
+        ({"xdata": ()}, ValueError, "xdata is empty"),
+        ({"xdata": 3.0}, ValueError, "xdata has shape"),
     ],
 )
 def test_bad_input(change, error, said):

@@ -27,7 +27,7 @@ def test_certified_values(name, start):
         lambda b: model(b, data.x) - data.y, data.starts[start], jac="cs", options={"maxfev": 2000}
     )
     assert res.success
-    assert res.njev <= {"MGH17": 700}.get(name, 60)
+    assert res.njev <= {"MGH17": 150}.get(name, 60)
     assert digits(res.x, data.certified) > 6.0
     assert digits(res.stderr, data.certified_std) > 5.0
     assert digits(2 * res.cost, data.certified_rss) > 8.0

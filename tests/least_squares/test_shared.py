@@ -8,6 +8,7 @@ import pytest
 import scipy.optimize
 
 import fastopt
+from fastopt.drivers.fits import shared_fit
 
 T = np.linspace(0.1, 4.0, 30)
 RNG = np.random.default_rng(3)
@@ -113,6 +114,20 @@ def test_bits_do_not_depend_on_threads(decays, workers):
     for name in ("x", "cov", "cost", "nfev"):
         np.testing.assert_array_equal(res[name][0], decays[name])
     np.testing.assert_array_equal(res.shared.cov, decays.shared.cov)
+
+
+def test_all_rounds_have_arrays_of_one_layout(monkeypatch):
+    """Another layout would be another compilation."""
+    seen, run = set(), shared_fit.CurvesOfShared.run
+
+    def watched(self, starts, *given):
+        results = run(self, starts, *given)
+        seen.update((starts.flags.c_contiguous, results.x.flags.c_contiguous))
+        return results
+
+    monkeypatch.setattr(shared_fit.CurvesOfShared, "run", watched)
+    fastopt.curve_fit_batch(decay, T, DECAYS, START, SIGMA, shared=[1])
+    assert seen == {True}
 
 
 def test_none_shared_is_the_batch_and_one_curve_is_its_fit(decays):
@@ -289,7 +304,8 @@ def test_a_start_far_away_and_limits(decays):
     def fitted(start, **more):
         return fastopt.curve_fit_batch(decay, T, DECAYS, start, SIGMA, shared=[1], **more)
 
-    np.testing.assert_allclose(fitted([1.0, 30.0, 0.0]).x, decays.x, rtol=1e-5, atol=1e-6)
+    for rate in (30.0, 39.0, 52.0, 64.0, 120.0):  # steps cut to a tenth must not end at a rate of 0
+        np.testing.assert_allclose(fitted([1.0, rate, 0.0]).x, decays.x, rtol=1e-5, atol=1e-6)
     nowhere = fitted([1.0, -800.0, 0.0])  # exp overflows
     assert nowhere.status.tolist() == [-1] * 5
     for options, status in (({"maxiter": 1}, 1), ({"maxfev": 2}, 4), ({"maxtime": 0.0}, 5)):
@@ -311,6 +327,7 @@ def test_an_empty_batch():
     res = fastopt.curve_fit_batch(decay, T, DECAYS[:0], START, SIGMA, shared=[1])
     assert res.x.shape == (0, 3)
     assert (res.shared.status, res.shared.x) == (-1, 1.0)
+    assert "No curve" in res.shared.message
 
 
 @pytest.mark.parametrize(
@@ -318,7 +335,6 @@ def test_an_empty_batch():
     [
         ([3], ValueError, "shared has 3; the 3 parameters have the numbers 0 to 2"),
         ([0, -3], ValueError, "twice"),
-        ("rate", TypeError, "numbers of parameters"),
         ([0.0], TypeError, "numbers of parameters"),
         ([True, False], TypeError, "True or False for each of the 3"),
     ],
@@ -329,6 +345,26 @@ def test_wrong_numbers_of_parameters(shared, kind, said):
         lambda: fastopt.least_squares_batch(misfit, START, DECAYS, (T,), shared=shared),
     ):
         with pytest.raises(kind, match=said):
+            call()
+
+
+def test_names_of_parameters(decays):
+    def fitted(shared, model=decay):
+        return fastopt.curve_fit_batch(model, T, DECAYS, START, SIGMA, shared=shared)
+
+    for shared in (["rate"], "rate"):
+        np.testing.assert_array_equal(fitted(shared).x, decays.x)
+    two = fitted(("base", 1)).shared.parameters
+    assert two.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="'width'; the parameters are height, rate, base"):
+        fitted(["width"])
+    with pytest.raises(ValueError, match="twice"):
+        fitted(["rate", 1])
+    for call in (
+        lambda: fastopt.least_squares_batch(misfit, START, DECAYS, (T,), shared=["rate"]),
+        lambda: fitted(["rate"], lambda t, *p: p[0] * np.exp(-p[1] * t) + p[2]),
+    ):
+        with pytest.raises(ValueError, match="'rate', but the parameters have no names"):
             call()
 
 

@@ -8,7 +8,7 @@ from numba import TypingError, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
+from fastopt.compiling.llvm_arrays import allocate_array, array_struct, contiguous_view
 from fastopt.derivatives.duals import dual_number
 from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.duals.seeding import _seed, place_of
@@ -102,6 +102,17 @@ def seeded_items(context, kind, x, size):
         return context.make_tuple(builder, result, items)
 
     return result(kind, x, size), codegen
+
+
+@intrinsic
+def fresh(context, kind, count):
+    """Return a new vector of duals, uninitialised."""
+    result = DualArray(kind.instance_type, 1, "C")
+
+    def codegen(context, builder, sig, args):
+        return allocate_array(context, builder, result, [args[1]])._getvalue()
+
+    return result(kind, types.intp), codegen
 
 
 @intrinsic

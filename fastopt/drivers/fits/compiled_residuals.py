@@ -8,7 +8,7 @@ from fastopt.drivers.objective_bindings import Objective
 from fastopt.solver.fits.losses import LOSSES, poisson
 
 MOST = 64  # parameters; duals have a partial for each
-_SUMS = "no_sums", "with_residual", "write_sums", "seeded_items", "as_dual", "listed"
+_SUMS = "no_sums", "with_residual", "write_sums", "seeded_items", "as_dual", "listed", "fresh"
 
 
 def build(fun, n, args, fast, loss, f_scale, places):
@@ -46,19 +46,23 @@ def of_residuals():
     return fit_equations.ARRAY
 
 
-def of_curve(coordinates, weighted, y, w, x, omit=False, counts=False):
+def of_curve(coordinates, weights, y, w, x, omit=False, counts=False):
     """Return the bindings of a model; `y`, `w` and `x` are the places of its data in args.
 
+    `weights` is the number of axes that a problem's have: 2 for a root of covariances, 0 for none.
     With `coordinates`, their number, it is called for each point, else once for all points. With
     `omit`, points whose y is NaN are left out. `counts` says that y has Poisson's distribution.
     """
     bindings = dict(fit_equations.POINTS if coordinates else fit_equations.ALL_POINTS)
-    bindings["weight"] = fit_equations.own_weight if weighted else fit_equations.no_weight
-    if counts:
-        present, all_of = fit_equations.weigh_present_count, fit_equations.weigh_count
-    else:
-        present, all_of = fit_equations.weigh_present, fit_equations.weigh_model
-    bindings["weigh"] = present if omit else all_of
+    bindings["weight"] = fit_equations.own_weight if weights else fit_equations.no_weight
+    if weights == 2:
+        own = {name: bindings[of] for name, of in fit_equations.MODEL.items()}
+        bindings = own | fit_equations.CORRELATED
+    elif counts:
+        ways = fit_equations.weigh_count, fit_equations.weigh_present_count
+        bindings["weigh"] = ways[omit]
+    elif omit:
+        bindings["weigh"] = fit_equations.weigh_present
     if coordinates:
         bindings["x_at"] = fit_equations.COORDINATES[coordinates - 1]
     return {**bindings, "Y": y, "W": w, "X": x, "X_2": x + 1, "X_3": x + 2}

@@ -11,16 +11,10 @@ MOST_COORDINATES = 3  # of a model that is called point by point
 
 
 def weights_of(sigma):
-    """Return 1 / sigma, or a function that whitens residuals with covariances; None for none."""
-    if sigma is None or sigma.ndim == 1:
-        return sigma if sigma is None else 1.0 / sigma
-    try:
-        lower = np.linalg.cholesky(sigma)
-    except np.linalg.LinAlgError:
-        raise ValueError("sigma, a matrix of covariances, must be positive definite") from None
-    from scipy.linalg import solve_triangular  # late: slow to import
-
-    return lambda r: solve_triangular(lower, r, lower=True)
+    """Return 1 / sigma, or the root of a matrix of covariances; None for none."""
+    if sigma is None:
+        return None
+    return 1.0 / sigma if sigma.ndim == 1 else fit_inputs.root_of(sigma)
 
 
 def fit_of(f, x, y, weights, p, jac):
@@ -60,8 +54,10 @@ def whitened(r, weights):
     """Return residuals, or their derivatives, in units of their errors."""
     if weights is None:
         return r
-    if callable(weights):
-        return weights(r)
+    if weights.ndim == 2:
+        from scipy.linalg import solve_triangular  # late: slow to import
+
+        return solve_triangular(weights, r, lower=True)
     return r * (weights if r.ndim == 1 else weights[:, None])
 
 
@@ -70,11 +66,11 @@ def objective_of(f, x, y, weights, p, settings, loss, f_scale):
     fun = compiler.ensure_njit(f, "f")
     values = values_of(fun, x, y)
     columns = columns_of(fun, x, y, values, tuple(p.tolist()))
-    weighted = weights is not None
+    own, axes = ((), 0) if weights is None else ((weights,), weights.ndim)
     places = compiled_residuals.of_curve(
-        len(columns or ()), weighted, 0, 1, 1 + weighted, counts=loss == "poisson"
+        len(columns or ()), axes, 0, 1, 1 + len(own), counts=loss == "poisson"
     )
-    args = y, *([weights] if weighted else ()), *(columns or (x,))
+    args = y, *own, *(columns or (x,))
     return compiled_residuals.build(fun, p.size, args, settings.fast, loss, f_scale, places)
 
 
@@ -130,7 +126,7 @@ def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
         return objective
 
     def finish(values, jacobian):
-        if counts is not None:
+        if counts is not None or np.ndim(weights) == 2:
             return values, jacobian
         return whitened(values - y, weights), whitened(jacobian, weights)
 

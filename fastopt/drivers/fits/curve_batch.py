@@ -12,7 +12,7 @@ class Places(NamedTuple):
     """Places of the data in a problem's arguments."""
 
     y: int
-    w: int  # 1 / sigma; -1: none
+    w: int  # 1 / sigma, or the root of covariances; -1: none
     x: int  # first coordinate
 
 
@@ -20,7 +20,7 @@ def arranged(curves):
     """Return (fields, args, `Places`): the data that each problem has, and those of all."""
     fields, args = [curves.y], []
     weighted = curves.weights is not None
-    own = weighted and (isinstance(curves.weights, list) or curves.weights.ndim == 2)
+    own = weighted and (isinstance(curves.weights, list) or curves.weights.ndim > curves.weighing)
     (fields if own else args).extend([curves.weights] if weighted else [])
     w = -1 if not weighted else 1
     if curves.shared:
@@ -68,9 +68,8 @@ def bindings_of(fun, batch, curves, places, loss):
         shared = *batch.problem_data.args[: k - len(batch.problem_data.fields)], x
         batch = batch._replace(problem_data=batch.problem_data._replace(args=shared))
     coordinates = 0 if alone is None else count
-    weighted = places.w >= 0
     bindings = compiled_residuals.of_curve(
-        coordinates, weighted, *places, omit=curves.omit, counts=loss == "poisson"
+        coordinates, curves.weighing, *places, omit=curves.omit, counts=loss == "poisson"
     )
     return bindings, batch
 
@@ -83,6 +82,8 @@ def residuals_of(batch, curves, places, b, values, jacobian, loss):
     args = fit_batch.args_of(batch, b)
     y = args[places.y]
     used = ~np.isnan(y) if curves.omit else np.ones(y.size, bool)
+    if curves.weighing == 2:
+        return values[used], jacobian[used], None
     if loss == "poisson":
         return values[used], jacobian[used], y[used]
     r = values - y

@@ -75,6 +75,8 @@ class Fits(NamedTuple):
         """Return a scheduler on a device."""
         from fastopt.targets.cuda.fits import fit_kernel_builder
 
+        if "model" in self.bindings:
+            raise ValueError("with covariances in sigma, fits run on the CPU: leave out device")
         rule, key = rules.get(self.method), self.objective(batch).key
         given = batch, self, rule, key, target.Linker, target.Kernel
         kernel, layout = fit_kernel_builder.fit_kernel(*given)
@@ -110,7 +112,7 @@ def empty(batch):
     none = np.full((2, count), math.nan)
     counts = np.zeros((4, count), np.int64)
     return FitResults(
-        x=np.array(np.broadcast_to(batch.problem_data.x0, (count, n))),
+        x=np.array(np.broadcast_to(batch.problem_data.x0, (count, n)), order="C"),
         cost=none[0],
         grad=np.full((count, n), math.nan),
         cov=np.full((count, n, n), math.nan),

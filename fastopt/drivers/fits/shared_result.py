@@ -8,8 +8,13 @@ from fastopt.drivers.fits import fit_batch
 from fastopt.results import fit_result, optimize_result
 from fastopt.solver.fits.damped_step import LOST
 from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV, F
+from fastopt.solver.status_codes import NONFINITE
 
 LEAST = 1e-13  # eigenvalues below are of rounding
+NO_CURVES = (
+    "No curve has finite residuals at the start, or there are none: nothing determines the shared "
+    "parameters."
+)
 
 
 def build(status, sharing, problem, root, results, used, fixed, jacobian_of, scale, axes):
@@ -53,6 +58,8 @@ def build(status, sharing, problem, root, results, used, fixed, jacobian_of, sca
         **{name: int(problem.record[at]) for name, at in _COUNTS.items()},
     )
     result.shared.message = fit_result.FIT_MESSAGES[int(status)]
+    if status == NONFINITE and not used.any():
+        result.shared.message = NO_CURVES
     return result
 
 

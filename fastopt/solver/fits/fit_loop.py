@@ -43,7 +43,9 @@ from fastopt.solver.status_codes import (
     XTOL,
 )
 
-FACTOR = 10.0  # radius of the first step, over the length of x
+# Radius of the first step, over the length of x. It is no power of ten: a step that fails is cut
+# to a tenth. A step as long as x may lead to x = 0, where models are often singular.
+FACTOR = 8.0
 ACCEPTED = 1e-4  # reduction that a step must reach, over the predicted one
 STEEP = 1e-3  # cosine at which steps without a reduction mean that derivatives are wrong
 
@@ -136,6 +138,8 @@ def judge_trial(run, f, points, arrays, state, limits, options):
         actual = 1.0 - f / cost if f < 100.0 * cost else -1.0
         share = predicted / cost
         ratio = actual / share if share > 0.0 else 0.0
+        # The step is not cut short. With fewer residuals than parameters it has some damping.
+        whole = run.damping == 0.0 or length < 0.5 * run.radius
         # The reduction still to come, if the steps go on to shrink as they did.
         left, root = share, math.sqrt(limits.ftol)
         if run.damping == 0.0:
@@ -165,7 +169,7 @@ def judge_trial(run, f, points, arrays, state, limits, options):
             status = GTOL
         elif share <= root and abs(actual) <= root and ratio <= 2.0 and left <= limits.ftol:
             status = FTOL
-        elif run.damping == 0.0 and length <= limits.xtol * size and share <= 1.0:
+        elif whole and length <= limits.xtol * size and share <= 1.01:
             status = XTOL
         elif abs(radius) <= limits.xtol * size or run.moved == 0.0:
             status = XTOL
