@@ -84,9 +84,11 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
 def nothing_gained(f, first_pull, first_f):
     """Return True if f has not fallen visibly, although the first pull was large.
 
-    At a kink at zero, scales shrink with x. Then the pull falls without the slope.
+    At a kink at zero, scales shrink with x. Then the pull falls without the slope. The first pull
+    does not know bounds, which may block it.
     """
-    return f != 0.0 and first_f - f <= GAIN * EPS * abs(f) and first_pull > FOURTH_ROOT_EPS * abs(f)
+    level = f != 0.0 and first_f - f <= GAIN * EPS * abs(f)
+    return not BOUNDED and level and first_pull > FOURTH_ROOT_EPS * abs(f)
 
 
 def hidden_by_differences(gain, size, f, pull, first_pull, first_f):

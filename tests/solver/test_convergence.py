@@ -22,7 +22,8 @@ def end(dtype=np.float64, **changed):
     eps = EPS[dtype]
     about = {"gain": 8.0 * eps, "size": 1e-3, "f": 2.0, "pull": 0.0}
     about |= {"first_pull": 100.0, "first_f": 50.0, "kept": 3.0}
-    bindings = {"EXACT": changed.pop("EXACT", True), "CENTRAL": changed.pop("CENTRAL", False)}
+    kinds = {"EXACT": True, "CENTRAL": False, "BOUNDED": False}
+    bindings = {name: changed.pop(name, usual) for name, usual in kinds.items()}
     return linked(convergence.converged, dtype, **bindings)(**{**about, **changed})
 
 
@@ -68,6 +69,7 @@ def test_f_that_never_fell_is_at_no_minimum():
         assert end(EXACT=exact, **kink, first_pull=1e-4)  # it began near a minimum
         assert final(EXACT=exact, **kink, first_pull=1e-4) == FTOL
     assert end(f=0.0, gain=0.0, first_f=0.0)
+    assert end(BOUNDED=True, **kink, first_pull=1e13)  # a bound may block the first slope
 
 
 @pytest.mark.parametrize("central", [False, True])
