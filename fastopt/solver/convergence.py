@@ -69,7 +69,7 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
         low = max(LEVEL, ROOT_EPS) if fallen else ROOT_EPS
-        # Beside a large constant, every gradient is small. At a kink it jumps and does not fall.
+        # Every gradient is small compared with a large f. At a kink it jumps and never falls.
         lower = pull <= LOWER * first_pull or pull <= EPS_2_3 * abs(f)
         return lower and pull <= low * abs(f)
     if gone(f, first_f):
@@ -100,8 +100,8 @@ def hidden_by_differences(gain, size, f, pull, first_pull, first_f):
     if pull > LEAST_FALL * first_pull:
         return False
     unit, widest = (EPS_2_3, EPS_2_3) if CENTRAL else (ROOT_EPS, ROOT_EPS / GAIN)
-    # The errors of slopes by rounding and by curvature, times the step. A larger gain can be had:
-    # beside a large constant, the first steps along a valley gain little.
+    # The errors of slopes by rounding and by curvature, times the step. A larger gain is real,
+    # even if it is small compared with f: the first steps along a valley gain little.
     error = unit * (size * abs(f) + 0.5 * pull)
     level = gain <= min(widest * abs(f), GAIN * error)
     if level and pull <= FOURTH_ROOT_EPS * abs(f):
