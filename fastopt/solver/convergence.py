@@ -64,7 +64,7 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
     much as f itself, or more. There the step's size decides. A step that gains far less is only
     small compared with a component that was large before.
     """
-    if nothing_gained(f, first_pull, first_f):
+    if nothing_gained(pull, f, first_pull, first_f):
         return False
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
@@ -81,14 +81,14 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
     return kept > 0.0 and near and size <= SMALL * ROOT_EPS and gain >= VANISHING * abs(f)
 
 
-def nothing_gained(f, first_pull, first_f):
+def nothing_gained(pull, f, first_pull, first_f):
     """Return True if f has not fallen visibly, although the first pull was large.
 
     At a kink at zero, scales shrink with x. Then the pull falls without the slope. The first pull
     does not know bounds, which may block it.
     """
-    level = f != 0.0 and first_f - f <= GAIN * EPS * abs(f)
-    return not BOUNDED and level and first_pull > FOURTH_ROOT_EPS * abs(f)
+    sloping = f != 0.0 and pull > 0.0 and first_pull > FOURTH_ROOT_EPS * abs(f)
+    return not BOUNDED and sloping and first_f - f <= GAIN * EPS * abs(f)
 
 
 def hidden_by_differences(gain, size, f, pull, first_pull, first_f):
@@ -145,7 +145,7 @@ def final_status(pull, f, first_pull, first_f, left_over, ended, jumps):
     `jumps`, f must be near its floor by both tests. In a narrow valley the error of differences is
     larger than an exact slope. So with differences f must be near zero too.
     """
-    if left_over < 0.0 or nothing_gained(f, first_pull, first_f):
+    if left_over < 0.0 or nothing_gained(pull, f, first_pull, first_f):
         return NO_STEP
     fallen = pull <= max(ROUNDING_FLOOR, ROOT_EPS) * first_pull
     if pull <= FOURTH_ROOT_EPS * abs(f):

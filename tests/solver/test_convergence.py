@@ -69,6 +69,7 @@ def test_f_that_never_fell_is_at_no_minimum():
         assert end(EXACT=exact, **kink, first_pull=1e-4)  # it began near a minimum
         assert final(EXACT=exact, **kink, first_pull=1e-4) == FTOL
     assert end(f=0.0, gain=0.0, first_f=0.0)
+    assert end(**{**kink, "pull": 0.0}, first_pull=1.0)  # without a slope, the first pull is 1
     assert end(BOUNDED=True, **kink, first_pull=1e13)  # a bound may block the first slope
 
 
