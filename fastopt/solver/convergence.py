@@ -25,6 +25,7 @@ GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 GAIN = 16.0  # roundings of f that a step may still gain
 LEVEL = 6e-6  # change of f by a component's scale, over f, at which f is level
 FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trusted
+LOWER = 0.01  # fraction of the first gradient below which it falls, and does not jump
 LEAST_FALL = 1e-6  # fraction of the first gradient, or f, that differences may leave
 FAR_BELOW = 0.01  # f over the pull at a minimum of zero that differences displace
 VANISHING = 0.1  # fraction of f that a step must gain if f falls to zero
@@ -63,9 +64,14 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
     much as f itself, or more. There the step's size decides. A step that gains far less is only
     small compared with a component that was large before.
     """
+    if nothing_gained(pull, f, first_pull, first_f):
+        return False
     fallen = pull <= FALLEN * first_pull
     if gain <= GAIN * EPS * abs(f):
-        return pull <= (max(LEVEL, ROOT_EPS) if fallen else ROOT_EPS) * abs(f)
+        low = max(LEVEL, ROOT_EPS) if fallen else ROOT_EPS
+        # Every gradient is small compared with a large f. At a kink it jumps and never falls.
+        lower = pull <= LOWER * first_pull or pull <= EPS_2_3 * abs(f)
+        return lower and pull <= low * abs(f)
     if gone(f, first_f):
         return True
     if not EXACT and hidden_by_differences(gain, size, f, pull, first_pull, first_f):
@@ -73,6 +79,16 @@ def converged(gain, size, f, pull, first_pull, first_f, kept):
     # Where f fell much farther than such a step explains, it began in a place of another steepness.
     near = fallen and abs(f) >= EPS * (EPS * EPS * abs(first_f))
     return kept > 0.0 and near and size <= SMALL * ROOT_EPS and gain >= VANISHING * abs(f)
+
+
+def nothing_gained(pull, f, first_pull, first_f):
+    """Return True if f has not fallen visibly, although the first pull was large.
+
+    At a kink at zero, scales shrink with x. Then the pull falls without the slope. The first pull
+    does not know bounds, which may block it.
+    """
+    sloping = f != 0.0 and pull > 0.0 and first_pull > FOURTH_ROOT_EPS * abs(f)
+    return not BOUNDED and sloping and first_f - f <= GAIN * EPS * abs(f)
 
 
 def hidden_by_differences(gain, size, f, pull, first_pull, first_f):
@@ -83,7 +99,11 @@ def hidden_by_differences(gain, size, f, pull, first_pull, first_f):
     """
     if pull > LEAST_FALL * first_pull:
         return False
-    level = gain <= (EPS_2_3 if CENTRAL else ROOT_EPS / GAIN) * abs(f)
+    unit, widest = (EPS_2_3, EPS_2_3) if CENTRAL else (ROOT_EPS, ROOT_EPS / GAIN)
+    # The errors of slopes by rounding and by curvature, times the step. A larger gain is real,
+    # even if it is small compared with f: the first steps along a valley gain little.
+    error = unit * (size * abs(f) + 0.5 * pull)
+    level = gain <= min(widest * abs(f), GAIN * error)
     if level and pull <= FOURTH_ROOT_EPS * abs(f):
         return True
     fallen = pull <= (EPS_2_3 if CENTRAL else GAIN * ROOT_EPS) * first_pull
@@ -125,7 +145,7 @@ def final_status(pull, f, first_pull, first_f, left_over, ended, jumps):
     `jumps`, f must be near its floor by both tests. In a narrow valley the error of differences is
     larger than an exact slope. So with differences f must be near zero too.
     """
-    if left_over < 0.0:
+    if left_over < 0.0 or nothing_gained(pull, f, first_pull, first_f):
         return NO_STEP
     fallen = pull <= max(ROUNDING_FLOOR, ROOT_EPS) * first_pull
     if pull <= FOURTH_ROOT_EPS * abs(f):

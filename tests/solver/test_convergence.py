@@ -22,7 +22,8 @@ def end(dtype=np.float64, **changed):
     eps = EPS[dtype]
     about = {"gain": 8.0 * eps, "size": 1e-3, "f": 2.0, "pull": 0.0}
     about |= {"first_pull": 100.0, "first_f": 50.0, "kept": 3.0}
-    bindings = {"EXACT": changed.pop("EXACT", True), "CENTRAL": changed.pop("CENTRAL", False)}
+    kinds = {"EXACT": True, "CENTRAL": False, "BOUNDED": False}
+    bindings = {name: changed.pop(name, usual) for name, usual in kinds.items()}
     return linked(convergence.converged, dtype, **bindings)(**{**about, **changed})
 
 
@@ -36,8 +37,11 @@ def test_a_gain_within_the_rounding_of_f_ends_if_f_is_level(dtype):
     # The model is trusted to different degrees before and after the gradient has fallen.
     for pull, fallen, ends in ((0.5, True, True), (5.0, False, False), (0.5, False, True)):
         root = 2.0 * eps**0.5
-        first_pull = 1e5 if fallen else 1e-9
+        first_pull = 1e5 if fallen else 1e3 * root
         assert end(dtype, pull=pull * root, first_pull=first_pull) is ends
+    # Beside a large constant, a gradient that jumps is within these degrees, but never falls.
+    assert not end(dtype, pull=0.5 * root, first_pull=5.0 * root)
+    assert end(dtype, pull=eps, first_pull=eps)
     assert end(pull=1e-5, first_pull=1.0)
     assert not end(pull=1e-5, first_pull=0.05)
     assert not end(pull=2e-5, first_pull=1.0)
@@ -56,6 +60,19 @@ def test_at_a_minimum_of_zero_the_size_of_the_step_decides(dtype):
     assert not end(dtype, **near, first_f=1e50)
 
 
+def test_f_that_never_fell_is_at_no_minimum():
+    """At a kink at zero the scales shrink with x, and the pull with them."""
+    kink = {"f": 9.0, "first_f": 9.0, "pull": 1e-14}
+    for exact in (True, False):
+        assert not end(EXACT=exact, **kink, first_pull=1e3)
+        assert final(EXACT=exact, **kink, first_pull=1e3) == NO_STEP
+        assert end(EXACT=exact, **kink, first_pull=1e-4)  # it began near a minimum
+        assert final(EXACT=exact, **kink, first_pull=1e-4) == FTOL
+    assert end(f=0.0, gain=0.0, first_f=0.0)
+    assert end(**{**kink, "pull": 0.0}, first_pull=1.0)  # without a slope, the first pull is 1
+    assert end(BOUNDED=True, **kink, first_pull=1e13)  # a bound may block the first slope
+
+
 @pytest.mark.parametrize("central", [False, True])
 def test_differences_end_where_their_error_hides_a_gain(central):
     kind = {"EXACT": False, "CENTRAL": central}
@@ -66,6 +83,8 @@ def test_differences_end_where_their_error_hides_a_gain(central):
     assert not end(**kind, **{**level, "pull": 1e-3})
     assert not end(**kind, **{**level, "first_pull": 1.0})
     assert not end(**kind, **{**level, "gain": 1e-8})
+    # Along a valley beside a large constant, the steps are short, and the slope is no error.
+    assert not end(**kind, **{**level, "size": 1e-7, "pull": 2e-6})
     # Differences displace a minimum of zero, and f is level where their slope vanishes.
     zero = {"gain": 1e-17, "f": 1e-14, "first_f": 1.0, "pull": 0.5 * seen, "first_pull": 1.0}
     assert end(**kind, **zero, size=1e-5)

@@ -5,6 +5,7 @@ import pytest
 from false_success import check
 from problems import CLASSICAL
 from problems.objectives import compiled, minimize_in_python
+from scipy.optimize import linprog
 
 import fastopt
 
@@ -149,6 +150,47 @@ def test_a_wrong_gradient_beside_a_large_constant_is_no_success(constant):
     successes, gaps = gaps_of_random_bowls(constant, lambda g, _: g)
     assert all(successes)
     assert max(gaps) < 1e-7 * (1.0 + abs(constant) ** 0.5)
+
+
+@pytest.mark.parametrize("jac", ["2-point", "3-point"])
+def test_a_narrow_valley_beside_a_large_constant_is_followed(jac):
+    """On its floor the first steps gain little beside 1e6, and the minimum is far."""
+
+    def valley(x):
+        return 1e6 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2 + 1e6
+
+    res = fastopt.minimize(valley, [-1.2, 1.0], jac=jac)
+    # Rounding and curvature move slopes by up to 0.09, and the slope of the floor by 0.27.
+    gap = 0.02 if jac == "2-point" else 1e-4
+    assert res.fun - 1e6 < gap or not res.success, res
+
+
+@pytest.mark.parametrize("jac", ["2-point", "3-point"])
+@pytest.mark.parametrize("steep", [1.0, 1e3, 1e6])
+def test_a_kinked_ridge_from_zero_is_no_minimum(jac, steep):
+    def ridge(x):
+        return steep * abs(x[0] - x[1]) + (x[0] - 3.0) ** 2
+
+    res = fastopt.minimize(ridge, [0.0, 0.0], jac=jac)
+    assert res.fun < 1e-4 or not res.success, res
+
+
+def test_least_absolute_deviations_beside_a_large_constant():
+    """All gradients are small beside 1e9, but they jump, and f is up to 2 above its minimum."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(2, 6))
+        rows, right, start = rng.normal(size=(3 * n, n)), rng.normal(size=3 * n), rng.normal(size=n)
+
+        def deviations(x, rows=rows, right=right):
+            away = rows @ x - right
+            return np.abs(away).sum() + 1e9, rows.T @ np.sign(away)
+
+        cost, bounds = np.r_[np.zeros(n), np.ones(3 * n)], [(None, None)] * n + [(0, None)] * 3 * n
+        sides = np.block([[rows, -np.eye(3 * n)], [-rows, -np.eye(3 * n)]])
+        least = linprog(cost, A_ub=sides, b_ub=np.r_[right, -right], bounds=bounds).fun
+        res = fastopt.minimize(deviations, 3.0 * start, jac=True)
+        assert deviations(res.x)[0] - 1e9 - least < 1e-4 or not res.success, (seed, res)
 
 
 @pytest.mark.parametrize("start", [[2.4, 4.0], [3.2, 5.3, 7.7]])
