@@ -9,6 +9,7 @@ from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.reverse.code.operations import is_float
 from fastopt.derivatives.reverse.runtime import store
 from fastopt.derivatives.reverse.sweeps.forward import Forward
+from fastopt.derivatives.reverse.sweeps import shadows
 from fastopt.derivatives.reverse.sweeps.frames import Frames
 from fastopt.derivatives.reverse.sweeps.names import ARGS, BLOCK, STORE, USED, F, G, X
 
@@ -33,6 +34,10 @@ class Sweeps(Forward, Frames):
             for name in region.outs.values():
                 self._zero(name, name)
         self._zero_bars(self.loops.root)
+        for name in sorted(self.needs.shadows):
+            op = program.definitions[name]
+            if self.loops.level_of[name] is not self.loops.root and shadows.is_anew(program, op):
+                b.empty(program.types[name], out=self.shadow(name))
         b.jump(("fore", program.entry))
         for label in program.blocks:
             self._fore(label)
