@@ -118,6 +118,12 @@ def copy_of(array):
 
 
 @numba.njit(**JIT)
+def restore(array, kept):
+    """Give an array the elements that it had."""
+    array[...] = kept
+
+
+@numba.njit(**JIT)
 def pass_on(bar, more):
     """Add an adjoint to a shadow, unless it is the empty one of a loop's end."""
     if more.size != 0:
