@@ -1,4 +1,4 @@
-"""Loops that keep their state at every so many iterations, instead of numbers of each one.
+"""Which loops can keep their state at some iterations, and run again from there.
 
 The reverse sweep then takes one block of iterations after the other, the last one first. It
 restores the state at the block's beginning, runs its iterations again ("replay"), which keeps
