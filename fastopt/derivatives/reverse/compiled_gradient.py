@@ -20,7 +20,7 @@ from fastopt.compiling import (
     numba_pipelines,
 )
 from fastopt.compiling.linker import NARROWING_MARK
-from fastopt.derivatives.numpy_support import elementwise_functions
+from fastopt.derivatives.numpy_support import elementwise_functions, linear_algebra
 from fastopt.derivatives.reverse.code import counting, lost, tuples
 from fastopt.derivatives.reverse.code.activity import Activity
 from fastopt.derivatives.reverse.code.errors import NotReversible
@@ -126,6 +126,7 @@ def _kept(fun):
 def _linked(fun, fast):
     """Return the function with its current globals, and functions that Numba inlines."""
     table = elementwise_functions.FAST if fast else elementwise_functions.EXACT
+    table = {**table, **linear_algebra.STAND_INS}  # NaN, and no error, as in forward mode
     replace = {id(original): ours for original, ours in table.items()}
 
     def inlined(function, original):
