@@ -1,6 +1,7 @@
 """Stores of reverse sweeps that compiled code makes and frees by itself."""
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportOptionalMemberAccess=false
 
 import numba
 import numpy as np

@@ -20,7 +20,7 @@ METHODS = {name: getattr(np, name) for name in "sum mean prod min max std var do
 METHODS |= {name: getattr(np, name) for name in "cumsum cumprod argmin argmax any all".split()}
 METHODS |= {name: getattr(np, name) for name in "ravel reshape transpose copy repeat take".split()}
 METHODS |= {"flatten": np.copy, "astype": np.copy}
-_ORIGINALS = {ours: original for original, ours in linear_algebra.STAND_INS.items()}
+_ORIGINALS: dict = {ours: original for original, ours in linear_algebra.STAND_INS.items()}
 
 
 class Program:

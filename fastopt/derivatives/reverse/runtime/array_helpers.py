@@ -112,6 +112,30 @@ def length(axis):
 
 
 @numba.njit(**JIT)
+def count_of(array):
+    """Return the number of elements."""
+    return array.size
+
+
+@functools.cache
+def place_along(ndim, axis):
+    """Return a function: the index along an axis of the element with a number in C order."""
+    if axis == ndim - 1:
+
+        def place(array, number):
+            return number % array.shape[axis]
+
+    else:
+
+        def place(array, number):
+            for behind in range(axis + 1, ndim):
+                number //= array.shape[behind]
+            return number % array.shape[axis]
+
+    return numba.njit(**JIT)(place)
+
+
+@numba.njit(**JIT)
 def copy_of(array):
     """Return the elements as they are now."""
     return array.copy()

@@ -5,6 +5,8 @@ restores the state at the block's beginning, runs its iterations again ("replay"
 their numbers, and goes back through them. With blocks of about the root of the number of
 iterations, the memory grows with this root.
 """
+# Numba makes its types in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false
 
 from numba import types
 
