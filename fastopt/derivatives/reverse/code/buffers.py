@@ -7,6 +7,7 @@ Two names of one array would have two shadows, of which a write would change one
 # pyright: reportAttributeAccessIssue=false
 
 import itertools
+from typing import Any
 
 from numba import types
 
@@ -61,7 +62,7 @@ class Buffers:
         first, second = (self._origins(name, region, set()) for name in (one, other))
         if not first or not second or first.isdisjoint(second):
             return bool(first and second)
-        joins = [self._join(name, region) for name in (one, other)]
+        joins: Any = [self._join(name, region) for name in (one, other)]
         if all(joins) and joins[0].value.keys() == joins[1].value.keys():
             pairs = [(joins[0].value[way], joins[1].value[way]) for way in joins[0].value]
             return joins[0] is not joins[1] and self._all_apart(pairs, region)
