@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastopt.arrays import arguments
+from fastopt.derivatives import derived_mode
 from fastopt.drivers import objective_bindings, objective_checks, resumable, reused_problems
 from fastopt.drivers.problem_builder import compile_problem, matching_problem
 from fastopt.inputs import run_options, wrong_keywords
@@ -153,6 +154,13 @@ def minimize(
         problem.before = objective_checks.check_complex_step(fun, args, x0, box)
     if checkpoint:
         problem.keep(checkpoint)
-    result = problem.run(callback_of(callback))
+    try:
+        result = problem.run(callback_of(callback))
+    except MemoryError as error:
+        if derived_mode.keeping_less(problem.objective.bindings.get("reverse_gradient"), error):
+            return minimize(
+                fun, x0, args, method, jac, bounds, tol, callback, options, device=device
+            )
+        raise
     reused_problems.keep(kind, problem, result.status)
     return result

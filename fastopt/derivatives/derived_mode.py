@@ -103,6 +103,18 @@ def _problem(gradient, kinds, whole=None, fast=True):
     return None
 
 
+def keeping_less(gradient, error):
+    """Return a gradient that keeps less in memory, if the error says so and there is one, or None.
+
+    It takes the place of the other in later calls, too.
+    """
+    from fastopt.derivatives.reverse import compiled_gradient
+    from fastopt.derivatives.reverse.runtime.store import StoreFull
+
+    full = gradient is not None and isinstance(error, StoreFull)
+    return compiled_gradient.keeping_states(gradient) if full else None
+
+
 def why_not(gradient, x, args):
     """Return a NoReverse that says why a gradient of `preferred` does not compile, or None.
 

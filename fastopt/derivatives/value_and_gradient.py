@@ -28,7 +28,7 @@ from fastopt.solver.placeholders import (
 )
 
 new: Any = None  # () -> a store for one evaluation; bound, as is the next
-release: Any = None  # (store): free its memory
+freeing: Any = None  # (function, x, g, store, args): call it and free the store
 _OPTIONS: Any = compiler.REFCOUNTED
 _HIDDEN: Any = {**compiler.REFCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -112,7 +112,7 @@ def _reverse(fun, _size, fast, x, kinds):
     """Return the compiled function by reverse mode; raise a TypeError if there is none."""
     x = types.Array(x.dtype, x.ndim, "C")
     bindings = {"reverse_gradient": derived_mode.reverse(fun, x, kinds, fast, True)}
-    bindings |= {"new": own_stores.new, "release": own_stores.release}
+    bindings |= {"new": own_stores.new, "freeing": own_stores.freeing}
     return compiler.link(evaluate_in_reverse, bindings, compiler.inline_refcounted, top=_njit)
 
 
@@ -212,12 +212,23 @@ def _filled_forward(fun, x, size, fast):
 
 
 def _filled_in_reverse(reverse):
-    compiled = compiler.jit(fill_in_reverse, {"reverse_gradient": reverse}, refcounted=True)
+    def compiled_for(reverse):
+        return compiler.jit(fill_in_reverse, {"reverse_gradient": reverse}, refcounted=True)
+
+    compiled = compiled_for(reverse)
 
     def filled(x, g, args):
+        nonlocal compiled, reverse
         store = getattr(_here, "store", None)
         if store is None:
             store = _here.store = derived_mode.new_store()
+        try:
+            return compiled(x, g, store, args)
+        except MemoryError as error:
+            other = derived_mode.keeping_less(reverse, error)
+            if other is None:
+                raise
+        reverse, compiled = other, compiled_for(other)
         return compiled(x, g, store, args)
 
     return filled
@@ -253,9 +264,7 @@ def evaluate_in_reverse(x, args):
     """Return value and gradient at x in new arrays, by reverse mode."""
     x, store = np.ascontiguousarray(x), new()
     g = np.empty(x.shape, x.dtype)
-    f = fill_in_reverse(x, g, store, args)
-    release(store)
-    return f, g
+    return freeing(fill_in_reverse, x, g, store, args), g
 
 
 @separate_refcounted

@@ -2,6 +2,7 @@
 
     python tests/helpers/loop_programs.py 2000 7       # two thousand programs from seed 7
     python tests/helpers/loop_programs.py 2000 7 --buffers
+    python tests/helpers/loop_programs.py 2000 7 --states      # loops that run in blocks
 
 A program mixes nested loops, `while`, `break`, `continue`, early returns, branches, scratch arrays
 that loops overwrite, views of them, rows of matrices, gathers and scatters by index arrays,
@@ -289,8 +290,8 @@ def on_tape(fun, x, args):
     return done.value, done.gradient
 
 
-def compiled(fun, text, x, args):
-    """Return value and gradient by compiled reverse mode."""
+def compiled(fun, text, x, args, states=False):
+    """Return value and gradient by compiled reverse mode; with `states` loops run in blocks."""
     from fastopt.derivatives.reverse import compiled_gradient
 
     scope = {"np": np, "math": math}
@@ -299,12 +300,14 @@ def compiled(fun, text, x, args):
         scope[name] = numba.njit(scope[name])
     body = numba.njit(defined(text[len(HELPERS) :], scope))
     gradient = compiled_gradient.check(body, numba.typeof(x), tuple(map(numba.typeof, args)))
+    if states:
+        gradient = compiled_gradient.keeping_states(gradient) or gradient
     g = np.full(x.size, math.nan)
     f = gradient(x, g, compiled_gradient.new_store(), *args)
     return f, g
 
 
-def check(seed, both=True, buffers=False):
+def check(seed, both=True, buffers=False, states=False):
     """Return what is wrong with one program: "" for nothing, "refused: ...", or a sentence."""
     from numba import TypingError
 
@@ -326,7 +329,7 @@ def check(seed, both=True, buffers=False):
     if both:
         try:
             with quick():
-                value, other = compiled(fun, text, x, args)
+                value, other = compiled(fun, text, x, args, states)
         except TypingError as error:
             return f"refused: {getattr(error, 'reason', error)}", text
         except (KeyError, AttributeError, AssertionError, IndexError) as error:
@@ -343,7 +346,8 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     found, began = collections.Counter(), time.time()
     for seed in range(first, first + count):
-        wrong, source = check(seed, both="--tape" not in sys.argv, buffers="--buffers" in sys.argv)
+        how = {name: f"--{name}" in sys.argv for name in ("buffers", "states")}
+        wrong, source = check(seed, both="--tape" not in sys.argv, **how)
         found[wrong.partition(": ")[0] or "right"] += 1
         if wrong.startswith("refused") and "--reasons" in sys.argv:
             found[wrong[:90]] += 1

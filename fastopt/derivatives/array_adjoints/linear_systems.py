@@ -40,13 +40,13 @@ def _to_right_side(bar, y):
 
 
 def _solve(out, out_bar, args, bars):
-    y = transposed_solution(args[0], out_bar)
     if finite(out):
+        y = transposed_solution(args[0], out_bar)
         _to_system(bars[0], y, out)
         _to_right_side(bars[1], y)
     else:
-        _to_system(bars[0], y * np.nan, out)
-        _to_right_side(bars[1], y * np.nan)
+        _to_system(bars[0], out_bar * np.nan, out)
+        _to_right_side(bars[1], out_bar * np.nan)
     return ()
 
 

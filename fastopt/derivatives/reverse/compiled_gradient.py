@@ -20,13 +20,14 @@ from fastopt.compiling import (
     numba_pipelines,
 )
 from fastopt.compiling.linker import NARROWING_MARK
-from fastopt.derivatives.numpy_support import elementwise_functions
+from fastopt.derivatives.numpy_support import elementwise_functions, linear_algebra
 from fastopt.derivatives.reverse.code import counting, lost, tuples
 from fastopt.derivatives.reverse.code.activity import Activity
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.code.loops import Loops
 from fastopt.derivatives.reverse.code.program import Program
 from fastopt.derivatives.reverse.runtime.store import new_store
+from fastopt.derivatives.reverse.sweeps import checkpoints
 from fastopt.derivatives.reverse.sweeps.needs import Needs
 from fastopt.derivatives.reverse.sweeps.writer import Sweeps
 
@@ -46,6 +47,18 @@ def gradient(fun, fast=True, adds=False):
     if key not in _gradients:
         _gradients[key] = _gradient(fun, fast, adds, content), content
     return _gradients[key][0]
+
+
+def keeping_states(made):
+    """Return a gradient that keeps states of loops, or None if `made` is already such a one.
+
+    It keeps less, and runs the loops twice. From now on `gradient` returns it in place of `made`.
+    """
+    key, make, content = made.origin
+    if _gradients[key][0] is made and not made.keeps_states:
+        _gradients[key] = make(content, keeps_states=True), content
+    now = _gradients[key][0]
+    return None if now is made else now
 
 
 def check(fun, x, args, fast=True):
@@ -73,18 +86,27 @@ def _quietly():
         yield
 
 
-def _gradient(fun, fast, adds, content):
+def _gradient(fun, fast, adds, content, keeps_states=False):
     linked = _linked(fun, fast)
 
     def gradient(x, g, store, *args):
         return linked(x, *args)
 
-    digest = hashlib.sha256(f"gradient {content.digest} {fast} {adds}".encode()).hexdigest()
+    text = f"gradient {content.digest} {fast} {adds}{' keeps states' * keeps_states}"
+    digest = hashlib.sha256(text.encode()).hexdigest()
     gradient.__name__ = gradient.__qualname__ = f"gradient_{digest[:16]}"
     options = {**compiler.REFCOUNTED, **_kept(fun)}
     made: Any = numba.njit(pipeline_class=numba_pipelines.Replacing, **options)(gradient)
+    made.keeps_states = keeps_states
+    made.origin = (
+        (content.digest, fast, adds),
+        functools.partial(_gradient, fun, fast, adds),
+        content,
+    )
     made.blocks_for = functools.cache(
-        functools.partial(_blocks, linked, fast, adds, options["fastmath"] == {"contract"})
+        functools.partial(
+            _blocks, linked, fast, adds, keeps_states, options["fastmath"] == {"contract"}
+        )
     )
     numba_pipelines.replaced_functions[gradient] = made
     compiler.with_ordered_reductions(made)
@@ -104,6 +126,7 @@ def _kept(fun):
 def _linked(fun, fast):
     """Return the function with its current globals, and functions that Numba inlines."""
     table = elementwise_functions.FAST if fast else elementwise_functions.EXACT
+    table = {**table, **linear_algebra.STAND_INS}  # NaN, and no error, as in forward mode
     replace = {id(original): ours for original, ours in table.items()}
 
     def inlined(function, original):
@@ -129,7 +152,7 @@ def _refuse_recursion(function, callers):
         _refuse_recursion(value, (*callers, function))
 
 
-def _blocks(linked, fast, adds, strict, kinds):
+def _blocks(linked, fast, adds, keeps_states, strict, kinds):
     """Return the blocks of the gradient for these types of x and args."""
     folded, given = numba_pipelines.folded(linked, kinds)
     try:
@@ -150,4 +173,5 @@ def _blocks(linked, fast, adds, strict, kinds):
     activity = Activity(program)
     lost.refuse(program, activity)
     needs = Needs(program, loops, activity, strict)
-    return Sweeps(program, loops, activity, needs, fast, func_ir.loc).write(adds)
+    thrifty = checkpoints.states(program, loops, activity, needs) if keeps_states else {}
+    return Sweeps(program, loops, activity, needs, fast, func_ir.loc, thrifty).write(adds)

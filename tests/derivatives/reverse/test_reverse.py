@@ -198,6 +198,21 @@ def test_zero_times_infinity_is_zero_where_a_choice_or_a_zero_says_so():
     assert np.array_equal(g, np.zeros(6))
 
 
+def inverse(x):
+    return np.linalg.inv(x.reshape(2, 2))[0, 0]
+
+
+def test_a_matrix_that_is_singular_gives_nan():
+    gradient = compiled(inverse, x=X[:4])
+    f, g = run(gradient, np.array([4.0, 1.0, 2.0, 2.0]))
+    assert f == pytest.approx(1.0 / 3.0, rel=1e-14)
+    assert g == pytest.approx([-1.0 / 9.0, 1.0 / 9.0, 1.0 / 18.0, -1.0 / 18.0], rel=1e-13)
+    for last in (0.5, math.nan):
+        f, g = run(gradient, np.array([4.0, 1.0, 2.0, last]))
+        assert math.isnan(f)
+        assert np.isnan(g).all()
+
+
 def test_float32():
     x = X.astype(np.float32)
     gradient = compiled(scratch, 2, x=x)

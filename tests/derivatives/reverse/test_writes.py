@@ -98,6 +98,26 @@ def begins_with_data(x, d):
     return s + z[1] * x[0] + np.sum(y * v)
 
 
+def swapped_sometimes(x, n):
+    """Two arrays swapped and replaced on some ways; elements with their places, and of tuples."""
+    a, b, s = np.zeros(6), x * 1.0, 0.0
+    for k in range(n):
+        if s < 2.0:
+            a, b = b, a
+        a[k % 6] = a[k % 6] * 0.5 + b[(k + 1) % 6] * x[k % 6]
+        for i in range(6):
+            s += 0.1 * a[i] * b[i] * x[i]
+        if k % 3 == 1:
+            b = a * 0.3 + b
+    for (i, j), v in np.ndenumerate(x.reshape(2, 3)):
+        s = 0.5 * s + v * v * (i + 2 * j)
+    for v in b.reshape(2, 3).T.flat:
+        s = s * 0.5 + v * s
+    for v in (x[0], x[1] * s, 3.0):
+        s = s * v + v
+    return s + np.sum(a * x) + np.sum(b * b)
+
+
 def agrees(fun, *arguments):
     with programs.quick():
         gradient = reverse.gradient(numba.njit(fun))
@@ -118,7 +138,7 @@ def test_arrays_of_numbers_sorts_and_views():
     agrees(new_arrays, ())
 
 
-@pytest.mark.parametrize("fun", [stencils, stencils_in_loops])
+@pytest.mark.parametrize("fun", [stencils, stencils_in_loops, swapped_sometimes])
 def test_arrays_that_loops_swap_and_replace(fun):
     agrees(fun, (3,), (1,), (0,), (4,))
 
@@ -144,6 +164,16 @@ def one_array_with_two_names(x):
         u[i] = v[i] * x[1]
         v[i + 1] = u[i] ** 2
         v = u
+    return np.sum(u * u) + np.sum(v)
+
+
+def one_array_on_one_way(x):
+    u, v = x * 1.0, x * 2.0
+    for i in range(3):
+        if x[i] > 0.5:
+            v = u
+        u[i] = v[i] * x[1]
+        v[i + 1] = u[i] ** 2
     return np.sum(u * u) + np.sum(v)
 
 
@@ -180,7 +210,13 @@ def test_a_mask_of_two_axes_is_refused():
 
 @pytest.mark.parametrize(
     "fun",
-    [kept_view, one_array_with_two_names, old_array_used_behind, positions_changed_later],
+    [
+        kept_view,
+        one_array_with_two_names,
+        one_array_on_one_way,
+        old_array_used_behind,
+        positions_changed_later,
+    ],
 )
 def test_arrays_with_several_names_are_refused(fun):
     with pytest.raises(reverse.NotReversible):

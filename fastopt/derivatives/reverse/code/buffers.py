@@ -6,6 +6,9 @@ Two names of one array would have two shadows, of which a write would change one
 # Numba makes its types in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false
 
+import itertools
+from typing import Any
+
 from numba import types
 
 from fastopt.derivatives.reverse.code.activity import is_new
@@ -52,7 +55,30 @@ class Buffers:
         found = [self._origins(name, region, set()) for name in names]
         if not all(found):
             return False
-        return len(names) == 1 or len(set().union(*found)) == len(names) == sum(map(len, found))
+        return all(self._are_apart(*pair, region) for pair in itertools.combinations(names, 2))
+
+    def _are_apart(self, one, other, region):
+        """Return True for names of different arrays, whichever way an iteration took."""
+        first, second = (self._origins(name, region, set()) for name in (one, other))
+        if not first or not second or first.isdisjoint(second):
+            return bool(first and second)
+        joins: Any = [self._join(name, region) for name in (one, other)]
+        if all(joins) and joins[0].value.keys() == joins[1].value.keys():
+            pairs = [(joins[0].value[way], joins[1].value[way]) for way in joins[0].value]
+            return joins[0] is not joins[1] and self._all_apart(pairs, region)
+        parts = [joins[0] and [(name, other) for name in joins[0].uses]]
+        parts += [joins[1] and [(one, name) for name in joins[1].uses]]
+        return any(pairs and self._all_apart(pairs, region) for pairs in parts)
+
+    def _all_apart(self, pairs, region):
+        return all(a and b and self._are_apart(a, b, region) for a, b in pairs)
+
+    def _join(self, name, region):
+        """Return the phi in an iteration, and not in a loop within it, that gives an array."""
+        op = self.program.definitions[self.program.root(name)]
+        header = self.program.blocks[region.header].ops
+        plain = op.kind == "phi" and op not in header
+        return op if plain and self.loops.level_of[op.target] is region else None
 
     def _origins(self, name, region, met):
         """Return the arrays that a variable may be, or the empty set if it may be a view."""

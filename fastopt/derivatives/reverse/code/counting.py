@@ -5,8 +5,8 @@ from numba import types
 
 from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.operations import Op
-from fastopt.derivatives.reverse.runtime import store
+from fastopt.derivatives.reverse.code.operations import Op, is_float
+from fastopt.derivatives.reverse.runtime import array_helpers, store
 
 
 def count(program, loops):
@@ -103,6 +103,9 @@ class _Items:
             return self.before("helper", "trips", types.intp, len, [name])
         if isinstance(kind, types.UniTuple):
             return self.number(kind.count)
+        if self.elements(op, kind) is not None:
+            array = self.elements(op, kind)
+            return self.before("helper", "trips", types.intp, array_helpers.count_of, [array])
         if isinstance(kind, types.EnumerateType | types.ZipType) and _is_plain_call(op):
             parts = op.args[:1] if isinstance(kind, types.EnumerateType) else op.args
             lengths = [self.length(part) for part in parts]
@@ -112,6 +115,31 @@ class _Items:
             if lengths:
                 return lengths[0]
         raise NotReversible(f"a loop over {kind}", self.loc)
+
+    def elements(self, op, kind):
+        """Return the array that ``a.flat`` and ``np.ndenumerate(a)`` run over, or None."""
+        if isinstance(kind, types.NumpyFlatType) and op.kind == "expr":
+            return op.uses[0]
+        if isinstance(kind, types.NumpyNdEnumerateType) and _is_plain_call(op):
+            return op.args[0]
+        return None
+
+    def element(self, op, kind, target):
+        """Return the operations that read an element, and perhaps make a tuple with its place."""
+        array, program = self.elements(op, kind), self.program
+        axes = range(program.types[array].ndim)
+        place = program.new_name(target, types.UniTuple(types.intp, len(axes)))
+        at = [array_helpers.place_along(len(axes), axis) for axis in axes]
+        names = [program.new_name(target, types.intp) for _ in axes]
+        pairs = zip(names, at, strict=True)
+        counter = self.region.counter
+        ops = [self.made("helper", name, f, [array, counter]) for name, f in pairs]
+        ops.append(self.tuple(place, names))
+        if isinstance(kind, types.NumpyFlatType):
+            return [*ops, self.made("load", target, None, [array, place])]
+        value = program.new_name(target, program.types[array].dtype)
+        ops.append(self.made("load", value, None, [array, place]))
+        return [*ops, self.tuple(target, [place, value])]
 
     def range_of(self, op):
         program = self.program
@@ -138,6 +166,10 @@ class _Items:
         if isinstance(kind, types.RangeType):
             start, _, step = self.range_of(op)
             return [self.made("item", target, None, [start, counter, step])]
+        if self.elements(op, kind) is not None:
+            return self.element(op, kind, target)
+        if isinstance(kind, types.UniTuple) and _is(op, "build_tuple") and is_float(kind.dtype):
+            name = self.array_of(name, kind)
         if not isinstance(kind, types.EnumerateType | types.ZipType):
             return [self.made("load", target, None, [name, counter])]
         ops, parts, names = [], program.types[target].types, []
@@ -149,9 +181,24 @@ class _Items:
         for part, part_kind in zip(given, parts[len(names) :], strict=True):
             names.append(program.new_name(target, part_kind))
             ops += self.item(part, names[-1])
+        return [*ops, self.tuple(target, names)]
+
+    def array_of(self, name, kind):
+        """Add an array of the numbers in a tuple in front of the loop; return its name."""
+        program, scope = self.program, ir.Scope(None, self.loc)
+        function = program.new_name("array", types.Opaque("numpy.array"))
+        program.constants[function] = ir.Global("array", np.array, self.loc), self.loc
+        self.loops.level_of[function] = self.loops.root
+        called, given = (scope.define(n, self.loc) for n in (function, name))
+        call, result = ir.Expr.call(called, [given], (), self.loc), types.Array(kind.dtype, 1, "C")
+        made = self.before("call", "items", result, call, [function, name])
+        program.definitions[made].key = np.array
+        return made
+
+    def tuple(self, target, names):
         scope = ir.Scope(None, self.loc)
         value = ir.Expr.build_tuple([scope.redefine(n, self.loc, False) for n in names], self.loc)
-        return [*ops, self.made("expr", target, value, names)]
+        return self.made("expr", target, value, names)
 
     def made(self, kind, target, value, uses):
         op = Op(kind, target, value, uses, self.loc)

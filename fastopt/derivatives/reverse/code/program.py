@@ -8,6 +8,7 @@ import numpy as np
 from numba import types
 
 from fastopt.compiling.numba_internals import ir
+from fastopt.derivatives.numpy_support import linear_algebra
 from fastopt.derivatives.reverse.code import in_place, lists
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.code.operations import (
@@ -19,6 +20,7 @@ METHODS = {name: getattr(np, name) for name in "sum mean prod min max std var do
 METHODS |= {name: getattr(np, name) for name in "cumsum cumprod argmin argmax any all".split()}
 METHODS |= {name: getattr(np, name) for name in "ravel reshape transpose copy repeat take".split()}
 METHODS |= {"flatten": np.copy, "astype": np.copy}
+_ORIGINALS: dict = {ours: original for original, ours in linear_algebra.STAND_INS.items()}
 
 
 class Program:
@@ -113,7 +115,7 @@ class Program:
         """Return the Python object that a called variable holds, or None."""
         kind = self.types[name]
         if isinstance(kind, types.Function):
-            return kind.typing_key
+            return _ORIGINALS.get(kind.typing_key, kind.typing_key)
         if isinstance(kind, types.NumberClass):
             return kind
         return None

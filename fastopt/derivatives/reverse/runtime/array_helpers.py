@@ -36,6 +36,35 @@ def zeros_of(context, array):
     return result(array), codegen
 
 
+@intrinsic
+def renewed(context, old, array):
+    """Return zeros in the shape of an array: `old` again, if it has this shape and no other name.
+
+    The references to an array are counted in the first word of the record of its memory.
+    """
+
+    def codegen(context, builder, sig, args):
+        before = array_struct(context, builder, old, args[0])
+        given = array_struct(context, builder, array, args[1])
+        shape = cgutils.unpack_tuple(builder, given.shape)
+        count = builder.load(builder.bitcast(before.meminfo, before.nitems.type.as_pointer()))
+        fits = builder.icmp_signed("==", count, count.type(1))
+        for length, own in zip(shape, cgutils.unpack_tuple(builder, before.shape), strict=True):
+            fits = builder.and_(fits, builder.icmp_signed("==", length, own))
+        made = cgutils.alloca_once_value(builder, args[0])
+        with builder.if_else(fits) as (again, anew):
+            with again:
+                context.nrt.incref(builder, old, args[0])
+            with anew:
+                builder.store(allocate_array(context, builder, old, shape)._getvalue(), made)
+        found = array_struct(context, builder, old, builder.load(made))
+        size = builder.mul(found.nitems, found.itemsize)
+        cgutils.memset(builder, found.data, size, 0)
+        return found._getvalue()
+
+    return old(old, array), codegen
+
+
 @functools.cache
 def empty_of(kind):
     """Return an intrinsic that returns an array without elements."""
@@ -83,9 +112,39 @@ def length(axis):
 
 
 @numba.njit(**JIT)
+def count_of(array):
+    """Return the number of elements."""
+    return array.size
+
+
+@functools.cache
+def place_along(ndim, axis):
+    """Return a function: the index along an axis of the element with a number in C order."""
+    if axis == ndim - 1:
+
+        def place(array, number):
+            return number % array.shape[axis]
+
+    else:
+
+        def place(array, number):
+            for behind in range(axis + 1, ndim):
+                number //= array.shape[behind]
+            return number % array.shape[axis]
+
+    return numba.njit(**JIT)(place)
+
+
+@numba.njit(**JIT)
 def copy_of(array):
     """Return the elements as they are now."""
     return array.copy()
+
+
+@numba.njit(**JIT)
+def restore(array, kept):
+    """Give an array the elements that it had."""
+    array[...] = kept
 
 
 @numba.njit(**JIT)

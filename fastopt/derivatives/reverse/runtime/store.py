@@ -226,6 +226,23 @@ def trips(context, start, stop, step):
     return types.intp(types.intp, types.intp, types.intp), codegen
 
 
+@numba.njit(**_JIT)
+def block_length(trips):
+    """Return the number of iterations from one state that a loop keeps to the next."""
+    return int(np.sqrt(trips)) + 1
+
+
+@numba.njit(**_JIT)
+def begins_block(counter, stride):
+    return counter % stride == 0
+
+
+@numba.njit(**_JIT)
+def begin_of_block(left, stride):
+    """Return the first iteration of the block that ends in front of iteration `left`."""
+    return (left - 1) // stride * stride
+
+
 @intrinsic
 def least(context, a, b):
     """Return the smaller of two numbers of items."""

@@ -8,16 +8,22 @@ from fastopt.derivatives.reverse.sweeps.names import ARGS, BACK, BLOCK, STORE, U
 class Forward(Names):
     """Writes the forward sweep."""
 
-    def _fore(self, label):
+    def _fore(self, label, sweep="fore", part=None):
+        """Write a block of the forward sweep, or of the `replay` of a part of a loop."""
         b, program = self.builder, self.program
         block, region = program.blocks[label], self.loops.level[label]
-        b.start(("fore", label))
+        b.start((sweep, label))
+        self.is_first = sweep == "fore" and any(r.holds(region) for r in self.thrifty)
+        if self.is_first and region.first == label and region in self.thrifty:
+            self._keep_state(region)
         if label in self.landing:
             self._leave(*self.landing[label])
         for op in block.ops:
             self.region = region
             if op.kind == "arg":
                 self._argument(op)
+            elif part is not None and label == part.header and op.kind == "more":
+                b.binop("<", op.uses[0], self._bounds(part)[0], out=op.target)
             elif op.kind != "phi":
                 b.copy_of(op, op.target, lambda name: name)
             if region is self.loops.root:
@@ -40,7 +46,9 @@ class Forward(Names):
             b.now.append(rest[0])
         elif kind == "branch":
             self._mark(label, region, self.loops.root)
-            b.branch(rest[0], ("fore", rest[1]), ("fore", rest[2]))
+            ends = part is not None and label == part.header
+            after = ("replayed", label) if ends else (sweep, rest[2])
+            b.branch(rest[0], (sweep, rest[1]), after)
         else:
             self._mark(label, region, self.loops.root)
             self._carry(label, rest[0], lambda name: name, lambda _: True)
@@ -48,7 +56,7 @@ class Forward(Names):
                 self._carry_shadows(label, rest[0], lambda name: name)
             if region.latch == label and region.counter:
                 b.binop("+", region.counter, b.constant(1), out=region.counter)
-            b.jump(("fore", rest[0]))
+            b.jump((sweep, rest[0]))
 
     def _argument(self, op):
         given = self.program.arguments[op.value]
@@ -65,7 +73,9 @@ class Forward(Names):
         if region.counter:
             b.move(region.counter, b.constant(0))
         b.move(needs.rounds[region], b.constant(0))
-        if self._is_reserved(region):
+        if region in self.thrifty:
+            b.call(store.block_length, [region.trips], out=f"stride.{region.header}")
+        elif self._is_reserved(region) and not self.is_first:
             size = b.constant(len(needs.stored[region]))
             words = b.binop("*", region.trips, size)
             b.call(store.reserve, [STORE, USED, words], out=BLOCK)
@@ -74,6 +84,8 @@ class Forward(Names):
 
     def _repeat(self, region):
         b, names = self.builder, self.needs.stored[region]
+        if self.is_first:
+            return
         if self._is_reserved(region):
             place = b.binop("+", f"base.{region.header}", region.counter)
             for name in names:
@@ -83,7 +95,12 @@ class Forward(Names):
             self._push(region)
 
     def _push(self, region):
-        b, stored = self.builder, self.needs.stored[region]
+        b, rounds = self.builder, self.needs.rounds[region]
+        self._keep(self.needs.stored[region])
+        b.binop("+", rounds, b.constant(1), out=rounds)
+
+    def _keep(self, stored):
+        b = self.builder
         names = [n for n in stored if is_number(self.program.type_of(n))]
         for name in stored:
             if name not in names:
@@ -95,12 +112,10 @@ class Forward(Names):
         for name in names:
             b.call(store.put, [BLOCK, USED, name])
             b.binop("+", USED, b.constant(1), out=USED)
-        rounds = self.needs.rounds[region]
-        b.binop("+", rounds, b.constant(1), out=rounds)
 
     def _leave(self, region, place):
         b = self.builder
-        if not region.is_simple:
+        if not region.is_simple and not self.is_first:
             self._push(region)
         if len(region.exits) > 1:
             b.move(self.needs.exit[region], b.constant(place))
@@ -108,3 +123,14 @@ class Forward(Names):
             b.move(out, name)
             if out in self.needs.shadows and region.parent is self.loops.root:
                 b.call(array_helpers.zeros_of, [out], out=self.shadow(out))
+
+    def _keep_state(self, region):
+        """Write what keeps the state in front of an iteration that begins a block."""
+        b, head = self.builder, region.header
+        due = b.call(store.begins_block, [region.counter, f"stride.{head}"])
+        b.branch(due, ("keep", head), ("kept", head))
+        b.start(("keep", head))
+        phis, changed = self.thrifty[region]
+        self._keep([*phis, *changed])
+        b.jump(("kept", head))
+        b.start(("kept", head))

@@ -4,7 +4,7 @@ from numba import types
 
 from fastopt.derivatives.reverse.code.operations import is_number
 from fastopt.derivatives.reverse.runtime import array_helpers, store
-from fastopt.derivatives.reverse.sweeps.names import BACK, USED, Names
+from fastopt.derivatives.reverse.sweeps.names import BACK, STORE, USED, Names
 
 
 class Frames(Names):
@@ -20,6 +20,8 @@ class Frames(Names):
         for name in self._arrays(region):
             b.empty(self.program.types[name], out=self.shadow(name))
         b.move(left, self.value(region.trips if region.is_simple else needs.rounds[region]))
+        if region in self.thrifty:
+            b.move(self._bounds(region)[1], left)  # no block of it has been run again
         if self._is_reserved(region):
             words = b.binop("*", left, b.constant(len(names)))
             b.binop("-", USED, words, out=USED)
@@ -34,7 +36,12 @@ class Frames(Names):
                 b.copy_of(op, self.value(op.target), self.value)
         b.jump(("test", head))
         b.start(("test", head))
-        b.branch(b.binop(">", left, b.constant(0)), ("iterate", head), ("leave", head))
+        if region in self.thrifty:
+            low = self._bounds(region)[1]
+            b.branch(b.binop(">", left, low), ("iterate", head), ("block", head))
+            self._next_block(region)
+        else:
+            b.branch(b.binop(">", left, b.constant(0)), ("iterate", head), ("leave", head))
         b.start(("iterate", head))
         b.binop("-", left, b.constant(1), out=left)
         if region.counter:
@@ -42,10 +49,10 @@ class Frames(Names):
         if self._is_reserved(region):
             place, stride = b.binop("+", base, left), self.value(region.trips)
             for name in names:
-                self._restore(name, place)
+                self._restore(name, place, self.value(name))
                 place = b.binop("+", place, stride)
         elif names:
-            self._pop(names)
+            self._pop(names, self.value)
         for child in region.children:
             for out in child.outs.values():
                 if out in needs.shadows:
@@ -74,6 +81,30 @@ class Frames(Names):
             b.start(("exit", landing))
             self._from_outs(region)
             b.jump(("back", inside))
+
+    def _next_block(self, region):
+        """Write what goes on to the block before, or ends the loop."""
+        b, head, left, low = self.builder, region.header, *self._bounds(region)
+        b.start(("block", head))
+        b.branch(b.binop(">", left, b.constant(0)), ("restore", head), ("leave", head))
+        b.start(("restore", head))
+        phis, changed = self.thrifty[region]
+        kept = {n: f"{n}.kept" for n in (*phis, *changed)}
+        self._pop([*phis, *changed], kept.get)
+        for name in phis:
+            array = isinstance(self.program.types[name], types.Array)
+            if array:  # the memory of the store is used again
+                b.call(array_helpers.copy_of, [kept[name]], out=name)
+            else:
+                b.move(name, kept[name])
+        for name in changed:
+            b.call(array_helpers.restore, [name, kept[name]])
+        b.call(store.begin_of_block, [left, f"stride.{head}"], out=low)
+        b.move(region.counter, low)
+        b.jump(("replay", head))
+        b.start(("replayed", head))
+        b.move(BACK, b.call(store.pointer, [b.load(STORE, b.constant(0))]))
+        b.jump(("test", head))
 
     def _invariant(self, region):
         """Return what each iteration would compute again in the same way.
@@ -125,19 +156,19 @@ class Frames(Names):
                 found.append((op.target, source))
         return found
 
-    def _pop(self, stored):
-        """Write what takes the values of an iteration from the store, last in first out."""
+    def _pop(self, stored, named):
+        """Write what takes values from the store, last in first out."""
         b = self.builder
         names = [n for n in stored if is_number(self.program.type_of(n))]
         if names:
             b.binop("-", USED, b.constant(len(names)), out=USED)
             for k, name in enumerate(names):
-                self._restore(name, b.binop("+", USED, b.constant(k)))
+                self._restore(name, b.binop("+", USED, b.constant(k)), named(name))
         for name in reversed(stored):
             if name not in names:
                 kind = self.program.type_of(name)
                 found = b.call(store.get_array(kind), [BACK, USED])
-                b.move(self.value(name), b.item(found, 0))
+                b.move(named(name), b.item(found, 0))
                 b.move(USED, b.item(found, 1))
 
     def _from_outs(self, region):
@@ -164,7 +195,7 @@ class Frames(Names):
                     found.append((op.target, source))
         return found
 
-    def _restore(self, name, place):
+    def _restore(self, name, place, out):
         b, kind = self.builder, self.program.type_of(name)
         word = None if isinstance(kind, types.Boolean) else kind
-        b.call(store.get, [BACK, place, b.constant(word)], out=self.value(name))
+        b.call(store.get, [BACK, place, b.constant(word)], out=out)

@@ -17,9 +17,10 @@ USED, BLOCK, BACK, F = "words.used", "block.now", "block.back", "f.result"
 class Names:
     """The parts that both sweeps share: the program, and the builder of the code."""
 
-    def __init__(self, program, loops, activity, needs, fast, loc):
+    def __init__(self, program, loops, activity, needs, fast, loc, thrifty):
         self.program, self.loops, self.activity, self.needs = program, loops, activity, needs
         self.fast, self.builder = fast, Builder(loc)
+        self.thrifty: dict = thrifty  # loops that keep states -> what these consist of
         self.region: Any = loops.root  # the region whose code is written
         self.preds = program.predecessors()
         for label in self.preds:  # the ways to a block within one region
@@ -106,7 +107,12 @@ class Names:
         inner = any(child in self.needs.uses_store for child in region.children)
         names = self.needs.stored[region]
         numbers = all(is_number(self.program.type_of(name)) for name in names)
-        return bool(names) and region.is_simple and not inner and numbers
+        simple = region.is_simple and region not in self.thrifty
+        return bool(names) and simple and not inner and numbers
+
+    def _bounds(self, region):
+        """Return the names of the first iteration that is undone, and of where its block begins."""
+        return f"left.{region.header}", f"low.{region.header}"
 
     def _make_shadow(self, op, named):
         if op.target in self.needs.shadows:

@@ -134,7 +134,7 @@ class Needs:
             self.need(name, op)
         elif self._is_buffer(region, made):
             self.shadow(name, op)
-        elif made.kind in ("phi", "out"):
+        elif made.kind == "out" or (made.kind == "phi" and self._is_carried(region, made)):
             raise NotReversible(f"{name}, an array that is changed in a loop", made.loc)
         else:
             self.again.add(name)

@@ -8,6 +8,7 @@ last to the first ("back"). Blocks are labelled by these words and the label the
 from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.reverse.code.operations import is_float
 from fastopt.derivatives.reverse.runtime import store
+from fastopt.derivatives.reverse.sweeps import shadows
 from fastopt.derivatives.reverse.sweeps.forward import Forward
 from fastopt.derivatives.reverse.sweeps.frames import Frames
 from fastopt.derivatives.reverse.sweeps.names import ARGS, BLOCK, STORE, USED, F, G, X
@@ -33,6 +34,13 @@ class Sweeps(Forward, Frames):
             for name in region.outs.values():
                 self._zero(name, name)
         self._zero_bars(self.loops.root)
+        for region in self.thrifty:
+            for name in (f"stride.{region.header}", *self._bounds(region)):
+                b.move(name, b.constant(0))
+        for name in sorted(self.needs.shadows):
+            op = program.definitions[name]
+            if self.loops.level_of[name] is not self.loops.root and shadows.is_anew(program, op):
+                b.empty(program.types[name], out=self.shadow(name))
         b.jump(("fore", program.entry))
         for label in program.blocks:
             self._fore(label)
@@ -40,6 +48,8 @@ class Sweeps(Forward, Frames):
             for region in self.loops.root.walk():
                 if region in self.needs.moving:
                     self._backward(region)
+        for region in self.thrifty:
+            self._replay(region)
         b.start(("end",))
         b.result(F)
         b.keep_reused()
@@ -58,6 +68,12 @@ class Sweeps(Forward, Frames):
                     self._again(label, region)
         for label in labels:
             self._back(label, region)
+
+    def _replay(self, region):
+        """Write the loop once more, up to the end of a block."""
+        for label in self.program.blocks:
+            if label in region.body:
+                self._fore(label, "replay", region)
 
     def _again(self, label, region):
         """Write what an iteration computes again in a block."""
