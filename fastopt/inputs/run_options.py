@@ -29,7 +29,7 @@ ALIASES = {
     "beta_2": "beta2",
     "initial_accumulator_value": "initial_accumulator",
 }
-FRACTIONS = ("rho", "beta1", "beta2", "momentum", "dampening")
+FRACTIONS = ("rho", "beta1", "beta2", "beta3", "momentum", "dampening")
 # Defaults with "auto". With a rho of 0.9 the metric forgets the relative scales that the search
 # needs; 0.99 halves the evaluations on the classical problems.
 AUTO = {"rho": 0.99}
