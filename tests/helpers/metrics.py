@@ -28,10 +28,10 @@ GRADIENTS = [
 ]
 
 
-def diagonals(method):
+def diagonals(method, given=None):
     """Return d after each of some gradients: in a search, where t is infinite, and in a fit."""
     rule, found = rules.get(method), []
-    options = run_options.parse(rule, None, None, np.dtype(float)).rule
+    options = run_options.parse(rule, given, None, np.dtype(float)).rule
     update = link(rule.update, {"USES": rules.uses(rule, options)}, undecorated)
     for fit in (False, True):
         s, carry = rule.S(*(float(slot == "v") for slot in rule.S._fields)), 1.0

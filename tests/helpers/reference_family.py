@@ -112,9 +112,10 @@ def rprop(
 ):
     """Keep the gradient itself; `last` is the step from it."""
     x, steps = start(x, grads, rates, dtype)
-    first = rates[0] if delayed else np.clip(rates[0], min_step, max_step)
-    size, before, last = np.full_like(x, first), np.zeros_like(x), np.zeros_like(x)
-    for _, g, _ in steps:
+    size, before, last = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
+    for t, g, rate in steps:
+        if t == 1:
+            size = np.full_like(x, rate if delayed else np.clip(rate, min_step, max_step))
         kept = np.sign(g) * np.sign(before)
         factor = np.where(kept > 0, dtype(eta_plus), dtype(eta_minus))
         size = np.where(kept == 0, size, np.clip(factor * size, min_step, max_step)).astype(dtype)
