@@ -29,7 +29,7 @@ MEANINGS = {
     "corrected": "If False, the averages are not corrected for their start.",
     "initial_mean": "Where the moving average of g starts.",
 }
-IDLE = "beta1", "corrected", "initial_accumulator", "initial_mean"
+IDLE = "beta1", "initial_accumulator", "initial_mean"
 
 
 def coefficients(o, rate, t, rule_scalar):

@@ -13,6 +13,11 @@ from fastopt import rules, schedules
 
 CLASSES = {rules.options_class(rules.get(m)).__name__: m for m in fastopt.methods()}
 each_class = pytest.mark.parametrize("name", [*CLASSES, "AdamW"])
+# One class for each number of state arrays, which is all that the ways to an array know of a rule.
+SIZES = {
+    sum(rules.uses(rules.get(m), rules.options_class(rules.get(m))())): c
+    for c, m in CLASSES.items()
+}
 RNG = np.random.default_rng(8)
 RATES = [0.05 / (1 + t % 7) for t in range(12)]
 
@@ -58,7 +63,7 @@ def test_every_option_steps_as_the_paper_says(case):
         close([xs[k]], [list(run)[-1]])
 
 
-@each_class
+@pytest.mark.parametrize("name", SIZES.values())
 def test_one_array_or_many_fresh_gradients_or_not_are_the_same_bits(name):
     """A single array has a way of its own; so have arrays whose elements lie apart."""
     dtype = np.float32 if name in ("RMSProp", "Adam", "SGD") else np.float64
