@@ -79,7 +79,7 @@ def find_rule(method):
         raise TypeError(f"method must be a string, not {type(method).__name__}; {_known()}")
     name = method.lower().replace("-", "").replace("_", "")
     if name not in rules.methods():
-        close = difflib.get_close_matches(name, rules.methods(), 2)
+        close = difflib.get_close_matches(name, rules.methods(), 3)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
     return rules.get(name)
