@@ -130,6 +130,13 @@ def run_pages(app):
                 log.info("    line %s did not run: %s", line, reason)
 
 
+def repeat_parts(app, docname, source):
+    """Write the parts of a page that are repeated for every rule."""
+    import pages
+
+    source[0] = pages.expanded(source[0])
+
+
 def show_formulas(app, what, name, obj, options, lines):
     """Make the indented formulas at the top of a docstring literal blocks, as in `help`."""
     top = next((k for k, line in enumerate(lines) if line.startswith("---")), len(lines))
@@ -149,4 +156,5 @@ def setup(app):
     """Run the pages before anything is read."""
     app.connect("build-finished", copy_dashboard)
     app.connect("builder-inited", run_pages)
+    app.connect("source-read", repeat_parts)
     app.connect("autodoc-process-docstring", show_formulas, priority=100)

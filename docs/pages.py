@@ -9,6 +9,9 @@ a Python block is what it must print, by the rules of doctest. A comment before 
 - ``<!-- needs: NAME -->``: run only if the module can be imported; "GPU" is never there;
 - ``<!-- as a script -->``: run in a process of its own, from a file;
 - ``<!-- not run: REASON -->``: shown only.
+
+What is between ``<!-- each method -->`` or ``<!-- each optimizer -->`` and ``<!-- end -->`` is
+repeated for every rule of the package, with its name in place of NAME (`expanded`).
 """
 
 import argparse
@@ -30,6 +33,7 @@ BLOCK = re.compile(
     r"(?:^<!-- (?P<how>[^\n]*) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
+REPEATED = re.compile(r"<!-- each (\w+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -58,6 +62,20 @@ def blocks(text):
         expected = after["text"] if shown else None
         result.append(Block(line, match["text"], match["how"] or "", expected))
     return result
+
+
+def expanded(text):
+    """Return a page with its repeated parts; names with a heading of their own have no other."""
+    import fastopt
+    from fastopt.optimizers import rule_classes
+
+    names = {"method": fastopt.methods(), "optimizer": sorted(rule_classes.names(), key=str.lower)}
+
+    def repeat(match):
+        own = [name for name in names[match[1]] if f"\n## {name}\n" not in text]
+        return "\n".join(match[2].replace("NAME", name) for name in own)
+
+    return REPEATED.sub(repeat, text)
 
 
 def lacking(how):

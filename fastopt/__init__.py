@@ -4,8 +4,8 @@
 `minimize_stochastic` uses mini-batches of rows. `multistart` finds all minima in a box.
 `least_squares` and `curve_fit` fit parameters, with their errors. `least_squares_batch` and
 `curve_fit_batch` do so for very many data sets. `confidence` and `bootstrap` find intervals.
-Optimizers step your own arrays in place: `AdaGrad`, `RMSProp`, `AdaDelta`, `Adam`, `AdamW`,
-`AdaMax`, `Nadam`, `SGD`. `kernels` has their steps for `@njit` code, `schedules` learning rates.
+Optimizers step your own arrays in place: `RMSProp`, `Adam` and a class for every other method.
+`kernels` has their steps for `@njit` code, `schedules` learning rates.
 `value_and_grad` and `compare_grad` give and check gradients, `hessian` second derivatives, and
 `standard_errors` the errors of maximum-likelihood fits. `save` and `load` keep state.
 `methods()` lists the methods, `show_config()` what is installed; `precompile` compiles ahead.

@@ -104,11 +104,13 @@ class Sweep:
             c, self.kernel, self.sweep = self.rule.coefficients, cpu.kernel, cpu.sweep
         except (ImportError, AttributeError) as error:
             raise NotImplementedError(f"sweeps by another name: {error}") from error
-        self.c = np.array(c(options, 1e-3, 1.0, 1.0)[0], dtype)
+        self.c = np.array(c(options, 1e-3, 2.0, 1.0)[0], dtype)  # the first step may be special
         self.slots = sum(self.uses)
         self.x, self.g, *state = staggered(2 + self.slots, n, dtype)
-        for array, value in zip((self.x, self.g, *state), (1.0, 0.1, 0.0, 0.0, 0.0), strict=False):
-            array.fill(value)
+        self.x.fill(1.0)
+        self.g.fill(0.1)
+        for array in state:
+            array.fill(0.01)
         rest = iter(state)
         self.state = tuple(next(rest) if used else self.x for used in self.uses)
         self.kernel = self.kernel(self.rule, self.uses, self.x.dtype)

@@ -42,7 +42,7 @@ def _doc(name):
     given = {**rules.options_class(rule)._field_defaults}
     del given["learning_rate"]
     automatic = run_options.parse(rule, None, None, np.dtype(float)).rule._asdict()
-    own = rule_classes.described(given, automatic)
+    own = rule_classes.described(rule, given, automatic)
     return DOC.format(head=(rule.__doc__ or "").strip(), own=own, name=name)
 
 

@@ -29,7 +29,7 @@ ALIASES = {
     "beta_2": "beta2",
     "initial_accumulator_value": "initial_accumulator",
 }
-FRACTIONS = ("rho", "beta1", "beta2", "momentum", "dampening")
+FRACTIONS = ("rho", "beta1", "beta2", "beta3", "momentum", "dampening")
 # Defaults with "auto". With a rho of 0.9 the metric forgets the relative scales that the search
 # needs; 0.99 halves the evaluations on the classical problems.
 AUTO = {"rho": 0.99}
@@ -79,7 +79,7 @@ def find_rule(method):
         raise TypeError(f"method must be a string, not {type(method).__name__}; {_known()}")
     name = method.lower().replace("-", "").replace("_", "")
     if name not in rules.methods():
-        close = difflib.get_close_matches(name, rules.methods(), 2)
+        close = difflib.get_close_matches(name, rules.methods(), 3)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
     return rules.get(name)

@@ -27,30 +27,35 @@ MEANINGS = {
     "max_corrected": "If True, `amsgrad` takes the largest of the corrected averages.",
     "momentum_decay": "Decay of the schedule of the momentum.",
 }
-# These have no effect with the automatic step, which keeps moves in place of momentum.
+# These have no effect with the automatic step, which keeps moves in place of momentum. A rule's own
+# `IDLE` replaces them, and its `MEANINGS` those above.
 IDLE = "beta1", "momentum", "nesterov", "dampening", "rate_inside", "momentum_decay"
 IDLE = *IDLE, "initial_accumulator"
 
 
-def described(defaults, automatic=None):
+def described(rule, defaults, automatic=None):
     """Return the parameters of a docstring that say what the options of a rule are.
 
     Parameters
     ----------
+    rule
+        The rule's module.
     defaults : dict
         The options and their defaults with a learning rate.
     automatic : dict, optional
         Their defaults with the automatic step, to be named if they differ.
     """
     lines = []
+    idle = getattr(rule, "IDLE", IDLE)
+    meanings = {**MEANINGS, **getattr(rule, "MEANINGS", {})}
     for name, value in defaults.items():
         more = ""
-        if automatic and name in IDLE:
+        if automatic and name in idle:
             more = '; no effect with "auto"'
         elif automatic and automatic[name] != value:
             more = f'; {automatic[name]!r} with "auto"'
         lines.append(f"{name} : {type(value).__name__}, default {value!r}{more}")
-        lines.append(f"    {MEANINGS[name]}")
+        lines.append(f"    {meanings[name]}")
     return "\n".join(lines)
 
 
@@ -58,13 +63,13 @@ def described(defaults, automatic=None):
 def names():
     """Return the public names of the optimizers, and the methods of their rules."""
     found = {rules.options_class(rules.get(m)).__name__: m for m in rules.methods()}
-    return {**found, "AdamW": "adam"}
+    return {**found, "AdamW": "adam", "NadamW": "nadam"}
 
 
 @functools.cache
 def optimizer(name) -> Any:
     """Return the class of this name."""
-    method, adamw = names()[name], name == "AdamW"
+    method, adamw = names()[name], name.endswith("W")
     known = hyperparameters.defaults(method, None, adamw)
     rule = rules.get(method)
     own = {
@@ -89,9 +94,10 @@ def _signature(known):
 def _doc(name, rule, known):
     own = {n: known[n] for n in rules.options_class(rule)._fields if n != "learning_rate"}
     head = rule.__doc__
-    if name == "AdamW":
-        head = "Adam with decoupled weight decay (Loshchilov and Hutter 2019).\n\n" + head
-    return f"{head}\n{DOC.replace('OWN', described(own)).replace('NAME', name)}"
+    if name.endswith("W"):
+        how = f"{name[:-1]} with decoupled weight decay (Loshchilov and Hutter 2019)."
+        head = f"{how}\n\n{head}"
+    return f"{head}\n{DOC.replace('OWN', described(rule, own)).replace('NAME', name)}"
 
 
 DOC = """An optimizer steps float32 or float64 arrays of any shape in place, of any library.
@@ -118,7 +124,7 @@ groups : dict of dicts, optional
     Other hyperparameters for some of the arrays: those whose name contains the key. The name is
     the keys and places that lead to an array, joined by dots: ``{"bias": {"weight_decay": 0.0}}``
     holds for params["layers"][0]["bias"]. If several keys match, the last one wins.
-style : {"torch", "optax", "keras"}, optional
+style : {"torch", "optax", "keras", "timm"}, optional
     Take defaults and conventions of another library. Options that are given win.
 clip_norm : float, optional
     Scale gradients down if the norm of all of them together is larger. On a device the step waits
@@ -152,7 +158,8 @@ Examples
 >>> import numpy as np, fastopt
 >>> params = {"w": np.ones((2, 3)), "b": np.zeros(3)}
 >>> opt = fastopt.NAME(0.1)
->>> opt.step(params, {"w": np.ones((2, 3)), "b": np.ones(3)})
+>>> for _ in range(2):
+...     opt.step(params, {"w": np.ones((2, 3)), "b": np.ones(3)})
 >>> bool((params["w"] < 1.0).all())
 True
 """

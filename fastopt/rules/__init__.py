@@ -3,14 +3,21 @@
 A rule is ordinary Python on scalars, compiled unchanged for every target:
 
 - a NamedTuple of options with their defaults (its class name is the rule's public name);
-- ``C``, a named tuple of coefficients, which are fixed within an iteration;
+- ``C``, a named tuple of coefficients, which are fixed within an iteration; none has a name of
+  `_clipping_and_decay.FIELDS`;
 - ``S``, a named tuple of state slots. A slot called ``v`` starts at the initial accumulator, every
   other slot at zero;
 - ``NEEDS`` (optional): slot -> the option without which that slot is neither kept nor read;
+- ``MEANINGS`` (optional): option -> what `help` says of it, if `optimizers.rule_classes` does not;
+- ``IDLE`` (optional): the options that do not change d, if they are not those named there;
 - ``coefficients(o, rate, t, rule_scalar) -> (C, rule_scalar)``, called once per iteration
-  t = 1, 2, .... ``rule_scalar`` is a number passed from iteration to iteration, 1 at the start;
+  t = 1, 2, .... ``rule_scalar`` is a number passed from iteration to iteration, 1 at the start.
+  With ``learning_rate="auto"`` t is infinite and the rate is 1;
 - ``update(g, s, c) -> (step, d, s)``: the caller subtracts the step. d is the diagonal that divides
-  the gradient; ``learning_rate="auto"`` measures lengths with it.
+  the gradient; ``learning_rate="auto"`` measures lengths with it. So d is never zero where some
+  gradient was not. A rule without a divisor returns 1.
+
+A rule has at most four slots; without ``v`` at most two.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Formulas that several rules share: the root with its epsilon, moving averages, momentum.
+"""Formulas that several rules share: the root with its epsilon, moving averages, momentum, signs.
 
 `USES` is bound for each problem, so that branches on it are decided at compile time.
 """
@@ -49,3 +49,8 @@ def momentum(u, take, b, c):
     u = c.inner * u
     b = c.mu * b + take * u
     return c.outer * (c.on_u * u + c.on_b * b), b
+
+
+def signed(size, u):
+    """Return size times the sign of u; u itself if it is zero or NaN."""
+    return size if u > 0.0 else -size if u < 0.0 else u

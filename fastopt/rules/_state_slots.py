@@ -24,6 +24,15 @@ def load_3(state, i):
     )
 
 
+def load_4(state, i):
+    return S(
+        state[0][i] if USES[0] else 0.0,
+        state[1][i] if USES[1] else 0.0,
+        state[2][i] if USES[2] else 0.0,
+        state[3][i] if USES[3] else 0.0,
+    )
+
+
 def store_1(state, i, s):
     if USES[0]:
         state[0][i] = s[0]
@@ -41,6 +50,12 @@ def store_3(state, i, s):
         state[2][i] = s[2]
 
 
+def store_4(state, i, s):
+    store_3(state, i, s)
+    if USES[3]:
+        state[3][i] = s[3]
+
+
 def start_1(v0):
     return S(v0)
 
@@ -53,8 +68,16 @@ def start_3(v0):
     return S(v0, 0.0, 0.0)
 
 
+def start_4(v0):
+    return S(v0, 0.0, 0.0, 0.0)
+
+
 def zero_1(v0):
     return S(0.0)
+
+
+def zero_2(v0):
+    return S(0.0, 0.0)
 
 
 def given_accumulator(o):
@@ -67,7 +90,8 @@ def no_accumulator(o):
 
 def bindings(rule, uses):
     """Return the placeholders that a rule with these used slots binds, before any narrowing."""
-    k = len(uses)
+    k = len(uses) - 1
+    starts = (start_1, start_2, start_3, start_4) if "v" in uses._fields else (zero_1, zero_2)
     given = "initial_accumulator" in rules.options_class(rule)._fields
     return {
         "C": rule.C,
@@ -76,8 +100,8 @@ def bindings(rule, uses):
         "HAS_CLIPPING_AND_DECAY": _clipping_and_decay.has_clipping_and_decay(rule),
         "coefficients": rule.coefficients,
         "update": rule.update,
-        "start": (start_1, start_2, start_3)[k - 1] if "v" in uses._fields else zero_1,
+        "start": starts[k],
         "accumulator": given_accumulator if given else no_accumulator,
-        "load": (load_1, load_2, load_3)[k - 1],
-        "store": (store_1, store_2, store_3)[k - 1],
+        "load": (load_1, load_2, load_3, load_4)[k],
+        "store": (store_1, store_2, store_3, store_4)[k],
     }

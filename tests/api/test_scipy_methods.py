@@ -28,9 +28,13 @@ def shifted_both(x, a, b):
     return shifted(x, a, b), shifted_jac(x, a, b)
 
 
-@RULES
 @pytest.mark.parametrize(
-    ("fun", "jac"), [(shifted, shifted_jac), (shifted_both, True), (shifted, None)]
+    ("name", "fun", "jac"),
+    [
+        *((name, shifted, shifted_jac) for name in fastopt.methods()),
+        ("rmsprop", shifted_both, True),
+        ("rmsprop", shifted, None),
+    ],
 )
 def test_every_rule_is_a_method(name, fun, jac):
     steps, options = [], {"maxiter": 500, "disp": False}

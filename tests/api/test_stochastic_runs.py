@@ -225,7 +225,7 @@ def test_progress_is_shown(capsys):
         ({"x0": []}, "x0 is empty"),
         ({"x0": [np.nan]}, "x0 is not finite"),
         ({"jac": "4-point"}, "jac = '4-point'"),
-        ({"method": "adma"}, "did you mean 'adamax' or 'adam'"),
+        ({"method": "adma"}, "did you mean 'adamax' or 'adan' or 'adam'"),
         ({"callback": 3}, "callback must be a function"),
         ({"options": 3}, "options must be a dict"),
         ({"options": {"learning_rate": "auto"}}, "every mini-batch has another one"),

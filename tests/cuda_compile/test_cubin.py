@@ -18,7 +18,7 @@ from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import sweep_launcher
 
 # Registers a thread, which holds 16 bytes of each array. A multiprocessor has 65,536: with 56, four
-# blocks of 256 are resident, and so with 64.
+# blocks of 256 are resident, and so with 64, which a rule with four slots needs.
 REGISTERS = {"float32": 56, "float64": 64}
 VARIANTS = [
     (method, uses, dtype)
@@ -115,4 +115,4 @@ def test_assembles_without_spills(case, tmp_path, record_property):
     assert set(stack) == {"0"}, report
     (registers,) = re.findall(r"Used (\d+) registers", report)
     record_property("registers", registers)
-    assert int(registers) <= REGISTERS[case[-1]]
+    assert int(registers) <= (REGISTERS[case[-1]] if sum(case[2]) < 4 else 64)

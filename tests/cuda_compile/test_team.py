@@ -54,7 +54,7 @@ def ptx_of(method, rate, dtype):
 # those in float32, and at a given rate, which compiles four times as fast, the other sets of slots.
 # Text of rules is the same in every kernel: `test_cubin` has each of them, compiled and assembled.
 CASES = [("rmsprop", None, "float32"), ("rmsprop", 0.1, "float32")]
-CASES += [(method, 0.1, "float64") for method in ("sgd", "nadam", "adadelta")]
+CASES += [(method, 0.1, "float64") for method in ("sgd", "nadam", "adadelta", "adan")]
 
 
 @pytest.mark.parametrize(("method", "rate", "dtype"), CASES)

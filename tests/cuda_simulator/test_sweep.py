@@ -38,7 +38,8 @@ def agree(case, dtype, n, steps):
         assert ours.dtype == dtype
         bound = 8 * np.finfo(dtype).eps * np.maximum(1.0, abs(theirs))
         assert (abs(ours.astype(float) - theirs) <= bound).all()
-        assert (ours != np.asarray(x0, dtype)).any()
+    # Adopt's first step, rprop's delayed one and that after a change of sign are zero.
+    assert n == 1 or (ours != np.asarray(x0, dtype)).any()
 
 
 @pytest.fixture(autouse=True)

@@ -6,20 +6,12 @@ are Python floats (float64) and meet the arrays last, so a float32 run rounds ea
 
 Papers: Duchi, Hazan and Singer 2011 (AdaGrad); Hinton 2012 and Graves 2013 (RMSProp); Zeiler 2012
 (AdaDelta); Kingma and Ba 2015 (Adam, AdaMax); Reddi, Kale and Kumar 2018 (AMSGrad); Dozat 2016
-(Nadam); Sutskever et al. 2013 (momentum).
+(Nadam); Sutskever et al. 2013 (momentum). `reference_family` has the others.
 """
 
 import numpy as np
-
-
-def _start(x, grads, rates, dtype):
-    """Return x as an array and the list of (t, gradient, rate), t from 1."""
-    x = np.array(x, dtype=dtype)
-    steps = [
-        (t, np.asarray(g, dtype=dtype), float(rate))
-        for t, (g, rate) in enumerate(zip(grads, rates, strict=True), start=1)
-    ]
-    return x, steps
+import reference_family
+from reference_family import start as _start
 
 
 def _root(v, eps, inside):
@@ -149,6 +141,7 @@ def sgd(x, grads, rates, dtype, *, momentum=0.0, dampening=0.0, nesterov=False, 
 
 
 REFERENCES = {
+    **reference_family.REFERENCES,
     "adagrad": adagrad,
     "rmsprop": rmsprop,
     "adadelta": adadelta,

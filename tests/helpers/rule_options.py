@@ -9,6 +9,7 @@ def _grid(**choices):
 
 _BOOLS = (False, True)
 _BETAS = {"beta1": (0.8,), "beta2": (0.95,), "eps": (1e-3,)}
+_CHANGED = {name: value for name, (value,) in _BETAS.items()}
 
 OPTIONS = {
     "adagrad": [{}, *_grid(eps=(1e-3,), eps_inside=_BOOLS, initial_accumulator=(0.0, 0.3))],
@@ -32,6 +33,27 @@ OPTIONS = {
         *_grid(momentum=(0.7,), dampening=(0.0, 0.3), nesterov=_BOOLS, rate_inside=_BOOLS),
         *_grid(dampening=(0.3,), nesterov=(True,), rate_inside=_BOOLS),
     ],
+    "lion": [{}, {"beta1": 0.8, "beta2": 0.95}],
+    "signsgd": [{}, {"momentum": 0.7}],
+    "adabelief": [{}, {**_CHANGED, "eps_root": 1e-2}],
+    "yogi": [
+        {},
+        {**_CHANGED, "eps": 1e-2, "initial_mean": 0.2, "initial_accumulator": 0.3},
+        {**_CHANGED, "corrected": False},
+    ],
+    "radam": [{}, {**_CHANGED, "eps_root": 1e-2, "threshold": 4.5}, {**_CHANGED, "eps_hat": True}],
+    "rprop": [
+        {},
+        {"eta_minus": 0.3, "eta_plus": 1.5, "min_step": 0.03, "max_step": 0.06},
+        {"min_step": 0.03, "max_step": 0.06, "delayed": True},
+    ],
+    "adopt": [
+        {},
+        {**_CHANGED, "clip_power": 0.5, "nesterov": True},
+        {**_CHANGED, "clipped": False},
+    ],
+    "ademamix": [{}, {**_CHANGED, "beta3": 0.99, "alpha": 3.0, "warmup": 20.0, "eps_root": 1e-2}],
+    "adan": [{}, {**_CHANGED, "beta3": 0.9, "eps_root": 1e-2, "complement": True}],
 }
 CASES = [(method, options) for method, rows in OPTIONS.items() for options in rows]
 

@@ -140,8 +140,11 @@ def test_files_are_short(file):
 
 
 def test_folders_are_small():
+    """A rule is one file of one folder, so that rules do not count."""
     for folder in {file.parent for file in FILES}:
         files = [file for file in folder.glob("*.py") if file.name != "__init__.py"]
+        if folder.name == "rules":
+            files = [file for file in files if file.stem not in fastopt.methods()]
         assert len(files) <= 15, folder
 
 

@@ -84,7 +84,8 @@ def test_defaults_in_words():
 
 def test_every_public_name_has_a_page():
     """In the API: from its docstring, which has an example."""
-    shown = "\n".join(text for name, text in TEXTS.items() if name.startswith("docs/api/"))
+    texts = [text for name, text in TEXTS.items() if name.startswith("docs/api/")]
+    shown = "\n".join(map(pages.expanded, texts))
     names = [name for name in dir(fastopt) if name not in ("kernels", "precompile", "schedules")]
     names += [f"kernels.{method}" for method in fastopt.methods()]
     names += [f"schedules.{kind.__name__}" for kind in schedules.KINDS]

@@ -238,6 +238,8 @@ def test_nan_stays_in_its_element(case, n, data):
 @every_case
 @both_dtypes
 def test_zero_gradient_at_the_start_keeps_x(case, dtype):
+    if case[1].get("initial_mean"):
+        pytest.skip("an average that starts elsewhere moves x")
     x = np.linspace(-2, 2, 19, dtype=dtype)
     walk((case, dtype), x, np.zeros((3, 19), dtype))
     assert same_bits(x, np.linspace(-2, 2, 19, dtype=dtype))

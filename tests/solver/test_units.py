@@ -8,6 +8,7 @@ import nist_gradients
 import numba
 import numpy as np
 import pytest
+from metrics import METRICS
 from problems import CLASSICAL
 from problems.objectives import with_gradient
 from scipy.optimize import least_squares
@@ -17,7 +18,6 @@ import fastopt
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 import nist  # the examples are scripts, not a package
 
-METHODS = fastopt.methods()
 F_UNITS = 1e-18, 1e18
 X_UNITS = 1e-12, 1e12
 names = {"ids": lambda row: row.name}
@@ -45,7 +45,7 @@ def test_classical_problems_of_every_rule(problem):
     of_xs = X_UNITS if problem.x0.any() else ()
     single = [*((s, 1.0) for s in F_UNITS), *((1.0, u) for u in of_xs)]
     both = [(1e-18, 1e12 if of_xs else 1.0)]
-    for method in METHODS:
+    for method in METRICS:
         plain = solve(fun, problem.x0, method=method)
         assert plain.success, (method, plain.message)
         assert problem.solved(plain.fun)
@@ -156,7 +156,7 @@ def test_decays_in_pico_to_tera_units(dtype, rtol):
         np.testing.assert_allclose(res.x / start, best_decay(), rtol=rtol)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METRICS)
 def test_decays_of_every_rule(method):
     for unit in PICO_TO_TERA[::2]:
         y = unit * VOLTS
@@ -178,7 +178,7 @@ COUNTS = 1e15 * np.array([5.47, 12.8, 10.6, 7.81, 10.9, 10.9, 10.0, 8.16, 8.62, 
 
 
 @pytest.mark.parametrize(
-    ("method", "dtype"), [*((m, np.float64) for m in METHODS), ("rmsprop", np.float32)]
+    ("method", "dtype"), [*((m, np.float64) for m in METRICS), ("rmsprop", np.float32)]
 )
 def test_chi_square_of_large_data(method, dtype):
     counts, error = COUNTS.astype(dtype), (0.2 * COUNTS).astype(dtype)
@@ -209,7 +209,7 @@ def test_a_modulus_in_pascals():
         np.testing.assert_allclose(res.x, [strain @ stress / (strain @ strain)], rtol=1e-9)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METRICS)
 @pytest.mark.parametrize("height", [1e-8, 1.0, 1e8])
 def test_a_peak_of_any_height(height, method):
     """The start is almost two widths from the peak."""
@@ -250,7 +250,7 @@ def test_a_restart_from_the_answer_ends_soon():
     assert np.median(counts) <= 20
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METRICS)
 @pytest.mark.parametrize("constant", [0.0, 1.0])
 def test_a_wrong_gradient_is_no_success_in_any_units(constant, method):
     def fun(x, factor, added):
@@ -269,7 +269,7 @@ def test_a_wrong_gradient_is_no_success_in_any_units(constant, method):
                 assert factor == 0.0 or res.status == -2
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METRICS)
 @pytest.mark.parametrize("of_f", [*F_UNITS, 1.0])
 def test_a_fall_to_zero_at_infinity_ends(of_f, method):
     """The infimum of exp(-x) is 0: it is reached to far below rounding, at no great expense."""
@@ -286,7 +286,7 @@ def bowl(x, of_f=1.0):
     )
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METRICS)
 @pytest.mark.parametrize("given", [{"tol": 1e-3}, {"options": {"gtol": 1e-3}}])
 def test_an_explicit_gtol_is_absolute(given, method):
     """The run ends at the first point of the default's path with a gradient below it."""
