@@ -1,8 +1,8 @@
 """`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
 
 from fastopt.arrays import arguments
-from fastopt.drivers import minibatch_functions
-from fastopt.drivers.training import Training
+from fastopt.drivers.training import minibatch_functions
+from fastopt.drivers.training.run import Training
 from fastopt.inputs import run_options, start_and_bounds, stochastic_inputs, wrong_keywords
 from fastopt.results.progress import Compiling
 
@@ -135,7 +135,8 @@ def minimize_stochastic(
     fun, jac, way = minibatch_functions.functions(fun, jac, vectorized)
     work = stochastic_inputs.read(
         data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, way.together
-    )
+    )._replace(automatic=settings.schedule is None)
+    settings = stochastic_inputs.with_share(settings, work)
     training = Training(fun, jac, args, rule, x0, work, settings, way)
     with Compiling(training.settings.disp, fun):
         training.prepare()

@@ -12,6 +12,7 @@ from fastopt.arrays import data_rows
 from fastopt.concurrency.time_slices import next_amount
 from fastopt.derivatives import gradient_methods
 from fastopt.drivers import objective_bindings, objective_checks
+from fastopt.drivers.training.automatic_rate import AutomaticRate
 from fastopt.results import optimize_result
 from fastopt.results.progress import Counter, report
 from fastopt.solver.minibatch import (
@@ -27,6 +28,7 @@ from fastopt.solver.minibatch import (
 )
 from fastopt.solver.run_state import apart
 from fastopt.solver.status_codes import (
+    DIVERGED,
     EARLY,
     EPOCHS,
     INTERRUPTED,
@@ -85,10 +87,12 @@ class Training:
         if self.objective.method == "reverse" and not way.together:
             self.way = way = way._replace(name="in reverse")
         self.data = self.before, args, *self.objective.data[1:]
-        own = self.record, (x, g, self.mean), self.part.order, state, settings.rule
+        self.rate = AutomaticRate(rule, x, self.record) if work.automatic else None
+        points = x, g, self.mean, *(self.rate.points if self.rate else ())
+        own = self.record, points, self.part.order, state, settings.rule
         data = (x, self.x_shaped, g, self.own), self.part, self.data
         self.solve = minibatch_step.stepper(
-            rule, uses, dtype, self.objective, way, own, data, schedule
+            rule, uses, dtype, self.objective, way, own, data, schedule, work.automatic
         )
         self.validation_rows: Any = None
         if work.validation_rows is not None:
@@ -195,8 +199,8 @@ class Training:
             counter.update((epoch - 1) * rows + int(record[ROW]))
             if record[STATUS] == RUNNING and not np.isfinite(self.x).all():
                 record[STATUS] = NONFINITE  # x has overflowed; fun may still be finite there
-            if record[STATUS] != RUNNING:
-                return record[STATUS]
+            if record[STATUS] != RUNNING and not (self.rate and self.rate.begin_again()):
+                return NONFINITE if record[STATUS] == DIVERGED else record[STATUS]
         return RUNNING
 
     def end_epoch(self, epoch):
@@ -252,6 +256,8 @@ class Training:
         more = {}
         if run.averaged:
             more["x_average"] = self.copy(self.mean)
+        if self.rate:
+            more["learning_rate"] = self.rate.rate()
         if self.validation_rows is not None:
             more["validation_loss"] = np.array(self.validation_loss)
         given = {"added": "add"}.get(self.way.name)

@@ -1,0 +1,50 @@
+"""The arrays of a learning rate that is found on the way, and its beginnings."""
+
+import numpy as np
+
+from fastopt import rules
+from fastopt.solver.minibatch import AVERAGED, BEGUN, RULE_SCALAR, STATUS
+from fastopt.solver.run_state import apart
+from fastopt.solver.status_codes import RUNNING
+from fastopt.solver.training.distance_rate import DistanceRate
+
+# After the i-th beginning the distance stays below 4**-i of the one that was too long.
+SHORTER, AGAIN, BEGINNINGS = 4.0, 16.0, 30
+
+
+class AutomaticRate:
+    """What the search for the rate keeps, besides x, its gradient and the mean of its iterates."""
+
+    def __init__(self, rule, x, record):
+        self.x, self.record = x, record
+        self.scalars = np.array(DistanceRate(normed=rules.is_normed(rule)))
+        self.origin, self.trace, self.move = apart(3 * x.size, x.dtype).reshape(3, x.size)
+        self.origin[:], self.trace[:] = x, 0.0
+        self.beginnings = np.zeros(1)
+
+    @property
+    def points(self):
+        """What the compiled step gets."""
+        return self.scalars, self.origin, self.trace, self.move
+
+    def begin_again(self):
+        """Go back to x0 with a shorter distance; return False where that cannot help.
+
+        It cannot if x0 itself is where the loss is not finite, or if it has often been tried.
+        """
+        found, record = DistanceRate(*self.scalars.tolist()), self.record
+        if found.steps == 0.0 or self.beginnings[0] == BEGINNINGS:
+            return False
+        self.beginnings += 1.0
+        ceiling = found.distance / SHORTER
+        self.scalars[:] = DistanceRate(
+            ceiling / AGAIN, ceiling, top=found.top, bottom=found.bottom, normed=found.normed
+        )
+        self.x[:], self.trace[:] = self.origin, 0.0
+        record[[AVERAGED, BEGUN, RULE_SCALAR, STATUS]] = 0.0, 0.0, 1.0, RUNNING
+        return True
+
+    def rate(self):
+        """Return the learning rate that was found: the one before its share is applied."""
+        found = DistanceRate(*self.scalars.tolist())
+        return found.distance / found.spread
