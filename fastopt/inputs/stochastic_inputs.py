@@ -19,6 +19,7 @@ OPTIONS = (
     "disp",
     "fast_math_functions",
     "finite_diff_rel_step",
+    "checkpoint",
 )
 _NAME = "minimize_stochastic"
 
@@ -169,7 +170,10 @@ def options_of(rule, options, dtype):
         if name not in OPTIONS and name not in kind._fields:
             raise ValueError(run_options.unknown(name, rule, kind, OPTIONS))
     if is_automatic(given):  # the averages of the published rule, not those of `minimize`
-        given = {**{n: kind._field_defaults[n] for n in run_options.AUTO if n in kind._fields}, **given}
+        given = {
+            **{n: kind._field_defaults[n] for n in run_options.AUTO if n in kind._fields},
+            **given,
+        }
     decay = run_options.number("weight_decay", given.pop("weight_decay", 0.0), 0.0)
     if decay == math.inf:
         raise ValueError("weight_decay must be finite")

@@ -7,7 +7,7 @@ A rule is ordinary Python on scalars, compiled unchanged for every target:
 - ``S``, a named tuple of state slots. A slot called ``v`` starts at the initial accumulator, every
   other slot at zero;
 - ``NEEDS`` (optional): slot -> the option without which that slot is neither kept nor read;
-- ``OWN_LENGTH`` (optional): True if the step for a rate of 1 has a length in x's units, as adadelta's;
+- ``OWN_LENGTH`` (optional): True if a step for a rate of 1 has a length of its own, in x's units;
 - ``coefficients(o, rate, t, rule_scalar) -> (C, rule_scalar)``, called once per iteration
   t = 1, 2, .... ``rule_scalar`` is a number passed from iteration to iteration, 1 at the start;
 - ``update(g, s, c) -> (step, d, s)``: the caller subtracts the step. d is the diagonal that divides

@@ -8,7 +8,7 @@ from fastopt.solver.run_state import apart
 from fastopt.solver.status_codes import RUNNING
 from fastopt.solver.training.distance_rate import DistanceRate
 
-# After the i-th beginning the distance stays below 4**-i of the one that was too long.
+# A distance that was too long is divided by the first, and by both to begin with.
 SHORTER, AGAIN, BEGINNINGS = 4.0, 16.0, 30
 
 
@@ -36,15 +36,25 @@ class AutomaticRate:
         if found.steps == 0.0 or self.beginnings[0] == BEGINNINGS:
             return False
         self.beginnings += 1.0
-        ceiling = found.distance / SHORTER
+        # After a single step nothing is known yet of the longest distance that goes well.
+        ceiling = found.ceiling if found.steps == 1.0 else found.distance / SHORTER
         self.scalars[:] = DistanceRate(
-            ceiling / AGAIN, ceiling, top=found.top, bottom=found.bottom, normed=found.normed
+            found.distance / (SHORTER * AGAIN),
+            ceiling,
+            top=found.top,
+            bottom=found.bottom,
+            unit=found.unit,
+            normed=found.normed,
         )
         self.x[:], self.trace[:] = self.origin, 0.0
         record[[AVERAGED, BEGUN, RULE_SCALAR, STATUS]] = 0.0, 0.0, 1.0, RUNNING
         return True
 
-    def rate(self):
-        """Return the learning rate that was found: the one before its share is applied."""
-        found = DistanceRate(*self.scalars.tolist())
-        return found.distance / found.spread
+    def state(self):
+        """Return everything but x0, as one array of float64."""
+        return np.concatenate([self.scalars, self.beginnings, self.trace])
+
+    def restore(self, state):
+        """Continue from a state."""
+        places = self.scalars.size, self.scalars.size + 1
+        self.scalars[:], self.beginnings[:], self.trace[:] = np.split(state, places)

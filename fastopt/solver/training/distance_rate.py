@@ -3,15 +3,16 @@
     step = share * distance * u / spread
 
 u is the rule's step for a rate of 1. `spread` is its root mean square so far, or that of the
-gradient over the rule's diagonal if that is larger: momentum averages what is random. `share` is that of a
-schedule, which falls from 1 to 0. `distance` is the largest lower bound so far of max|x* - x0|:
+gradient over the rule's diagonal if that is larger: momentum averages what is random. `share` is
+that of a schedule, which falls from 1 to 0. `distance` is the largest lower bound so far of
+max|x* - x0|:
 
     sum w <g, x0 - x>  <=  sum w <g, x0 - x*>  <=  |sum w g|_1 max|x0 - x*|
 
 for a convex function, any points x and any weights w (Defazio and Mishchenko 2023, D-Adaptation,
 arXiv:2301.07733). The weights are share times distance, so that later points count for more, as in
-Prodigy (Mishchenko and Defazio 2023, arXiv:2306.06101). The distance begins far too small. It grows
-within some tens of steps, since x moves by about one distance a step as long as gradients agree.
+Prodigy (Mishchenko and Defazio 2023, arXiv:2306.06101). The distance begins rather too small. It
+grows within some tens of steps, since x moves by about one distance a step as long as gradients agree.
 
 The bound holds on the average of the rows, and for convex functions. Where x goes too far anyway,
 the loss tells: `step` returns False, and the run begins again with a quarter of the distance.
@@ -22,12 +23,14 @@ from typing import NamedTuple
 
 from fastopt.solver.compile_hints import separate
 from fastopt.solver.minibatch import ETA, RULE_SCALAR, decay_weights
-from fastopt.solver.placeholders import C, SIZE, cast, coefficients, load, real, store, update
+from fastopt.solver.placeholders import SIZE, C, cast, coefficients, load, real, store, update
 from fastopt.solver.run_state import INF
 
 # Indices of `DistanceRate`.
-DISTANCE, CEILING, GAIN, KEEP, STEPS, DIRECTIONS, GRADIENTS, TOP, BOTTOM, ABOVE, SPREAD, NORMED = range(12)
-BEGIN = 1e-6  # the first distance, over the one in which the first gradient would reduce f to zero
+DISTANCE, CEILING, GAIN, KEEP, STEPS, DIRECTIONS, GRADIENTS = range(7)
+TOP, BOTTOM, ABOVE, SPREAD, UNIT, NORMED = range(7, 13)
+BEGIN = 1e-2  # the first distance, over the one in which the first gradient would reduce f to zero
+OPPOSED = 0.7  # share of the slopes that lead back after the first step, if that was too long
 MEMORY = 0.9995  # a sum keeps this part of itself in a step
 # A mini-batch has gone too far if its loss is above all earlier ones by several times their range.
 # This many steps are needed to know the range, and this many such mini-batches in a row to believe
@@ -49,18 +52,19 @@ class DistanceRate(NamedTuple):
     bottom: float = INF  # and the smallest
     above: float = 0.0  # mini-batches in a row that have gone too far
     spread: float = 1.0
+    unit: float = 1.0  # factor of gradients: a power of two that brings the first one to 1
     normed: float = 1.0  # whether the rule's diagonal brings gradients to 1; see `rules`
 
 
 def step(record, points, state, options, plan, f):
     """Take the step on x; return False if x has gone too far, or stands where no bound is known."""
-    x, g, _, found, origin, trace, move = points
+    x, g, _, found, origin, _, move = points
     share, t = record[ETA], found[STEPS] + 1.0
     if found[DISTANCE] == 0.0:
-        found[DISTANCE] = first_distance(g, origin, f)
+        begin(found, g, origin, f)
     c, record[RULE_SCALAR] = coefficients(options, 1.0, t, record[RULE_SCALAR])
-    sums = directions(points, c, state, found[KEEP], share)
-    if gone_too_far(found, f, sums[0]):
+    sums = directions(points, c, state, found[KEEP], share, found[UNIT])
+    if gone_too_far(found, f, sums):
         return False
     found[STEPS] = t
     find_distance(found, sums, share, x.size)
@@ -71,41 +75,52 @@ def step(record, points, state, options, plan, f):
     return True
 
 
-def first_distance(g, origin, f):
-    """Return a distance that is too small in any units: for f = 0, from the size of x0."""
-    slopes = sizes = 0.0
+def begin(found, g, origin, f):
+    """Set the first distance, rather too small in x's units: for f = 0, from the size of x0."""
+    slopes = sizes = top = 0.0
     for i in range(g.size):
-        slopes += abs(1.0 * g[i])
+        slope = abs(1.0 * g[i])
+        slopes, top = slopes + slope, max(top, slope)
         sizes = max(sizes, abs(1.0 * origin[i]))
     if slopes == 0.0:
-        return 0.0
+        return
+    found[DISTANCE] = BEGIN * (sizes if sizes > 0.0 else 1.0)
     if f != 0.0:
-        return BEGIN * abs(f) / slopes
-    return BEGIN * (sizes if sizes > 0.0 else 1.0)
+        found[DISTANCE] = BEGIN * abs(f) / slopes
+    found[UNIT] = 2.0 ** -math.floor(math.log2(top))
 
 
 @separate
-def directions(points, c, state, keep, share):
+def directions(points, c, state, keep, share, unit):
     """Write the rule's steps for a rate of 1, and the trace of gradients; return the sums."""
     x, g, _, _, origin, trace, move = points
-    c, keep, weight = cast(C, real, c), real(keep), real(share)
-    away = slopes = squares = ratios = 0.0
+    c, keep, weight, unit = cast(C, real, c), real(keep), real(share), real(unit)
+    away = either = slopes = squares = ratios = 0.0
     for i in range(SIZE or x.size):
-        u, d, s = update(g[i], load(state, i), c)
+        slope = unit * g[i]
+        u, d, s = update(slope, load(state, i), c)
         store(state, i, s)
         move[i] = u
-        trace[i] = keep * trace[i] + weight * g[i]
-        away += 1.0 * g[i] * (x[i] - origin[i])
+        trace[i] = keep * trace[i] + weight * slope
+        change = 1.0 * slope * (x[i] - origin[i])
+        away += change
+        either += abs(change)
         slopes += abs(1.0 * trace[i])
         squares += (1.0 * u) * u
         if d > 0.0:
-            ratios += (1.0 * g[i] / d) * (1.0 * g[i] / d)
-    return away, slopes, squares, ratios
+            ratios += (1.0 * slope / d) * (1.0 * slope / d)
+    return away, either, slopes, squares, ratios
 
 
-def gone_too_far(found, f, away):
-    """Return True if the losses of several mini-batches in a row show that x has gone too far."""
-    top, bottom = found[TOP], found[BOTTOM]
+def gone_too_far(found, f, sums):
+    """Return True if slopes or losses show that x has gone too far.
+
+    After the first step it is loss and slopes: f has a constant, perhaps, and the first distance
+    was too long. Later it is the losses of several mini-batches in a row.
+    """
+    top, bottom, (away, either, _, _, _) = found[TOP], found[BOTTOM], sums
+    if found[STEPS] == 1.0 and f > top and away > OPPOSED * either:
+        return True
     if found[STEPS] >= ENOUGH and away > 0.0 and f > top + RANGES * (top - bottom):
         found[ABOVE] += 1.0
     else:
@@ -115,7 +130,7 @@ def gone_too_far(found, f, away):
 
 def find_distance(found, sums, share, n):
     """Raise the distance to the bound that the sums give, and measure the rule's steps."""
-    away, slopes, squares, ratios = sums
+    away, _, slopes, squares, ratios = sums
     found[DIRECTIONS] += squares / n
     found[GRADIENTS] += ratios / n
     ratios = found[NORMED] * found[GRADIENTS]
