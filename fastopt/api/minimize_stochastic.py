@@ -3,7 +3,14 @@
 from fastopt.arrays import arguments
 from fastopt.drivers.training import minibatch_functions, saved_state
 from fastopt.drivers.training.run import Training
-from fastopt.inputs import run_options, start_and_bounds, stochastic_inputs, wrong_keywords
+from fastopt.drivers.training.stream_run import StreamTraining
+from fastopt.inputs import (
+    minibatch_streams,
+    run_options,
+    start_and_bounds,
+    stochastic_inputs,
+    wrong_keywords,
+)
 from fastopt.results.progress import Compiling
 
 
@@ -18,7 +25,7 @@ def minimize_stochastic(
     jac=None,
     vectorized=False,
     batch_size=32,
-    epochs=10,
+    epochs=None,
     shuffle=True,
     seed=None,
     average=None,
@@ -40,12 +47,17 @@ def minimize_stochastic(
         plain functions it calls. It must not write to its arguments.
     x0 : array_like of float64, float32 or integers, any shape
         The start, whose shape x keeps. Integers become float64, float32 stays float32.
-    data : array_like or tuple of array_like
+    data : array_like, tuple of array_like, or iterator of mini-batches
         The rows, as in `minimize_batch`: one array, or a tuple of arrays, with the row as leading
         axis. `fun` gets row b of each, a number or an array in C order. In the tuple, a list of
         arrays is a field of rows of unequal lengths. Arrays are used in place: a `numpy.memmap` is
         read row by row, in the order of the steps. Give data in x0's dtype: float64 data make
         float64 work.
+
+        A stream instead gives mini-batches, each an array or a tuple of arrays, for one step each:
+        an iterator, a function that returns a new one for each epoch, or an object that can be
+        iterated over again, as torch's DataLoader. None may have more rows than the first. Then
+        `batch_size`, `shuffle` and `seed` do not count, and `validation` must be rows.
     args : tuple, optional
         Further arguments, the same for all rows.
     method : str
@@ -59,8 +71,8 @@ def minimize_stochastic(
         mini-batch of an epoch may have fewer. `fun` returns their mean, and with ``jac=True`` or
         "add" also its gradient.
     batch_size, epochs : int
-        Rows in a mini-batch, and passes over the data. The last mini-batch of an epoch has the rows
-        that are left; its mean is over these.
+        Rows in a mini-batch, and passes over the data: 10, or 1 for an iterator. The last
+        mini-batch of an epoch has the rows that are left; its mean is over these.
     shuffle : bool
         If True, every epoch has its own random order of the rows: Fisher and Yates's shuffle of
         their numbers. If False, the rows keep their order.
@@ -142,15 +154,18 @@ def minimize_stochastic(
     x0 = stochastic_inputs.start_point(x0)
     settings, decay = stochastic_inputs.options_of(rule, options, x0.dtype)
     fun, jac, way = minibatch_functions.functions(fun, jac, vectorized)
-    work = stochastic_inputs.read(
-        data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, way.together
-    )._replace(automatic=settings.schedule is None)
-    settings = stochastic_inputs.with_share(settings, work)
-    given = {"fun": fun, "jac": jac, "x0": x0, "args": args, "vectorized": way.together}
-    checkpoint = saved_state.checkpoint_of(rule, work, settings, seed, validation, **given)
-    training = Training(fun, jac, args, rule, x0, work, settings, way)
+    rest = average, validation, patience, decay
+    if minibatch_streams.is_stream(data):
+        stream = minibatch_streams.Stream(data)
+        work, settings = minibatch_streams.read(stream, epochs, *rest, settings)
+        training = StreamTraining(stream, fun, jac, args, rule, x0, work, settings, way)
+    else:
+        given = data, batch_size, epochs, shuffle, seed, *rest, way.together
+        work, settings = stochastic_inputs.read(*given, settings)
+        given = {"fun": fun, "jac": jac, "x0": x0, "args": args, "vectorized": way.together}
+        checkpoint = saved_state.checkpoint_of(rule, work, settings, seed, validation, **given)
+        training = Training(fun, jac, args, rule, x0, work, settings, way)
+        training.checkpoint = checkpoint
     with Compiling(training.settings.disp, fun):
         training.prepare()
-    if checkpoint:
-        training.keep(checkpoint)
     return training.run(start_and_bounds.callback_of(callback))

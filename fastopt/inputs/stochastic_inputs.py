@@ -22,6 +22,7 @@ OPTIONS = (
     "checkpoint",
 )
 _NAME = "minimize_stochastic"
+EPOCHS = 10  # of rows in memory
 
 
 class TrainingData(NamedTuple):
@@ -40,7 +41,19 @@ class TrainingData(NamedTuple):
     automatic: bool = False  # whether the learning rate is found on the way
 
 
-def read(data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, together):
+def read(*given):
+    """Return the checked arguments as `TrainingData`, and the settings with their schedule."""
+    *given, settings = given
+    work = rows_and_numbers(*given)
+    if settings.schedule is not None:
+        return work, settings
+    steps = min(work.epochs * -(-len(work.order) // work.batch), settings.limits.maxiter)
+    return work._replace(automatic=True), with_share(settings, steps)
+
+
+def rows_and_numbers(
+    data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, together
+):
     """Return the checked arguments as `TrainingData`."""
     fields = rows_of("data", data)
     count = data_rows.count(fields[0])
@@ -59,7 +72,10 @@ def read(data, batch_size, epochs, shuffle, seed, average, validation, patience,
         raise ValueError("with vectorized=True rows are put side by side: equal lengths are needed")
     if patience is not None and validation_rows is None:
         raise ValueError("patience counts epochs without a better validation loss; give validation")
-    epochs, average = whole_number("epochs", epochs), first_averaged(average)
+    epochs, average = (
+        whole_number("epochs", EPOCHS if epochs is None else epochs),
+        first_averaged(average),
+    )
     if epochs < average < math.inf:
         raise ValueError(f"average = {average} begins after the last epoch, {epochs}")
     return TrainingData(
@@ -186,12 +202,9 @@ def is_automatic(given):
     return isinstance(rate, str) and rate == "auto"
 
 
-def with_share(settings, work):
+def with_share(settings, steps):
     """Return the settings, with the schedule of the shares of a rate that is found on the way.
 
     The share falls to zero along a straight line, over all steps of the run.
     """
-    if not work.automatic:
-        return settings
-    steps = min(work.epochs * -(-len(work.order) // work.batch), settings.limits.maxiter)
     return settings._replace(schedule=schedules.polynomial(1.0, steps=max(float(steps), 1.0)))

@@ -15,6 +15,8 @@ import pytest
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from numba import cuda
 
+import fastopt
+
 pytest.importorskip("fastopt.targets.cuda.cuda_target")
 there = cuda.to_device
 ROOT = Path(__file__).parents[2]
@@ -36,6 +38,19 @@ def test_one(given):
 
 def test_one_with_a_callback():
     cases.one_with_a_callback(cases.One(there, back, 3))
+
+
+def test_a_kink_is_a_status():
+    """The host examines such points; on a device they keep their status, without a traceback."""
+
+    def peaks(x):
+        d = back(x) - np.array([1.0, -2.0])
+        return float(np.abs(d).sum()), there(np.sign(d))
+
+    res = fastopt.minimize(peaks, there(np.array([0.3, 0.4])), jac=True)
+    assert not res.success
+    assert res.status == -2
+    np.testing.assert_allclose(back(res.x), [1.0, -2.0], atol=1e-3)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from fastopt.concurrency import time_slices
 from fastopt.storage import checkpoint_file
 
 RNG = np.random.default_rng(0)
-ROWS = RNG.normal(size=(90, 3)) + [1.0, -2.0, 0.5]
+ROWS = np.array([1.0, -2.0, 0.5]) + RNG.normal(size=(90, 3))
 
 
 def bowl(x, row):

@@ -136,17 +136,13 @@ class Training:
         own = error_messages.is_of_compiling(error)
         return explain(error, self.objective, self.x_shaped) if own else error
 
-    def keep(self, checkpoint):
-        """Continue from a checkpoint, and write to it from now on."""
-        self.checkpoint = checkpoint
-        if checkpoint.found:
-            saved_state.restore(self, checkpoint.found)
-
     def run(self, callback):
         """Run the epochs, and return the result."""
         counter = None
+        if self.checkpoint and self.checkpoint.found:
+            saved_state.restore(self, self.checkpoint.found)
         try:
-            counter = Counter(self.settings.disp, self.work.epochs * len(self.part.order), "row")
+            counter = Counter(self.settings.disp, self.rows_of_run(), "row")
             status = self.run_until_done(callback, counter)
         except KeyboardInterrupt:
             status = INTERRUPTED
@@ -191,10 +187,8 @@ class Training:
     def one_epoch(self, epoch, counter):
         """Take the steps of an epoch, slice by slice; return the status after them."""
         work, record, rows = self.work, self.record, len(self.part.order)
-        rate = getattr(self.settings.schedule, "rate", 0.0)
-        self.solve.plan[:] = EpochSettings(
-            work.batch, work.shuffle, work.decay, epoch >= work.average, rate
-        )
+        average, rate = epoch >= work.average, self.constant_rate()
+        self.solve.plan[:] = EpochSettings(work.batch, work.shuffle, work.decay, average, rate)
         self.solve.calls[KEY] = self.key.view(np.int64)[0]
         while record[ROW] < rows:
             left = self.settings.limits.maxiter - record[NIT]
@@ -205,13 +199,36 @@ class Training:
             left = min(left, (rows - record[ROW]) / work.batch)
             self.steps.run(self.solve, left)
             counter.update((epoch - 1) * rows + int(record[ROW]))
-            if record[STATUS] == RUNNING and not np.isfinite(self.x).all():
-                record[STATUS] = NONFINITE  # x has overflowed; fun may still be finite there
-            if record[STATUS] != RUNNING and not (self.rate and self.rate.begin_again()):
-                return NONFINITE if record[STATUS] == DIVERGED else record[STATUS]
+            status = self.status_after()
+            if status != RUNNING:
+                return status
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
         return RUNNING
+
+    def status_after(self):
+        """Return the status after some steps; begin again with a shorter one if that can help."""
+        record = self.record
+        if record[STATUS] == RUNNING and not np.isfinite(self.x).all():
+            record[STATUS] = NONFINITE  # x has overflowed; fun may still be finite there
+        if record[STATUS] != RUNNING and not (self.rate and self.rate.begin_again()):
+            return NONFINITE if record[STATUS] == DIVERGED else record[STATUS]
+        return RUNNING
+
+    def constant_rate(self):
+        return getattr(self.settings.schedule, "rate", 0.0)
+
+    def rows_of_run(self):
+        return self.work.epochs * len(self.part.order)
+
+    def rows_of_epoch(self):
+        """Return the number of rows of the epoch so far."""
+        return self.record[ROW]
+
+    def rows_done(self):
+        """Return the number of rows of all epochs so far."""
+        rows, row = len(self.part.order), self.record[ROW]
+        return len(self.loss) * rows + (row if row < rows else 0)
 
     def end_epoch(self, epoch):
         """Record the loss of an epoch, and keep its point if it is the best so far.
@@ -219,7 +236,7 @@ class Training:
         Return False if the loss has overflowed to minus infinity.
         """
         point = self.point()
-        score = loss = self.record[LOSS] / len(self.part.order)
+        score = loss = self.record[LOSS] / self.rows_of_epoch()
         if self.validation_rows is not None:
             score = self.validate(point)
             self.validation_loss.append(score)

@@ -16,7 +16,8 @@ EVALUATIONS_PER_COMPONENT = {"2-point": 1, "3-point": 2, "cs": 1}
 def result_of(training, status):
     """Return the result of the run."""
     run, x = TrainingState(*training.record.tolist()), training.point()
-    fun = run.loss / run.row if run.row else (training.loss or [math.nan])[-1]
+    rows = training.rows_of_epoch()
+    fun = run.loss / rows if rows else (training.loss or [math.nan])[-1]
     if status == NONFINITE or (training.validation_rows is not None and training.best_epoch):
         x, fun = training.best, training.lowest if training.best_epoch else math.nan
     more = {}
@@ -45,11 +46,8 @@ def result_of(training, status):
 
 def counts(training, run):
     """Return the numbers of evaluations of fun and its gradient: rows, or mini-batches."""
-    rows, validation_rows = (
-        len(training.part.order),
-        0 if training.validation_rows is None else len(training.validation_rows.order),
-    )
-    done = len(training.loss) * rows + (run.row if run.row < rows else 0)
+    held_out = training.validation_rows
+    done, validation_rows = training.rows_done(), 0 if held_out is None else len(held_out.order)
     if training.way.together:
         done, validation_rows = run.nit, -(-validation_rows // training.work.batch)
     probes = (

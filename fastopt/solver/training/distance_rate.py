@@ -12,7 +12,8 @@ max|x* - x0|:
 for a convex function, any points x and any weights w (Defazio and Mishchenko 2023, D-Adaptation,
 arXiv:2301.07733). The weights are share times distance, so that later points count for more, as in
 Prodigy (Mishchenko and Defazio 2023, arXiv:2306.06101). The distance begins rather too small. It
-grows within some tens of steps, since x moves by about one distance a step as long as gradients agree.
+grows within some tens of steps, since x moves by about one distance a step as long as gradients
+agree.
 
 The bound holds on the average of the rows, and for convex functions. Where x goes too far anyway,
 the loss tells: `step` returns False, and the run begins again with a quarter of the distance.
