@@ -40,17 +40,16 @@ def test_one_with_a_callback():
     cases.one_with_a_callback(cases.One(there, back, 3))
 
 
-def test_a_kink_is_a_status():
-    """The host examines such points; on a device they keep their status, without a traceback."""
+def test_no_step_is_a_status():
+    """The host would look for a minimum at a kink; on a device the status stays as it is."""
 
-    def peaks(x):
-        d = back(x) - np.array([1.0, -2.0])
-        return float(np.abs(d).sum()), there(np.sign(d))
+    def wrong(x):
+        d = back(x) - 2.0
+        return float(d @ d), there(-2.0 * d)
 
-    res = fastopt.minimize(peaks, there(np.array([0.3, 0.4])), jac=True)
+    res = fastopt.minimize(wrong, there(np.array([0.3])), jac=True)
     assert not res.success
     assert res.status == -2
-    np.testing.assert_allclose(back(res.x), [1.0, -2.0], atol=1e-3)
 
 
 @pytest.fixture(scope="module")
