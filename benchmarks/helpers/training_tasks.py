@@ -62,7 +62,7 @@ def multinomial_loss(x, row, label, decay):
 
 
 def multinomial():
-    """Tell ten digits apart."""
+    """Find which of ten digits it is."""
     digits = datasets.load_digits()
     rows = split(with_ones(digits.data / 16.0), digits.target)
     return Task(multinomial_loss, np.zeros((10, 65)), *rows, (1e-3,))
@@ -110,13 +110,13 @@ def network(data, features, hidden):
 
 
 def network_of_digits():
-    """Tell ten digits apart, by 64-32-10."""
+    """Find which of ten digits it is, by 64-32-10."""
     digits = datasets.load_digits()
     return network(digits, digits.data / 16.0, 32)
 
 
 def network_of_cancer():
-    """Tell tumours apart, by 30-16-2."""
+    """Find which of two tumours it is, by 30-16-2."""
     cancer = datasets.load_breast_cancer()
     return network(cancer, standardised(cancer.data), 16)
 

@@ -54,10 +54,10 @@ def minimize_stochastic(
         read row by row, in the order of the steps. Give data in x0's dtype: float64 data make
         float64 work.
 
-        A stream instead gives mini-batches, each an array or a tuple of arrays, for one step each:
-        an iterator, a function that returns a new one for each epoch, or an object that can be
-        iterated over again, as torch's DataLoader. None may have more rows than the first. Then
-        `batch_size`, `shuffle` and `seed` do not count, and `validation` must be rows.
+        A stream instead gives mini-batches for one step each: arrays, or tuples of arrays. It is
+        an iterator, or a function that returns a new one for each epoch. An object that can be
+        iterated over again is one too, as torch's DataLoader. No mini-batch may have more rows than
+        the first. Then `batch_size`, `shuffle` and `seed` do not count; `validation` must be rows.
     args : tuple, optional
         Further arguments, the same for all rows.
     method : str

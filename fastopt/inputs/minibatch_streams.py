@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Stream:
         The number of mini-batches in an epoch, if the source tells it.
     """
 
-    def __init__(self, source):
+    def __init__(self, source: Any):
         self.source = source
         self.once = hasattr(source, "__next__")
         self.length = len(source) if hasattr(source, "__len__") else None
@@ -43,7 +44,8 @@ class Stream:
         self.waiting = itertools.chain([first], self.waiting)
 
     def begin(self):
-        return iter(self.source() if callable(self.source) else self.source)
+        source: Any = self.source() if callable(self.source) else self.source
+        return iter(source)
 
     def read(self, batch):
         """Return the fields of a mini-batch that the source gives."""

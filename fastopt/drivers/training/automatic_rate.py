@@ -13,7 +13,7 @@ SHORTER, AGAIN, BEGINNINGS = 4.0, 16.0, 30
 
 
 class AutomaticRate:
-    """What the search for the rate keeps, besides x, its gradient and the mean of its iterates."""
+    """The arrays of the search for the rate, in addition to x and its gradient."""
 
     def __init__(self, rule, x, record):
         self.x, self.record = x, record
@@ -24,7 +24,7 @@ class AutomaticRate:
 
     @property
     def points(self):
-        """What the compiled step gets."""
+        """The arrays that the compiled step gets."""
         return self.scalars, self.origin, self.trace, self.move
 
     def begin_again(self):

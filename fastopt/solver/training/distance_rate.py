@@ -2,18 +2,18 @@
 
     step = share * distance * u / spread
 
-u is the rule's step for a rate of 1. `spread` is its root mean square so far, or that of the
-gradient over the rule's diagonal if that is larger: momentum averages what is random. `share` is
-that of a schedule, which falls from 1 to 0. `distance` is the largest lower bound so far of
-max|x* - x0|:
+u is the rule's step for a rate of 1, and `spread` its root mean square so far. If the gradient over
+the rule's diagonal is larger, it is that: momentum averages what is random. `share` is that of a
+schedule, which falls from 1 to 0. `distance` is the largest lower bound so far of max|x* - x0|.
+For a convex function, any points x and any weights w,
 
     sum w <g, x0 - x>  <=  sum w <g, x0 - x*>  <=  |sum w g|_1 max|x0 - x*|
 
-for a convex function, any points x and any weights w (Defazio and Mishchenko 2023, D-Adaptation,
-arXiv:2301.07733). The weights are share times distance, so that later points count for more, as in
-Prodigy (Mishchenko and Defazio 2023, arXiv:2306.06101). The distance begins rather too small. It
-grows within some tens of steps, since x moves by about one distance a step as long as gradients
-agree.
+(Defazio and Mishchenko 2023, D-Adaptation, arXiv:2301.07733). The weights are share times distance.
+So later points count for more, as in Prodigy (Mishchenko and Defazio 2023, arXiv:2306.06101).
+
+The distance begins rather too small. It grows within some tens of steps, since x moves by about one
+distance a step as long as gradients agree.
 
 The bound holds on the average of the rows, and for convex functions. Where x goes too far anyway,
 the loss tells: `step` returns False, and the run begins again with a quarter of the distance.
@@ -34,8 +34,7 @@ BEGIN = 1e-2  # the first distance, over the one in which the first gradient wou
 OPPOSED = 0.7  # share of the slopes that lead back after the first step, if that was too long
 MEMORY = 0.9995  # a sum keeps this part of itself in a step
 # A mini-batch has gone too far if its loss is above all earlier ones by several times their range.
-# This many steps are needed to know the range, and this many such mini-batches in a row to believe
-# it: a row may be an outlier.
+# ENOUGH steps make the range known. One mini-batch is not believed, since a row may be an outlier.
 RANGES, ENOUGH, IN_A_ROW = 4.0, 8.0, 2.0
 
 
@@ -58,7 +57,7 @@ class DistanceRate(NamedTuple):
 
 
 def step(record, points, state, options, plan, f):
-    """Take the step on x; return False if x has gone too far, or stands where no bound is known."""
+    """Take the step on x; return False if x has gone too far."""
     x, g, _, found, origin, _, move = points
     share, t = record[ETA], found[STEPS] + 1.0
     if found[DISTANCE] == 0.0:
