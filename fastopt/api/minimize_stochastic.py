@@ -1,9 +1,16 @@
 """`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
 
 from fastopt.arrays import arguments
-from fastopt.drivers import minibatch_functions
-from fastopt.drivers.training import Training
-from fastopt.inputs import run_options, start_and_bounds, stochastic_inputs, wrong_keywords
+from fastopt.drivers.training import minibatch_functions, saved_state
+from fastopt.drivers.training.run import Training
+from fastopt.drivers.training.stream_run import StreamTraining
+from fastopt.inputs import (
+    minibatch_streams,
+    run_options,
+    start_and_bounds,
+    stochastic_inputs,
+    wrong_keywords,
+)
 from fastopt.results.progress import Compiling
 
 
@@ -18,7 +25,7 @@ def minimize_stochastic(
     jac=None,
     vectorized=False,
     batch_size=32,
-    epochs=10,
+    epochs=None,
     shuffle=True,
     seed=None,
     average=None,
@@ -30,8 +37,8 @@ def minimize_stochastic(
     """Minimise the mean of a function over the rows of data, a mini-batch of rows at a time.
 
     Every step of the rule uses the mean gradient over the next `batch_size` rows; an epoch is a
-    pass over all rows. The loop is compiled and runs on one thread. The learning rate is the given
-    one, or the rule's usual one.
+    pass over all rows. The loop is compiled and runs on one thread. No learning rate has to be
+    chosen: by default it is found on the way, and falls to zero over the run.
 
     Parameters
     ----------
@@ -40,12 +47,17 @@ def minimize_stochastic(
         plain functions it calls. It must not write to its arguments.
     x0 : array_like of float64, float32 or integers, any shape
         The start, whose shape x keeps. Integers become float64, float32 stays float32.
-    data : array_like or tuple of array_like
+    data : array_like, tuple of array_like, or iterator of mini-batches
         The rows, as in `minimize_batch`: one array, or a tuple of arrays, with the row as leading
         axis. `fun` gets row b of each, a number or an array in C order. In the tuple, a list of
         arrays is a field of rows of unequal lengths. Arrays are used in place: a `numpy.memmap` is
         read row by row, in the order of the steps. Give data in x0's dtype: float64 data make
         float64 work.
+
+        A stream instead gives mini-batches for one step each: arrays, or tuples of arrays. It is
+        an iterator, or a function that returns a new one for each epoch. An object that can be
+        iterated over again is one too, as torch's DataLoader. No mini-batch may have more rows than
+        the first. Then `batch_size`, `shuffle` and `seed` do not count; `validation` must be rows.
     args : tuple, optional
         Further arguments, the same for all rows.
     method : str
@@ -59,8 +71,8 @@ def minimize_stochastic(
         mini-batch of an epoch may have fewer. `fun` returns their mean, and with ``jac=True`` or
         "add" also its gradient.
     batch_size, epochs : int
-        Rows in a mini-batch, and passes over the data. The last mini-batch of an epoch has the rows
-        that are left; its mean is over these.
+        Rows in a mini-batch, and passes over the data: 10, or 1 for an iterator. The last
+        mini-batch of an epoch has the rows that are left; its mean is over these.
     shuffle : bool
         If True, every epoch has its own random order of the rows: Fisher and Yates's shuffle of
         their numbers. If False, the rows keep their order.
@@ -81,11 +93,13 @@ def minimize_stochastic(
     options : dict, optional
         The options of the run, and those of the rule.
 
-        - ``learning_rate``: a number, or one of `fastopt.schedules` in steps t = 1, 2, ... The
-          default is that of the rule's optimizer, 0.001 for adam: ``help(fastopt.Adam)``.
+        - ``learning_rate``: "auto" (default), a number, or one of `fastopt.schedules` in steps
+          t = 1, 2, ... "auto" estimates how far the minimum is (see the notes).
         - ``weight_decay``: decoupled from the gradient, times the learning rate (Loshchilov and
           Hutter 2019).
         - ``maxiter`` (steps), ``maxtime`` (seconds, checked every 50 ms): limits.
+        - ``checkpoint``: a file in which the run is saved, at most once a second. The same call
+          continues from it, to the same bits.
         - ``disp``: show a progress bar and a summary.
         - ``fast_math_functions``, ``finite_diff_rel_step``: as in `minimize`.
 
@@ -97,10 +111,11 @@ def minimize_stochastic(
         of ``best_epoch``, the epoch with the lowest validation loss. ``x_last`` is the last
         iterate, ``x_average`` the average. ``loss`` and ``validation_loss`` are those of each
         epoch. ``nit`` counts steps, ``nfev`` and ``njev`` count rows, or mini-batches if
-        vectorized. There are also ``epochs, status, success, message, jac_method``. Status 8: all
-        epochs are done. Status 9: stopped by `patience`. Both are success. Status 1, 5, 6, 99: cut
-        by maxiter, maxtime, Ctrl-C or the callback. Status -1: a loss or gradient was not finite;
-        ``x`` and ``fun`` are of the best epoch before that.
+        vectorized. ``distance``, with "auto", is the estimate of max|x - x0| at the minimum that
+        the steps are made of. There are also ``epochs, status, success, message, jac_method``.
+        Status 8: all epochs are done. Status 9: stopped by `patience`. Both are success. Status 1,
+        5, 6, 99: cut by maxiter, maxtime, Ctrl-C or the callback. Status -1: a loss or gradient was
+        not finite; ``x`` and ``fun`` are of the best epoch before that.
 
     Raises
     ------
@@ -110,9 +125,15 @@ def minimize_stochastic(
 
     Notes
     -----
-    Derived gradients cost a pass over the mini-batch for every 64 parameters (8 to 32 if there are
-    more than some tens). A gradient by hand pays from 20 parameters on. Means over mini-batches
-    and gradients are summed in the order of the rows, in x0's dtype.
+    With "auto" a step is ``share * distance * u / spread``: u is the rule's step for a rate of 1,
+    and `spread` its root mean square so far. `distance` is the largest lower bound so far of
+    max|x* - x0| (Defazio and Mishchenko 2023, arXiv:2301.07733; Mishchenko and Defazio 2023,
+    arXiv:2306.06101). `share` falls from 1 to 0 along a straight line, over all steps of the run.
+    Some tens of steps go by before the distance is known. A run that goes too far begins again with
+    a shorter one. "rmsprop", "adamax" and "adadelta" are the rules that it suits best.
+
+    Derived gradients of more than 8 parameters are computed in reverse mode, row by row. Means over
+    mini-batches and gradients are summed in the order of the rows, in x0's dtype.
 
     Examples
     --------
@@ -133,10 +154,18 @@ def minimize_stochastic(
     x0 = stochastic_inputs.start_point(x0)
     settings, decay = stochastic_inputs.options_of(rule, options, x0.dtype)
     fun, jac, way = minibatch_functions.functions(fun, jac, vectorized)
-    work = stochastic_inputs.read(
-        data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, way.together
-    )
-    training = Training(fun, jac, args, rule, x0, work, settings, way)
+    rest = average, validation, patience, decay
+    if minibatch_streams.is_stream(data):
+        stream = minibatch_streams.Stream(data)
+        work, settings = minibatch_streams.read(stream, epochs, *rest, settings)
+        training = StreamTraining(stream, fun, jac, args, rule, x0, work, settings, way)
+    else:
+        given = data, batch_size, epochs, shuffle, seed, *rest, way.together
+        work, settings = stochastic_inputs.read(*given, settings)
+        given = {"fun": fun, "jac": jac, "x0": x0, "args": args, "vectorized": way.together}
+        checkpoint = saved_state.checkpoint_of(rule, work, settings, seed, validation, **given)
+        training = Training(fun, jac, args, rule, x0, work, settings, way)
+        training.checkpoint = checkpoint
     with Compiling(training.settings.disp, fun):
         training.prepare()
     return training.run(start_and_bounds.callback_of(callback))

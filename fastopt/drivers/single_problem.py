@@ -125,11 +125,15 @@ class Problem(Resumable):
         if self.checkpoint and whole:
             self.write()
         if status == NO_STEP:  # after the checkpoint: a resumed run does the same
-            status = kinks_of_problem.examine(self, began + self.settings.maxtime)
+            status = self.examine(began + self.settings.maxtime)
         result = self.result(status)
         if self.settings.disp:
             report(result)
         return result
+
+    def examine(self, until):
+        """Return the status of a point at which no step reduces f: it may be a minimum."""
+        return kinks_of_problem.examine(self, until)
 
     def iterate(self):
         """Return a copy of x for the callback."""

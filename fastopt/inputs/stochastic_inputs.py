@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt import rules
+from fastopt import rules, schedules
 from fastopt.arrays import data_rows
 from fastopt.arrays.data_rows import Ragged
 from fastopt.inputs import run_options, start_and_bounds
@@ -19,8 +19,10 @@ OPTIONS = (
     "disp",
     "fast_math_functions",
     "finite_diff_rel_step",
+    "checkpoint",
 )
 _NAME = "minimize_stochastic"
+EPOCHS = 10  # of rows in memory
 
 
 class TrainingData(NamedTuple):
@@ -36,9 +38,22 @@ class TrainingData(NamedTuple):
     average: float  # the first epoch that is averaged
     patience: float
     decay: float
+    automatic: bool = False  # whether the learning rate is found on the way
 
 
-def read(data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, together):
+def read(*given):
+    """Return the checked arguments as `TrainingData`, and the settings with their schedule."""
+    *given, settings = given
+    work = rows_and_numbers(*given)
+    if settings.schedule is not None:
+        return work, settings
+    steps = min(work.epochs * -(-len(work.order) // work.batch), settings.limits.maxiter)
+    return work._replace(automatic=True), with_share(settings, steps)
+
+
+def rows_and_numbers(
+    data, batch_size, epochs, shuffle, seed, average, validation, patience, decay, together
+):
     """Return the checked arguments as `TrainingData`."""
     fields = rows_of("data", data)
     count = data_rows.count(fields[0])
@@ -57,7 +72,10 @@ def read(data, batch_size, epochs, shuffle, seed, average, validation, patience,
         raise ValueError("with vectorized=True rows are put side by side: equal lengths are needed")
     if patience is not None and validation_rows is None:
         raise ValueError("patience counts epochs without a better validation loss; give validation")
-    epochs, average = whole_number("epochs", epochs), first_averaged(average)
+    epochs, average = (
+        whole_number("epochs", EPOCHS if epochs is None else epochs),
+        first_averaged(average),
+    )
     if epochs < average < math.inf:
         raise ValueError(f"average = {average} begins after the last epoch, {epochs}")
     return TrainingData(
@@ -167,14 +185,26 @@ def options_of(rule, options, dtype):
     for name in given:
         if name not in OPTIONS and name not in kind._fields:
             raise ValueError(run_options.unknown(name, rule, kind, OPTIONS))
-    rate = given.setdefault("learning_rate", kind._field_defaults["learning_rate"])
-    if isinstance(rate, str) and rate == "auto":
-        raise ValueError(
-            'learning_rate = "auto" compares values of one function, and every mini-batch has '
-            "another one; give a number or a schedule of fastopt.schedules"
-        )
+    if is_automatic(given):  # the averages of the published rule, not those of `minimize`
+        given = {
+            **{n: kind._field_defaults[n] for n in run_options.AUTO if n in kind._fields},
+            **given,
+        }
     decay = run_options.number("weight_decay", given.pop("weight_decay", 0.0), 0.0)
     if decay == math.inf:
         raise ValueError("weight_decay must be finite")
     given.setdefault("maxiter", math.inf)
     return run_options.parse(rule, given, None, dtype), decay
+
+
+def is_automatic(given):
+    rate = given.get("learning_rate", "auto")
+    return isinstance(rate, str) and rate == "auto"
+
+
+def with_share(settings, steps):
+    """Return the settings, with the schedule of the shares of a rate that is found on the way.
+
+    The share falls to zero along a straight line, over all steps of the run.
+    """
+    return settings._replace(schedule=schedules.polynomial(1.0, steps=max(float(steps), 1.0)))

@@ -19,6 +19,7 @@ class AdaDelta(NamedTuple):
 
 C = namedtuple("C", "rate rho take eps")
 S = namedtuple("S", "v w")
+OWN_LENGTH = True
 
 
 def coefficients(o, rate, t, rule_scalar):

@@ -20,6 +20,7 @@ class Lion(NamedTuple):
 
 C = namedtuple("C", "rate beta1 take1 beta2 take2")
 S = namedtuple("S", "m")
+OWN_LENGTH = True
 MEANINGS = {
     "beta1": "Weight of the moving average in the step, in [0, 1).",
     "beta2": "Decay of the moving average of g, in [0, 1).",

@@ -25,6 +25,7 @@ class Rprop(NamedTuple):
 
 C = namedtuple("C", "first minus plus least most delayed zero")
 S = namedtuple("S", "size last")
+OWN_LENGTH = True
 MEANINGS = {
     "eta_minus": "Factor of a step size where the gradient changed its sign.",
     "eta_plus": "Factor of a step size where it kept its sign.",

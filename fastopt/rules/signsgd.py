@@ -20,6 +20,7 @@ class SignSGD(NamedTuple):
 
 C = namedtuple("C", "rate beta take")
 S = namedtuple("S", "m")
+OWN_LENGTH = True
 NEEDS = {"m": "momentum"}
 MEANINGS = {"momentum": "Decay of the moving average of g, in [0, 1)."}
 

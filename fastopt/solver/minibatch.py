@@ -15,23 +15,29 @@ from fastopt.solver.placeholders import (
     accumulator,
     call_function,
     cast,
-    coefficients,
     load_value,
     mean_and_gradient,
     rate,
     real,
     sum_of_values,
+    take_step,
 )
 from fastopt.solver.run_state import INF
-from fastopt.solver.solve_loop import fill, sweep
-from fastopt.solver.status_codes import NEGATIVE_RATE, NONFINITE, NONFINITE_RATE, RUNNING
+from fastopt.solver.solve_loop import fill
+from fastopt.solver.status_codes import (
+    DIVERGED,
+    NEGATIVE_RATE,
+    NONFINITE,
+    NONFINITE_RATE,
+    RUNNING,
+)
 
 # Indices in `calls`. TURN and TURN_DATA are the addresses of `turn` and of its data. RATE and
 # SCHEDULE are those of `rate_at` and its data, or zero if the rate is constant. DATA is the address
 # of the data of `through`. KEY is the key of the epoch's random numbers.
 TURN, TURN_DATA, RATE, SCHEDULE, DATA, KEY = range(6)
 WORDS = 16  # number of integers in `calls`
-STATUS, NIT, ROW, LOSS, RULE_SCALAR, AVERAGED, ETA = range(7)  # indices of `TrainingState`
+STATUS, NIT, ROW, LOSS, RULE_SCALAR, AVERAGED, ETA, BEGUN = range(8)  # indices of `TrainingState`
 # Rows prefetched in advance: without, a pass over 20 MB in random order takes three times as long.
 PREFETCH_ROWS = 16
 
@@ -45,7 +51,8 @@ class TrainingState(NamedTuple):
     loss: float = 0.0  # sum over the rows before `row`
     rule_scalar: float = 1.0  # the rule's own scalar
     averaged: float = 0.0  # number of iterates in the mean
-    rate: float = 0.0  # learning rate of the next step
+    rate: float = 0.0  # learning rate of the next step, or its share of one that is found
+    begun: float = 0.0  # whether the rule's state has been filled
 
 
 class Part(NamedTuple):
@@ -87,23 +94,23 @@ def turn(f, first, last, pointer):
     """Take the step of a mini-batch, if any, and return the end of the next one, or zero."""
     record, points, order, state, options, numbers, calls = load_value(pointer)
     plan, n, nit = cast(EpochSettings, np.float64, numbers), order.size, record[NIT]
-    x, g, mean = points
+    x, g, mean = points[0], points[1], points[2]
     if last > first:
         if not (math.isfinite(f) and all_finite(g)):
             record[STATUS] = NONFINITE
             return 0.0
-        nit, eta = nit + 1.0, record[ETA]
-        c, rule_scalar = coefficients(options, eta, nit, record[RULE_SCALAR])
-        if plan.decay > 0.0:
-            decay_weights(x, eta * plan.decay)
-        sweep(x, g, c, state, x, x, False)
+        if not take_step(record, points, state, options, plan, f):
+            record[STATUS] = DIVERGED
+            return 0.0
+        nit += 1.0
         if plan.average != 0.0:
             record[AVERAGED] += 1.0
             update_average(mean, x, record[AVERAGED])
-        record[NIT], record[RULE_SCALAR], record[ROW] = nit, rule_scalar, float(last)
+        record[NIT], record[ROW] = nit, float(last)
         record[LOSS] += f * (last - first)
-    elif nit == 0.0:
+    elif record[BEGUN] == 0.0:
         fill(state, x.size, accumulator(options))
+        record[BEGUN] = 1.0
     if last >= n or nit >= plan.until:
         return 0.0
     eta = plan.rate

@@ -23,6 +23,7 @@ CHUNK = 0  # their number of partials
 write: Any = None  # (the user's gradient, g)
 rate: Any = None  # (schedule, t) -> learning rate
 mean_and_gradient: Any = None  # for a mini-batch: a function of `minibatch_gradients`
+take_step: Any = None  # the step of a mini-batch: a function of `solver.training`
 sum_of_values: Any = None  # the sum of fun over rows: a function of `minibatch_gradients`
 schedule_function: Any = None  # the user's function of t
 

@@ -1,6 +1,7 @@
 """Status codes of a run, and their messages. They are floats, as all scalars of the loop."""
 
 RUNNING = 100.0
+DIVERGED = 101.0  # begins again with a shorter step; never the end
 GTOL = 0.0
 MAXITER = 1.0
 FTOL = 2.0

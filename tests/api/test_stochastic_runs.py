@@ -52,14 +52,6 @@ def test_schedule_and_weight_decay():
     np.testing.assert_allclose(decayed, plain - 0.1 * RATE * X0, rtol=1e-12)
 
 
-def test_default_rate_is_the_rule_s():
-    res = fastopt.minimize_stochastic(
-        adding, X0, (A, B), jac="add", method="sgd", seed=3, batch_size=8, epochs=3
-    )
-    wanted = add(options={"learning_rate": 1e-2})
-    np.testing.assert_array_equal(res.x_last, wanted.x_last)
-
-
 def test_held_out_rows():
     res = add(validation=0.25, shuffle=False, epochs=2)
     points, _ = loop("sgd", A[:32], B[:32], X0, 8, 2, 3, shuffle=False)
@@ -228,7 +220,7 @@ def test_progress_is_shown(capsys):
         ({"method": "adma"}, "did you mean 'adamax' or 'adan' or 'adam'"),
         ({"callback": 3}, "callback must be a function"),
         ({"options": 3}, "options must be a dict"),
-        ({"options": {"learning_rate": "auto"}}, "every mini-batch has another one"),
+        ({"options": {"learning_rate": "best"}}, "learning_rate = 'best'"),
         ({"options": {"lr": 0.1}}, "did you mean 'learning_rate'"),
         ({"options": {"gtol": 0.1}}, "unknown option 'gtol'"),
         ({"options": {"weight_decay": -1.0}}, "weight_decay = -1.0"),

@@ -21,6 +21,7 @@ from fastopt.drivers import objective_bindings
 from fastopt.inputs import run_options
 from fastopt.solver import batch_worker, objective_evaluation, solve_loop
 from fastopt.solver import minibatch as epochs
+from fastopt.solver.training import distance_rate, given_rate
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import batch_threads, calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu
@@ -50,6 +51,7 @@ def bindings():
         **objective(20).bindings,
         "mean_and_gradient": minibatch_gradients.BY_ROWS["derived"],
         "SIZE": 0,
+        "take_step": distance_rate.step,
     }
 
 
@@ -79,6 +81,7 @@ TEXTS = (
     batch_worker.worker_loop,
     epochs.through,
     epochs.turn,
+    given_rate.step,
 )
 
 

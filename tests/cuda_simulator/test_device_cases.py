@@ -15,6 +15,8 @@ import pytest
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from numba import cuda
 
+import fastopt
+
 pytest.importorskip("fastopt.targets.cuda.cuda_target")
 there = cuda.to_device
 ROOT = Path(__file__).parents[2]
@@ -36,6 +38,18 @@ def test_one(given):
 
 def test_one_with_a_callback():
     cases.one_with_a_callback(cases.One(there, back, 3))
+
+
+def test_no_step_is_a_status():
+    """The host would look for a minimum at a kink; on a device the status stays as it is."""
+
+    def wrong(x):
+        d = back(x) - 2.0
+        return float(d @ d), there(-2.0 * d)
+
+    res = fastopt.minimize(wrong, there(np.array([0.3])), jac=True)
+    assert not res.success
+    assert res.status == -2
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from fastopt.solver.minibatch import (
     EpochSettings,
 )
 from fastopt.solver.run_state import apart
+from fastopt.solver.training import distance_rate, given_rate
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu
@@ -75,7 +76,7 @@ class Stepper:
         self.run_code(*self.compiled_args)
 
 
-def stepper(rule, uses, dtype, objective, way, own, data, schedule):
+def stepper(rule, uses, dtype, objective, way, own, data, schedule, automatic):
     """Return the loop around the objective."""
     n = own[1][0].size
     small = n if n <= cpu.MAX_REGISTER_SIZE else 0
@@ -101,15 +102,17 @@ def stepper(rule, uses, dtype, objective, way, own, data, schedule):
         told = ("rate", "schedule_function")
         told = {k: objective.bindings[k] for k in told if k in objective.bindings}
         rate = jit(minibatch.rate_at, {**told, **calls_by_address.BINDINGS})
-    turn = _turn(rule, uses, dtype)
+    turn = _turn(rule, uses, dtype, automatic)
     return Stepper(through, turn, rate, own, data, schedule)
 
 
 @functools.cache
-def _turn(rule, uses, dtype):
+def _turn(rule, uses, dtype, automatic):
     """Return `minibatch.turn`, compiled for any objective."""
     own = cpu.rule_bindings(rule, uses, dtype)
-    return jit(minibatch.turn, {**own, **calls_by_address.BINDINGS, "SIZE": 0})
+    take = (distance_rate if automatic else given_rate).step
+    bindings = {**own, **calls_by_address.BINDINGS, "SIZE": 0, "take_step": take}
+    return jit(minibatch.turn, bindings)
 
 
 def meter(dtype, objective, way):

@@ -9,10 +9,12 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.arrays import data_rows
-from fastopt.concurrency.time_slices import next_amount
 from fastopt.derivatives import gradient_methods
 from fastopt.drivers import objective_bindings, objective_checks
-from fastopt.results import optimize_result
+from fastopt.drivers.training import saved_state
+from fastopt.drivers.training.automatic_rate import AutomaticRate
+from fastopt.drivers.training.slices import StepsPerSlice
+from fastopt.drivers.training.training_result import result_of
 from fastopt.results.progress import Counter, report
 from fastopt.solver.minibatch import (
     AVERAGED,
@@ -27,6 +29,7 @@ from fastopt.solver.minibatch import (
 )
 from fastopt.solver.run_state import apart
 from fastopt.solver.status_codes import (
+    DIVERGED,
     EARLY,
     EPOCHS,
     INTERRUPTED,
@@ -38,32 +41,18 @@ from fastopt.solver.status_codes import (
 )
 from fastopt.targets.cpu import minibatch_step
 
-# Evaluations for each component of a gradient.
-EVALUATIONS_PER_COMPONENT = {"2-point": 1, "3-point": 2, "cs": 1}
-
-
-class StepsPerSlice:
-    """The number of mini-batches that fit into a slice, for the training or for the validation."""
-
-    def __init__(self):
-        self.number = 1.0
-
-    def run(self, job, left):
-        """Call ``job(steps)`` for one slice, with at most the steps that are left."""
-        steps, began = float(min(self.number, math.ceil(left))), time.perf_counter()
-        job(steps)
-        seconds = time.perf_counter() - began
-        self.number = next_amount(self.number, steps, seconds)
-
 
 class Training:
     """The arrays and the compiled loops of a run."""
+
+    checkpoint: Any = None
 
     def __init__(self, fun, jac, args, rule, x0, work, settings, way):
         self.fun, self.work, self.settings, self.way = fun, work, settings, way
         self.began, n, dtype = time.perf_counter(), x0.size, x0.dtype
         uses = rules.uses(rule, settings.rule)
-        x, g, own, *slots = apart((3 + sum(uses)) * n, dtype).reshape(-1, n)
+        self.block = apart((3 + sum(uses)) * n, dtype).reshape(-1, n)
+        x, g, own, *slots = self.block
         x[:], slots = x0.reshape(-1), iter(slots)
         self.x, self.mean, self.record = x, np.zeros(n), np.array(TrainingState())
         self.x_shaped, self.own = x.reshape(x0.shape), own
@@ -85,10 +74,12 @@ class Training:
         if self.objective.method == "reverse" and not way.together:
             self.way = way = way._replace(name="in reverse")
         self.data = self.before, args, *self.objective.data[1:]
-        own = self.record, (x, g, self.mean), self.part.order, state, settings.rule
+        self.rate = AutomaticRate(rule, x, self.record) if work.automatic else None
+        points = x, g, self.mean, *(self.rate.points if self.rate else ())
+        own = self.record, points, self.part.order, state, settings.rule
         data = (x, self.x_shaped, g, self.own), self.part, self.data
         self.solve = minibatch_step.stepper(
-            rule, uses, dtype, self.objective, way, own, data, schedule
+            rule, uses, dtype, self.objective, way, own, data, schedule, work.automatic
         )
         self.validation_rows: Any = None
         if work.validation_rows is not None:
@@ -96,6 +87,7 @@ class Training:
             values = objective("2-point", rows) if self.is_derived() else self.objective
             self.measure = minibatch_step.meter(dtype, values, way)
         self.steps, self.validation_steps = StepsPerSlice(), StepsPerSlice()
+        self.epoch, self.key = 0, np.zeros(1, np.uint64)  # of the epoch that has begun last
         self.loss, self.validation_loss = [], []
         self.best, self.lowest, self.best_epoch = x0.copy(), math.inf, 0
 
@@ -147,43 +139,57 @@ class Training:
     def run(self, callback):
         """Run the epochs, and return the result."""
         counter = None
+        if self.checkpoint and self.checkpoint.found:
+            saved_state.restore(self, self.checkpoint.found)
         try:
-            counter = Counter(self.settings.disp, self.work.epochs * len(self.part.order), "row")
+            counter = Counter(self.settings.disp, self.rows_of_run(), "row")
             status = self.run_until_done(callback, counter)
         except KeyboardInterrupt:
             status = INTERRUPTED
         finally:
             if counter:
                 counter.close()
-        result = self.result(status)
+            if self.checkpoint:
+                self.write()
+        result = result_of(self, status)
         if self.settings.disp:
             report(result)
         return result
 
+    def write(self):
+        try:
+            self.checkpoint.write(**saved_state.snapshot(self))
+        except OSError as error:
+            self.checkpoint.failed(error)
+
     def run_until_done(self, callback, counter):
         """Run epoch after epoch; return the final status."""
-        for epoch in range(1, self.work.epochs + 1):
-            status = self.one_epoch(epoch, counter)
+        while True:
+            if self.epoch == len(self.loss):
+                if self.epoch - self.best_epoch >= self.work.patience:
+                    return EARLY
+                if self.epoch >= self.work.epochs:
+                    return EPOCHS
+                self.begin_epoch()
+            status = self.one_epoch(self.epoch, counter)
             if status != RUNNING:
                 return status
-            if not self.end_epoch(epoch):
+            if not self.end_epoch(self.epoch):
                 return NONFINITE
-            if callback and callback(self.copy(self.x), **self.callback_info(epoch)):
+            if callback and callback(self.copy(self.x), **self.callback_info(self.epoch)):
                 return STOPPED
-            if epoch - self.best_epoch >= self.work.patience:
-                return EARLY
-        return EPOCHS
+
+    def begin_epoch(self):
+        self.epoch += 1
+        self.key[0] = self.work.keys.integers(2**64, dtype=np.uint64)
+        self.record[[ROW, LOSS]] = 0.0
 
     def one_epoch(self, epoch, counter):
         """Take the steps of an epoch, slice by slice; return the status after them."""
         work, record, rows = self.work, self.record, len(self.part.order)
-        key = work.keys.integers(2**64, dtype=np.uint64)
-        rate = getattr(self.settings.schedule, "rate", 0.0)
-        self.solve.plan[:] = EpochSettings(
-            work.batch, work.shuffle, work.decay, epoch >= work.average, rate
-        )
-        self.solve.calls[KEY] = key.view(np.int64)
-        record[[ROW, LOSS]] = 0.0
+        average, rate = epoch >= work.average, self.constant_rate()
+        self.solve.plan[:] = EpochSettings(work.batch, work.shuffle, work.decay, average, rate)
+        self.solve.calls[KEY] = self.key.view(np.int64)[0]
         while record[ROW] < rows:
             left = self.settings.limits.maxiter - record[NIT]
             if left <= 0.0:
@@ -193,11 +199,36 @@ class Training:
             left = min(left, (rows - record[ROW]) / work.batch)
             self.steps.run(self.solve, left)
             counter.update((epoch - 1) * rows + int(record[ROW]))
-            if record[STATUS] == RUNNING and not np.isfinite(self.x).all():
-                record[STATUS] = NONFINITE  # x has overflowed; fun may still be finite there
-            if record[STATUS] != RUNNING:
-                return record[STATUS]
+            status = self.status_after()
+            if status != RUNNING:
+                return status
+            if self.checkpoint and self.checkpoint.is_due():
+                self.write()
         return RUNNING
+
+    def status_after(self):
+        """Return the status after some steps; begin again with a shorter one if that can help."""
+        record = self.record
+        if record[STATUS] == RUNNING and not np.isfinite(self.x).all():
+            record[STATUS] = NONFINITE  # x has overflowed; fun may still be finite there
+        if record[STATUS] != RUNNING and not (self.rate and self.rate.begin_again()):
+            return NONFINITE if record[STATUS] == DIVERGED else record[STATUS]
+        return RUNNING
+
+    def constant_rate(self):
+        return getattr(self.settings.schedule, "rate", 0.0)
+
+    def rows_of_run(self):
+        return self.work.epochs * len(self.part.order)
+
+    def rows_of_epoch(self):
+        """Return the number of rows of the epoch so far."""
+        return self.record[ROW]
+
+    def rows_done(self):
+        """Return the number of rows of all epochs so far."""
+        rows, row = len(self.part.order), self.record[ROW]
+        return len(self.loss) * rows + (row if row < rows else 0)
 
     def end_epoch(self, epoch):
         """Record the loss of an epoch, and keep its point if it is the best so far.
@@ -205,7 +236,7 @@ class Training:
         Return False if the loss has overflowed to minus infinity.
         """
         point = self.point()
-        score = loss = self.record[LOSS] / len(self.part.order)
+        score = loss = self.record[LOSS] / self.rows_of_epoch()
         if self.validation_rows is not None:
             score = self.validate(point)
             self.validation_loss.append(score)
@@ -242,47 +273,3 @@ class Training:
             "nit": int(self.record[NIT]),
             **validation_rows,
         }
-
-    def result(self, status):
-        """Return the result of the run."""
-        run, x = TrainingState(*self.record.tolist()), self.point()
-        fun = run.loss / run.row if run.row else (self.loss or [math.nan])[-1]
-        if status == NONFINITE or (self.validation_rows is not None and self.best_epoch):
-            x, fun = self.best, self.lowest if self.best_epoch else math.nan
-        more = {}
-        if run.averaged:
-            more["x_average"] = self.copy(self.mean)
-        if self.validation_rows is not None:
-            more["validation_loss"] = np.array(self.validation_loss)
-        given = {"added": "add"}.get(self.way.name)
-        return optimize_result.build(
-            status,
-            x=x,
-            fun=float(fun),
-            x_last=self.copy(self.x),
-            loss=np.array(self.loss),
-            nit=int(run.nit),
-            epochs=len(self.loss),
-            best_epoch=self.best_epoch,
-            **self.counts(run),
-            **more,
-            jac_method=given or self.objective.source(),
-            device="cpu",
-        )
-
-    def counts(self, run):
-        """Return the numbers of evaluations of fun and its gradient: rows, or mini-batches."""
-        rows, validation_rows = (
-            len(self.part.order),
-            0 if self.validation_rows is None else len(self.validation_rows.order),
-        )
-        done = len(self.loss) * rows + (run.row if run.row < rows else 0)
-        if self.way.together:
-            done, validation_rows = run.nit, -(-validation_rows // self.work.batch)
-        probes = (
-            EVALUATIONS_PER_COMPONENT.get(self.objective.method, 0)
-            if self.way.name == "written"
-            else 0
-        )
-        nfev = done * (1 + probes * self.x.size) + validation_rows * len(self.validation_loss)
-        return {"nfev": int(nfev), "njev": int(done)}
