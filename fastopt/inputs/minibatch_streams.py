@@ -12,13 +12,11 @@ from fastopt.inputs import stochastic_inputs
 def is_stream(data):
     """Return True for an iterator, for a function that makes one, and for what makes one again.
 
-    Arrays, tuples and lists are rows in memory, and so is what NumPy can convert.
+    Whatever has indices is rows in memory.
     """
-    if isinstance(data, tuple | list | np.ndarray) or hasattr(data, "__array__"):
+    if hasattr(data, "__array__") or hasattr(data, "__getitem__"):
         return False
-    if hasattr(data, "__cuda_array_interface__") or isinstance(data, str | bytes | dict):
-        return False
-    return callable(data) or hasattr(data, "__next__") or hasattr(data, "__iter__")
+    return callable(data) or hasattr(data, "__iter__")
 
 
 class Stream:

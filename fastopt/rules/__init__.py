@@ -10,8 +10,8 @@ A rule is ordinary Python on scalars, compiled unchanged for every target:
 - ``NEEDS`` (optional): slot -> the option without which that slot is neither kept nor read;
 - ``MEANINGS`` (optional): option -> what `help` says of it, if `optimizers.rule_classes` does not;
 - ``IDLE`` (optional): the options that do not change d, if they are not those named there;
-- ``OWN_LENGTH`` (optional): True if a step for a rate of 1 is no gradient over d, but has a length
-  of its own: that of a sign, or one in x's units;
+- ``OWN_LENGTH`` (optional): True if a step for a rate of 1 is no gradient over d. It has a length
+  of its own then: that of a sign, or one in x's units;
 - ``coefficients(o, rate, t, rule_scalar) -> (C, rule_scalar)``, called once per iteration
   t = 1, 2, .... ``rule_scalar`` is a number passed from iteration to iteration, 1 at the start.
   With ``learning_rate="auto"`` t is infinite and the rate is 1;

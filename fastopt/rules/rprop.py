@@ -4,8 +4,8 @@
     g g_before < 0:  size <- max(eta_minus size, min_step);  step = 0;  g <- 0
     g g_before = 0:  step = size sign(g)
 
-Riedmiller and Braun (1993), ICNN; this form, without weight-backtracking: Igel and Hüsken (2000),
-iRprop-. The learning rate is the first size. `delayed`: each step one iteration late (optax).
+Riedmiller and Braun (1993), ICNN; this form: iRprop- of Igel and Hüsken (2000). The first size is
+the learning rate. `delayed`: each step one iteration late (optax).
 """
 
 from collections import namedtuple
@@ -25,15 +25,14 @@ class Rprop(NamedTuple):
 
 C = namedtuple("C", "first minus plus least most delayed zero")
 S = namedtuple("S", "size last")
-OWN_LENGTH = True
 MEANINGS = {
     "eta_minus": "Factor of a step size where the gradient changed its sign.",
     "eta_plus": "Factor of a step size where it kept its sign.",
     "min_step": "The smallest step size.",
     "max_step": "The largest step size.",
+    "delayed": "If True, each step is taken one iteration late.",
 }
-MEANINGS["delayed"] = "If True, each step is taken one iteration late."
-IDLE = tuple(MEANINGS)
+OWN_LENGTH, IDLE = True, tuple(MEANINGS)
 
 
 def coefficients(o, rate, t, rule_scalar):

@@ -12,10 +12,10 @@ _L = np.linalg
 
 @helper
 def finite(a):
+    wrong = 0  # a loop compiles sooner than np.all
     for number in a.flat:
-        if not np.isfinite(number):
-            return False
-    return True
+        wrong += not np.isfinite(number)
+    return wrong == 0
 
 
 @helper
