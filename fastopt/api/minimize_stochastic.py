@@ -147,7 +147,7 @@ def minimize_stochastic(
     ...     return np.log1p(np.exp(-label * np.dot(row, x)))
     >>> res = fastopt.minimize_stochastic(loss, np.zeros(3), (features, labels), seed=1, epochs=30)
     >>> res.x.round(1).tolist(), res.message
-    ([2.1, -1.0, -0.1], 'All epochs are done.')
+    ([2.1, -1.0, -0.2], 'All epochs are done.')
     """
     rule = run_options.find_rule(method)
     args = arguments.ready(args if isinstance(args, tuple) else (args,))
