@@ -28,7 +28,11 @@ GRAPHS = {  # a benchmark, what of it is measured and shown, the unit on its axi
         "p-fun='interpreted'",
         "µs",
     ),
-    "sweeps.TrackCall.track_call": ("'rmsprop', 'float32'", "p-dtype='float32'", "ns"),
+    "sweeps.TrackCall.track_call": (
+        "'rmsprop', 'float32'",
+        "p-method='rmsprop'&p-dtype='float32'",
+        "ns",
+    ),
 }
 
 
