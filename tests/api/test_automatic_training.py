@@ -5,6 +5,7 @@ import pytest
 from test_minimize_stochastic import ROWS, X0, A, B, adding, shuffled
 
 import fastopt
+from fastopt.solver.training.distance_rate import DistanceRate, gone_too_far
 
 EPOCHS, BATCH = 6, 8
 
@@ -160,6 +161,23 @@ def test_a_run_that_goes_too_far_begins_again():
         assert np.isfinite(res.loss).all(), method
         if method != "sgd":
             np.testing.assert_allclose(res.x, truth, atol=0.4)
+
+
+def test_losses_that_leave_their_range_twice_begin_again():
+    """One mini-batch may be an outlier; x that comes nearer to x0 again has not gone too far."""
+    away, back = (1.0, 1.0, 0.0, 0.0, 0.0), (-1.0, 1.0, 0.0, 0.0, 0.0)
+
+    def told(*losses, sums=away, steps=20.0):
+        found = np.array(DistanceRate(steps=steps, top=2.0, bottom=1.0))  # its range is 1
+        return [gone_too_far(found, f, sums) for f in losses]
+
+    assert told(6.5, 6.5) == [False, True]
+    assert told(5.5, 5.5) == [False, False]  # below the largest and four ranges
+    assert told(6.5, 1.5, 6.5) == [False, False, False]
+    assert told(6.5, 6.5, sums=back) == [False, False]
+    assert told(6.5, 6.5, steps=3.0) == [False, False]  # the range is not known yet
+    assert told(2.5, sums=away, steps=1.0) == [True]  # the first step was too long
+    assert told(1.5, sums=away, steps=1.0) == [False]
 
 
 def test_rows_that_are_not_finite_end_the_run():
