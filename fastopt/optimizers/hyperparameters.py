@@ -1,13 +1,16 @@
 """The hyperparameters of an optimizer object: names, defaults, ranges, groups."""
 
 import difflib
+import functools
 import math
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 from fastopt import rules, schedules
 from fastopt.inputs import run_options
 from fastopt.optimizers import library_conventions
 from fastopt.rules import _clipping_and_decay
+from fastopt.solver.training import schedule_free
 
 # Hyperparameters of every rule, in addition to its own options.
 COMMON_HYPERPARAMETERS = {
@@ -26,6 +29,7 @@ class Settings(NamedTuple):
     options: Any  # for the rule with clipping and decay
     schedule: Any  # learning rate as a callable of t; None if it is fixed
     uses: Any  # a flag for each slot
+    automatic: bool  # whether the learning rate is found on the way
 
 
 def defaults(method, style=None, adamw=False):
@@ -45,10 +49,9 @@ def parse(method, known, given):
     rate = values.pop("learning_rate")
     fixed = not callable(rate) and not isinstance(rate, str)
     schedule = None if fixed else run_options.schedule_of(rate)
-    if isinstance(rate, str):
-        raise ValueError(f"learning_rate = {rate!r}; it must be a number or a schedule")
+    automatic = not fixed and schedule is None
     own = {n: run_options.option(n, values[n], kind._field_defaults[n]) for n in kind._fields[1:]}
-    rate = run_options.number("learning_rate", rate, 0.0, 1.7e308) if fixed else 0.0
+    rate = run_options.number("learning_rate", rate, 0.0, 1.7e308) if fixed else float(automatic)
     limit = math.inf if values["clip_value"] is None else values["clip_value"]
     limit = run_options.number("clip_value", limit, 0.0)
     decay = run_options.number("weight_decay", values["weight_decay"], 0.0, 1.7e308)
@@ -65,7 +68,16 @@ def parse(method, known, given):
     options = with_clipping_and_decay(learning_rate=rate, **own, **around)
     if type(schedule) is schedules.constant:
         options, schedule = options._replace(learning_rate=schedule.rate), None
-    return Settings(options, schedule, rules.uses(rule, options))
+    uses = rules.uses(rule, options)
+    if automatic:
+        uses = _with_slots(type(uses))(*uses, *(True for _ in schedule_free.SLOTS))
+    return Settings(options, schedule, uses, automatic)
+
+
+@functools.cache
+def _with_slots(kind):
+    """Return a rule's S with the arrays that the search for a rate needs."""
+    return namedtuple(kind.__name__, (*kind._fields, *schedule_free.SLOTS))
 
 
 def _unknown(name, known):

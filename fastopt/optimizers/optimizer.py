@@ -13,9 +13,9 @@ from fastopt.optimizers import (
     foreign_arrays,
     hyperparameters,
     partial_step,
-    prepared_step,
     slot_arrays,
 )
+from fastopt.optimizers.found_rate import FoundRate
 from fastopt.optimizers.pure_update import Updates
 from fastopt.rules import _clipping_and_decay
 from fastopt.targets.cpu.step_by_address import FOUND, UNKNOWN
@@ -23,7 +23,7 @@ from fastopt.targets.cpu.step_by_address import FOUND, UNKNOWN
 POLICIES = "raise", "skip", "propagate"
 
 
-class Optimizer(Updates):
+class Optimizer(Updates, FoundRate):
     """Base class from which `rule_classes` makes a documented class for each rule."""
 
     method = ""
@@ -68,6 +68,7 @@ class Optimizer(Updates):
         self._turns.begin(t)
         self._rule = _clipping_and_decay.with_clipping_and_decay(rules.get(self.method))
         self._sets = {key: self._settings(*key) for key in [(), *((k,) for k in self._groups)]}
+        self._begin_search()
         self._state: Any = None
         self._work: Any = None
         self._fast_path: Any = None  # the prepared step for a single small array, in one call
@@ -79,6 +80,8 @@ class Optimizer(Updates):
             given.update(self._groups[key])
         found = hyperparameters.parse(self.method, self._known, given)
         kept = [slot for slot, use in found.uses._asdict().items() if use]
+        if self._row_wise and found.automatic:
+            raise ValueError('row_wise needs a learning_rate that is given, not "auto"')
         if self._row_wise and kept != ["v"]:
             raise ValueError(f"row_wise is for rules that keep v alone, not {kept}")
         return found
@@ -102,6 +105,7 @@ class Optimizer(Updates):
         try:
             with DelayedInterrupts():
                 sets = {keys: self._settings(*keys) for keys in self._sets}
+                self._require_same_kind(sets)
                 if self._state is not None:
                     self._state.follow(sets)
                 self._sets, self._work, self._fast_path, before = sets, None, None, self._given
@@ -192,6 +196,7 @@ class Optimizer(Updates):
 
     def _step_partially(self, params, grads, touched, *more):
         """Step the elements that ``touched(x, g, *more, name)`` selects in each array."""
+        self._require_given_rate("rows and sparse gradients")
         state = self._state or self._initial_state(params)
         if state.device:
             raise TypeError("rows and sparse gradients are for arrays of the host")
@@ -249,9 +254,7 @@ class Optimizer(Updates):
     def _prepare(self, params, grads):
         """Check the arrays, and return a prepared step."""
         state = self._state or self._initial_state(params)
-        work = (prepared_step.DeviceStep if state.device else prepared_step.HostStep)(
-            state.tree, state.layout
-        )
+        work = self._kind_of_step(state.device)(state.tree, state.layout)
         work.prepare(params, grads, state.slots, state.groups)
         if not self._follows(work):
             return self._prepare(params, grads)
@@ -271,7 +274,7 @@ class Optimizer(Updates):
     def _bind_options(self, work, state):
         """Give a prepared step the schedules and scalars of the options; adopt the state."""
         for group, keys in zip(state.groups, state.keys, strict=True):
-            options, schedule, _ = self._sets[keys]
+            options, schedule, *_ = self._sets[keys]
             work.group_schedules.append((group.numbers, schedule, options.scale))
         work.checks = self._clip_norm < math.inf or self._policy(work) != "propagate"
         self._state, self._loaded = state, None

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.optimizers import foreign_arrays, hyperparameters, slot_arrays
+from fastopt.optimizers import foreign_arrays, found_rate, hyperparameters, slot_arrays
 from fastopt.optimizers.pytree import Tree
 from fastopt.optimizers.state_dict import StateDictMixin
 
@@ -14,6 +14,9 @@ class Updates(StateDictMixin):
     """The base of `optimizer.Optimizer` with `init`, `update` and `coefficients`."""
 
     step: Any
+    _found: Any
+    _require_given_rate: Any
+    _begin_search: Any
     _initial_state: Any
     _subtraction: Any
     _sets: Any
@@ -33,7 +36,7 @@ class Updates(StateDictMixin):
         """
         other = self._stateless_copy()
         other._state = other._initial_state(params)
-        return {"t": 0, "arrays": other._packed()}
+        return other._pure_state()
 
     def update(self, grads, state, params=None):
         """Return the change of the parameters and the next state; no argument is written.
@@ -50,14 +53,12 @@ class Updates(StateDictMixin):
         updates, state
             ``params + updates`` is what `step` makes of them.
         """
-        other = self._stateless_copy()
-        if not isinstance(state, dict) or not {"t", "arrays"} <= state.keys():
-            raise TypeError("state must be what init(params) or update(...) returned")
-        other._loaded = state["arrays"]
-        other._turns.begin(slot_arrays.count("t", state["t"]))
+        other = self._resumed(state)
         decays = any(s.options.decay or s.options.shrink for s in other._sets.values())
+        decays = decays or other._found is not None
         if decays and params is None:
-            raise ValueError("weight decay needs params: update(grads, state, params)")
+            needs = "weight decay needs" if other._found is None else 'learning_rate = "auto" needs'
+            raise ValueError(f"{needs} params: update(grads, state, params)")
         tree = Tree(grads)
         like = (params, "params") if decays else (grads, "grads")
         leaves = [foreign_arrays.like(a, *(() if decays else (0.0,))) for a in tree.leaves(*like)]
@@ -66,14 +67,31 @@ class Updates(StateDictMixin):
         if decays:  # updates <- updates - 1 params, on the host or on a device
             self._subtraction().step(updates, params)
         self.skipped += other.skipped
-        return updates, {"t": other.t, "arrays": other._packed()}
+        return updates, other._pure_state()
 
     def _stateless_copy(self):
         """Return an optimizer with the same options and no state."""
         other = copy.copy(self)
         other._loaded, other.skipped = None, 0
         other._turns.begin(0)
+        other._begin_search()
         return other
+
+    def _resumed(self, state):
+        """Return an optimizer with the same options, in a state of `init` or `update`."""
+        other = self._stateless_copy()
+        if not isinstance(state, dict) or not {"t", "arrays"} <= state.keys():
+            raise TypeError("state must be what init(params) or update(...) returned")
+        other._loaded = state["arrays"]
+        other._turns.begin(slot_arrays.count("t", state["t"]))
+        search = found_rate.checked(state.get("search"), other._found)
+        if search is not None:
+            other._found[:] = search
+        return other
+
+    def _pure_state(self):
+        search = {} if self._found is None else {"search": self._found.tolist()}
+        return {"t": self.t, "arrays": self._packed(), **search}
 
     def coefficients(self, steps):
         """Return the coefficients of steps t = 1, 2, ..., for `fastopt.kernels`.
@@ -90,7 +108,8 @@ class Updates(StateDictMixin):
         """
         if not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")
-        options, schedule, _ = self._sets[()]
+        self._require_given_rate("coefficients")
+        options, schedule, *_ = self._sets[()]
         rows, rule_scalar = [], 1.0
         for t in range(1, steps + 1):
             rate = (

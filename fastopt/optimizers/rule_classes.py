@@ -102,14 +102,15 @@ def _doc(name, rule, known):
 
 DOC = """An optimizer steps float32 or float64 arrays of any shape in place, of any library.
 
-The step is exactly the formula above: there is no automatic step. Without arguments, the defaults
+With a given learning rate the step is exactly the formula above. Without arguments, the defaults
 of the signature hold. Those of `fastopt.minimize` with "auto" are others; ``help`` of the method
 lists them.
 
 Parameters
 ----------
-learning_rate : float or callable
-    A number, one of `fastopt.schedules`, or any function of the step t = 1, 2, ...
+learning_rate : float, callable or "auto"
+    A number, one of `fastopt.schedules`, or any function of the step t = 1, 2, ... With "auto" it
+    is found on the way: use `average` of the parameters then. Arrays of the host only.
 OWN
 weight_decay : float
     Pull parameters towards zero. ``weight_decay * x`` is added to the gradient (an L2 penalty).
@@ -144,7 +145,9 @@ t : int
 skipped : int
     The number of steps that were skipped.
 learning_rate : float or callable
-    The learning rate. It may be set at any time.
+    The learning rate. It may be set at any time, but not to "auto" or from it.
+distance : float or None
+    With "auto", the distance from the first point to the minimum, as found so far.
 
 Raises
 ------

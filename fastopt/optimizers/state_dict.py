@@ -5,9 +5,9 @@ from typing import Any
 
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T, Turns
-from fastopt.optimizers import foreign_arrays, hyperparameters, slot_arrays
+from fastopt.optimizers import foreign_arrays, found_rate, hyperparameters, slot_arrays
 
-KEYS = {"format", "method", "t", "skipped", "arrays"}
+KEYS = {"format", "method", "t", "skipped", "arrays", "search"}
 
 
 class StateDictMixin:
@@ -18,6 +18,7 @@ class StateDictMixin:
     skipped: int
     _state: Any
     _loaded: Any
+    _found: Any
     _stepped: Any
     _groups: Any
     _sets: Any
@@ -47,10 +48,12 @@ class StateDictMixin:
         """
         self._turns.take(self._restart)
 
-    def _restart(self, loaded=None, t=0, skipped=0):
+    def _restart(self, loaded=None, t=0, skipped=0, search=None):
         with DelayedInterrupts():
             self._loaded, self.skipped = loaded, skipped
             self._set_up(t)
+            if search is not None:
+                self._found[:] = search
 
     def _follows(self, work):
         """Return True if a step continues with the parameters of the last one; else restart."""
@@ -88,12 +91,14 @@ class StateDictMixin:
             name: {k: v if k == "carry" else foreign_arrays.to_host(v) for k, v in own.items()}
             for name, own in self._packed().items()
         }
+        search = {} if self._found is None else {"search": self._found.tolist()}
         return {
             "format": slot_arrays.FORMAT,
             "method": self.method,
             "t": self.t,
             "skipped": self.skipped,
             "arrays": kept,
+            **search,
         }
 
     def _packed(self):
@@ -129,6 +134,7 @@ class StateDictMixin:
         if state["method"] != self.method:
             raise ValueError(f"this is the state of {state['method']}, not of {self.method}")
         t, skipped = (slot_arrays.count(name, state[name]) for name in ("t", "skipped"))
+        search = found_rate.checked(state.get("search"), self._found)
         loaded = {name: slot_arrays.checked(name, own) for name, own in arrays.items()}
         if loaded:
             names = [*loaded]
@@ -138,17 +144,19 @@ class StateDictMixin:
                 found = self._sets[keys] if keys in self._sets else self._settings(*keys)
                 slot_arrays.require_slots(loaded[name], found.uses, name)
         # Nothing has changed until here, and nothing below fails.
-        self._turns.take(self._restart, loaded or None, t, skipped)
+        self._turns.take(self._restart, loaded or None, t, skipped, search)
 
     def __getstate__(self):
         left_out = "_turns", "_rule", "_sets", "_state", "_work", "_fast_path", "_stepped"
         own = {name: value for name, value in vars(self).items() if name not in left_out}
         state = self.state_dict()
-        return {**own, "t": state["t"], "_loaded": state["arrays"] or None}
+        return {**own, "t": state["t"], "_loaded": state["arrays"] or None, "_found": self._found}
 
     def __setstate__(self, own):
-        own, t = {**own}, own["t"]
-        del own["t"]
+        own = {**own}
+        t, found = own.pop("t"), own.pop("_found", None)
         vars(self).update(own)
         self._turns = Turns()
         self._set_up(t)
+        if found is not None:
+            self._found[:] = found

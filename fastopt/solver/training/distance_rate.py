@@ -24,8 +24,19 @@ from typing import NamedTuple
 
 from fastopt.solver.compile_hints import separate
 from fastopt.solver.minibatch import ETA, RULE_SCALAR, decay_weights
-from fastopt.solver.placeholders import SIZE, C, cast, coefficients, load, real, store, update
+from fastopt.solver.placeholders import (
+    HAS_CLIPPING_AND_DECAY,
+    SIZE,
+    C,
+    cast,
+    coefficients,
+    load,
+    real,
+    store,
+    update,
+)
 from fastopt.solver.run_state import INF
+from fastopt.solver.solve_loop import clip
 
 # Indices of `DistanceRate`.
 DISTANCE, CEILING, GAIN, KEEP, STEPS, DIRECTIONS, GRADIENTS = range(7)
@@ -97,7 +108,10 @@ def directions(points, c, state, keep, share, unit):
     c, keep, weight, unit = cast(C, real, c), real(keep), real(share), real(unit)
     away = either = slopes = squares = ratios = 0.0
     for i in range(SIZE or x.size):
-        slope = unit * g[i]
+        slope = g[i]
+        if HAS_CLIPPING_AND_DECAY:
+            slope = clip(c.scale * slope, -c.limit, c.limit) + c.decay * x[i]
+        slope = unit * slope
         u, d, s = update(slope, load(state, i), c)
         store(state, i, s)
         move[i] = u

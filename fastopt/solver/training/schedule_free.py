@@ -1,0 +1,51 @@
+"""Steps without an end in sight: gradients at one point, and an average that needs no schedule.
+
+    base <- base - step;   average <- average + share (base - average)
+    x <- (1 - BETA) base + BETA average
+
+Defazio et al. (2024), The road less scheduled, arXiv:2405.15682. Gradients are taken at x. The
+average is what the run is for. It is not stored, since x and base tell it.
+"""
+
+from fastopt.solver.compile_hints import separate
+from fastopt.solver.placeholders import C, cast, real
+from fastopt.solver.training.distance_rate import (
+    DISTANCE,
+    SPREAD,
+    STEPS,
+    DistanceRate,
+    find_distance,
+)
+
+BETA = 0.9
+WEIGHTS = len(DistanceRate._fields)  # place of the sum of weights, over the weight of the last step
+SLOTS = "origin", "trace", "base"  # what a learning rate that is found keeps for each array
+
+
+@separate
+def measure(found, sums, n):
+    """Find the distance of the next step; an iterate weighs the square of its distance."""
+    before = found[DISTANCE]
+    found[STEPS] += 1.0
+    find_distance(found, sums, 1.0, n)
+    if before > 0.0:
+        found[WEIGHTS] = 1.0 + found[WEIGHTS] * (before / found[DISTANCE]) ** 2
+
+
+@separate
+def advance(x, base, move, found, c):
+    """Move x and base by the rule's steps, and by weight decay."""
+    c, eta = cast(C, real, c), real(found[DISTANCE] / found[SPREAD])
+    share = real(1.0 / found[WEIGHTS])
+    beta, rest = real(BETA), real(1.0 - BETA)
+    for i in range(x.size):
+        average = (x[i] - rest * base[i]) / beta
+        new = base[i] - eta * (move[i] + c.shrink * x[i])
+        average += share * (new - average)
+        base[i] = new
+        x[i] = rest * new + beta * average
+
+
+def average_of(x, base):
+    """Return the average."""
+    return (x - x.dtype.type(1.0 - BETA) * base) / x.dtype.type(BETA)
