@@ -4,7 +4,7 @@
     python -m benchmarks.reports.rates_report --methods rmsprop adam --write docs/pictures
 
 A row is a task. The numbers are held-out losses after the same number of epochs. All are means over
-three orders of the rows.
+three orders of the rows. With `--own-loop`, optimizer objects in a loop of Python take the steps.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import numpy as np
 
 import fastopt
 from benchmarks.helpers.training_tasks import TASKS, in_other_units
+from fastopt import rules
 
 RATES = tuple(10.0 ** (k / 2.0) for k in range(-8, 5))  # 1e-4 to 100
 SEEDS = 0, 1, 2
@@ -38,15 +39,35 @@ def held_out(task, method, seed, rate="auto"):
     return curve
 
 
-def curves(task, method, rate="auto"):
+def of_own_loop(task, method, seed):
+    """Return the same of an optimizer object in a loop of Python, with nothing given."""
+    kind, rng = rules.options_class(rules.get(method)).__name__, np.random.default_rng(seed)
+    optimizer, x, curve = getattr(fastopt, kind)("auto"), task.x0.copy(), []
+    derived, n = fastopt.value_and_grad(task.fun), len(task.rows[0])
+
+    def mean(x, rows, order):
+        each = [derived(x, *(field[k] for field in rows), *task.args) for k in order]
+        return np.mean([f for f, _ in each]), np.mean([g for _, g in each], axis=0)
+
+    for _ in range(task.epochs):
+        order = rng.permutation(n)
+        for first in range(0, n, task.batch_size):
+            _, g = mean(x, task.rows, order[first : first + task.batch_size])
+            optimizer.step(x, g)
+        curve.append(mean(optimizer.average(x), task.held_out, range(len(task.held_out[0])))[0])
+    return np.array(curve)
+
+
+def curves(task, method, rate="auto", run=held_out):
     """Return the mean of the curves of the seeds."""
-    return np.mean([held_out(task, method, seed, rate) for seed in SEEDS], axis=0)
+    rates = () if run is of_own_loop else (rate,)
+    return np.mean([run(task, method, seed, *rates) for seed in SEEDS], axis=0)
 
 
-def compare(task, method):
+def compare(task, method, run):
     """Return (curve of the rate that is found, curves of the grid)."""
     with np.errstate(all="ignore"):
-        return curves(task, method), [curves(task, method, rate) for rate in RATES]
+        return curves(task, method, run=run), [curves(task, method, rate) for rate in RATES]
 
 
 def row(name, auto, grid):
@@ -61,7 +82,7 @@ def row(name, auto, grid):
     )
 
 
-def tables(methods, units):
+def tables(methods, units, run):
     """Print the tables; return the curves of the first."""
     kept = {}
     for method in methods:
@@ -76,7 +97,7 @@ def tables(methods, units):
                 if other and not task.features:
                     continue
                 task = in_other_units(task) if other else task
-                auto, grid = compare(task, method)
+                auto, grid = compare(task, method, run)
                 line, above = row(name, auto, grid)
                 print(line, flush=True)
                 excess.append(above)
@@ -120,8 +141,10 @@ def main():
     parser.add_argument("--methods", nargs="+", default=["rmsprop"])
     parser.add_argument("--units", action="store_true", help="also each feature in another unit")
     parser.add_argument("--write", type=pathlib.Path, help="folder for the picture rates.png")
+    parser.add_argument("--own-loop", action="store_true", help="optimizer objects, in Python")
     options = parser.parse_args()
-    kept = tables(options.methods, options.units)
+    run = of_own_loop if options.own_loop else held_out
+    kept = tables(options.methods, options.units, run)
     if options.write:
         options.write.mkdir(parents=True, exist_ok=True)
         draw(kept, options.write / "rates.png")

@@ -1,4 +1,4 @@
-"""What optimizer objects have in addition if their learning rate is found on the way."""
+"""Optimizer objects whose learning rate is found on the way: their averages and checks."""
 
 import functools
 import math

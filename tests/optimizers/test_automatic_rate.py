@@ -41,7 +41,7 @@ def schedule_free_rmsprop(x0, gradient, steps, rho=0.9, eps=1e-8):
         weights = 1.0 + weights * (before / distance) ** 2
         base = base - distance / np.sqrt(max(steps_squared, ratios) / t) * u
         average = average + (base - average) / weights
-        x = 0.1 * base + 0.9 * average
+        x = 0.2 * base + 0.8 * average
     return average
 
 
