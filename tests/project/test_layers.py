@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tokenize
 
+import pytest
 from each import each
 
 import fastopt
@@ -193,3 +194,13 @@ def test_names_that_are_gone_stay_away(file):
         tokens = list(tokenize.tokenize(code.readline))
     names = {token.string for token in tokens if token.type == tokenize.NAME}
     assert not names & GONE
+
+
+def test_each_names_what_fails():
+    @each(["first", "second"], str.upper)
+    def check(item):
+        assert item == "first", "it is another"
+
+    with pytest.raises(AssertionError, match="SECOND: it is another") as failure:
+        check()
+    assert "FIRST" not in str(failure.value)
