@@ -42,7 +42,7 @@ BETWEEN = [f"{README}::test_code_of_pages_runs", KERNELS]
 # On the newest Python the session `cpu` runs the other tests.
 NOT_QUICK = ["-k", "not home and not own-loop and not save-and-resume and not adam and not nadam"]
 # CUDA kernels of each kind that are compiled: a version breaks all or none.
-ONE_RULE = "(rmsprop-v-mean-buffer and float32) or several-adadelta"
+ONE_RULE = "rmsprop-v-mean-buffer-float32 or several-adadelta"
 PICTURES = ["growth_curves", "pharmacokinetics", "lifetime_image", "rosenbrock_paths", "classify"]
 PICTURES += ["denoise", "spectrum_cube", "heating"]
 TORCH = "torch==2.13.0"  # the release whose conventions `style="torch"` follows
