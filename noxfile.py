@@ -30,17 +30,19 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 FOR_QUICK = ["pytest", "hypothesis"]
 # A selection that imports everything, compiles every kind of code, and loads some from the cache.
 # Missing or read-only home folders depend on the operating system only, so they are left out. Two
-# pages use what README uses, and kernels of other rules have no other syntax.
-QUICK = [
-    "tests/project/test_readme.py",
-    "tests/optimizers/test_kernels.py",
-    "tests/project/test_bad_environments.py",
-]
-# Bad environments are the same on each Python. On the newest one `cpu` runs the other tests.
-ENVIRONMENTS = QUICK[-1:]
+# pages use what README uses, and kernels of other rules have no other syntax. README's code, which
+# compiles the loops, runs with the lowest and with the highest versions. On the Pythons between
+# them, with the versions of the whole suite, the page on gradients compiles one loop.
+README = "tests/project/test_readme.py"
+KERNELS = "tests/optimizers/test_kernels.py"
+ENVIRONMENTS = ["tests/project/test_bad_environments.py"]
+HIGHEST = [README, KERNELS, *ENVIRONMENTS]
+LOWEST = [f"{README}::test_code_runs", KERNELS, *ENVIRONMENTS]
+BETWEEN = [f"{README}::test_code_of_pages_runs", KERNELS]
+# On the newest Python the session `cpu` runs the other tests.
 NOT_QUICK = ["-k", "not home and not own-loop and not save-and-resume and not adam and not nadam"]
-# The CUDA kernels that are compiled, of each kind and in both loops: a version breaks all or none.
-ONE_RULE = "rmsprop and float32"
+# CUDA kernels of each kind that are compiled: a version breaks all or none.
+ONE_RULE = "rmsprop-v-mean-buffer-float32 or several-adadelta"
 PICTURES = ["growth_curves", "pharmacokinetics", "lifetime_image", "rosenbrock_paths", "classify"]
 PICTURES += ["denoise", "spectrum_cube", "heating"]
 TORCH = "torch==2.13.0"  # the release whose conventions `style="torch"` follows
@@ -77,6 +79,18 @@ def install(session, *what):
         session.install(*what)
 
 
+def here(session, *extras):
+    """Return what makes this checkout importable: itself, or with `-- quick` what it needs.
+
+    Building it for each session would take half as long as installing NumPy, SciPy and Numba. The
+    whole suite installs it from the checkout, and the session `wheel` from a wheel.
+    """
+    if session.posargs != ["quick"]:
+        return ["-e", f".[{','.join(extras)}]" if extras else "."]
+    session.env["PYTHONPATH"] = str(ROOT)
+    return [*PROJECT["dependencies"], *(name for extra in extras for name in EXTRAS[extra])]
+
+
 def without_cuda(session):
     """Return the packages for tests on the CPU: CUDA's packages must not restrict versions."""
     if session.posargs == ["quick"]:
@@ -92,8 +106,8 @@ def check(session):
         session.run("python", "-m", "pytest", *session.posargs)
         return
     newest = session.name == f"tests-{NEWEST}"
-    quick = QUICK if session.name in ("cpu", "oldest") else QUICK[:-1]
-    quick = ENVIRONMENTS if newest else quick
+    between = ENVIRONMENTS if newest else BETWEEN
+    quick = {"cpu": HIGHEST, "newest": HIGHEST, "oldest": LOWEST}.get(session.name, between)
     session.run("python", "-m", "pytest", "-o", "addopts=", "-q", "-rs", *quick, *NOT_QUICK)
     if not newest:
         session.log(f"CUDA's compiler is tested by tests-{NEWEST} and by the whole suite")
@@ -129,8 +143,12 @@ def types(session):
 @nox.session(python=PYTHONS)
 def tests(session):
     """Run the whole suite, CUDA's packages included."""
-    quick = ["-e", ".[cuda]", "nvidia-cuda-nvcc", *FOR_QUICK]
-    install(session, *(quick if session.posargs == ["quick"] else ["-e", ".[test]"]))
+    if session.posargs != ["quick"]:
+        install(session, *here(session, "test"))
+    elif session.name == f"tests-{NEWEST}":
+        install(session, *here(session, "cuda"), "nvidia-cuda-nvcc", *FOR_QUICK)
+    else:
+        install(session, *here(session), *FOR_QUICK)
     check(session)
 
 
@@ -138,14 +156,14 @@ def tests(session):
 def oldest(session):
     """Run the suite with the lowest versions that pyproject.toml allows, on the CPU."""
     lowest = [name.replace(">=", "==") for name in PROJECT["dependencies"]]
-    install(session, "-e", ".", *lowest, *without_cuda(session))
+    install(session, *here(session), *lowest, *without_cuda(session))
     check(session)
 
 
 @nox.session(python=NEWEST)
 def cpu(session):
     """Run the suite with the newest NumPy, SciPy and Numba, without CUDA's packages."""
-    install(session, "-e", ".", *without_cuda(session))
+    install(session, *here(session), *without_cuda(session))
     check(session)
 
 
@@ -183,7 +201,7 @@ def cuda(session):
 @nox.session
 def torch(session):
     """Run PyTorch's tests, separately: it needs other CUDA packages than numba-cuda."""
-    what = ["-e", ".", TORCH, "pytest", "hypothesis"]
+    what = [*here(session), TORCH, "pytest", "hypothesis"]
     if session.posargs == ["quick"]:  # without a cached copy the download is slow
         command = [shutil.which("python", path=session.bin), "-m", "pip", "install", "-q", *what]
         try:
@@ -227,7 +245,7 @@ def docs(session):
     the suite runs the same code. FASTOPT_SCREENSHOTS names a folder for pictures of pages, which
     are taken if there is Chromium.
     """
-    install(session, "-e", ".[docs]")
+    install(session, *here(session, "docs"))
     site = ROOT / "docs" / "_build" / "html"
     for made in (site, ROOT / "docs" / "gallery", ROOT / "docs" / "pictures"):
         shutil.rmtree(made, ignore_errors=True)

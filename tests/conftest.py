@@ -37,7 +37,7 @@ hypothesis.settings.load_profile("fastopt")
 
 
 # What takes so long that nobody should wait for it in the end.
-LONG = ["test_examples.py", "test_batch_examples.py", "test_dashboard.py"]
+LONG = ["test_examples.py", "test_batch_examples.py", "test_dashboard.py", "test_image_example.py"]
 
 
 def pytest_collection_modifyitems(items):

@@ -14,6 +14,7 @@ import types
 import numba
 import numpy as np
 import pytest
+from each import each
 from numba.core import callconv, cgutils, codegen, compiler, cpu, imputils, ir, targetconfig
 from numba.core.registry import cpu_target
 from numba.core.rewrites.registry import rewrite_registry
@@ -30,6 +31,7 @@ PUBLIC = {"numba", "numba.types", "numba.extending", "numba.core.cgutils", "numb
 # `StructProxy._getvalue` is in that guide, too. The others are Python's, NumPy's and executors'.
 PUBLIC_NAMES = {"_getvalue", "_asdict", "_fields", "_field_defaults", "_make", "_replace"}
 PUBLIC_NAMES |= {"_rand", "_inst", "_max_workers", "_client"}
+each_file = each(FILES, lambda file: str(file.relative_to(ROOT)))
 OF_CUDA = {"_Kernel", "_get_kernel_context", "_reduce_states", "_item", "_ary"}
 
 
@@ -93,7 +95,7 @@ def require(module, name, file):
         pytest.fail(said)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+@each_file
 def test_names_are_where_they_were(file):
     """Names that are imported, and what is read of the modules among them."""
     if "cuda" in file.parts:
@@ -314,7 +316,7 @@ def test_each_private_name_has_a_check():
     assert used == set(TOUCHES)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+@each_file
 def test_only_five_modules_use_what_is_not_public(file):
     if file in INTERNAL:
         return

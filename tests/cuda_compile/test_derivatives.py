@@ -263,10 +263,9 @@ def largest(p, t, y):
 @pytest.mark.parametrize("fun", [misfit, product, largest], ids=lambda f: f.__name__)
 def test_shapes(fun):
     """Broadcast where NumPy does; NaN where it would raise."""
-    x = np.ones(1)
+    x, function = np.ones(1), cuda.gradient_function(fun, np.float64, 1)
     for t, y in [(T, Y), (T[:1], Y), (T, Y[:1]), (T, Y[:3]), (T[:0], Y[:0]), (T[::2], Y[1::2])]:
         case = Case(fun.__name__, fun, [x], (t, y), complex_step)
-        function = cuda.gradient_function(fun, np.float64, 1)
         f, g = np.zeros(1), np.zeros(1)
         on_cpu(case, np.float64, function, 1)(x, f, g)
         try:

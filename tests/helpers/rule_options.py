@@ -69,3 +69,20 @@ def reference_options(method, options):
     if method == "sgd" and not options.get("momentum"):
         return {**options, "dampening": 0.0}
     return options
+
+
+# Rules that stand for all in tests of what surrounds a rule: loads and stores of slots, strides,
+# threads, loops. Formulas and constants of rules are tested with all of `methods()`.
+REPRESENTATIVES = {
+    "sgd": "no slot by default; one with momentum",
+    "adagrad": "one slot",
+    "nadam": "two slots; most arithmetic; counts its steps",
+    "rprop": "two slots without v; the gradient before; steps of a length of its own",
+    "rmsprop": "three slots, of which two are optional",
+    "adan": "four slots",
+}
+
+
+def representative_methods():
+    """Return a rule of each kind."""
+    return tuple(REPRESENTATIVES)

@@ -1,10 +1,12 @@
 """What `help` shows of public names, and whether it is true."""
 
 import doctest
+import functools
 import pydoc
 
 import pytest
 from metrics import diagonals
+from rule_options import representative_methods
 
 import fastopt
 from fastopt import rules, schedules
@@ -61,8 +63,25 @@ def test_help_of_a_method_says_what_holds_with_auto(method):
             assert diagonals(method, {name: float(shown)}) == diagonals(method)
 
 
+@functools.cache
+def text_of(name):
+    """Return the examples of a class or a method, with its name left out."""
+    tests = doctest.DocTestFinder(recurse=False).find(getattr(fastopt, name), name, False, globs={})
+    text = "".join(example.source + example.want for test in tests for example in test.examples)
+    return text.replace(name, "NAME")
+
+
+def named(methods):
+    """Return the names of rules: those of the methods and of their classes."""
+    return {*methods, *(rules.options_class(rules.get(method)).__name__ for method in methods)}
+
+
 @pytest.mark.parametrize("name", [*names(), *fastopt.methods()])
 def test_examples_of_classes_and_methods_run(name):
+    """Those of a rule whose text is that of a rule of its kind need not run again."""
+    kinds = named(representative_methods())
+    if name in named(fastopt.methods()) - kinds and text_of(name) in map(text_of, kinds):
+        return
     count, failures = examples_of(getattr(fastopt, name))
     assert count > 2
     assert not failures

@@ -1,12 +1,13 @@
 """What the tests import is in the extra that the README installs for them."""
 
 import ast
+import functools
 import pathlib
 import re
 import sys
 import tomllib
 
-import pytest
+from each import each
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = "tests", "benchmarks", "examples"
@@ -27,6 +28,7 @@ BROUGHT = {
 OF_PEERS = ["benchmarks/contests/programs/*.py", "tests/data/*.py"]
 
 
+@functools.cache
 def distributions():
     """Names of what `pip install '.[test]'` brings, and of the extra for peers."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -57,7 +59,7 @@ def guards(nodes):
             yield call.args[0].value.partition(".")[0], {word.arg for word in call.keywords}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+@each(FILES, lambda file: str(file.relative_to(ROOT)))
 def test_imports_are_in_the_extra(file):
     tree = ast.parse(file.read_text(encoding="utf-8"))
     test, peers = distributions()

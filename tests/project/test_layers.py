@@ -1,6 +1,7 @@
 """The shape of the package: who may import whom, and how little `import fastopt` does."""
 
 import ast
+import functools
 import graphlib
 import pathlib
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import tokenize
 
 import pytest
+from each import each
 
 import fastopt
 
@@ -63,7 +65,7 @@ APART = {("targets/cuda", "targets/cpu")}
 MAY_IMPORT_NUMBA = {"targets", "derivatives", "elementary", "compiling"}
 MATHEMATICS = {"rules", "solver"}
 
-each_file = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+each_file = each(FILES, lambda file: str(file.relative_to(ROOT)))
 
 
 def floor_of(file):
@@ -74,16 +76,20 @@ def floor_of(file):
     return found
 
 
+@functools.cache
 def imports(file):
     """Dotted names that a file imports anywhere, also inside functions."""
+    found = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file.name}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
 
 
+@functools.cache
 def file_of(name):
     """The file of a dotted name: a module, or what stands in one; None outside of the package."""
     parts = name.split(".")[1:] if name.partition(".")[0] == "fastopt" else None
@@ -188,3 +194,13 @@ def test_names_that_are_gone_stay_away(file):
         tokens = list(tokenize.tokenize(code.readline))
     names = {token.string for token in tokens if token.type == tokenize.NAME}
     assert not names & GONE
+
+
+def test_each_names_what_fails():
+    @each(["first", "second"], str.upper)
+    def check(item):
+        assert item == "first", "it is another"
+
+    with pytest.raises(AssertionError, match="SECOND: it is another") as failure:
+        check()
+    assert "FIRST" not in str(failure.value)
