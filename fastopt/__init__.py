@@ -30,6 +30,7 @@ from fastopt.api.multistart import multistart
 from fastopt.api.precompile_loops import precompile
 from fastopt.api.scipy_methods import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt.api.show_config import show_config
+from fastopt.api.solver import solver
 from fastopt.api.standard_errors import standard_errors
 from fastopt.intervals.bootstrap import bootstrap
 from fastopt.intervals.confidence import confidence
@@ -57,6 +58,7 @@ __all__ = [
     "save",
     "schedules",
     "show_config",
+    "solver",
     "standard_errors",
     "value_and_grad",
 ]

@@ -19,6 +19,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.dispatcher import Dispatcher
 from numba.core.imputils import builtin_registry as lowering_registry
+from numba.core.imputils import lower_constant
 from numba.core.ir_utils import mk_unique_var
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.rewrites.registry import Rewrite, register_rewrite, rewrite_registry
@@ -56,6 +57,7 @@ __all__ = [
     "infer_global",
     "int32_t",
     "ir",
+    "lower_constant",
     "lowering_registry",
     "mk_unique_var",
     "register_rewrite",

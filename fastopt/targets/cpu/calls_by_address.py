@@ -37,7 +37,7 @@ class Block:
     """Memory that holds a value for compiled code; it must be alive as long as it is read."""
 
     def __init__(self, kind, size):
-        self.kind = kind
+        self.kind, self.size = kind, size
         self.memory = np.zeros(size + 128, np.uint8)  # padded, so that threads share no cache line
         self.address = -(-place_of(self.memory) // 64) * 64
 

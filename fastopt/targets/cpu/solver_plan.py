@@ -1,0 +1,157 @@
+"""The plan of a prepared solver, and its template: a fresh problem as bytes that a call copies.
+
+All arrays of a problem, and the blocks with their addresses, are parts of the template. A copy of
+it is another problem, once the address of the copy is added to the pointers in it.
+"""
+
+import ctypes
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+
+from fastopt.compiling.llvm_arrays import pointer_offsets
+from fastopt.compiling.numba_internals import cpu_target
+from fastopt.solver.objective_evaluation import DATA as DATA_WORD
+from fastopt.targets.cpu import solver_call
+from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
+
+LINE = 64  # bytes: each part begins on a cache line
+BYTES = 8  # of a word
+
+
+class Plan:
+    """A compiled problem as a template, and where a call finds what in it: see `solver_call`.
+
+    Parameters
+    ----------
+    problem : Problem or FitProblem
+        Compiled, and not run.
+    places : dict
+        Arrays of the problem by their names in `solver_call`: X, BEST_X, BEST_F and so on.
+    """
+
+    def __init__(self, problem, places):
+        solver = problem.solve
+        args, *scratch = solver.data[0]
+        data, words = Block.of(solver.data), solver.calls
+        arrays = problem.arrays, problem.scalars, words, solver.until, *_leaves(scratch)
+        spans = [(place_of(a), a.nbytes) for a in arrays]
+        spans += [(block.address, block.size) for block in (solver.block, data)]
+        self.parts, size = _arranged(spans)
+        self.template = np.zeros(size, np.uint8)
+        for begin, length, at in self.parts:
+            self.template[at : at + length] = _bytes_at(begin, length)
+        first = self.offset(solver.block.address)
+        moved = [first + k for k in _pointers(solver.block.kind.kind)]
+        first = self.offset(data.address)
+        kind: Any = data.kind.kind
+        skipped = set(_pointers(types.Tuple([types.Tuple([kind[0][0]])])))
+        moved += [first + k for k in _pointers(kind) if k not in skipped]
+        whole = self.template.view(np.int64)
+        found = {k: self.offset(int(whole[k // BYTES])) for k in moved}
+        found[self.offset(place_of(words)) + BYTES * DATA_WORD] = first
+        found = {k // BYTES: at for k, at in found.items() if at >= 0}
+        whole[list(found)] = list(found.values())
+        self.moved = np.array(list(found), np.int64)
+        self.plan = np.full(solver_call.PLACES, -1, np.int64)
+        self.kind_of_args, size_of_args = kind_and_size(args)
+        self.put(
+            CORE=address(solver_call.compiled(solver_call.solve_whole, problem.x.dtype), types.intp),
+            LOOP=solver.code,
+            TEMPLATE=place_of(self.template),
+            SIZE=size,
+            MOVED=place_of(self.moved),
+            COUNT=self.moved.size,
+            N=problem.x.size,
+            ARGS=size_of_args,
+            BLOCK=self.offset(solver.block.address),
+            DATA=first,
+        )
+        places = {"RECORD": problem.record, "UNTIL": solver.until, **places}
+        self.put(**{name: self.offset(place_of(array)) for name, array in places.items()})
+        self.real, self.kinds = numba.typeof(problem.x).dtype, tuple(kind[0][0])
+        self.address = place_of(self.plan)
+        run = (solver_call.solve_slice, solver_call.drop)
+        self.slice, self.drop = (
+            address(solver_call.compiled(text, problem.x.dtype), types.intp) for text in run
+        )
+        self.kept = problem, data  # the compiled code, and what its constants point to
+
+    def put(self, **words):
+        """Write words of the plan by their names."""
+        for name, word in words.items():
+            self.plan[getattr(solver_call, name)] = word
+
+    def offset(self, place):
+        """Return where the template holds what is at this address, or -1."""
+        for begin, length, at in self.parts:
+            if begin <= place < begin + length:
+                return at + place - begin
+        return -1
+
+
+class Scratch:
+    """The memory of one call from Python."""
+
+    def __init__(self, plan, x0):
+        memory = np.zeros(plan.template.size + LINE, np.uint8)
+        self.x, self.found = np.empty_like(x0), np.empty(solver_call.NUMBERS)
+        self.request = request = np.zeros(solver_call.REQUEST, np.int64)
+        at = place_of(memory)
+        request[solver_call.PLAN] = plan.address
+        request[solver_call.MEMORY] = -(-at // LINE) * LINE
+        request[solver_call.X_AT] = place_of(self.x)
+        request[solver_call.FOUND] = place_of(self.found)
+        place = place_of(request)
+        slot = place + BYTES * solver_call.ARGS_AT
+        self.call, self.drop_call = (plan.slice, place, slot), (plan.drop, place, slot, ())
+        self.run, self.kept = driver(), (plan, memory)
+
+    def begin(self, budget, args):
+        """Run a fresh problem from x for so many evaluations."""
+        self.request[solver_call.BUDGET], self.request[solver_call.FRESH] = budget, 1
+        self.run(*self.call, args)
+
+    def go_on(self, budget, args):
+        """Continue it."""
+        self.request[solver_call.BUDGET] = budget
+        self.run(*self.call, args)
+
+    def drop(self):
+        """Free what a problem holds that has not ended."""
+        self.run(*self.drop_call)
+
+
+def _leaves(value):
+    """Yield the arrays in nested tuples."""
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, np.ndarray):
+        yield value
+
+
+def _pointers(kind):
+    return pointer_offsets(cpu_target.target_context, kind)
+
+
+def _arranged(spans):
+    """Return parts (address, bytes, offset), of spans that may overlap, and their total size."""
+    merged = []
+    for begin, length in sorted(set(spans)):
+        if merged and begin < merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], begin + length)
+        elif length:
+            merged.append([begin, begin + length])
+    parts, at = [], 0
+    for begin, end in merged:
+        parts.append((begin, end - begin, at))
+        at += -(-(end - begin) // LINE) * LINE
+    return parts, at
+
+
+def _bytes_at(place, length):
+    """Return the bytes at an address."""
+    return np.frombuffer((ctypes.c_uint8 * length).from_address(place), np.uint8)
