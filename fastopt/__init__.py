@@ -23,6 +23,7 @@ from fastopt.api.gradients import compare_grad, value_and_grad
 from fastopt.api.hessian import hessian
 from fastopt.api.least_squares import least_squares
 from fastopt.api.least_squares_batch import least_squares_batch
+from fastopt.api.least_squares_solver import least_squares_solver
 from fastopt.api.minimize import minimize
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.api.minimize_stochastic import minimize_stochastic
@@ -48,6 +49,7 @@ __all__ = [
     "kernels",
     "least_squares",
     "least_squares_batch",
+    "least_squares_solver",
     "load",
     "methods",
     "minimize",

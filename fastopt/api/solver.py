@@ -35,7 +35,11 @@ def solver(
     box = box_of(bounds, x0)
     target = dispatch.target("cpu", x0)
     problem = compiled_problem(fun, jac, args, rule, x0, box, settings, target)
-    check_indices(fun, problem.objective, x0, args)
+
+    def check(args):
+        check_indices(fun, problem.objective, x0, args)
+
+    check(args)
     if problem.objective.method == "cs":
         check_complex_step(fun, args, x0, box)
     own = problem.workspace
@@ -44,4 +48,4 @@ def solver(
         places |= {"LOW": own.low, "HIGH": own.high}
     if problem.objective.method == "reverse":
         places["STORE"] = problem.objective.data[1]
-    return prepared_solver.PreparedSolver(problem, places, x0, args, Solution, again)
+    return prepared_solver.PreparedSolver(problem, places, x0, args, Solution, again, check)

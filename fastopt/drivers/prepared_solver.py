@@ -8,7 +8,6 @@ import numpy as np
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler, content_digest
 from fastopt.concurrency.time_slices import next_amount
-from fastopt.drivers.objective_checks import check_indices
 from fastopt.inputs.start_and_bounds import floats
 from fastopt.solver.status_codes import MESSAGES, NEGATIVE_RATE, RUNNING
 from fastopt.targets.cpu import solver_arguments, solver_type
@@ -27,7 +26,7 @@ class PreparedSolver:
     success``. Python and compiled code call it in the same way. See `fastopt.solver`.
     """
 
-    def __init__(self, problem, places, x0, args, result, again):
+    def __init__(self, problem, places, x0, args, result, again, check):
         self._plan = plan = Plan(problem, places)
         plan.plan[OBJECT] = id(self)
         self.plan_address = plan.address
@@ -37,7 +36,7 @@ class PreparedSolver:
         self._kinds = plan.kinds
         self._numba_type_ = solver_type.SolverType(plan.real, x0.shape, plan.kinds, result, LABEL)
         self._fingerprint = solver_arguments.fingerprint(args)
-        self._problem, self._fun = problem, again[1][0]
+        self._problem, self._fun, self._check_indices = problem, again[1][0], check
         self._whole = any(map(_may_be_index, args))
         self._checked = {_shapes(args)}
         self._budget, self._idle = 1.0, [Scratch(plan, x0)]
@@ -115,7 +114,7 @@ class PreparedSolver:
 
     def _check(self, args):
         """Check that `fun` does not index outside of arguments of new shapes."""
-        check_indices(self._fun, self._problem.objective, np.zeros(self.shape, self.dtype), args)
+        self._check_indices(args)
         if len(self._checked) > 1000:
             self._checked.clear()
         self._checked.add(_shapes(args))
