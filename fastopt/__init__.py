@@ -23,7 +23,6 @@ from fastopt.api.gradients import compare_grad, value_and_grad
 from fastopt.api.hessian import hessian
 from fastopt.api.least_squares import least_squares
 from fastopt.api.least_squares_batch import least_squares_batch
-from fastopt.api.least_squares_solver import least_squares_solver
 from fastopt.api.minimize import minimize
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.api.minimize_stochastic import minimize_stochastic
@@ -31,7 +30,7 @@ from fastopt.api.multistart import multistart
 from fastopt.api.precompile_loops import precompile
 from fastopt.api.scipy_methods import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt.api.show_config import show_config
-from fastopt.api.solver import solver
+from fastopt.api.solver import least_squares_solver, solver
 from fastopt.api.standard_errors import standard_errors
 from fastopt.intervals.bootstrap import bootstrap
 from fastopt.intervals.confidence import confidence

@@ -11,6 +11,7 @@ release. They are used here, in `llvm_arrays`, `numba_lowerings`, `numba_pipelin
 import importlib
 from typing import Any
 
+from numba import types
 from numba._dispatcher import compute_fingerprint
 from numba.core import config, ir, serialize
 from numba.core.callconv import excinfo_ptr_t, int32_t
@@ -171,6 +172,13 @@ def lower_expressions(context, operation, lower):
 def status_of(convention, builder, code, error):
     """Return the status of a call from its return code and its error."""
     return convention._get_return_status(builder, code, error)
+
+
+def insert_code(kind, code_of):
+    """Give Numba the code of calls of a type: what ``code_of(kind)`` returns, once for a type."""
+    context: Any = cpu_target.target_context
+    if kind not in context._defns:
+        context.insert_func_defn([(code_of(kind), kind, (types.VarArg(types.Any),))])
 
 
 # numba-cuda and its simulator, which are imported where a device is asked for.

@@ -10,9 +10,9 @@ from fastopt.compiling import compiler, content_digest
 from fastopt.concurrency.time_slices import next_amount
 from fastopt.inputs.start_and_bounds import floats
 from fastopt.solver.status_codes import MESSAGES, NEGATIVE_RATE, RUNNING
-from fastopt.targets.cpu import solver_arguments, solver_type
-from fastopt.targets.cpu.solver_call import OBJECT
-from fastopt.targets.cpu.solver_plan import Plan, Scratch
+from fastopt.targets.cpu.solvers import solver_arguments, solver_type
+from fastopt.targets.cpu.solvers.solver_call import OBJECT
+from fastopt.targets.cpu.solvers.solver_plan import Plan, Scratch
 
 LABEL = "the solver"
 MOST_IDLE = 64  # pieces of memory kept for later calls

@@ -41,6 +41,9 @@ WITHOUT_UNITS = -1.0
 MAXCOR = 10
 
 
+_named: dict = {}  # modules of rules, by the names that were looked up
+
+
 class Options(NamedTuple):
     """Options of a run, checked and complete."""
 
@@ -73,6 +76,8 @@ COMMON = (
 
 def find_rule(method):
     """Return the module of the rule called `method`; fastopt.adam means "adam"."""
+    if type(method) is str and method in _named:
+        return _named[method]
     if callable(method) and getattr(method, "__module__", "") == "fastopt.api.scipy_methods":
         method = getattr(method, "__name__", "")
     if not isinstance(method, str):
@@ -82,7 +87,7 @@ def find_rule(method):
         close = difflib.get_close_matches(name, rules.methods(), 3)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
-    return rules.get(name)
+    return _named.setdefault(name, rules.get(name))
 
 
 def _known():
@@ -91,6 +96,8 @@ def _known():
 
 def parse(rule, given, tol, dtype):
     """Check the user's `options` (and `tol`) for a rule and fill in the defaults."""
+    if given is None and tol is None:
+        return _remembered(rule, (), dtype)
     if given is not None and not hasattr(given, "items"):
         raise TypeError(f"options must be a dict, not {type(given).__name__}")
     given = {name: value for name, value in dict(given or {}).items() if value is not None}

@@ -32,6 +32,7 @@ FLOORS = [
     "targets",
     "targets/cuda/fits",
     "targets/cuda",
+    "targets/cpu/solvers",
     "targets/cpu",
     "targets/common",
     "derivatives",

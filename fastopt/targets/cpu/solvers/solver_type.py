@@ -4,7 +4,7 @@ The value is the address of the solver's plan. So solvers of one type are called
 and nothing of them is compiled into it.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
-# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportIncompatibleMethodOverride=false
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
 import inspect
 
@@ -14,9 +14,9 @@ from numba.core import cgutils
 from numba.extending import NativeValue, box, models, register_model, unbox
 
 from fastopt.compiling.llvm_arrays import allocate_array, array_struct
-from fastopt.compiling.numba_internals import cpu_target, lower_constant, signature
-from fastopt.targets.cpu import solver_call
+from fastopt.compiling.numba_internals import insert_code, lower_constant, signature
 from fastopt.targets.cpu.calls_by_address import WORD, call_code
+from fastopt.targets.cpu.solvers import solver_call
 
 _constants: list = []  # solvers whose addresses are in compiled code: kept alive
 
@@ -49,8 +49,8 @@ class SolverType(types.Callable):
             raise TypingError(f"{self.label} takes no argument {wrong[0]!r}; out=array is accepted")
         if len(args) != 1 + len(self.kinds):
             raise TypingError(
-                f"{self.label} takes {self.expected()}; {len(args)} argument"
-                f"{'s were' if len(args) != 1 else ' was'} given"
+                f"{self.label} takes {self.expected()}; given are "
+                + (f"x0 and {len(args) - 1} of them" if args else "none of them")
             )
         x0, *given = map(types.unliteral, args)
         self.require_start(x0)
@@ -58,7 +58,7 @@ class SolverType(types.Callable):
             if not fits(context, kind, wanted):
                 raise TypingError(
                     f"args[{k}] of {self.label} is {kind}, but it was prepared for {wanted}; "
-                    f"convert it, or prepare another solver"
+                    "convert it, or prepare another solver with such an argument"
                 )
         names = ["x0", *(f"args{k}" for k in range(len(given)))]
         kinds = [x0, *self.kinds]  # Numba converts what is given
@@ -97,9 +97,7 @@ class SolverType(types.Callable):
 
     def get_impl_key(self, sig):
         """Return the key of the code of a call; Numba gets that code when it first asks."""
-        context = cpu_target.target_context
-        if self not in context._defns:
-            context.insert_func_defn([(_code_of(self), self, (types.VarArg(types.Any),))])
+        insert_code(self, _code_of)
         return self
 
 

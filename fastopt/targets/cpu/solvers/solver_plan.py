@@ -14,11 +14,13 @@ from numba import types
 from fastopt.compiling.llvm_arrays import pointer_offsets
 from fastopt.compiling.numba_internals import cpu_target
 from fastopt.solver.objective_evaluation import DATA as DATA_WORD
-from fastopt.targets.cpu import solver_call
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
+from fastopt.targets.cpu.solvers import solver_call
 
 LINE = 64  # bytes: each part begins on a cache line
 BYTES = 8  # of a word
+# Words from an array's owners, of which views have none, to the pointer to its elements.
+OWNERS = 4
 
 
 class Plan:
@@ -35,7 +37,7 @@ class Plan:
     def __init__(self, problem, places):
         solver = problem.solve
         args, *scratch = solver.data[0]
-        data, words = Block.of(solver.data), solver.calls
+        data, words = Block.of(solver.data, problem.objective.refcounted), solver.calls
         arrays = problem.arrays, problem.scalars, words, solver.until, *_leaves(scratch)
         spans = [(place_of(a), a.nbytes) for a in arrays]
         spans += [(block.address, block.size) for block in (solver.block, data)]
@@ -43,40 +45,42 @@ class Plan:
         self.template = np.zeros(size, np.uint8)
         for begin, length, at in self.parts:
             self.template[at : at + length] = _bytes_at(begin, length)
-        first = self.offset(solver.block.address)
-        moved = [first + k for k in _pointers(solver.block.kind.kind)]
-        first = self.offset(data.address)
-        kind: Any = data.kind.kind
-        skipped = set(_pointers(types.Tuple([types.Tuple([kind[0][0]])])))
-        moved += [first + k for k in _pointers(kind) if k not in skipped]
-        whole = self.template.view(np.int64)
-        found = {k: self.offset(int(whole[k // BYTES])) for k in moved}
-        found[self.offset(place_of(words)) + BYTES * DATA_WORD] = first
-        found = {k // BYTES: at for k, at in found.items() if at >= 0}
-        whole[list(found)] = list(found.values())
-        self.moved = np.array(list(found), np.int64)
+        whole, kind, moved = self.template.view(np.int64), data.kind.kind, []
+        args_kind: Any = kind[0][0]
+        in_args = set(_pointers(types.Tuple([types.Tuple([args_kind])])))
+        in_blocks = (solver.block, set()), (data, in_args)
+        for block, left_out in in_blocks:
+            first = self.offset(block.address) // BYTES
+            for offset in sorted({*_pointers(block.kind.kind)} - left_out):
+                k = first + offset // BYTES
+                whole[k - OWNERS : k - OWNERS + 2] = 0
+                if (at := self.offset(int(whole[k]))) >= 0:
+                    whole[k] = at
+                    moved.append(k)
+        moved.append(self.offset(place_of(words)) // BYTES + DATA_WORD)
+        whole[moved[-1]] = BYTES * first
+        self.moved = np.array(moved, np.int64)
         self.plan = np.full(solver_call.PLACES, -1, np.int64)
-        self.kind_of_args, size_of_args = kind_and_size(args)
+        self.core, self.slice, self.drop = (
+            address(solver_call.compiled(text, problem.x.dtype), types.intp)
+            for text in (solver_call.solve_whole, solver_call.solve_slice, solver_call.drop)
+        )
         self.put(
-            CORE=address(solver_call.compiled(solver_call.solve_whole, problem.x.dtype), types.intp),
+            CORE=self.core,
             LOOP=solver.code,
             TEMPLATE=place_of(self.template),
             SIZE=size,
             MOVED=place_of(self.moved),
             COUNT=self.moved.size,
             N=problem.x.size,
-            ARGS=size_of_args,
+            ARGS=kind_and_size(args)[1],
             BLOCK=self.offset(solver.block.address),
-            DATA=first,
+            DATA=BYTES * first,
         )
         places = {"RECORD": problem.record, "UNTIL": solver.until, **places}
         self.put(**{name: self.offset(place_of(array)) for name, array in places.items()})
-        self.real, self.kinds = numba.typeof(problem.x).dtype, tuple(kind[0][0])
+        self.real, self.kinds = numba.typeof(problem.x).dtype, tuple(args_kind)
         self.address = place_of(self.plan)
-        run = (solver_call.solve_slice, solver_call.drop)
-        self.slice, self.drop = (
-            address(solver_call.compiled(text, problem.x.dtype), types.intp) for text in run
-        )
         self.kept = problem, data  # the compiled code, and what its constants point to
 
     def put(self, **words):

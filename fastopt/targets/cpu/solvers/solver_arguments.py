@@ -1,13 +1,12 @@
 """The arguments of a call from Python, held to the types that a solver was prepared for."""
 
-import numpy as np
 from numba import types
-from numba.np.numpy_support import as_dtype
 
 from fastopt.arrays import arguments
 from fastopt.compiling.numba_internals import compute_fingerprint, cpu_target
+from fastopt.compiling.numba_lowerings import as_dtype
 from fastopt.derivatives.error_messages import kind_of
-from fastopt.targets.cpu.solver_type import fits
+from fastopt.targets.cpu.solvers.solver_type import fits
 
 
 def fingerprint(args):
@@ -27,7 +26,8 @@ def matched(args, kinds, label):
             f"{len(args)} {'was' if len(args) == 1 else 'were'} given"
         )
     args = arguments.ready(args)
-    return tuple(_matched(f"args[{k}]", *pair, label) for k, pair in enumerate(zip(args, kinds, strict=True)))
+    pairs = zip(args, kinds, strict=True)
+    return tuple(_matched(f"args[{k}]", *pair, label) for k, pair in enumerate(pairs))
 
 
 def _matched(name, value, wanted, label):
@@ -44,6 +44,5 @@ def _matched(name, value, wanted, label):
         items = [_matched(f"{name}[{k}]", *pair, label) for k, pair in enumerate(pairs)]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     if isinstance(wanted, types.Number):
-        found = as_dtype(wanted).type(value)
-        return found.item() if type(found.item()) in (float, int) and wanted.bitwidth == 64 else found
+        return as_dtype(wanted).type(value)
     return value

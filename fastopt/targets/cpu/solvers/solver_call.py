@@ -121,9 +121,7 @@ def guarded_call(context, code, pointer, heap, store):
         kind = convention.get_function_type(types.none, (types.voidptr,))
         function = builder.inttoptr(code, kind.as_pointer())
         given = [builder.inttoptr(pointer, cgutils.voidptr_t)]
-        status, _ = convention.call_function(
-            builder, function, types.none, (types.voidptr,), given
-        )
+        status, _ = convention.call_function(builder, function, types.none, (types.voidptr,), given)
         with cgutils.if_unlikely(builder, status.is_error):
             with builder.if_then(builder.icmp_signed("!=", store, WORD(0))):
                 at = builder.inttoptr(store, WORD.as_pointer())
@@ -182,11 +180,11 @@ def finish(plan, memory, x_at, found_at):
     status, f = record[STATUS], view(memory + plan[BEST_F], 1, np.float64)[0]
     for i in range(n):
         x[i] = best_x[i]
-    if plan[USED] >= 0 and math.isfinite(f):
-        if view(memory + plan[USED], 1, np.float64)[0] == 0.0:  # a fit without any residual
-            status, f = NONFINITE, math.nan
+    used = view(memory + plan[USED], 1, np.float64)[0] if plan[USED] >= 0 else 1.0
+    if used == 0.0 and math.isfinite(f):  # a fit without any residual
+        status, f = NONFINITE, math.nan
     found[0], found[1], found[2], found[3] = f, status, record[NIT], record[NFEV]
-    found[4] = 1.0 if status == GTOL or status == FTOL or status == XTOL else 0.0
+    found[4] = 1.0 if status in (GTOL, FTOL, XTOL) else 0.0
     return status != RUNNING
 
 
