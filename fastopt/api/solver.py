@@ -1,5 +1,7 @@
 """`solver` and `least_squares_solver`: prepared once, called from Python and compiled code."""
 
+from typing import Any
+
 from fastopt.compiling import compiler
 from fastopt.drivers import objective_bindings, prepared_solver
 from fastopt.drivers.fits import compiled_residuals, one_fit
@@ -188,7 +190,7 @@ def least_squares_solver(
         problem.compile()
         return problem
 
-    problem = one_fit.compiled_or_none(fun, build, "autodiff")
+    problem: Any = one_fit.compiled_or_none(fun, build, "autodiff")
     own = problem.workspace
     places = {"X": problem.x, "BEST_X": problem.x, "BEST_F": problem.record[F:], "USED": own.found}
     if box is not None:

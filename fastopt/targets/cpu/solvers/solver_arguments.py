@@ -1,5 +1,7 @@
 """The arguments of a call from Python, held to the types that a solver was prepared for."""
 
+from typing import Any
+
 from numba import types
 
 from fastopt.arrays import arguments
@@ -30,7 +32,7 @@ def matched(args, kinds, label):
     return tuple(_matched(f"args[{k}]", *pair, label) for k, pair in enumerate(pairs))
 
 
-def _matched(name, value, wanted, label):
+def _matched(name, value, wanted: Any, label):
     kind = kind_of(name, value)
     if kind == wanted:
         return value
@@ -39,9 +41,9 @@ def _matched(name, value, wanted, label):
             f"{name} of {label} is {kind}, but it was prepared for {wanted}; convert it, or "
             "prepare another solver with such an argument"
         )
-    if isinstance(wanted, types.BaseTuple):
+    if isinstance(value, tuple):
         pairs = zip(value, wanted, strict=True)
-        items = [_matched(f"{name}[{k}]", *pair, label) for k, pair in enumerate(pairs)]
+        items = [_matched(f"{name}[{k}]", v, kind, label) for k, (v, kind) in enumerate(pairs)]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     if isinstance(wanted, types.Number):
         return as_dtype(wanted).type(value)

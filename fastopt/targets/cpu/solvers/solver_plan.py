@@ -79,7 +79,7 @@ class Plan:
         )
         places = {"RECORD": problem.record, "UNTIL": solver.until, **places}
         self.put(**{name: self.offset(place_of(array)) for name, array in places.items()})
-        self.real, self.kinds = numba.typeof(problem.x).dtype, tuple(args_kind)
+        self.real, self.kinds = numba.from_dtype(problem.x.dtype), tuple(args_kind)
         self.address = place_of(self.plan)
         self.kept = problem, data  # the compiled code, and what its constants point to
 

@@ -7,6 +7,7 @@ and nothing of them is compiled into it.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
 import inspect
+from typing import Any
 
 from llvmlite import ir
 from numba import TypingError, types
@@ -78,13 +79,13 @@ class SolverType(types.Callable):
         kinds = ", ".join(map(str, self.kinds)) or "no others"
         return f"x0 of shape {self.shape} and {len(self.kinds)} arguments ({kinds})"
 
-    def require_start(self, x0):
+    def require_start(self, x0: Any):
         """Raise a TypingError if x0 cannot be a start."""
         alike = isinstance(x0, types.Array) and x0.ndim == len(self.shape)
         alike = alike and (x0.dtype == self.real or isinstance(x0.dtype, types.Integer))
-        if isinstance(x0, types.BaseTuple):
-            items = all(isinstance(k, types.Float | types.Integer) for k in x0)
-            alike = items and len(self.shape) == 1 and len(x0) == self.shape[0]
+        if _is_tuple(x0):
+            numbers = types.Float, types.Integer
+            alike = self.shape == (len(x0),) and all(isinstance(k, numbers) for k in list(x0))
         if not alike:
             raise TypingError(
                 f"x0 of {self.label} is {x0}; it was prepared for an array of {self.real} "
@@ -101,6 +102,15 @@ class SolverType(types.Callable):
         return self
 
 
+def _is_tuple(kind) -> bool:
+    return isinstance(kind, types.BaseTuple)
+
+
+def _class_of(kind):
+    """Return the class of a named tuple, or None."""
+    return getattr(kind, "instance_class", None)
+
+
 def fits(context, kind, wanted):
     """Return True if a value of a type can be an argument of another type without loss."""
     if kind == wanted:
@@ -110,9 +120,10 @@ def fits(context, kind, wanted):
         return widened or isinstance(kind, types.Integer)
     if isinstance(wanted, types.Integer):
         return isinstance(kind, types.Integer) and kind.bitwidth <= wanted.bitwidth
-    if isinstance(kind, types.BaseTuple) and isinstance(wanted, types.BaseTuple):
-        pairs = zip(kind, wanted, strict=False)
-        return len(kind) == len(wanted) and all(fits(context, *pair) for pair in pairs)
+    if _is_tuple(kind) and _is_tuple(wanted):
+        if _class_of(kind) is not _class_of(wanted) or len(kind) != len(wanted):
+            return False
+        return all(fits(context, *pair) for pair in zip(kind, wanted, strict=True))
     if isinstance(wanted, types.Array) and isinstance(kind, types.Array):
         return kind.can_convert_to(context, wanted) is not None
     return False
