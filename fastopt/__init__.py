@@ -1,6 +1,7 @@
 """Minimise functions with adaptive-gradient methods, compiled by Numba.
 
 `minimize` solves one problem, `minimize_batch` one problem for each row of data.
+`solver` and `least_squares_solver` prepare them for calls from `@njit` code.
 `minimize_stochastic` uses mini-batches of rows. `multistart` finds all minima in a box.
 `least_squares` and `curve_fit` fit parameters, with their errors. `least_squares_batch` and
 `curve_fit_batch` do so for very many data sets. `confidence` and `bootstrap` find intervals.

@@ -82,7 +82,7 @@ class PreparedSolver:
                     self._budget = budget
                     return found
         except BaseException:
-            own.drop()
+            own.give_up()
             raise
 
     def _start(self, x0):

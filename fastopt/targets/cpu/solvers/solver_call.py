@@ -24,15 +24,18 @@ from fastopt.solver.status_codes import FTOL, GTOL, NONFINITE, RUNNING, XTOL
 from fastopt.targets.cpu.calls_by_address import WORD
 
 # Indices in a plan. The last ones are bytes from the beginning of the template; -1: there is none.
-# CORE and LOOP are the addresses of `solve_whole` and of the loop, MOVED that of a table: which
+# CORE and LOOP are the addresses of `solve` and of the loop, MOVED that of a table: which
 # words of the template are addresses, COUNT in number. ARGS is the size of the arguments.
 CORE, LOOP, TEMPLATE, SIZE, MOVED, COUNT, N, ARGS, OBJECT = range(9)
 RECORD, BLOCK, DATA, UNTIL, X, BEST_X, BEST_F, LOW, HIGH, USED, STORE = range(9, 20)
 PLACES = 20
-# Indices in a request. X_AT is the address of x: the start, then the result. FOUND is that of the
-# numbers f, status, nit, nfev and whether it is a success.
-PLAN, MEMORY, X_AT, ARGS_AT, FOUND, BUDGET, FRESH = range(7)
-REQUEST = 8
+# Indices in a request. MEMORY is the address of the caller's memory, or 0. X_AT is that of x: the
+# start, then the result. FOUND is that of the numbers f, status, nit, nfev, and whether it is a
+# success. BUDGET is the most evaluations.
+PLAN, MEMORY, X_AT, ARGS_AT, FOUND, BUDGET, TASK = range(7)
+REQUEST = 7
+BEGIN, CONTINUE, GIVE_UP = range(3)  # tasks
+UNLIMITED = 1 << 53
 NUMBERS = 5
 # Bytes on the stack for the memory of a call. Larger problems get theirs from the heap.
 LOCAL = 16_384
@@ -197,42 +200,29 @@ def clear(plan, memory):
         store[0] = 0
 
 
-def solve_whole(request_at):
-    """Solve a problem in memory of its own."""
+def solve(request_at):
+    """Solve a problem in memory of its own, or a slice of one in the caller's memory.
+
+    The caller keeps that until the problem has ended, or gives it up.
+    """
     request = view(request_at, REQUEST, np.int64)
-    plan = view(request[PLAN], PLACES, np.int64)
-    memory, heap = stack(LOCAL), 0
-    if plan[SIZE] > LOCAL:
-        heap = reserve(plan[SIZE])
-        memory = heap
-    if begin(plan, memory, request[X_AT], request[ARGS_AT]):
-        advance(plan, memory, math.inf, heap)
-    finish(plan, memory, request[X_AT], request[FOUND])
-    clear(plan, memory)
+    plan, memory, heap = view(request[PLAN], PLACES, np.int64), request[MEMORY], 0
+    local, going = stack(LOCAL), request[TASK] != GIVE_UP
+    if memory == 0:
+        memory = local
+        if plan[SIZE] > LOCAL:
+            heap = reserve(plan[SIZE])
+            memory = heap
+    if request[TASK] == BEGIN:
+        going = begin(plan, memory, request[X_AT], request[ARGS_AT])
+    if going:
+        advance(plan, memory, float(request[BUDGET]), heap)
+    if request[TASK] == GIVE_UP or finish(plan, memory, request[X_AT], request[FOUND]):
+        clear(plan, memory)
     release(heap)
 
 
-def solve_slice(request_at):
-    """Begin or continue a problem in the caller's memory, which keeps it until it has ended."""
-    request = view(request_at, REQUEST, np.int64)
-    plan, memory = view(request[PLAN], PLACES, np.int64), request[MEMORY]
-    going = True
-    if request[FRESH] != 0:
-        request[FRESH] = 0
-        going = begin(plan, memory, request[X_AT], request[ARGS_AT])
-    if going:
-        advance(plan, memory, float(request[BUDGET]), 0)
-    if finish(plan, memory, request[X_AT], request[FOUND]):
-        clear(plan, memory)
-
-
-def drop(request_at):
-    """Give up a problem that has not ended."""
-    request = view(request_at, REQUEST, np.int64)
-    clear(view(request[PLAN], PLACES, np.int64), request[MEMORY])
-
-
 @functools.cache
-def compiled(text, dtype):
-    """Return one of the functions above, compiled for an element type."""
-    return jit(text, {"real": dtype.type})
+def compiled(dtype):
+    """Return `solve`, compiled for an element type."""
+    return jit(solve, {"real": dtype.type})

@@ -61,10 +61,7 @@ class Plan:
         whole[moved[-1]] = BYTES * first
         self.moved = np.array(moved, np.int64)
         self.plan = np.full(solver_call.PLACES, -1, np.int64)
-        self.core, self.slice, self.drop = (
-            address(solver_call.compiled(text, problem.x.dtype), types.intp)
-            for text in (solver_call.solve_whole, solver_call.solve_slice, solver_call.drop)
-        )
+        self.core = address(solver_call.compiled(problem.x.dtype), types.intp)
         self.put(
             CORE=self.core,
             LOOP=solver.code,
@@ -103,29 +100,28 @@ class Scratch:
         memory = np.zeros(plan.template.size + LINE, np.uint8)
         self.x, self.found = np.empty_like(x0), np.empty(solver_call.NUMBERS)
         self.request = request = np.zeros(solver_call.REQUEST, np.int64)
-        at = place_of(memory)
         request[solver_call.PLAN] = plan.address
-        request[solver_call.MEMORY] = -(-at // LINE) * LINE
+        request[solver_call.MEMORY] = -(-place_of(memory) // LINE) * LINE
         request[solver_call.X_AT] = place_of(self.x)
         request[solver_call.FOUND] = place_of(self.found)
         place = place_of(request)
-        slot = place + BYTES * solver_call.ARGS_AT
-        self.call, self.drop_call = (plan.slice, place, slot), (plan.drop, place, slot, ())
+        self.call = plan.core, place, place + BYTES * solver_call.ARGS_AT
         self.run, self.kept = driver(), (plan, memory)
 
     def begin(self, budget, args):
         """Run a fresh problem from x for so many evaluations."""
-        self.request[solver_call.BUDGET], self.request[solver_call.FRESH] = budget, 1
+        self.request[solver_call.BUDGET :] = budget, solver_call.BEGIN
         self.run(*self.call, args)
 
     def go_on(self, budget, args):
         """Continue it."""
-        self.request[solver_call.BUDGET] = budget
+        self.request[solver_call.BUDGET :] = budget, solver_call.CONTINUE
         self.run(*self.call, args)
 
-    def drop(self):
+    def give_up(self):
         """Free what a problem holds that has not ended."""
-        self.run(*self.drop_call)
+        self.request[solver_call.TASK] = solver_call.GIVE_UP
+        self.run(*self.call, ())
 
 
 def _leaves(value):

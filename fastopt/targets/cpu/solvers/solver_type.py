@@ -181,6 +181,9 @@ def _code_of(kind):
         request = cgutils.alloca_once(builder, WORD, size=solver_call.REQUEST)
         words = {
             solver_call.PLAN: plan,
+            solver_call.MEMORY: WORD(0),
+            solver_call.BUDGET: WORD(solver_call.UNLIMITED),
+            solver_call.TASK: WORD(solver_call.BEGIN),
             solver_call.X_AT: builder.ptrtoint(x.data, WORD),
             solver_call.ARGS_AT: builder.ptrtoint(args, WORD),
             solver_call.FOUND: builder.ptrtoint(found, WORD),
