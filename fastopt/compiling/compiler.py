@@ -15,14 +15,7 @@ import numba
 
 from fastopt.compiling import code_walk, content_digest, disk_cache, numba_internals, type_keys
 from fastopt.compiling.linker import link, undecorated
-from fastopt.compiling.numba_internals import (
-    COUNTED,
-    UNCOUNTED,
-    CPUDispatcher,
-    Dispatcher,
-    config,
-    serialize,
-)
+from fastopt.compiling.numba_internals import COUNTED, UNCOUNTED, Dispatcher, config, serialize
 from fastopt.compiling.shortcuts import shortcuts
 from fastopt.solver.compile_hints import CALLED, HINT, REORDERED
 
@@ -58,7 +51,7 @@ if hasattr(os, "register_at_fork"):
 
 def is_compiled(function):
     """Return True if `function` is an @njit function."""
-    return type(function) is CPUDispatcher or isinstance(function, Dispatcher)
+    return type(function) is numba_internals.CPUDispatcher or isinstance(function, Dispatcher)
 
 
 def inline(function, original, loop=NO_REFCOUNT):

@@ -72,6 +72,7 @@ __all__ = [
 # Options of @njit: whether the code counts references to arrays and other objects.
 COUNTED: dict[str, Any] = {"_nrt": True}
 UNCOUNTED: dict[str, Any] = {"_nrt": False}
+_callable: set = set()  # types of whose calls Numba has the code
 
 
 # Compiled functions, their caches and their compilation.
@@ -176,8 +177,9 @@ def status_of(convention, builder, code, error):
 
 def insert_code(kind, code_of):
     """Give Numba the code of calls of a type: what ``code_of(kind)`` returns, once for a type."""
-    context: Any = cpu_target.target_context
-    if kind not in context._defns:
+    if kind not in _callable:
+        _callable.add(kind)
+        context: Any = cpu_target.target_context
         context.insert_func_defn([(code_of(kind), kind, (types.VarArg(types.Any),))])
 
 

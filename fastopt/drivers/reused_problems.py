@@ -49,7 +49,7 @@ def kind_of(fun, jac, args, rule, x0, box, settings, target):
 
 
 def _types_of(args, target):
-    """Return what stands for the types of arguments."""
+    """Return a key of the types of arguments."""
     try:
         return compute_fingerprint(args)
     except NotImplementedError:
@@ -63,7 +63,7 @@ def taken(kind, x0, box, args):
         problem.begin(x0, box, args)
         shapes = _shapes(args)
         problem.is_checked = shapes is not None and shapes == problem.shapes
-        # Of other data an evaluation may take far longer than those before.
+        # With other data an evaluation may take far longer than before.
         timed = problem.is_checked and problem.settings.maxtime == math.inf
         problem.first_budget = min(problem.last_budget, MOST_AT_FIRST) if timed else 1.0
         problem.shapes = shapes

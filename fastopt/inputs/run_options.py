@@ -41,9 +41,6 @@ WITHOUT_UNITS = -1.0
 MAXCOR = 10
 
 
-_named: dict = {}  # modules of rules, by the names that were looked up
-
-
 class Options(NamedTuple):
     """Options of a run, checked and complete."""
 
@@ -76,8 +73,8 @@ COMMON = (
 
 def find_rule(method):
     """Return the module of the rule called `method`; fastopt.adam means "adam"."""
-    if type(method) is str and method in _named:
-        return _named[method]
+    if type(method) is str and method in rules.methods():
+        return rules.get(method)
     if callable(method) and getattr(method, "__module__", "") == "fastopt.api.scipy_methods":
         method = getattr(method, "__name__", "")
     if not isinstance(method, str):
@@ -87,7 +84,7 @@ def find_rule(method):
         close = difflib.get_close_matches(name, rules.methods(), 3)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
-    return _named.setdefault(name, rules.get(name))
+    return rules.get(name)
 
 
 def _known():

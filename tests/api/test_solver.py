@@ -168,7 +168,7 @@ def test_threads_at_once(solve):
 BAD = [  # arguments of a call, and what is said from Python
     ((START, T), TypeError, "takes 2 arguments after x0 .* 1 was given"),
     ((START, T, T, T), TypeError, "3 were given"),
-    ((START, T, T.astype(np.float32)), TypeError, r"args\[1\] .* float32.* prepared for .*float64"),
+    ((START, T, T.astype(np.float32)), TypeError, r"args\[1\] .*float32.* prepared for .*float64"),
     ((START, T, DECAYS[:, 0]), TypeError, r"args\[1\] .*1d, A"),
     ((START, T, 1.0), TypeError, r"args\[1\] .*float64"),
     ((START, T, np.ma.masked_less(T, 1.0)), TypeError, "masked"),

@@ -24,8 +24,8 @@ from fastopt.solver.status_codes import FTOL, GTOL, NONFINITE, RUNNING, XTOL
 from fastopt.targets.cpu.calls_by_address import WORD
 
 # Indices in a plan. The last ones are bytes from the beginning of the template; -1: there is none.
-# CORE and LOOP are the addresses of `solve` and of the loop, MOVED that of a table: which
-# words of the template are addresses, COUNT in number. ARGS is the size of the arguments.
+# CORE and LOOP are the addresses of `solve` and of the loop. MOVED is that of a table: the indices
+# of the words in the template that are addresses. COUNT is its length, ARGS the arguments' bytes.
 CORE, LOOP, TEMPLATE, SIZE, MOVED, COUNT, N, ARGS, OBJECT = range(9)
 RECORD, BLOCK, DATA, UNTIL, X, BEST_X, BEST_F, LOW, HIGH, USED, STORE = range(9, 20)
 PLACES = 20
@@ -165,7 +165,7 @@ def begin(plan, memory, x_at, args_at):
 
 @separate
 def advance(plan, memory, budget, heap):
-    """Run the loop for at most so many evaluations."""
+    """Run the loop for at most `budget` evaluations."""
     record = view(memory + plan[RECORD], NFEV + 1, np.float64)
     until = view(memory + plan[UNTIL], 2, np.float64)
     until[0], until[1] = math.inf, record[NFEV] + budget

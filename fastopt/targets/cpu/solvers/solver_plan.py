@@ -109,7 +109,7 @@ class Scratch:
         self.run, self.kept = driver(), (plan, memory)
 
     def begin(self, budget, args):
-        """Run a fresh problem from x for so many evaluations."""
+        """Run a fresh problem from x for at most `budget` evaluations."""
         self.request[solver_call.BUDGET :] = budget, solver_call.BEGIN
         self.run(*self.call, args)
 
