@@ -141,7 +141,7 @@ class PreparedSolver:
     def __reduce__(self):
         if _contents(self._again) != self._contents:
             raise TypeError(
-                "the function of this solver, or one that it calls, was defined anew since; "
+                "the function of this solver, or one that it calls, has been redefined since; "
                 "prepare the solver again before you send it to another process"
             )
         return _rebuilt, (compiler.dumps(self._again, "the solver"),)
