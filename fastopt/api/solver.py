@@ -59,7 +59,7 @@ def solver(
     Notes
     -----
     Several threads may call one solver. It calls `fun` as it was when it was prepared. An
-    exception of `fun` passes through, but as anywhere in Numba it does not leave a `prange` loop.
+    exception of `fun` passes through. In a `prange` loop Numba loses it, or raises a SystemError.
     Numerical trouble is a status; a start that is not finite has -1. A start outside of the bounds
     is moved onto them. Status -2 is final: `minimize` would look for a minimum at a kink there.
 

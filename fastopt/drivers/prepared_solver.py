@@ -70,17 +70,17 @@ class PreparedSolver:
 
     def _go_on(self, own, args):
         """Run the problem to its end, in slices between which Ctrl-C is heard."""
-        budget, done = self._budget, own.found[3]
+        budget, done = self._budget, own.found.item(3)
         try:
             while True:
                 entered = time.perf_counter()
                 own.go_on(budget, args)
                 found = own.found.tolist()
-                budget = next_amount(budget, found[3] - done, time.perf_counter() - entered)
-                done = found[3]
                 if found[1] != RUNNING:
                     self._budget = budget
                     return found
+                budget = next_amount(budget, found[3] - done, time.perf_counter() - entered)
+                done = found[3]
         except BaseException:
             own.give_up()
             raise
