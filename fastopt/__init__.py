@@ -1,6 +1,7 @@
 """Minimise functions with adaptive-gradient methods, compiled by Numba.
 
 `minimize` solves one problem, `minimize_batch` one problem for each row of data.
+`solver` and `least_squares_solver` prepare them for calls from `@njit` code.
 `minimize_stochastic` uses mini-batches of rows. `multistart` finds all minima in a box.
 `least_squares` and `curve_fit` fit parameters, with their errors. `least_squares_batch` and
 `curve_fit_batch` do so for very many data sets. `confidence` and `bootstrap` find intervals.
@@ -30,6 +31,7 @@ from fastopt.api.multistart import multistart
 from fastopt.api.precompile_loops import precompile
 from fastopt.api.scipy_methods import __getattr__  # noqa: F401  (fastopt.rmsprop, fastopt.RMSProp and so on)
 from fastopt.api.show_config import show_config
+from fastopt.api.solver import least_squares_solver, solver
 from fastopt.api.standard_errors import standard_errors
 from fastopt.intervals.bootstrap import bootstrap
 from fastopt.intervals.confidence import confidence
@@ -47,6 +49,7 @@ __all__ = [
     "kernels",
     "least_squares",
     "least_squares_batch",
+    "least_squares_solver",
     "load",
     "methods",
     "minimize",
@@ -57,6 +60,7 @@ __all__ = [
     "save",
     "schedules",
     "show_config",
+    "solver",
     "standard_errors",
     "value_and_grad",
 ]

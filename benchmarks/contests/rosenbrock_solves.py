@@ -66,6 +66,7 @@ def solve(n):
         solved,
         (
             Entry("fastopt", "ours.py", "solve"),
+            Entry("fastopt, prepared solver", "ours.py", "solve, prepared"),
             Entry("SciPy L-BFGS-B", "by_scipy.py", "solve, L-BFGS-B"),
             Entry("jaxopt LBFGS", "by_jax.py", "solve, jaxopt LBFGS"),
             *(dense if n < 1_000 else ()),

@@ -142,14 +142,15 @@ def minimize(
         args = arguments.ready(args)
     kind = reused_problems.kind_of(fun, jac, args, rule, x0, box, settings, target)
     problem = reused_problems.taken(kind, x0, box, args)
-    with Compiling(settings.disp, fun):
-        if problem is None:
-            problem = matching_problem(fun, jac, args, rule, x0, box, settings, target)
-        if problem.objective.compiled:
-            if settings.disp:
-                compile_problem(problem)
-            args = problem.objective.data[0]  # as compiled code reads them
-            objective_checks.check_indices(fun, problem.objective, x0, args)
+    if problem is None or not problem.is_checked:
+        with Compiling(settings.disp, fun):
+            if problem is None:
+                problem = matching_problem(fun, jac, args, rule, x0, box, settings, target)
+            if problem.objective.compiled:
+                if settings.disp:
+                    compile_problem(problem)
+                args = problem.objective.data[0]  # as compiled code reads them
+                objective_checks.check_indices(fun, problem.objective, x0, args)
     if problem.objective.method == "cs":
         problem.before = objective_checks.check_complex_step(fun, args, x0, box)
     if checkpoint:

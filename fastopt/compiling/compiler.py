@@ -51,7 +51,7 @@ if hasattr(os, "register_at_fork"):
 
 def is_compiled(function):
     """Return True if `function` is an @njit function."""
-    return isinstance(function, Dispatcher)
+    return type(function) is numba_internals.CPUDispatcher or isinstance(function, Dispatcher)
 
 
 def inline(function, original, loop=NO_REFCOUNT):

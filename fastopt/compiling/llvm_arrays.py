@@ -8,6 +8,7 @@ outside of Numba's public interface. No others do. A test checks each of these n
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import overload_classmethod
 from numba.np import arrayobj
@@ -41,6 +42,21 @@ def contiguous_view(context, builder, kind, data, shape):
     for length in reversed(shape[1:]):
         strides.insert(0, builder.mul(strides[0], length))
     return array_view(context, builder, kind, data, shape, strides, width)
+
+
+def pointer_offsets(context, kind, first=0):
+    """Yield where in a value of this type are the pointers to the elements of arrays, in bytes."""
+    model, data = context.get_value_type(kind), context.target_data
+    if isinstance(kind, types.Array):
+        field = context.data_model_manager[kind].get_field_position("data")
+        yield first + model.get_element_offset(data, field)
+    elif isinstance(kind, types.BaseTuple):
+        at = 0
+        for k, item in enumerate(kind):
+            if not isinstance(model, ir.ArrayType):
+                at = model.get_element_offset(data, k)
+            yield from pointer_offsets(context, item, first + at)
+            at += context.get_abi_sizeof(context.get_value_type(item))
 
 
 def allocate_array(context, builder, kind, shape) -> Any:

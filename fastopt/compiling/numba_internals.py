@@ -11,6 +11,7 @@ release. They are used here, in `llvm_arrays`, `numba_lowerings`, `numba_pipelin
 import importlib
 from typing import Any
 
+from numba import types
 from numba._dispatcher import compute_fingerprint
 from numba.core import config, ir, serialize
 from numba.core.callconv import excinfo_ptr_t, int32_t
@@ -19,6 +20,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.dispatcher import Dispatcher
 from numba.core.imputils import builtin_registry as lowering_registry
+from numba.core.imputils import lower_constant
 from numba.core.ir_utils import mk_unique_var
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.rewrites.registry import Rewrite, register_rewrite, rewrite_registry
@@ -56,6 +58,7 @@ __all__ = [
     "infer_global",
     "int32_t",
     "ir",
+    "lower_constant",
     "lowering_registry",
     "mk_unique_var",
     "register_rewrite",
@@ -69,6 +72,7 @@ __all__ = [
 # Options of @njit: whether the code counts references to arrays and other objects.
 COUNTED: dict[str, Any] = {"_nrt": True}
 UNCOUNTED: dict[str, Any] = {"_nrt": False}
+_callable: set = set()  # types of whose calls Numba has the code
 
 
 # Compiled functions, their caches and their compilation.
@@ -169,6 +173,14 @@ def lower_expressions(context, operation, lower):
 def status_of(convention, builder, code, error):
     """Return the status of a call from its return code and its error."""
     return convention._get_return_status(builder, code, error)
+
+
+def insert_code(kind, code_of):
+    """Give Numba the code of calls of a type: what ``code_of(kind)`` returns, once for a type."""
+    if kind not in _callable:
+        _callable.add(kind)
+        context: Any = cpu_target.target_context
+        context.insert_func_defn([(code_of(kind), kind, (types.VarArg(types.Any),))])
 
 
 # numba-cuda and its simulator, which are imported where a device is asked for.

@@ -32,6 +32,8 @@ class Resumable:
 
     checkpoint: Any = None
     evaluations_before = 0.0  # evaluations when the loop was last called
+    first_budget = 1.0  # evaluations in the first slice, while nothing is known of their speed
+    last_budget = 1.0  # those in the last slice
     compiled = False  # whether the objective is
     advance: Any
     scalars_now: Any
@@ -68,12 +70,16 @@ class Resumable:
         """Run the loop slice by slice until it ends; return its status."""
         record, began = self.record, time.perf_counter()
         # A plain objective runs one evaluation a slice, so that Ctrl-C finds all of them counted.
-        budget, nit = 1.0, record[NIT]
+        budget, nit = self.first_budget, record[NIT]
+        watched, entered = callback or progress.bar, began
         while True:
-            self.evaluations_before, entered = record[NFEV], time.perf_counter()
+            self.evaluations_before = before = record.item(NFEV)
             until_nit = record[NIT] + 1.0 if callback else math.inf
-            self.advance((until_nit, record[NFEV] + budget))
-            run, now = self.scalars_now(), time.perf_counter()
+            self.advance((until_nit, before + budget))
+            status, now = record.item(STATUS), time.perf_counter()
+            if not watched and status != RUNNING:
+                return status
+            run = self.scalars_now()
             progress.update(run)
             if callback and run.nit > nit:
                 nit = run.nit
@@ -88,5 +94,6 @@ class Resumable:
             if self.checkpoint and self.checkpoint.is_due():
                 self.write()
             if self.compiled:
-                done = run.nfev - self.evaluations_before
-                budget = next_amount(budget, done, now - entered, left)
+                budget = next_amount(budget, run.nfev - before, now - entered, left)
+                self.last_budget = budget
+            entered = time.perf_counter()

@@ -3,15 +3,21 @@
 Preparing the arrays, the addresses and the options of a tiny problem takes longer than solving it.
 """
 
+import math
 from typing import Any
+
+import numpy as np
 
 from fastopt import schedules
 from fastopt.arrays.arguments import is_simple
 from fastopt.compiling import compiler, content_digest
+from fastopt.compiling.numba_internals import compute_fingerprint
 from fastopt.derivatives.gradient_methods import EXACT
 from fastopt.solver.run_state import FEW
 from fastopt.solver.status_codes import INTERRUPTED
 
+# Evaluations in the first slice of a problem whose evaluations have been timed before.
+MOST_AT_FIRST = 1000.0
 MOST = 32  # problems kept, of some kilobytes each
 _kept: dict = {}  # kind -> problem, without its arguments
 
@@ -28,18 +34,26 @@ def kind_of(fun, jac, args, rule, x0, box, settings, target):
         return None
     if settings.schedule is not None and type(settings.schedule) not in schedules.KINDS:
         return None
-    if not is_simple(args):
+    if args and not is_simple(args):
         return None
-    contents = [content_digest.of(fun)]
-    if compiler.is_compiled(jac):
-        contents.append(content_digest.of(jac))
-    elif jac is not None and jac is not True:
-        return None
+    content, content_jac = content_digest.of(fun), None
+    if jac is not None and jac is not True:
+        if not compiler.is_compiled(jac):
+            return None
+        content_jac = content_digest.of(jac)
     # Other content identifies objects by `id`, and would need references to keep them alive.
-    if not all(content.cacheable for content in contents):
+    if not content.cacheable or (content_jac and not content_jac.cacheable):
         return None
-    digests = jac is True, *(content.digest for content in contents)
-    return rule, x0.shape, x0.dtype, box is None, settings, target.kind_and_size(args)[0], digests
+    digests = jac is True, content.digest, content_jac and content_jac.digest
+    return rule, x0.shape, x0.dtype, box is None, settings, _types_of(args, target), digests
+
+
+def _types_of(args, target):
+    """Return a key of the types of arguments."""
+    try:
+        return compute_fingerprint(args)
+    except NotImplementedError:
+        return target.kind_and_size(args)[0]
 
 
 def taken(kind, x0, box, args):
@@ -47,7 +61,26 @@ def taken(kind, x0, box, args):
     problem: Any = kind and _kept.pop(kind, None)
     if problem:
         problem.begin(x0, box, args)
+        shapes = _shapes(args)
+        problem.is_checked = shapes is not None and shapes == problem.shapes
+        # With other data an evaluation may take far longer than before.
+        timed = problem.is_checked and problem.settings.maxtime == math.inf
+        problem.first_budget = min(problem.last_budget, MOST_AT_FIRST) if timed else 1.0
+        problem.shapes = shapes
     return problem
+
+
+def _shapes(args):
+    """Return what `check_indices` and the time of an evaluation depend on; None: on more."""
+    found = []
+    for value in args:
+        if type(value) is np.ndarray and value.dtype.kind == "f":
+            found.append(value.shape)
+        elif type(value) is float:
+            found.append(float)
+        else:
+            return None
+    return found
 
 
 def keep(kind, problem, status):

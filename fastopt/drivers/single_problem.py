@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fastopt.drivers.resumable import Resumable
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
 from fastopt.solver import fused_passes, problem_arrays
-from fastopt.solver.run_state import FRESH, NFEV, F, apart, run_of, width
+from fastopt.solver.run_state import FRESH, NFEV, NIT, F, apart, run_of, width
 from fastopt.solver.status_codes import (
     INTERRUPTED,
     NO_STEP,
@@ -23,6 +24,9 @@ INITIAL_RUN = np.array(FRESH)
 
 class Problem(Resumable):
     """The arrays and the compiled loop of one problem."""
+
+    shapes: Any = None  # those of the arguments of its last run: see `reused_problems`
+    is_checked = False  # whether the indices of `fun` are known to be inside of them
 
     def __init__(self, rule, x0, box, settings, objective, target):
         dtype, n = x0.dtype, x0.size
@@ -69,16 +73,19 @@ class Problem(Resumable):
     def begin(self, x0, box, args):
         """Reset the arrays for another problem of the same kind, with its own start."""
         self.arrays.fill(0.0)
-        self.scalars.fill(0.0)
+        self.scalars[len(FRESH) :] = 0.0
         self.put_start(x0, box)
         self.before, self.evaluations_before = 0, 0.0
         self.hold(args)
 
     def hold(self, args):
         """Set the arguments of a compiled objective."""
-        *fixed, data = self.fixed
+        limits, rule, schedule, data = self.fixed
+        if not args and not data[0]:
+            return
         data = args, *data[1:]
-        self.fixed, self.objective = (*fixed, data), self.objective.holding(data)
+        self.fixed = limits, rule, schedule, data
+        self.objective = self.objective.holding(data)
         self.solve.hold(data)
 
     def compile(self):
@@ -111,7 +118,8 @@ class Problem(Resumable):
         return (*arrays, *self.fixed, until)
 
     def run(self, callback):
-        progress, began = Progress(self.settings.disp, self.settings.limits), time.perf_counter()
+        settings, began = self.settings, time.perf_counter()
+        progress = Progress(settings.disp, settings.limits)
         try:
             status = self.run_until_done(callback, progress)
             whole = True
@@ -125,9 +133,9 @@ class Problem(Resumable):
         if self.checkpoint and whole:
             self.write()
         if status == NO_STEP:  # after the checkpoint: a resumed run does the same
-            status = self.examine(began + self.settings.maxtime)
+            status = self.examine(began + settings.maxtime)
         result = self.result(status)
-        if self.settings.disp:
+        if settings.disp:
             report(result)
         return result
 
@@ -192,19 +200,22 @@ class Problem(Resumable):
         return error
 
     def result(self, status):
-        run = run_of(self.record)
-        own = self.workspace
-        shape, source = self.x_shaped.shape, self.objective.source()
+        nit, nfev, njev, f = self.record[NIT : F + 1].tolist()
+        own, source = self.workspace, self.objective.source()
+        x, g, last = own.best_x.copy(), own.best_g.copy(), self.x.copy()
+        shape = self.x_shaped.shape
+        if len(shape) != 1:
+            x, g, last = x.reshape(shape), g.reshape(shape), last.reshape(shape)
         result = optimize_result.build(
             status,
-            x=own.best_x.reshape(shape).copy(),
-            fun=float(own.best_f[0]),
-            jac=own.best_g.reshape(shape).copy(),
-            nit=int(run.nit),
-            nfev=int(run.nfev) + self.before,
-            njev=int(run.njev),
-            x_last=self.x.reshape(shape).copy(),
-            fun_last=run.f,
+            x=x,
+            fun=own.best_f.item(),
+            jac=g,
+            nit=int(nit),
+            nfev=int(nfev) + self.before,
+            njev=int(njev),
+            x_last=last,
+            fun_last=f,
             jac_method=source,
             device="cpu",
         )

@@ -73,6 +73,8 @@ COMMON = (
 
 def find_rule(method):
     """Return the module of the rule called `method`; fastopt.adam means "adam"."""
+    if type(method) is str and method in rules.methods():
+        return rules.get(method)
     if callable(method) and getattr(method, "__module__", "") == "fastopt.api.scipy_methods":
         method = getattr(method, "__name__", "")
     if not isinstance(method, str):
@@ -91,6 +93,8 @@ def _known():
 
 def parse(rule, given, tol, dtype):
     """Check the user's `options` (and `tol`) for a rule and fill in the defaults."""
+    if given is None and tol is None:
+        return _remembered(rule, (), dtype)
     if given is not None and not hasattr(given, "items"):
         raise TypeError(f"options must be a dict, not {type(given).__name__}")
     given = {name: value for name, value in dict(given or {}).items() if value is not None}

@@ -9,9 +9,16 @@ from fastopt.arrays import arguments
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.results import optimize_result
 
+FLOAT64 = np.dtype(np.float64)
+FEW = 8  # components
+
 
 def start_point(x0, name="x0"):
     """Return x0 as a new float array of at least one dimension."""
+    if type(x0) is np.ndarray and x0.dtype is FLOAT64 and x0.ndim == 1 and 0 < x0.size <= FEW:
+        x = x0.copy()
+        if all(map(math.isfinite, x.tolist())):  # for so few it is quicker than NumPy
+            return x
     x = floats(x0, name)
     x = np.array(x if x.ndim else x.reshape(1), order="C")
     if x.size == 0:

@@ -39,7 +39,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not kwargs.keys() <= known.keys():
+        if kwargs and not kwargs.keys() <= known.keys():
             raise TypeError(_message(function.__name__, known, kwargs))
         return function(*args, **kwargs)
 

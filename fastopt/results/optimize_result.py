@@ -1,5 +1,7 @@
 """The result of a run, as SciPy's OptimizeResult."""
 
+import functools
+
 from fastopt.solver.status_codes import MESSAGES, NEGATIVE_RATE, NO_STEP, SUCCESS
 
 GRADIENTS = {  # what may be wrong with a gradient, by `jac_method`; nothing with a derived one
@@ -12,15 +14,21 @@ GRADIENTS = {  # what may be wrong with a gradient, by `jac_method`; nothing wit
 
 def build(status, **fields):
     """Return an OptimizeResult with the message of its status."""
-    from scipy.optimize import OptimizeResult  # late: slower to import than the whole package
-
     status = int(status)
     if status == NEGATIVE_RATE:
         raise negative_rate(fields["nit"] + 1)
     message = MESSAGES[status]
     if status == NO_STEP and "jac_method" in fields:
         message = no_step(fields["jac_method"])
-    return OptimizeResult(status=status, success=status in SUCCESS, message=message, **fields)
+    own = {"status": status, "success": status in SUCCESS, "message": message}
+    return _result_class()({**own, **fields})
+
+
+@functools.cache
+def _result_class():
+    from scipy.optimize import OptimizeResult  # late: slower to import than the whole package
+
+    return OptimizeResult
 
 
 def no_step(source, far=False):

@@ -26,9 +26,9 @@ class Progress:
 
     def __init__(self, shown, limits):
         self.bar = None
-        self.by_nit = limits.maxiter < math.inf
-        total = limits.maxiter if self.by_nit else limits.maxfev
         if shown:
+            self.by_nit = limits.maxiter < math.inf
+            total = limits.maxiter if self.by_nit else limits.maxfev
             unit = "it" if self.by_nit else "ev"
             self.bar = bar(total=None if total == math.inf else int(total), unit=unit)
 

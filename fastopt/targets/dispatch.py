@@ -6,6 +6,7 @@ FASTOPT_DEVICE
     The device that ``device="auto"`` selects for batches of host arrays: auto, cpu or cuda.
 """
 
+import functools
 import os
 import platform
 
@@ -20,6 +21,8 @@ DEVICES = ("auto", "cpu", "cuda")
 PROBLEMS, NUMBERS = 100_000, 20_000_000
 # GPUs whose float64 is at least half as fast as float32. For others a float64 batch stays on the
 # CPU.
+_ON_HOST = "auto", "cpu"
+_OF_HOST = frozenset({np.ndarray, list, tuple, float, int})
 FULL_RATE = {(6, 0), (7, 0), (8, 0), (9, 0), (10, 0)}
 
 
@@ -52,6 +55,8 @@ def target(device, *arrays, requested_by=None):
     RuntimeError
         If CUDA is requested and cannot be used; the message says what is missing.
     """
+    if type(device) is str and device in _ON_HOST and _OF_HOST.issuperset(map(type, arrays)):
+        return _cpu()
     requested(device)
     requested_by = requested_by or f"device={device if device != 'auto' else 'cuda'!r}"
     on_device = any(map(is_elsewhere, arrays))
@@ -64,6 +69,11 @@ def target(device, *arrays, requested_by=None):
         from fastopt.targets.cuda import cuda_target as cuda
 
         return cuda
+    return _cpu()
+
+
+@functools.cache
+def _cpu():
     from fastopt.targets.cpu import cpu_target as cpu
 
     return cpu

@@ -45,6 +45,15 @@ def solve(data):
     return run, run().x, ABOUT
 
 
+def prepared(data):
+    """Return the same job by a prepared solver, called from Python."""
+    x0 = data["x0"]
+    solver = fastopt.solver(
+        shared.rosenbrock if x0.size == 2 else shared.valley, x0, jac=True, tol=1e-5
+    )
+    return lambda: solver(x0), solver(x0).x, ABOUT
+
+
 def gradient(data):
     """Return the job of value and gradient of every decay fit."""
     fits, job = derivatives.Fits(), derivatives.compiled(derivatives.by_array, True)
@@ -130,6 +139,7 @@ if __name__ == "__main__":
             "shared": shared_fits,
             "iterations": iterations,
             "solve": solve,
+            "solve, prepared": prepared,
             "gradient": gradient,
             "to gtol": functools.partial(to_gtol, batch.misfit),
             "to gtol, fastmath": functools.partial(to_gtol, batch.free),

@@ -37,21 +37,21 @@ class Block:
     """Memory that holds a value for compiled code; it must be alive as long as it is read."""
 
     def __init__(self, kind, size):
-        self.kind = kind
+        self.kind, self.size = kind, size
         self.memory = np.zeros(size + 128, np.uint8)  # padded, so that threads share no cache line
         self.address = -(-place_of(self.memory) // 64) * 64
 
     @classmethod
-    def of(cls, value):
+    def of(cls, value, refcounted=False):
         """Return a block that holds the value."""
         block = cls(*kind_and_size(value))
-        block.fill(value)
+        block.fill(value, refcounted)
         return block
 
-    def fill(self, value):
+    def fill(self, value, refcounted=False):
         """Replace the value by another one of the same type."""
         self.value = value
-        _packer()(self.address, value)
+        _packer(refcounted)(self.address, value)
 
 
 def place_of(array):
@@ -245,8 +245,8 @@ def run_code(code, pointer, slot, value):
 
 
 @functools.cache
-def _packer():
-    return jit(pack, {})
+def _packer(refcounted):
+    return jit(pack, {}, refcounted)
 
 
 @functools.cache

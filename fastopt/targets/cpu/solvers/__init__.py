@@ -1,0 +1,1 @@
+"""Prepared solvers: one call in compiled code, its memory, and its Numba type."""
