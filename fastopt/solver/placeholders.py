@@ -61,6 +61,9 @@ accumulator: Any = None  # options -> v0
 load: Any = None  # (state, i) -> S
 store: Any = None  # (state, i, S)
 HAS_CLIPPING_AND_DECAY = False  # whether its coefficients have those of `_clipping_and_decay`
+# Whether steps without clipping and decay have a loop of their own. It pays off only if arithmetic
+# takes longer than roots, and doubles the code.
+OWN_LOOP = False
 
 # The target.
 each: Any = None  # n -> a worker's share of the n elements

@@ -33,11 +33,13 @@ from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
 from fastopt.targets.cpu import (
+    array_roots,
     interpreted_loop,
     magnitudes,
     objective_call,
     prepared_arrays,
     solve_entry,
+    step_by_address,
 )
 from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.calls_by_address import kind_and_size
@@ -86,14 +88,27 @@ def rule_bindings(rule, uses, dtype, bounded=False):
 
 
 @functools.cache
-def kernel(rule, uses, dtype, bounded=False):
+def array_bindings(rule, uses, dtype):
+    """Return `rule_bindings` for sweeps over arrays, whose loops are vectorised."""
+    bound = rule_bindings(rule, uses, dtype)
+    if not array_roots.are_reciprocal(rule):
+        return bound
+    own = {name: bound[name] for name in ("C", "S", "USES")}
+    own["over_root"] = array_roots.over_root
+    update = inline(link(rule.update, own, inline, narrow=narrow_to(dtype)), rule.update)
+    return {**bound, "update": update, "OWN_LOOP": bound["HAS_CLIPPING_AND_DECAY"]}
+
+
+@functools.cache
+def kernel(rule, uses, dtype):
     """Return the compiled sweep ``(x, g, c, state, low, high, track)`` over vectors."""
-    bindings = rule_bindings(rule, uses, dtype, bounded)
+    bindings = array_bindings(rule, uses, dtype)
     if numba_config.DISABLE_JIT:
         return link(
             solve_loop.sweep, {**bindings, "cast": interpreted_loop.plain_cast}, undecorated
         )
-    return jit(solve_loop.sweep, bindings)
+    top = step_by_address.swept if array_roots.are_reciprocal(rule) else solve_loop.sweep
+    return jit(top, bindings)
 
 
 def sweep(rule, uses, x, g, c, state, threads=None):
@@ -263,6 +278,6 @@ def step_function(method):
 
 
 def _inner_sweep(rule, uses, dtype):
-    bindings = rule_bindings(rule, uses, dtype)
+    bindings = array_bindings(rule, uses, dtype)
     suffix = f"_{content_of(solve_loop.sweep, bindings).digest[:16]}"
     return link(solve_loop.sweep, bindings, inline, top=inline, suffix=suffix)

@@ -48,7 +48,7 @@ def finiteness_bindings(dtype):
 
 @functools.cache
 def compiled(text, rule, uses, dtype, bindings, atomic=False):
-    """Compile a step of `step_by_address` for a rule, with the target's `rule_bindings`."""
+    """Compile a step of `step_by_address` for a rule, with the target's `array_bindings`."""
     bound = {**finiteness_bindings(dtype), **bindings(rule, uses, dtype)}
     bound["coefficients"] = inline(
         link(rule.coefficients, {"USES": uses}, inline), rule.coefficients
@@ -200,7 +200,7 @@ class Batch:
         self.group, self.table, self.total = group, table, total
         self.non_contiguous, self.cpu = non_contiguous, cpu
         self.bytes_per_element = group.dtype.itemsize * (2 + sum(group.uses))
-        self.kernel_key = group.rule, group.uses, group.dtype, cpu.rule_bindings
+        self.kernel_key = group.rule, group.uses, group.dtype, cpu.array_bindings
         bound = finiteness_bindings(group.dtype)
         self.examine, self.add = (
             jit(text, bound) for text in (step_by_address.finite, step_by_address.squares)

@@ -120,6 +120,11 @@ def no_overlap(table, order):
     return True
 
 
+def swept(x, g, c, state, low, high, track):
+    """Call `sweep`, which is compiled by itself, as `array_roots` needs it."""
+    return sweep(x, g, c, state, low, high, track)
+
+
 def all_of(table, numbers, turns):
     """Take a step on all elements and count it, in one call, which Ctrl-C cannot interrupt."""
     numbers[-1] = step(table, 0, MANY, numbers)
