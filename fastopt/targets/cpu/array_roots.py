@@ -42,7 +42,7 @@ def _available():
     if numba_config.DISABLE_JIT:
         return False
     context: Any = cpu_target.target_context
-    return NEEDED <= set(context.codegen().magic_tuple()[-1].split(","))
+    return NEEDED.issubset(context.codegen().magic_tuple()[-1].split(","))
 
 
 def over_root(u, v, c):

@@ -19,7 +19,7 @@ from fastopt.targets.cpu.thread_pool import map_threads
 REDUCTION_BLOCK = 1 << 20
 # Bytes that a step may move while no other thread runs Python: about ten microseconds of work.
 BRIEF = 300_000
-# Sums of squares may be added up in any order, so that they vectorise.
+# Sums over gradients may be added up in any order, so that they vectorise.
 _ANY_ORDER: dict[str, Any] = {**NO_REFCOUNT, **SEPARATE, "fastmath": {"contract", "reassoc"}}
 
 
@@ -36,14 +36,16 @@ class Group(NamedTuple):
 @functools.cache
 def finiteness_bindings(dtype):
     """Bindings of `finite`, `squares` and `distances` of `step_by_address`."""
-    whole = np.dtype(f"i{dtype.itemsize}").type
-    exponent = np.array(np.inf, dtype).view(whole)[()]
-    decorate = numba.njit(**_ANY_ORDER)
+    decorate, bound = numba.njit(**_ANY_ORDER), {"real": dtype.type}
     sums = {
-        text.__name__: decorate(link(text, {}, inline, suffix=f"_{dtype.name}"))
-        for text in (step_by_address.vector_sum_of_squares, step_by_address.gaps)
+        text.__name__: decorate(link(text, bound, inline, suffix=f"_{dtype.name}"))
+        for text in (
+            step_by_address.all_finite,
+            step_by_address.vector_sum_of_squares,
+            step_by_address.gaps,
+        )
     }
-    return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, **sums}
+    return {**bound, **sums}
 
 
 @functools.cache
@@ -80,7 +82,7 @@ class Prepared:
         self.expected = np.zeros((2 * count, step_by_address.AXES + 2 * axes), np.int64)
         self.objects = np.array([*map(id, (*xs, *gs))], np.int64)
         self.dtypes = [a.dtype for a in (*xs, *gs)]  # kept alive, since compared by address
-        self.find = jit(step_by_address.find, {})
+        self.find = jit(step_by_address.find_listed, {})
         self.batches, row = [], 0
         for group in groups:
             begin, total, non_contiguous = row, 0, []
@@ -131,10 +133,14 @@ class Prepared:
     def look(self, arrays):
         """Return True if these arrays match those it was prepared for; addresses may differ.
 
-        They are parameters, then gradients, of the class ndarray, and alive until the step is done.
+        They are a list of parameters, then gradients, alive until the step is done. If one is not
+        of the class ndarray, return None.
         """
-        self.objects[:] = [*map(id, arrays)]
-        found = self.find(self.objects, self.expected, self.table, self.order)
+        found = self.find(
+            id(arrays), id(np.ndarray), self.objects, self.expected, self.table, self.order
+        )
+        if found == step_by_address.NO_ARRAY:
+            return None
         if found == step_by_address.OTHER:
             return self.goes_on(arrays[: len(self.xs)])
         return found == step_by_address.FOUND

@@ -5,8 +5,9 @@ number of elements in previous rows, `OLD` the address of x in the previous step
 has a column for each slot of the rule. An unused slot has x's address.
 
 `find` reads addresses, shapes and strides from the arrays' own headers. Every extension module
-depends on this layout, which is behind the macros of NumPy's C API, such as `PyArray_DATA`. A call
-from Python for each of 400 arrays would take ten times as long as the step itself.
+depends on this layout, which is behind the macros of NumPy's C API, such as `PyArray_DATA`. The
+same holds for the list of the arrays and `PyList_GET_ITEM`. A call from Python for each of 400
+arrays would take ten times as long as the step itself.
 """
 
 # Pyright does not understand how Numba makes its intrinsics:
@@ -14,7 +15,7 @@ from Python for each of 400 arrays would take ten times as long as the step itse
 
 import ctypes
 import functools
-from typing import Any
+import sys
 
 import numpy as np
 
@@ -30,7 +31,7 @@ FIRST, COUNT, BYTES, OLD, X, G, STATE = range(7)
 ROW, COLUMN, FLAGS, DTYPE, NDIM, AXES = range(6)
 READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and with NPY_ARRAY_WRITEABLE added
 HEAD = object.__basicsize__  # bytes of an object before NumPy's fields
-FOUND, SHARED, NONFINITE, OTHER, LATE = -1, -2, -3, -4, -5
+FOUND, SHARED, NONFINITE, OTHER, LATE, NO_ARRAY = -1, -2, -3, -4, -5, -6
 UNKNOWN, MINE = -1, -2
 
 MANY = 1 << 62  # a number of elements that includes all
@@ -38,8 +39,6 @@ MANY = 1 << 62  # a number of elements that includes all
 # clipped or averaged ones are nearer. SAMPLE elements of a large array are compared.
 FAR, SAMPLE = 0.5, 1000
 COLUMNS = ()  # placeholder: one item for each of x, g and the slots
-bits: Any = None  # placeholder: the integer type of an element's size
-EXPONENT = 0  # placeholder: the mask of the exponent in its bits
 
 
 @functools.cache
@@ -53,6 +52,34 @@ def check_layout():
     wanted = array.ctypes.data, 2, *array.shape, *array.strides, id(array.dtype), WRITEABLE
     if said != wanted:
         raise RuntimeError(f"NumPy {np.__version__} lays out its arrays in an unknown way")
+    both = [array, array]
+    length, items = (ctypes.c_int64 * 2).from_address(id(both) + HEAD)
+    kind = ctypes.c_int64.from_address(id(array) + HEAD - 8).value
+    if (length, *(ctypes.c_int64 * 2).from_address(items)) != (2, id(array), id(array)):
+        raise RuntimeError(f"Python {sys.version} lays out its lists in an unknown way")
+    if kind != id(np.ndarray):
+        raise RuntimeError(f"Python {sys.version} lays out its objects in an unknown way")
+
+
+@separate
+def find_listed(listed, kind, objects, expected, table, order):
+    """Write the `id` of each array of a list into `objects`; then return what `find` does.
+
+    Parameters
+    ----------
+    listed, kind : int
+        The `id` of the list, and of the class ndarray. If an item is of another class, return
+        NO_ARRAY.
+    """
+    items = word(listed + HEAD + 8)  # length, items: 8 bytes each
+    if word(listed + HEAD) != len(objects):
+        return NO_ARRAY
+    for k in range(len(objects)):
+        item = word(items + 8 * k)
+        if word(item + HEAD - 8) != kind:
+            return NO_ARRAY
+        objects[k] = item
+    return find(objects, expected, table, order)
 
 
 @separate
@@ -222,7 +249,7 @@ def finite(table, first, last):
     for r in range(len(table)):
         start, n = row_range(table, r, first, last)
         if n > 0:
-            good = good and all_finite(arrays(table, r, G, start, n, bits, (0,))[0])
+            good = good and all_finite(arrays(table, r, G, start, n, real, (0,))[0])
     return good
 
 
@@ -248,13 +275,12 @@ def arrays(table, r, column, start, n, kind, columns):
     return arrays_at(table, r * table.shape[1] + column, size * start, n, kind, columns)
 
 
-@separate
-def all_finite(words):
-    """Return True if numbers are finite, from their bits, since integer comparisons vectorise."""
-    found = 0
-    for i in range(words.size):
-        found |= (words[i] & EXPONENT) == EXPONENT
-    return not found
+def all_finite(g):
+    """Return True if numbers are finite: 0 times any other one is NaN, and so is the sum."""
+    total = real(0.0)
+    for i in range(g.size):
+        total += g[i] * real(0.0)
+    return total == 0.0
 
 
 @separate
