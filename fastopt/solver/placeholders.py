@@ -64,6 +64,7 @@ HAS_CLIPPING_AND_DECAY = False  # whether its coefficients have those of `_clipp
 # Whether steps without clipping and decay have a loop of their own. It pays off only if arithmetic
 # takes longer than roots, and doubles the code.
 OWN_LOOP = False
+TRACKED = True  # whether `sweep` can return the largest change; without it, its loop is simpler
 
 # The target.
 each: Any = None  # n -> a worker's share of the n elements

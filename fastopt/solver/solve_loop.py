@@ -16,6 +16,7 @@ from fastopt.solver.placeholders import (
     OWN_LOOP,
     PADDED,
     SIZE,
+    TRACKED,
     C,
     cast,
     each,
@@ -157,7 +158,7 @@ def sweep(x, g, c, state, low, high, track):
             new = clip(new, low[i], high[i])
         if PADDED and i >= x.size:
             new = x[i]
-        if track and abs(new - x[i]) > moved:
+        if TRACKED and track and abs(new - x[i]) > moved:
             moved = abs(new - x[i])
         x[i] = new
     return most(moved)

@@ -61,6 +61,7 @@ __all__ = [
 # Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 two threads lose (138 against 126 us),
 # at 1,000,000 they win (248 against 310).
 BYTES_PER_THREAD = 5_000_000
+COPIED = 4096  # elements of arrays that are not contiguous that are copied at once
 # Largest number of parameters for which the loop over mini-batches is compiled for that number.
 MAX_REGISTER_SIZE = 8
 
@@ -90,7 +91,7 @@ def rule_bindings(rule, uses, dtype, bounded=False):
 @functools.cache
 def array_bindings(rule, uses, dtype):
     """Return `rule_bindings` for sweeps over arrays, whose loops are vectorised."""
-    bound = rule_bindings(rule, uses, dtype)
+    bound = {**rule_bindings(rule, uses, dtype), "TRACKED": False}
     if not array_roots.are_reciprocal(rule):
         return bound
     own = {name: bound[name] for name in ("C", "S", "USES")}
@@ -135,6 +136,9 @@ def sweep(rule, uses, x, g, c, state, threads=None):
             sweep(rule, uses, x[row], g[row], c, tuple(s[row] for s in state), threads)
         return
     n, state = x.size, tuple(state)
+    if not all(a.flags.c_contiguous for a in (x, g, *state)):
+        _sweep_copies(run, uses, x, g, c, state)
+        return
     if threads is None:
         threads = n * x.itemsize * (2 + sum(uses)) // BYTES_PER_THREAD
         threads = min(threads, thread_limit()) if threads > 1 else 1
@@ -148,6 +152,19 @@ def sweep(rule, uses, x, g, c, state, threads=None):
         run(x[at], g[at], c, tuple(s[at] for s in state), x[at], x[at], False)
 
     map_threads(part, [(k,) for k in range(threads)])
+
+
+def _sweep_copies(run, uses, x, g, c, state):
+    """Take a step on vectors that are not contiguous, in contiguous copies of their parts."""
+    for first in range(0, x.size, COPIED):
+        at = slice(first, first + COPIED)
+        near = x[at].copy()
+        slots = tuple(s[at].copy() if use else near for s, use in zip(state, uses, strict=True))
+        run(near, g[at].copy(), c, slots, near, near, False)
+        x[at] = near
+        for array, copied, use in zip(state, slots, uses, strict=True):
+            if use:
+                array[at] = copied
 
 
 def _flat(*arrays):
