@@ -1,7 +1,7 @@
 """Steps of optimizer objects on one thread: ``python -m benchmarks.reports.steps_report``.
 
-Times are processor time, the least of several rounds, in which ways take turns. Ratios are over
-the loop of `limits.c`, over steps without the check of gradients, and over one array.
+Times are processor time of one thread, the least of several rounds, in which ways take turns.
+Ratios are over the loop of `limits.c`, over steps without the check, and over one array.
 """
 
 import argparse
@@ -20,10 +20,10 @@ ROUNDS = 15
 
 def seconds(job, calls):
     """Return the seconds of processor time of a call."""
-    begin = time.process_time()
+    begin = time.thread_time()
     for _ in range(calls):
         job()
-    return (time.process_time() - begin) / calls
+    return (time.thread_time() - begin) / calls
 
 
 def least(jobs, calls):
