@@ -25,7 +25,7 @@ def roots():
     @njit(error_model="numpy")
     def fill(u, y):
         for i in range(u.size):
-            y[i] = array_roots.inverse_root(u[i])
+            y[i] = array_roots.inverse_root(u[i])  # pyright: ignore[reportCallIssue]
 
     return fill
 

@@ -10,6 +10,9 @@ same holds for the list of the arrays and `PyList_GET_ITEM`. A call from Python 
 arrays would take as long as the step itself.
 """
 
+# Pyright does not understand how Numba makes its intrinsics:
+# pyright: reportCallIssue=false
+
 import ctypes
 import functools
 import sys

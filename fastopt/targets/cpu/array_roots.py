@@ -99,7 +99,7 @@ def _define(module, name, item, packed, single, lengths):
         kept.append(function)
     # LLVM would drop the functions for vectors, which nothing calls before loops are vectorised.
     pointer = ir.IntType(8).as_pointer()
-    used = ir.GlobalVariable(module, ir.ArrayType(pointer, len(kept)), "llvm.compiler.used")
+    used: Any = ir.GlobalVariable(module, ir.ArrayType(pointer, len(kept)), "llvm.compiler.used")
     used.linkage, used.section = "appending", "llvm.metadata"
     used.initializer = ir.Constant(used.value_type, [f.bitcast(pointer) for f in kept])
     return scalar
