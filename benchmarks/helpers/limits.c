@@ -2,12 +2,15 @@
  *
  *   cc -O3 -march=native -ffast-math -fopenmp limits.c -o limits -lm
  *   ./limits stream float32 SLOTS N THREADS
+ *   ./limits rmsprop float32 N
  *   ./limits rosenbrock
  *
  * Prints one line: the job, median seconds, a checksum that keeps the work from being optimised away.
  *   stream       one in-place pass over N elements that reads p, g and SLOTS (0 to 3) arrays of state
  *                and writes p and the state: 3 + 2 SLOTS words an element, as a step of a rule, but
  *                no root and no division
+ *   rmsprop      one step of RMSProp over N elements, root and division included, on one thread, in
+ *                processor time
  *   rosenbrock   one iteration of RMSProp on the 2-D Rosenbrock function, its gradient only,
  *                everything in registers
  */
@@ -18,11 +21,13 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { REPEATS = 9, FEWEST = 3, MOST_SLOTS = 3, ITERATIONS = 1000000, HUGE_PAGE = 1 << 21 };
+enum { REPEATS = 9, FEWEST = 3, MOST_SLOTS = 3, ITERATIONS = 1000000, HUGE_PAGE = 1 << 21, RMSPROP = 4 };
+
+static clockid_t source = CLOCK_MONOTONIC;
 
 static double seconds(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(source, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -67,11 +72,15 @@ static void *array(int k, size_t bytes) {
     DEFINE_PASS(1, REAL, SLOT(REAL, a))                                                      \
     DEFINE_PASS(2, REAL, SLOT(REAL, a) SLOT(REAL, b))                                        \
     DEFINE_PASS(3, REAL, SLOT(REAL, a) SLOT(REAL, b) SLOT(REAL, c))                          \
+    DEFINE_PASS(4, REAL, a[i] = (REAL)0.9 * a[i] + (REAL)0.1 * s * s;                        \
+                s /= (REAL)sqrt(a[i] + (REAL)1e-8);)                                         \
     static int stream_##REAL(int slots, size_t n, int threads) {                             \
         void (*pass[])(REAL *, const REAL *, REAL *, REAL *, REAL *, size_t, size_t) = {     \
-            pass_##REAL##_0, pass_##REAL##_1, pass_##REAL##_2, pass_##REAL##_3};             \
+            pass_##REAL##_0, pass_##REAL##_1, pass_##REAL##_2, pass_##REAL##_3,              \
+            pass_##REAL##_4};                                                                \
+        int count = slots == RMSPROP ? 3 : 2 + slots;                                        \
         REAL *x[2 + MOST_SLOTS] = {0};                                                       \
-        for (int k = 0; k < 2 + slots; k++) {                                                \
+        for (int k = 0; k < count; k++) {                                                    \
             x[k] = array(k, n * sizeof(REAL));                                               \
             _Pragma("omp parallel for num_threads(threads)") for (size_t i = 0; i < n; i++)  \
                 x[k][i] = k == 0 ? 1 : (REAL)0.1;                                            \
@@ -98,7 +107,8 @@ static void *array(int k, size_t bytes) {
             all += took;                                                                     \
             if (r >= 0) times[r] = took / passes;                                            \
         }                                                                                    \
-        return print_median("stream", times, r, (double)x[0][n / 3]);                        \
+        const char *name = slots == RMSPROP ? "rmsprop" : "stream";                          \
+        return print_median(name, times, r, (double)x[0][n / 3]);                            \
     }
 
 DEFINE_STREAM(float)
@@ -123,6 +133,12 @@ static int rosenbrock(void) {
 
 int main(int count, char **words) {
     if (count == 2 && !strcmp(words[1], "rosenbrock")) return rosenbrock();
+    if (count == 4 && !strcmp(words[1], "rmsprop")) {
+        size_t n = strtoull(words[3], NULL, 10);
+        source = CLOCK_PROCESS_CPUTIME_ID;
+        if (n > 0 && !strcmp(words[2], "float32")) return stream_float(RMSPROP, n, 1);
+        if (n > 0 && !strcmp(words[2], "float64")) return stream_double(RMSPROP, n, 1);
+    }
     if (count == 6 && !strcmp(words[1], "stream")) {
         int slots = atoi(words[3]), threads = atoi(words[5]);
         size_t n = strtoull(words[4], NULL, 10);
@@ -131,6 +147,7 @@ int main(int count, char **words) {
             if (!strcmp(words[2], "float64")) return stream_double(slots, n, threads);
         }
     }
-    fprintf(stderr, "limits stream float32|float64 SLOTS N THREADS, or limits rosenbrock\n");
+    fprintf(stderr, "limits stream float32|float64 SLOTS N THREADS, limits rmsprop float32|float64 N, "
+                    "or limits rosenbrock\n");
     return 2;
 }

@@ -55,6 +55,11 @@ def stream(dtype, slots, n, threads):
     return _run("limits", "stream", dtype, slots, n, threads)["stream"]
 
 
+def rmsprop(dtype, n):
+    """Return the seconds of processor time of a step of RMSProp, root and division included."""
+    return _run("limits", "rmsprop", dtype, n)["rmsprop"]
+
+
 def rosenbrock():
     """Return the seconds of an iteration of RMSProp on the Rosenbrock function, gradient only."""
     return _run("limits", "rosenbrock")["rosenbrock"]

@@ -112,16 +112,21 @@ class HostStep(PreparedStep):
     def refresh(self, params, grads):
         """Read the addresses of these arrays; return False if a new prepared step is needed."""
         if type(params) is type(grads) is np.ndarray and self.tree.shape is None:
-            self.keepalive = params, grads
+            self.keepalive = [params, grads]
             return self.prepared.look(self.keepalive)
+        leaves = self.tree.quick_leaves(params, grads)
+        if leaves is not None:
+            self.keepalive = leaves
+            found = self.prepared.look(leaves)
+            if found is not None:
+                return found
         leaves = self.tree.leaves(params, "params") + self.tree.leaves(grads, "grads")
-        if {*map(type, leaves)} != {np.ndarray}:
-            n = len(self.layout)
-            self.tensors = [p for p in leaves[:n] if is_torch(p)]
-            leaves = [
-                leaf if type(leaf) is np.ndarray else on_host(leaf, self.label(k))
-                for k, leaf in enumerate(leaves)
-            ]
+        n = len(self.layout)
+        self.tensors = [p for p in leaves[:n] if is_torch(p)]
+        leaves = [
+            leaf if type(leaf) is np.ndarray else on_host(leaf, self.label(k))
+            for k, leaf in enumerate(leaves)
+        ]
         self.keepalive = leaves
         return self.prepared.look(leaves)
 

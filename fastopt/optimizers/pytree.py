@@ -18,6 +18,7 @@ class Tree:
     def __init__(self, params):
         self.paths = []
         self.shape = _shape(params, (), self.paths)
+        self._flat = _is_flat(self.shape)
         self.names = [".".join(map(str, path)) or "params" for path in self.paths]
         twice = [name for name in self.names if self.names.count(name) > 1]
         if twice:
@@ -35,6 +36,19 @@ class Tree:
         except _StructureMismatch as error:
             text, *path = error.args
             raise ValueError(f"{_label(what, reversed(path))} {text}") from None
+        return found
+
+    def quick_leaves(self, *trees):
+        """Return a list of the leaves of all these trees, or None if a structure may differ.
+
+        A leaf may be anything, even a list. `leaves` says what is wrong.
+        """
+        found: list = []
+        try:
+            for tree in trees:
+                _extend(found, tree, self.shape, self._flat)
+        except LookupError:
+            return None
         return found
 
     def rebuilt(self, leaves):
@@ -86,6 +100,28 @@ def _collect(tree, shape, found):
             _collect(item, shape[key], found)
         except _StructureMismatch as error:
             raise _StructureMismatch(*error.args, key) from None
+
+
+def _is_flat(shape):
+    """Return True if all items are arrays."""
+    items = shape.values() if isinstance(shape, dict) else shape or ()
+    return shape is not None and all(item is None for item in items)
+
+
+def _extend(found, tree, shape, flat=False):
+    """Append the leaves of a tree, or raise a LookupError if its structure may differ."""
+    if shape is None:
+        found.append(tree)
+        return
+    named = type(shape) is dict
+    if type(tree) not in ((dict,) if named else (list, tuple)) or len(tree) != len(shape):
+        raise LookupError
+    items = map(tree.__getitem__, shape) if named else tree
+    if flat:  # without a call for each array
+        found.extend(items)
+        return
+    for item, inner in zip(items, shape.values() if named else shape, strict=True):
+        _extend(found, item, inner, _is_flat(inner))
 
 
 def _kind(tree):

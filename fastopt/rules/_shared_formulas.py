@@ -22,6 +22,15 @@ def root(v, c):
     return d
 
 
+def over_root(u, v, c):
+    """Return u over the diagonal that divides it, and the diagonal.
+
+    A target may bind another function, which computes the same by a reciprocal root.
+    """
+    d = root(v, c)
+    return u / d, d
+
+
 def decays(o):
     """Return (beta1, 1 - beta1, beta2, 1 - beta2).
 

@@ -9,7 +9,7 @@ Duchi, Hazan and Singer (2011), JMLR 12, 2121-2159. Epsilon is inside the root
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._shared_formulas import place, root
+from fastopt.rules._shared_formulas import over_root, place
 
 
 class AdaGrad(NamedTuple):
@@ -29,5 +29,5 @@ def coefficients(o, rate, t, rule_scalar):
 
 def update(g, s, c):
     v = s.v + g * g
-    d = root(v, c)
-    return c.rate * g / d, d, S(v)
+    step, d = over_root(c.rate * g, v, c)
+    return step, d, S(v)

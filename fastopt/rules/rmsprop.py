@@ -9,7 +9,7 @@ Epsilon is inside the root (`eps_inside=False`: outside); v starts at `initial_a
 from collections import namedtuple
 from typing import NamedTuple
 
-from fastopt.rules._shared_formulas import heavy_ball, momentum, place, root
+from fastopt.rules._shared_formulas import heavy_ball, momentum, over_root, place
 from fastopt.solver.placeholders import USES
 
 
@@ -40,6 +40,6 @@ def update(g, s, c):
     variance = v - mean * mean if USES.mean else v
     if USES.mean and variance < 0.0:  # by rounding
         variance = 0.0
-    d = root(variance, c)
-    step, buffer = momentum(g / d, 1.0, s.buffer, c)
+    u, d = over_root(g, variance, c)
+    step, buffer = momentum(u, 1.0, s.buffer, c)
     return step, d, S(v, mean, buffer)

@@ -61,6 +61,10 @@ accumulator: Any = None  # options -> v0
 load: Any = None  # (state, i) -> S
 store: Any = None  # (state, i, S)
 HAS_CLIPPING_AND_DECAY = False  # whether its coefficients have those of `_clipping_and_decay`
+# Whether steps without clipping and decay have a loop of their own. It pays off only if arithmetic
+# takes longer than roots, and doubles the code.
+OWN_LOOP = False
+TRACKED = True  # whether `sweep` can return the largest change; without it, its loop is simpler
 
 # The target.
 each: Any = None  # n -> a worker's share of the n elements

@@ -13,8 +13,10 @@ from fastopt.solver.placeholders import (
     BOUNDED,
     FUSED,
     HAS_CLIPPING_AND_DECAY,
+    OWN_LOOP,
     PADDED,
     SIZE,
+    TRACKED,
     C,
     cast,
     each,
@@ -47,7 +49,8 @@ def loop(run, iterates, workspace, x_shaped, state, limits, options, schedule, d
 
 def clip(v, low, high):
     """Return v clipped into the box; NaN stays NaN."""
-    return low if v < low else (high if v > high else v)
+    v = low if v < low else v
+    return high if v > high else v
 
 
 @separate
@@ -139,21 +142,23 @@ def store_best(x, g, f, best_x, best_g, best_f):
 def sweep(x, g, c, state, low, high, track):
     """Take a step of the rule on every element; return the largest change of x if `track`."""
     c = cast(C, real, c)
-    moved = 0.0
+    moved, altered = 0.0, HAS_CLIPPING_AND_DECAY
+    if OWN_LOOP:
+        altered = c.scale != 1.0 or c.limit < math.inf or c.decay != 0.0 or c.shrink != 0.0
     for i in each(SIZE or x.size):
         slope = g[i]
-        if HAS_CLIPPING_AND_DECAY:
+        if HAS_CLIPPING_AND_DECAY and altered:
             slope = clip(c.scale * slope, -c.limit, c.limit) + c.decay * x[i]
         step, _, s = update(slope, load(state, i), c)
         store(state, i, s)
         new = x[i] - step
-        if HAS_CLIPPING_AND_DECAY:
+        if HAS_CLIPPING_AND_DECAY and altered:
             new = new - c.shrink * x[i]
         if BOUNDED:
             new = clip(new, low[i], high[i])
         if PADDED and i >= x.size:
             new = x[i]
-        if track and abs(new - x[i]) > moved:
+        if TRACKED and track and abs(new - x[i]) > moved:
             moved = abs(new - x[i])
         x[i] = new
     return most(moved)

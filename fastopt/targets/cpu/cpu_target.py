@@ -33,11 +33,13 @@ from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
 from fastopt.targets.cpu import (
+    array_roots,
     interpreted_loop,
     magnitudes,
     objective_call,
     prepared_arrays,
     solve_entry,
+    step_by_address,
 )
 from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.calls_by_address import kind_and_size
@@ -59,6 +61,7 @@ __all__ = [
 # Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 two threads lose (138 against 126 us),
 # at 1,000,000 they win (248 against 310).
 BYTES_PER_THREAD = 5_000_000
+COPIED = 4096  # elements of arrays that are not contiguous that are copied at once
 # Largest number of parameters for which the loop over mini-batches is compiled for that number.
 MAX_REGISTER_SIZE = 8
 
@@ -86,14 +89,27 @@ def rule_bindings(rule, uses, dtype, bounded=False):
 
 
 @functools.cache
-def kernel(rule, uses, dtype, bounded=False):
+def array_bindings(rule, uses, dtype):
+    """Return `rule_bindings` for sweeps over arrays, whose loops are vectorised."""
+    bound = {**rule_bindings(rule, uses, dtype), "TRACKED": False}
+    if not array_roots.are_reciprocal(rule):
+        return bound
+    own = {name: bound[name] for name in ("C", "S", "USES")}
+    own["over_root"] = array_roots.over_root
+    update = inline(link(rule.update, own, inline, narrow=narrow_to(dtype)), rule.update)
+    return {**bound, "update": update, "OWN_LOOP": bound["HAS_CLIPPING_AND_DECAY"]}
+
+
+@functools.cache
+def kernel(rule, uses, dtype):
     """Return the compiled sweep ``(x, g, c, state, low, high, track)`` over vectors."""
-    bindings = rule_bindings(rule, uses, dtype, bounded)
+    bindings = array_bindings(rule, uses, dtype)
     if numba_config.DISABLE_JIT:
         return link(
             solve_loop.sweep, {**bindings, "cast": interpreted_loop.plain_cast}, undecorated
         )
-    return jit(solve_loop.sweep, bindings)
+    top = step_by_address.swept if array_roots.are_reciprocal(rule) else solve_loop.sweep
+    return jit(top, bindings)
 
 
 def sweep(rule, uses, x, g, c, state, threads=None):
@@ -120,6 +136,9 @@ def sweep(rule, uses, x, g, c, state, threads=None):
             sweep(rule, uses, x[row], g[row], c, tuple(s[row] for s in state), threads)
         return
     n, state = x.size, tuple(state)
+    if not all(a.flags.c_contiguous for a in (x, g, *state)):
+        _sweep_copies(run, uses, x, g, c, state)
+        return
     if threads is None:
         threads = n * x.itemsize * (2 + sum(uses)) // BYTES_PER_THREAD
         threads = min(threads, thread_limit()) if threads > 1 else 1
@@ -133,6 +152,19 @@ def sweep(rule, uses, x, g, c, state, threads=None):
         run(x[at], g[at], c, tuple(s[at] for s in state), x[at], x[at], False)
 
     map_threads(part, [(k,) for k in range(threads)])
+
+
+def _sweep_copies(run, uses, x, g, c, state):
+    """Take a step on vectors that are not contiguous, in contiguous copies of their parts."""
+    for first in range(0, x.size, COPIED):
+        at = slice(first, first + COPIED)
+        near = x[at].copy()
+        slots = tuple(s[at].copy() if use else near for s, use in zip(state, uses, strict=True))
+        run(near, g[at].copy(), c, slots, near, near, False)
+        x[at] = near
+        for array, copied, use in zip(state, slots, uses, strict=True):
+            if use:
+                array[at] = copied
 
 
 def _flat(*arrays):
@@ -263,6 +295,6 @@ def step_function(method):
 
 
 def _inner_sweep(rule, uses, dtype):
-    bindings = rule_bindings(rule, uses, dtype)
+    bindings = array_bindings(rule, uses, dtype)
     suffix = f"_{content_of(solve_loop.sweep, bindings).digest[:16]}"
     return link(solve_loop.sweep, bindings, inline, top=inline, suffix=suffix)

@@ -11,7 +11,7 @@ from fastopt import rules
 from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T
-from fastopt.targets.cpu import step_by_address
+from fastopt.targets.cpu import array_headers, step_by_address
 from fastopt.targets.cpu.thread_pool import map_threads
 
 # Elements per block of a sum of squares. Blocks are fixed, so that the result does not depend on
@@ -19,7 +19,7 @@ from fastopt.targets.cpu.thread_pool import map_threads
 REDUCTION_BLOCK = 1 << 20
 # Bytes that a step may move while no other thread runs Python: about ten microseconds of work.
 BRIEF = 300_000
-# Sums of squares may be added up in any order, so that they vectorise.
+# Sums over gradients may be added up in any order, so that they vectorise.
 _ANY_ORDER: dict[str, Any] = {**NO_REFCOUNT, **SEPARATE, "fastmath": {"contract", "reassoc"}}
 
 
@@ -36,19 +36,21 @@ class Group(NamedTuple):
 @functools.cache
 def finiteness_bindings(dtype):
     """Bindings of `finite`, `squares` and `distances` of `step_by_address`."""
-    whole = np.dtype(f"i{dtype.itemsize}").type
-    exponent = np.array(np.inf, dtype).view(whole)[()]
-    decorate = numba.njit(**_ANY_ORDER)
+    decorate, bound = numba.njit(**_ANY_ORDER), {"real": dtype.type}
     sums = {
-        text.__name__: decorate(link(text, {}, inline, suffix=f"_{dtype.name}"))
-        for text in (step_by_address.vector_sum_of_squares, step_by_address.gaps)
+        text.__name__: decorate(link(text, bound, inline, suffix=f"_{dtype.name}"))
+        for text in (
+            step_by_address.all_finite,
+            step_by_address.vector_sum_of_squares,
+            step_by_address.gaps,
+        )
     }
-    return {"real": dtype.type, "bits": whole, "EXPONENT": exponent, **sums}
+    return {**bound, **sums}
 
 
 @functools.cache
 def compiled(text, rule, uses, dtype, bindings, atomic=False):
-    """Compile a step of `step_by_address` for a rule, with the target's `rule_bindings`."""
+    """Compile a step of `step_by_address` for a rule, with the target's `array_bindings`."""
     bound = {**finiteness_bindings(dtype), **bindings(rule, uses, dtype)}
     bound["coefficients"] = inline(
         link(rule.coefficients, {"USES": uses}, inline), rule.coefficients
@@ -72,15 +74,15 @@ class Prepared:
     """
 
     def __init__(self, xs, gs, states, groups, cpu):
-        step_by_address.check_layout()
+        array_headers.check_layout()
         self.xs = list(xs)  # kept alive, so that no other array gets their addresses
         count, axes = len(xs), max(a.ndim for a in (*xs, *gs))
-        columns = step_by_address.STATE + len(groups[0].rule.S._fields)
+        columns = array_headers.STATE + len(groups[0].rule.S._fields)
         self.table = np.zeros((count, columns), np.int64)
-        self.expected = np.zeros((2 * count, step_by_address.AXES + 2 * axes), np.int64)
+        self.expected = np.zeros((2 * count, array_headers.AXES + 2 * axes), np.int64)
         self.objects = np.array([*map(id, (*xs, *gs))], np.int64)
         self.dtypes = [a.dtype for a in (*xs, *gs)]  # kept alive, since compared by address
-        self.find = jit(step_by_address.find, {})
+        self.find = jit(array_headers.find_listed, {})
         self.batches, row = [], 0
         for group in groups:
             begin, total, non_contiguous = row, 0, []
@@ -91,19 +93,19 @@ class Prepared:
                     self.table[row] = total, xs[k].size, xs[k].nbytes, places[0], *places
                     total += xs[k].size
                 else:  # a row with COUNT and BYTES zero
-                    self.table[row, [step_by_address.X, step_by_address.G]] = [
+                    self.table[row, [array_headers.X, array_headers.G]] = [
                         a.ctypes.data for a in arrays[:2]
                     ]
                     non_contiguous.append(arrays)
-                self._expect(k, xs[k], row, step_by_address.X, step_by_address.WRITEABLE)
-                self._expect(count + k, gs[k], row, step_by_address.G, step_by_address.READABLE)
+                self._expect(k, xs[k], row, array_headers.X, array_headers.WRITEABLE)
+                self._expect(count + k, gs[k], row, array_headers.G, array_headers.READABLE)
                 row += 1
             self.batches.append(Batch(group, self.table[begin:row], total, non_contiguous, cpu))
         self.non_contiguous = any(batch.non_contiguous for batch in self.batches)
-        full = np.flatnonzero(self.table[:, step_by_address.BYTES])
-        self.order = full[np.argsort(self.table[full, step_by_address.X], kind="stable")]
+        full = np.flatnonzero(self.table[:, array_headers.BYTES])
+        self.order = full[np.argsort(self.table[full, array_headers.X], kind="stable")]
         if self.non_contiguous:  # any change of address requires a new `Prepared`
-            self.order = np.array([step_by_address.UNKNOWN])
+            self.order = np.array([array_headers.UNKNOWN])
         self.one: Any = self.single_array_step()
 
     def _expect(self, k, array, *row_column_flags):
@@ -126,18 +128,22 @@ class Prepared:
     def take(self, x, g, look, turns):
         """Call `checked_step` for two arrays by their `id`; the caller has the turn."""
         run, step_args = self.one
-        return run(x, g, step_by_address.MINE, 0.0, id(self.xs[0]), *step_args, look, turns)
+        return run(x, g, array_headers.MINE, 0.0, id(self.xs[0]), *step_args, look, turns)
 
     def look(self, arrays):
         """Return True if these arrays match those it was prepared for; addresses may differ.
 
-        They are parameters, then gradients, of the class ndarray, and alive until the step is done.
+        They are a list of parameters, then gradients, alive until the step is done. If one is not
+        of the class ndarray, return None.
         """
-        self.objects[:] = [*map(id, arrays)]
-        found = self.find(self.objects, self.expected, self.table, self.order)
-        if found == step_by_address.OTHER:
+        found = self.find(
+            id(arrays), id(np.ndarray), self.objects, self.expected, self.table, self.order
+        )
+        if found == array_headers.NO_ARRAY:
+            return None
+        if found == array_headers.OTHER:
             return self.goes_on(arrays[: len(self.xs)])
-        return found == step_by_address.FOUND
+        return found == array_headers.FOUND
 
     def goes_on(self, xs):
         """Return True for parameters of the same problem as in the last step."""
@@ -146,10 +152,10 @@ class Prepared:
             more = batch.distances()
             moved, norm, least = moved + more[0], norm + more[1], least + more[2]
         if step_by_address.is_far(moved, norm, least):
-            self.table[0, step_by_address.X] = 0  # so that the next call finds them changed, too
+            self.table[0, array_headers.X] = 0  # so that the next call finds them changed, too
             return False
         with DelayedInterrupts():
-            self.xs[:], self.table[:, step_by_address.OLD] = xs, self.table[:, step_by_address.X]
+            self.xs[:], self.table[:, array_headers.OLD] = xs, self.table[:, array_headers.X]
         return True
 
     def finite(self):
@@ -165,7 +171,7 @@ class Prepared:
         if self.one:
             x, g = self.objects.tolist()
             found = self.take(x, g, False, turns)
-            if found != step_by_address.FOUND:
+            if found != array_headers.FOUND:
                 raise RuntimeError("an array was moved by another thread during the step")
             return
         batch, *others = self.batches
@@ -200,7 +206,7 @@ class Batch:
         self.group, self.table, self.total = group, table, total
         self.non_contiguous, self.cpu = non_contiguous, cpu
         self.bytes_per_element = group.dtype.itemsize * (2 + sum(group.uses))
-        self.kernel_key = group.rule, group.uses, group.dtype, cpu.rule_bindings
+        self.kernel_key = group.rule, group.uses, group.dtype, cpu.array_bindings
         bound = finiteness_bindings(group.dtype)
         self.examine, self.add = (
             jit(text, bound) for text in (step_by_address.finite, step_by_address.squares)

@@ -1,20 +1,7 @@
-"""One step over many arrays of the host in one call, by a table of their addresses.
-
-A row of the table has the columns `FIRST`, `COUNT`, `BYTES`, `OLD`, `X` and `G`. `FIRST` is the
-number of elements in previous rows, `OLD` the address of x in the previous step. From `STATE` on it
-has a column for each slot of the rule. An unused slot has x's address.
-
-`find` reads addresses, shapes and strides from the arrays' own headers. Every extension module
-depends on this layout, which is behind the macros of NumPy's C API, such as `PyArray_DATA`. A call
-from Python for each of 400 arrays would take ten times as long as the step itself.
-"""
+"""One step over many arrays of the host in one call, by a table of `array_headers`."""
 
 # Pyright does not understand how Numba makes its intrinsics:
 # pyright: reportCallIssue=false
-
-import ctypes
-import functools
-from typing import Any
 
 import numpy as np
 
@@ -23,101 +10,32 @@ from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import OPTIONS, cast, coefficients, real
 from fastopt.solver.solve_loop import sweep
 from fastopt.targets.cpu.address_intrinsics import arrays_at, word
-
-FIRST, COUNT, BYTES, OLD, X, G, STATE = range(7)
-# Columns of the array `expected` of `find`. ROW and COLUMN are the place of an array's address in
-# the table. Its flags, dtype object, number of axes, lengths and strides must be as expected.
-ROW, COLUMN, FLAGS, DTYPE, NDIM, AXES = range(6)
-READABLE, WRITEABLE = 0x100, 0x500  # NPY_ARRAY_ALIGNED, and with NPY_ARRAY_WRITEABLE added
-HEAD = object.__basicsize__  # bytes of an object before NumPy's fields
-FOUND, SHARED, NONFINITE, OTHER, LATE = -1, -2, -3, -4, -5
-UNKNOWN, MINE = -1, -2
+from fastopt.targets.cpu.array_headers import (
+    BYTES,
+    COUNT,
+    FIRST,
+    FOUND,
+    HEAD,
+    LATE,
+    MINE,
+    NONFINITE,
+    OLD,
+    OTHER,
+    G,
+    X,
+    find,
+)
 
 MANY = 1 << 62  # a number of elements that includes all
 # Largest distance of parameters of the same problem, as a fraction of the larger norm: rounded,
 # clipped or averaged ones are nearer. SAMPLE elements of a large array are compared.
 FAR, SAMPLE = 0.5, 1000
 COLUMNS = ()  # placeholder: one item for each of x, g and the slots
-bits: Any = None  # placeholder: the integer type of an element's size
-EXPONENT = 0  # placeholder: the mask of the exponent in its bits
 
 
-@functools.cache
-def check_layout():
-    """Check, with an array of its own, that NumPy's headers are laid out as `find` expects."""
-    array = np.zeros((2, 3), np.float32)[:, ::2]
-    words = -(-(np.ndarray.__basicsize__ - HEAD) // 8)
-    found = (ctypes.c_int64 * words).from_address(id(array) + HEAD)
-    lengths, strides = ((ctypes.c_int64 * 2).from_address(found[k]) for k in (2, 3))
-    said = found[0], found[1] & 0xFFFFFFFF, *lengths, *strides, found[5], found[6] & WRITEABLE
-    wanted = array.ctypes.data, 2, *array.shape, *array.strides, id(array.dtype), WRITEABLE
-    if said != wanted:
-        raise RuntimeError(f"NumPy {np.__version__} lays out its arrays in an unknown way")
-
-
-@separate
-def find(objects, expected, table, order):
-    """Write the addresses of the arrays, given by their `id`, into the table.
-
-    Returns
-    -------
-    int
-        FOUND, or the number of the first array that is not as expected. OTHER if the address of a
-        parameter has changed. SHARED if addresses have changed and a parameter shares memory.
-    """
-    moved = other = False
-    for k in range(len(objects)):
-        array = objects[k] + HEAD  # data, nd, dimensions, strides, base, descr, flags: 8 bytes each
-        ndim, flags = word(array + 8) & 0xFFFFFFFF, expected[k, FLAGS]
-        if (
-            word(array + 40) != expected[k, DTYPE]
-            or ndim != expected[k, NDIM]
-            or word(array + 48) & flags != flags
-        ):
-            return k
-        lengths, strides = word(array + 16), word(array + 24)
-        for j in range(ndim):
-            at = AXES + 2 * j
-            if (
-                word(lengths + 8 * j) != expected[k, at]
-                or word(strides + 8 * j) != expected[k, at + 1]
-            ):
-                return k
-        address, row, column = word(array), expected[k, ROW], expected[k, COLUMN]
-        if table[row, column] != address:
-            table[row, column], moved = address, True
-            other = other or column == X
-    if moved and not no_overlap(table, order):
-        table[0, G] = 0  # invalidated, so that the next call checks again
-        return SHARED
-    return OTHER if other else FOUND
-
-
-@separate
-def no_overlap(table, order):
-    """Return True if no parameter shares memory with another or with a gradient.
-
-    `order` are the rows that are not empty, sorted by their parameters' addresses. If it does not
-    sort them, or begins with UNKNOWN, the result is False.
-    """
-    last = 0
-    for r in order:
-        if r == UNKNOWN or table[r, X] < last:
-            return False
-        last = table[r, X] + table[r, BYTES]
-    for r in range(len(table)):
-        end, low, high = table[r, G] + table[r, BYTES], 0, order.size
-        while low < high:  # binary search: how many parameters start before the gradient's end
-            middle = (low + high) // 2
-            if table[order[middle], X] < end:
-                low = middle + 1
-            else:
-                high = middle
-        if low > 0 and table[r, BYTES] > 0:
-            before = order[low - 1]
-            if table[before, X] + table[before, BYTES] > table[r, G]:
-                return False
-    return True
+def swept(x, g, c, state, low, high, track):
+    """Call `sweep`, which is compiled by itself, as `array_roots` needs it."""
+    return sweep(x, g, c, state, low, high, track)
 
 
 def all_of(table, numbers, turns):
@@ -217,7 +135,7 @@ def finite(table, first, last):
     for r in range(len(table)):
         start, n = row_range(table, r, first, last)
         if n > 0:
-            good = good and all_finite(arrays(table, r, G, start, n, bits, (0,))[0])
+            good = good and all_finite(arrays(table, r, G, start, n, real, (0,))[0])
     return good
 
 
@@ -243,13 +161,12 @@ def arrays(table, r, column, start, n, kind, columns):
     return arrays_at(table, r * table.shape[1] + column, size * start, n, kind, columns)
 
 
-@separate
-def all_finite(words):
-    """Return True if numbers are finite, from their bits, since integer comparisons vectorise."""
-    found = 0
-    for i in range(words.size):
-        found |= (words[i] & EXPONENT) == EXPONENT
-    return not found
+def all_finite(g):
+    """Return True if numbers are finite: 0 times any other one is NaN, and so is the sum."""
+    total = real(0.0)
+    for i in range(g.size):
+        total += g[i] * real(0.0)
+    return total == 0.0
 
 
 @separate
