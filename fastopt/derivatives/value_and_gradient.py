@@ -12,9 +12,10 @@ from numba.extending import overload
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.compiling.numba_internals import CPUDispatcher
-from fastopt.derivatives import derived_mode, error_messages, own_stores, substitutions
-from fastopt.derivatives.duals import dual_choice
-from fastopt.derivatives.duals.dual_number import Dual, DualArray
+from fastopt.derivatives import derived_mode, error_messages, substitutions
+from fastopt.derivatives.forward.duals import dual_choice
+from fastopt.derivatives.forward.duals.dual_number import Dual, DualArray
+from fastopt.derivatives.reverse.runtime import own_stores
 from fastopt.solver.compile_hints import separate_refcounted
 from fastopt.solver.placeholders import (
     CHUNK,

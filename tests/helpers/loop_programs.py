@@ -284,7 +284,7 @@ def exact(fun, x, args, found):
 
 def on_tape(fun, x, args):
     """Return value and gradient by the tape of plain Python."""
-    from fastopt.derivatives.python_tape import tape_objective
+    from fastopt.derivatives.reverse.python_tape import tape_objective
 
     done = tape_objective.Objective(fun, False)(tape_objective.Evaluated(x), *args)
     return done.value, done.gradient

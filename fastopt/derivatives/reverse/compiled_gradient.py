@@ -20,7 +20,7 @@ from fastopt.compiling import (
     numba_pipelines,
 )
 from fastopt.compiling.linker import NARROWING_MARK
-from fastopt.derivatives.numpy_support import elementwise_functions, linear_algebra
+from fastopt.derivatives.forward.numpy_support import elementwise_functions, linear_algebra
 from fastopt.derivatives.reverse.code import counting, lost, tuples
 from fastopt.derivatives.reverse.code.activity import Activity
 from fastopt.derivatives.reverse.code.errors import NotReversible

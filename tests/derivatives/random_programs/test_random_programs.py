@@ -58,7 +58,7 @@ def test_arrays_by_the_tape():
 
 def forward(fun, x, args):
     """Return the gradient by duals of plain Python."""
-    from fastopt.derivatives.python_duals import python_dual
+    from fastopt.derivatives.forward import python_dual
 
     g = np.zeros(x.size)
     duals = python_dual.seeded(x.size, x, None, 0, 0)

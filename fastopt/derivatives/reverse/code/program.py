@@ -8,7 +8,7 @@ import numpy as np
 from numba import types
 
 from fastopt.compiling.numba_internals import ir
-from fastopt.derivatives.numpy_support import linear_algebra
+from fastopt.derivatives.forward.numpy_support import linear_algebra
 from fastopt.derivatives.reverse.code import in_place, lists
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.code.operations import (
