@@ -213,24 +213,21 @@ def _filled_forward(fun, x, size, fast):
 
 
 def _filled_in_reverse(reverse):
-    def compiled_for(reverse):
-        return compiler.jit(fill_in_reverse, {"reverse_gradient": reverse}, refcounted=True)
-
-    compiled = compiled_for(reverse)
-
     def filled(x, g, args):
-        nonlocal compiled, reverse
+        nonlocal reverse
+        if x.size == 0:
+            raise ValueError("x is empty; it needs at least one component")
         store = getattr(_here, "store", None)
         if store is None:
             store = _here.store = derived_mode.new_store()
         try:
-            return compiled(x, g, store, args)
+            return reverse(x, g, store, *args)
         except MemoryError as error:
             other = derived_mode.keeping_less(reverse, error)
             if other is None:
                 raise
-        reverse, compiled = other, compiled_for(other)
-        return compiled(x, g, store, args)
+        reverse = other
+        return reverse(x, g, store, *args)
 
     return filled
 

@@ -22,14 +22,12 @@ def _to_lower_triangle(bar, s):
 
 
 @helper
-def _half_of_product(factor, factor_bar):
-    """Return the lower triangle of ``factor.T @ factor_bar``, with half of its diagonal."""
-    n = factor.shape[0]
-    half = np.zeros(factor.shape, factor.dtype)
-    for k in range(n):
-        for i in range(k + 1):
-            half[i] += factor[k, i] * factor_bar[k]
+def _half_of_product(turned, factor_bar):
+    """Return the lower triangle of ``turned @ factor_bar``, with half of its diagonal."""
+    n = turned.shape[0]
+    half = np.zeros(turned.shape, turned.dtype)
     for i in range(n):
+        half[i] += np.dot(turned[i, i:], factor_bar[i:])
         half[i, i] /= 2
         for j in range(i + 1, n):
             half[i, j] = 0
@@ -37,32 +35,32 @@ def _half_of_product(factor, factor_bar):
 
 
 @helper
-def _solve_triangle(factor, b):
-    """Solve ``factor.T @ y = b`` in place, for a lower triangle."""
-    n = factor.shape[0]
+def _solve_triangle(turned, b):
+    """Solve ``turned @ y = b`` in place, for an upper triangle."""
+    n = turned.shape[0]
     for i in range(n - 1, -1, -1):
-        for k in range(i + 1, n):
-            b[i] -= factor[k, i] * b[k]
-        b[i] /= factor[i, i]
+        if i + 1 < n:
+            b[i] -= np.dot(turned[i, i + 1 :], b[i + 1 :])
+        b[i] /= turned[i, i]
 
 
 @helper
 def _to_product(bar, factor, factor_bar):
     """Add the derivative by the product of a lower triangle and its transpose.
 
-    It has rows in loops, which compile much sooner than solutions of general systems (Murray 2016,
-    arXiv:1602.07527, section 4).
+    Row by row: one product of a vector and a matrix compiles much sooner than solutions of general
+    systems (Murray 2016, arXiv:1602.07527, section 4).
     """
     if bar is not None:
-        half = _half_of_product(factor, factor_bar)
+        turned = factor.T.copy()
+        half = _half_of_product(turned, factor_bar)
         if finite(factor):
-            _solve_triangle(factor, half)
-            turned = half.T.copy()
-            _solve_triangle(factor, turned)
-            _to_lower_triangle(bar, turned)
+            _solve_triangle(turned, half)
+            half = half.T.copy()
+            _solve_triangle(turned, half)
         else:
             half[:] = np.nan
-            _to_lower_triangle(bar, half)
+        _to_lower_triangle(bar, half)
 
 
 def _cholesky(out, out_bar, args, bars):
