@@ -58,7 +58,7 @@ def compiled(fun, derived, **flags):
 def _compiled(fun, derived, **flags):
     from fastopt.compiling import compiler
     from fastopt.derivatives import gradient_methods, substitutions
-    from fastopt.derivatives.duals import dual_choice
+    from fastopt.derivatives.forward.duals import dual_choice
 
     dual = dual_choice.of(numba.float64, 3, True) if derived else None
     user, _ = compiler.user(numba.njit(**flags)(fun), substitutions.meanings(dual, True))

@@ -10,7 +10,7 @@ from fastopt.compiling import compiler
 from fastopt.compiling.compiler import is_compiled, numba_config
 from fastopt.derivatives.differences import SINGLE, is_single
 from fastopt.derivatives.gradient_methods import MODES
-from fastopt.derivatives.python_duals import python_objective
+from fastopt.derivatives.plain_python import python_objective
 from fastopt.inputs import wrong_keywords
 from fastopt.inputs.start_and_bounds import start_point
 from fastopt.solver.status_codes import INTERRUPTED

@@ -8,8 +8,8 @@ import numba
 import numpy as np
 from numba import NumbaError, types
 
-from fastopt.derivatives.duals.dual_number import Dual, DualArray
 from fastopt.derivatives.error_reasons import is_of_compiling, lacks_derivative, reason  # noqa: F401
+from fastopt.derivatives.forward.duals.dual_number import Dual, DualArray
 
 
 def explain(error, objective, x):

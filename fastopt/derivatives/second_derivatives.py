@@ -6,8 +6,8 @@ from numba import types
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.derivatives import error_messages, substitutions
-from fastopt.derivatives.duals import dual_choice, second_seeding
-from fastopt.derivatives.duals.dual_number import SecondDual
+from fastopt.derivatives.forward.duals import dual_choice, second_seeding
+from fastopt.derivatives.forward.duals.dual_number import SecondDual
 from fastopt.solver.compile_hints import separate_refcounted
 from fastopt.solver.placeholders import CHUNK, DUAL, fun, seeded_along, write_row
 

@@ -4,10 +4,8 @@ import functools
 
 import numpy as np
 
-from fastopt.derivatives.duals import numpy_only_rules
-
 # Several of these modules only register types and rewrites with Numba when they are imported.
-from fastopt.derivatives.numpy_support import (  # noqa: F401
+from fastopt.derivatives.forward.numpy_support import (  # noqa: F401
     array_constructors,
     array_diagonals,
     array_joining,
@@ -20,11 +18,12 @@ from fastopt.derivatives.numpy_support import (  # noqa: F401
     sample_statistics,
     sums_products_extremes,
 )
-from fastopt.derivatives.operators import (  # noqa: F401
+from fastopt.derivatives.forward.operators import (  # noqa: F401
     float32_arithmetic,
     ieee_division,
     inplace_operators,
 )
+from fastopt.derivatives.rules import numpy_only_rules
 
 # Functions of NumPy for arrays -> our functions.
 ARRAYS = {

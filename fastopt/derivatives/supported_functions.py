@@ -8,11 +8,11 @@ import math
 import numpy as np
 
 from fastopt.derivatives import substitutions
-from fastopt.derivatives.array_adjoints.table import ADJOINTS
-from fastopt.derivatives.duals import derivative_rules, numpy_only_rules
-from fastopt.derivatives.numpy_support import array_methods
-from fastopt.derivatives.operators.loop_fusion import OPERATORS
-from fastopt.derivatives.operators.scalar_operators import COMPARISONS
+from fastopt.derivatives.forward.numpy_support import array_methods
+from fastopt.derivatives.forward.operators.loop_fusion import OPERATORS
+from fastopt.derivatives.forward.operators.scalar_operators import COMPARISONS
+from fastopt.derivatives.reverse.array_adjoints.table import ADJOINTS
+from fastopt.derivatives.rules import derivative_rules, numpy_only_rules
 
 _HEAD = """# What can be differentiated
 

@@ -12,9 +12,10 @@ from numba.extending import overload
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.compiling.numba_internals import CPUDispatcher
-from fastopt.derivatives import derived_mode, error_messages, own_stores, substitutions
-from fastopt.derivatives.duals import dual_choice
-from fastopt.derivatives.duals.dual_number import Dual, DualArray
+from fastopt.derivatives import derived_mode, error_messages, substitutions
+from fastopt.derivatives.forward.duals import dual_choice
+from fastopt.derivatives.forward.duals.dual_number import Dual, DualArray
+from fastopt.derivatives.reverse.runtime import own_stores
 from fastopt.solver.compile_hints import separate_refcounted
 from fastopt.solver.placeholders import (
     CHUNK,
@@ -212,24 +213,21 @@ def _filled_forward(fun, x, size, fast):
 
 
 def _filled_in_reverse(reverse):
-    def compiled_for(reverse):
-        return compiler.jit(fill_in_reverse, {"reverse_gradient": reverse}, refcounted=True)
-
-    compiled = compiled_for(reverse)
-
     def filled(x, g, args):
-        nonlocal compiled, reverse
+        nonlocal reverse
+        if x.size == 0:
+            raise ValueError("x is empty; it needs at least one component")
         store = getattr(_here, "store", None)
         if store is None:
             store = _here.store = derived_mode.new_store()
         try:
-            return compiled(x, g, store, args)
+            return reverse(x, g, store, *args)
         except MemoryError as error:
             other = derived_mode.keeping_less(reverse, error)
             if other is None:
                 raise
-        reverse, compiled = other, compiled_for(other)
-        return compiled(x, g, store, args)
+        reverse = other
+        return reverse(x, g, store, *args)
 
     return filled
 

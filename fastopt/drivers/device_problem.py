@@ -8,7 +8,7 @@ import numpy as np
 from fastopt import rules
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.compiling import compiler
-from fastopt.derivatives.python_duals import python_objective
+from fastopt.derivatives.plain_python import python_objective
 from fastopt.drivers.objective_bindings import name_of
 from fastopt.drivers.single_problem import Problem
 from fastopt.inputs import run_options

@@ -8,7 +8,7 @@ import numpy as np
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.derivatives import second_differences
-from fastopt.derivatives.python_duals import python_objective
+from fastopt.derivatives.plain_python import python_objective
 from fastopt.drivers import objective_bindings
 
 
@@ -92,7 +92,7 @@ def _of_own_gradient(fun, jac):
 
 def _of_duals(fun):
     """Return differences of the exact gradient of a function that Python runs."""
-    from fastopt.derivatives.python_duals import python_dual
+    from fastopt.derivatives.forward import python_dual
 
     on_duals = python_dual.function(fun)
 

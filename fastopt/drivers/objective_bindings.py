@@ -10,7 +10,7 @@ from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.compiling.compiler import is_compiled, numba_config
 from fastopt.derivatives import derived_mode, gradient_methods
-from fastopt.derivatives.python_duals import python_objective
+from fastopt.derivatives.plain_python import python_objective
 from fastopt.solver import automatic_rate, fixed_rate
 
 
@@ -134,7 +134,7 @@ def build(fun, jac, args, settings, x, interpreted=False, by_rows=None):
     data = (args, ()) if derived else (args,)
     if compiled:
         from fastopt.derivatives import error_messages, substitutions  # late: slow to import
-        from fastopt.derivatives.duals import dual_choice  # late: slow to import
+        from fastopt.derivatives.forward.duals import dual_choice  # late: slow to import
 
         dual = None
         if method == "reverse":
@@ -177,14 +177,14 @@ def _uncounted(value):
 def _from_python(fun, jac, method, size, falls_back):
     fun, jac = compiler.called(fun), compiler.called(jac)
     if method == "reverse":
-        from fastopt.derivatives.python_tape import tape_objective
+        from fastopt.derivatives.reverse.python_tape import tape_objective
 
         own = tape_objective.Objective(fun, falls_back)
         value, gradient, _ = gradient_methods.METHODS["forward"]  # it has the form of duals
         own = {"fun": own, "value": value, "gradient": gradient}
         return {**tape_objective.SEEDS, **own, "DUAL": size, "CHUNK": size}
     if method == "forward":
-        from fastopt.derivatives.python_duals import python_dual
+        from fastopt.derivatives.forward import python_dual
 
         return {**python_dual.SEEDS, "fun": python_dual.function(fun), "DUAL": size, "CHUNK": size}
     if method == "fun":

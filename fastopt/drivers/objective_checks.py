@@ -5,7 +5,7 @@ import numpy as np
 from fastopt.compiling import compiler
 from fastopt.compiling.index_proof import proved
 from fastopt.derivatives import gradient_methods
-from fastopt.derivatives.python_duals import python_objective
+from fastopt.derivatives.plain_python import python_objective
 
 MOST = 10_000  # entries of each cache; it bounds the memory
 _proved: dict = {}  # functions and shapes -> True if all indices are inside for any contents

@@ -8,7 +8,7 @@ import numpy as np
 
 import fastopt
 from fastopt.compiling import compiler
-from fastopt.derivatives.operators import evaluation_order
+from fastopt.derivatives.forward.operators import evaluation_order
 
 
 def test_garbage_collection_is_as_before_when_code_is_compiled(monkeypatch):

@@ -13,7 +13,7 @@ from scipy import special
 
 import fastopt
 from fastopt.derivatives import supported_functions
-from fastopt.derivatives.python_duals import python_dual
+from fastopt.derivatives.forward import python_dual
 
 V = np.array([0.7, -1.3, 2.1, 0.4])
 M = np.array([[0.3, -1.2, 0.8], [1.1, 0.4, -0.7], [-0.2, 1.9, 0.5]])

@@ -13,7 +13,7 @@ from derivative_cases import CASES, complex_step
 from numba import njit
 
 import fastopt
-from fastopt.derivatives.python_duals import python_dual
+from fastopt.derivatives.forward import python_dual
 
 START = {"maxiter": 0, "learning_rate": 1.0}  # whose loop takes a third of the other to compile
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_duals import WEIGHTS, assert_same, interpreted, one_of, source
 
 import fastopt
-from fastopt.derivatives.duals import derivative_rules
+from fastopt.derivatives.rules import derivative_rules
 
 MP = mpmath.mp.clone()
 MP.dps = 40

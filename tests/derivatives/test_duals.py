@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastopt
-from fastopt.derivatives.python_duals import python_dual
+from fastopt.derivatives.forward import python_dual
 
 FACTOR = 0.75
 WEIGHTS = (0.5, -1.5, 2.0)

@@ -15,7 +15,7 @@ from numba.core.rewrites.registry import Rewrite, rewrite_registry
 from fastopt.compiling.compiler import is_plain, link
 from fastopt.compiling.float32_constants import narrowed
 from fastopt.derivatives import substitutions
-from fastopt.derivatives.operators import float32_arithmetic
+from fastopt.derivatives.forward.operators import float32_arithmetic
 
 SCALE, LARGE, PAIR, GRID = 1.5, 70_000, (2, 0.1), np.array([0.1, 0.2])
 whole = st.integers(-(10**6), 10**6)

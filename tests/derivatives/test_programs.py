@@ -9,9 +9,9 @@ import pytest
 from numba.core import ir
 
 import fastopt
-from fastopt.derivatives.duals.dual_number import DualArray
-from fastopt.derivatives.operators.evaluation_order import Order
-from fastopt.derivatives.operators.loop_fusion import Fusion
+from fastopt.derivatives.forward.duals.dual_number import DualArray
+from fastopt.derivatives.forward.operators.evaluation_order import Order
+from fastopt.derivatives.forward.operators.loop_fusion import Fusion
 
 # Programs with the fault in question.
 MOVES, LOST = 3379, 3306

@@ -9,8 +9,8 @@ import pytest
 from derivative_cases import CASES
 
 import fastopt
-from fastopt.derivatives.python_duals import python_dual
-from fastopt.derivatives.python_tape.tape_objective import Evaluated, Objective
+from fastopt.derivatives.forward import python_dual
+from fastopt.derivatives.reverse.python_tape.tape_objective import Evaluated, Objective
 
 A = np.array([[1.0, 2.0], [3.0, 4.0]])
 X = np.array([0.1, 0.2])

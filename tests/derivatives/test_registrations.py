@@ -15,9 +15,9 @@ FOLDERS = "lazy", "numpy_support", "operators"
 
 
 def test_all_that_register_are_imported():
-    root = pathlib.Path(fastopt.__file__).parent / "derivatives"
+    root = pathlib.Path(fastopt.__file__).parent / "derivatives" / "forward"
     files = [(name, file.stem) for name in FOLDERS for file in (root / name).glob("[!_]*.py")]
-    wanted = {f"fastopt.derivatives.{name}.{module}" for name, module in files}
+    wanted = {f"fastopt.derivatives.forward.{name}.{module}" for name, module in files}
     found = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert len(wanted) > 15
     assert wanted <= {*found.stdout.split()}

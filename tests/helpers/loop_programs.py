@@ -1,8 +1,8 @@
 """Random objectives in loops, each with its gradients in reverse mode and an exact one.
 
-    python tests/helpers/loop_programs.py 2000 7       # two thousand programs from seed 7
-    python tests/helpers/loop_programs.py 2000 7 --buffers
-    python tests/helpers/loop_programs.py 2000 7 --states      # loops that run in blocks
+    python tests/helpers/many_programs.py 2000 7       # two thousand programs from seed 7
+    python tests/helpers/many_programs.py 2000 7 --buffers
+    python tests/helpers/many_programs.py 2000 7 --states      # loops that run in blocks
 
 A program mixes nested loops, `while`, `break`, `continue`, early returns, branches, scratch arrays
 that loops overwrite, views of them, rows of matrices, gathers and scatters by index arrays,
@@ -11,11 +11,8 @@ precision, or of the complex step where these disagree. With `--buffers` it also
 arrays and masks, sorts and fills, and swaps and replaces arrays in loops, which the tape does not.
 """
 
-import collections
+import inspect
 import math
-import sys
-import time
-import warnings
 
 import numba
 import numpy as np
@@ -55,7 +52,6 @@ def first_above(a, low):
 SCALE = 1.25
 TABLE = np.array([0.5, -0.25, 1.5, 0.75, -1.0, 2.0])
 """
-NAMES = "smooth push total twist pair first_above".split()
 ONE = "math.sin({}) math.cos({}) math.tanh({}) math.atan({}) abs({}) -({}) math.exp(-({})**2)"
 ONE += " ({})**2 math.sqrt(1.0+({})**2) math.log(2.0+abs({})) ({})*SCALE ({})*TABLE[2] ({})%0.7"
 ONE += " math.floor({})*0.25 float({}) math.erf({}) np.tanh({}) 1.0/(1.0+({})**2)"
@@ -65,6 +61,8 @@ TWO += " math.hypot({},{}) math.atan2({},2.0+abs({})) (1.5+math.sin({}))**math.c
 
 class Writer(RandomText):
     """One random program."""
+
+    helpers = HELPERS
 
     def __init__(self, seed, buffers=False):
         super().__init__(seed)
@@ -256,12 +254,12 @@ class Writer(RandomText):
         arrays = " + ".join(f"math.sin({a}[i])" for a in self.arrays)
         self.put(f"    total_ += ({arrays}) * x[i]", 1)
         self.put(f"return total_ + {' + '.join(self.numbers)}", 1)
-        return HELPERS + "\n" + "\n".join(self.lines) + "\n"
+        return self.helpers + "\n" + "\n".join(self.lines) + "\n"
 
 
-def program(seed, buffers=False):
+def program(seed, buffers=False, kind=Writer):
     """Return a plain function, its source, a point and its arguments."""
-    writer = Writer(seed, buffers)
+    writer = kind(seed, buffers)
     text, n = writer.text(), writer.n
     fun = defined(text, {"np": np, "math": math})
     numbers = np.random.default_rng(seed)
@@ -284,7 +282,7 @@ def exact(fun, x, args, found):
 
 def on_tape(fun, x, args):
     """Return value and gradient by the tape of plain Python."""
-    from fastopt.derivatives.python_tape import tape_objective
+    from fastopt.derivatives.reverse.python_tape import tape_objective
 
     done = tape_objective.Objective(fun, False)(tape_objective.Evaluated(x), *args)
     return done.value, done.gradient
@@ -296,9 +294,9 @@ def compiled(fun, text, x, args, states=False):
 
     scope = {"np": np, "math": math}
     defined(text, scope)
-    for name in NAMES:
+    for name in [name for name, value in scope.items() if inspect.isfunction(value)]:
         scope[name] = numba.njit(scope[name])
-    body = numba.njit(defined(text[len(HELPERS) :], scope))
+    body = numba.njit(defined(text[text.index("def fun(") :], scope))
     gradient = compiled_gradient.check(body, numba.typeof(x), tuple(map(numba.typeof, args)))
     if states:
         gradient = compiled_gradient.keeping_states(gradient) or gradient
@@ -307,11 +305,11 @@ def compiled(fun, text, x, args, states=False):
     return f, g
 
 
-def check(seed, both=True, buffers=False, states=False):
+def check(seed, both=True, buffers=False, states=False, kind=Writer):
     """Return what is wrong with one program: "" for nothing, "refused: ...", or a sentence."""
     from numba import TypingError
 
-    fun, text, x, args = program(seed, buffers)
+    fun, text, x, args = program(seed, buffers, kind)
     with np.errstate(all="ignore"):
         try:
             plain = float(fun(x.copy(), *args))
@@ -339,18 +337,3 @@ def check(seed, both=True, buffers=False, states=False):
         ):
             return f"compiled: {value}, {other}, not {plain}, {g}", text
     return "", text
-
-
-if __name__ == "__main__":
-    count, first = int(sys.argv[1]), int(sys.argv[2])
-    warnings.simplefilter("ignore")
-    found, began = collections.Counter(), time.time()
-    for seed in range(first, first + count):
-        how = {name: f"--{name}" in sys.argv for name in ("buffers", "states")}
-        wrong, source = check(seed, both="--tape" not in sys.argv, **how)
-        found[wrong.partition(": ")[0] or "right"] += 1
-        if wrong.startswith("refused") and "--reasons" in sys.argv:
-            found[wrong[:90]] += 1
-        if wrong and not wrong.startswith(("refused", "skipped")):
-            print(f"# seed {seed}: {wrong}\n{source[len(HELPERS) :]}")
-    print(dict(found.most_common(30)), f"{time.time() - began:.0f} s")

@@ -27,7 +27,7 @@ import fastopt
 from fastopt.compiling import compiler
 from fastopt.compiling.linker import link
 from fastopt.derivatives import substitutions, value_and_gradient
-from fastopt.derivatives.duals import dual_choice
+from fastopt.derivatives.forward.duals import dual_choice
 
 HIDDEN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 UNCOMPILED = ("shifter", "fun")

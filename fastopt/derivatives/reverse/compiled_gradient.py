@@ -3,8 +3,10 @@
 # pyright: reportAttributeAccessIssue=false
 
 import contextlib
+import dis
 import functools
 import hashlib
+import inspect
 import warnings
 from typing import Any
 
@@ -12,7 +14,6 @@ import numba
 from numba import types
 
 from fastopt.compiling import (
-    code_walk,
     compiler,
     content_digest,
     disk_cache,
@@ -20,7 +21,7 @@ from fastopt.compiling import (
     numba_pipelines,
 )
 from fastopt.compiling.linker import NARROWING_MARK
-from fastopt.derivatives.numpy_support import elementwise_functions, linear_algebra
+from fastopt.derivatives.forward.numpy_support import elementwise_functions, linear_algebra
 from fastopt.derivatives.reverse.code import counting, lost, tuples
 from fastopt.derivatives.reverse.code.activity import Activity
 from fastopt.derivatives.reverse.code.errors import NotReversible
@@ -95,7 +96,7 @@ def _gradient(fun, fast, adds, content, keeps_states=False):
     text = f"gradient {content.digest} {fast} {adds}{' keeps states' * keeps_states}"
     digest = hashlib.sha256(text.encode()).hexdigest()
     gradient.__name__ = gradient.__qualname__ = f"gradient_{digest[:16]}"
-    options = {**compiler.REFCOUNTED, **_kept(fun)}
+    options = {**compiler.REFCOUNTED, **_kept(fun), "nogil": True}
     made: Any = numba.njit(pipeline_class=numba_pipelines.Replacing, **options)(gradient)
     made.keeps_states = keeps_states
     made.origin = (
@@ -143,13 +144,25 @@ def _linked(fun, fast):
 
 
 def _refuse_recursion(function, callers):
-    if function in callers:
-        raise NotReversible(f"{function.py_func.__name__} calls itself")
     plain = function.py_func
+    if function in callers:
+        code = plain.__code__
+        loc = numba_internals.ir.Loc(code.co_filename, code.co_firstlineno)
+        raise NotReversible("it calls itself", loc)
     cells = [c.cell_contents for c in plain.__closure__ or ()]
-    known = [plain.__globals__.get(name) for name in code_walk.names(plain.__code__)]
+    known = [plain.__globals__.get(name) for name in _globals(plain.__code__)]
     for value in {id(v): v for v in cells + known if compiler.is_compiled(v)}.values():
         _refuse_recursion(value, (*callers, function))
+
+
+def _globals(code):
+    """Yield the names of globals alone: a method may have the name of the function."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "LOAD_GLOBAL":
+            yield instruction.argval
+    for constant in code.co_consts:
+        if inspect.iscode(constant):
+            yield from _globals(constant)
 
 
 def _blocks(linked, fast, adds, keeps_states, strict, kinds):

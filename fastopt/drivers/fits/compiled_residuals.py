@@ -17,7 +17,7 @@ def build(fun, n, args, fast, loss, f_scale, places):
     They are those of `of_residuals` or `of_curve`.
     """
     from fastopt.derivatives import substitutions  # late: slow to import
-    from fastopt.derivatives.duals import dual_choice, normal_sums  # late: slow to import
+    from fastopt.derivatives.forward.duals import dual_choice, normal_sums  # late: slow to import
 
     dual = dual_choice.whole(np.dtype(np.float64), n, fast)
     user, content = compiler.user(fun, substitutions.meanings(dual, fast))

@@ -9,7 +9,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
-from fastopt.derivatives.duals.seeding import place_of
+from fastopt.derivatives.forward.duals.seeding import place_of
 
 
 @intrinsic

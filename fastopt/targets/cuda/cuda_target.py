@@ -74,10 +74,10 @@ def gradient_function(fun, dtype, size):
 
     The code is that of the CPU (`fastopt.derivatives`). x and g have `size` components of `dtype`.
     Each has a partial derivative of its own, in registers. Functions that do not write to arrays
-    compute array expressions element by element (`derivatives.lazy.expressions`).
+    compute array expressions element by element (`derivatives.forward.lazy.expressions`).
     """
     if simulated():
-        from fastopt.derivatives.python_duals import python_dual
+        from fastopt.derivatives.forward import python_dual
 
         own = {
             **python_dual.SEEDS,
@@ -85,7 +85,7 @@ def gradient_function(fun, dtype, size):
             "DUAL": size,
         }
     else:
-        from fastopt.derivatives.duals import dual_choice, dual_number
+        from fastopt.derivatives.forward.duals import dual_choice, dual_number
 
         dual = dual_number.Dual(float32 if np.dtype(dtype) == np.float32 else float64, size)
         own = {**dual_choice.SEEDS, "fun": user_function(fun, dtype, dual), "DUAL": dual}
@@ -119,7 +119,7 @@ def user_function(fun, dtype, dual=None):
 @functools.cache
 def _know_single():
     """Register the rewrite of `float32_arithmetic` with numba-cuda, which has its own registry."""
-    from fastopt.derivatives.operators import float32_arithmetic
+    from fastopt.derivatives.forward.operators import float32_arithmetic
 
     rewrites = numba_internals.cuda_rewrites()
     rewrites.register_rewrite("before-inference")(float32_arithmetic.rewrite(rewrites.Rewrite))
@@ -204,9 +204,9 @@ class Linker:
         self.cuda = Simulated() if self.simulated else cuda
         self.wrap = undecorated if self.simulated else device_function
         if self.simulated:
-            from fastopt.derivatives.python_duals import python_dual as duals
+            from fastopt.derivatives.forward import python_dual as duals
         else:
-            from fastopt.derivatives.duals import dual_choice as duals
+            from fastopt.derivatives.forward.duals import dual_choice as duals
         self.seeds = duals.SEEDS
 
     def dual(self, dtype, partials):
@@ -216,7 +216,7 @@ class Linker:
     def user(self, fun, dtype, dual):
         """Return a user's function for arguments of type `dual`, or for numbers if it is None."""
         if self.simulated and dual:
-            from fastopt.derivatives.python_duals import python_dual
+            from fastopt.derivatives.forward import python_dual
 
             own = python_dual.function(user_functions.plain(fun), user_functions.is_users)
             return simulator_batch.with_numpy(own)

@@ -273,6 +273,6 @@ def itself(point):
 
 
 def dual_type(dtype, partials):
-    from fastopt.derivatives.duals import dual_number
+    from fastopt.derivatives.forward.duals import dual_number
 
     return dual_number.Dual(from_dtype(dtype), partials)

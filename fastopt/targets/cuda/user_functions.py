@@ -28,7 +28,7 @@ def linked(fun, real, dual, wrap):
         If it may raise: a device cannot report the exception, and its problem would never end.
     """
     from fastopt.derivatives import substitutions
-    from fastopt.derivatives.lazy import expressions
+    from fastopt.derivatives.forward.lazy import expressions
 
     writes = []
 

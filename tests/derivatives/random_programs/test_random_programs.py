@@ -11,16 +11,17 @@ import loop_programs
 import numpy as np
 import programs
 import pytest
+import slice_programs
 
 MANY = int(os.environ.get("FASTOPT_PROGRAMS", "0"))
 
 
-def check_all(seeds, both, buffers=False):
+def check_all(seeds, both, buffers=False, kind=loop_programs.Writer):
     refused = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for seed in seeds:
-            wrong, text = loop_programs.check(seed, both, buffers)
+            wrong, text = loop_programs.check(seed, both, buffers, kind=kind)
             refused += wrong.startswith("refused")
             assert not wrong or wrong.startswith(("refused", "skipped")), f"{seed}: {wrong}\n{text}"
     return refused
@@ -38,6 +39,11 @@ def test_loops_compiled():
 def test_buffers_compiled():
     seeds = range(60000, 60000 + (MANY or 2))
     assert check_all(seeds, both=True, buffers=True) <= 1 + len(seeds) // 4
+
+
+def test_slices_compiled():
+    seeds = range(80000, 80000 + (MANY or 2))
+    assert check_all(seeds, both=True, kind=slice_programs.Writer) <= 1 + len(seeds) // 4
 
 
 def test_arrays_by_the_tape():
@@ -58,7 +64,7 @@ def test_arrays_by_the_tape():
 
 def forward(fun, x, args):
     """Return the gradient by duals of plain Python."""
-    from fastopt.derivatives.python_duals import python_dual
+    from fastopt.derivatives.forward import python_dual
 
     g = np.zeros(x.size)
     duals = python_dual.seeded(x.size, x, None, 0, 0)

@@ -38,6 +38,8 @@ def new_arrays(x):
     t = x * np.array((x[1], x[0], 1.0, 2.0, x[5], x[4]))
     t.sort()
     a = t * x.reshape(6, 1)
+    for i in range(1, a.size, 5):
+        a.flat[i] = a.flat[i] * t.flat[i % 6]
     t[2:] = np.flipud(a)[0, 2:].astype(np.float64) + np.fliplr(a)[2:, 2]
     return s + np.sum(t * x) + x[np.argsort(x)][2]
 
@@ -85,17 +87,19 @@ def stencils_in_loops(x, n):
 
 
 def begins_with_data(x, d):
-    """States that begin with data, a view of data or x, and two names that are swapped."""
+    """States that begin with data, views or copies of it, or x; two names that are swapped."""
     y, v, s = d[::-1], x * 1.0, 0.0
+    copied, chosen = d.copy(), d[AT]
     for i in range(3):
         part = d[:3]
         if x[i] > 0.5:
             part = x[:3] * d[i : i + 3]
         s += np.sum(part * part) * x[i] + y[1] * d[0]
         y, v = v, y + 0.1 * np.tanh(d * x[i] * s)
+        copied, chosen = copied * x[i] + v, chosen * x[:4]
     z = x if s > 0.0 else d
     s += np.expand_dims(v, 1)[2, 0] * np.swapaxes(v.reshape(2, 3), 0, 1)[1, 0]
-    return s + z[1] * x[0] + np.sum(y * v)
+    return s + z[1] * x[0] + np.sum(y * v) + np.sum(copied * x) + np.sum(chosen * chosen)
 
 
 def swapped_sometimes(x, n):
@@ -201,6 +205,21 @@ def mask_of_two_axes(x):
     t = np.outer(x, x)
     t[t > 0.4] = x[0]
     return np.sum(t * t)
+
+
+@numba.njit
+def product(x, k):
+    return x[0] if k <= 0 else product(x, k - 1) * x[k]
+
+
+def sum(x):  # a name that a method has, too
+    return x.sum() + (x * 2.0).sum()
+
+
+def test_recursion_is_refused_and_its_line_named():
+    with pytest.raises(reverse.NotReversible, match=r"itself \(line ... of .*test_writes.py"):
+        reverse.gradient(numba.njit(lambda x: product(x, 4)))
+    assert reverse.gradient(numba.njit(sum))
 
 
 def test_a_mask_of_two_axes_is_refused():

@@ -179,9 +179,12 @@ class CopyArray(Adjoint):
 
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
-        self.shadows = (op.args[0], op.target)
+        self.moves = activity.is_active(op.args[0])  # not if a loop begins with a copy of data
+        self.shadows = (op.args[0], op.target) if self.moves else ()
 
     def emit(self, sweep):
+        if not self.moves:
+            return
         bar, more = sweep.shadow(self.op.args[0]), sweep.shadow(self.op.target)
         sweep.builder.call(array_helpers.copy_back, [bar, more])
 

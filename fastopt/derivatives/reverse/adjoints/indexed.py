@@ -15,9 +15,13 @@ class Gather(Adjoint):
     def __init__(self, program, activity, op):
         super().__init__(program, activity, op)
         _check(program, activity, op)
-        self.values, self.shadows = (op.uses[1],), (op.uses[0], op.target)
+        self.moves = activity.is_active(op.uses[0])  # not if a loop begins with elements of data
+        if self.moves:
+            self.values, self.shadows = (op.uses[1],), (op.uses[0], op.target)
 
     def emit(self, sweep):
+        if not self.moves:
+            return
         bar, more = sweep.shadow(self.op.uses[0]), sweep.shadow(self.op.target)
         index = self.value(sweep, self.op.uses[1])
         kind, axes = self.program.types[self.op.uses[1]], self.program.types[self.op.uses[0]].ndim

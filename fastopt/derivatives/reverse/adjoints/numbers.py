@@ -7,9 +7,9 @@ import operator
 import numpy as np
 from numba import types
 
-from fastopt.derivatives.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.reverse.adjoints import arrays, pullbacks, writes
 from fastopt.derivatives.reverse.adjoints.adjoint import Adjoint, Nothing, said
+from fastopt.derivatives.reverse.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.code.operations import is_float
 

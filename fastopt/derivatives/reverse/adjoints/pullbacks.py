@@ -14,16 +14,12 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastopt.compiling.numba_internals import signature
-from fastopt.derivatives.duals import (
-    derivative_rules,
-    infinite_slopes,
-    numpy_only_rules,
-    partials,
-)
-from fastopt.derivatives.duals.dual_number import Dual
-from fastopt.derivatives.duals.llvm_emitter import Emitter, Symbol, Truth
-from fastopt.derivatives.operators import scalar_operators
+from fastopt.derivatives.forward.duals import partials
+from fastopt.derivatives.forward.duals.dual_number import Dual
+from fastopt.derivatives.forward.duals.llvm_emitter import Emitter, Symbol, Truth
+from fastopt.derivatives.forward.operators import scalar_operators
 from fastopt.derivatives.reverse.code import steps
+from fastopt.derivatives.rules import derivative_rules, infinite_slopes, numpy_only_rules
 
 OPERATORS = {getattr(operator, name): rule for name, rule in derivative_rules.OPERATORS.items()}
 # Rules whose derivatives are finite wherever the value is: their products need no tests.

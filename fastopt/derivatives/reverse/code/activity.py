@@ -7,7 +7,7 @@ import operator
 import numpy as np
 from numba import types
 
-from fastopt.derivatives.array_adjoints.table import ADJOINTS
+from fastopt.derivatives.reverse.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.reverse.code import steps
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.code.operations import is_float, is_float_array, is_number

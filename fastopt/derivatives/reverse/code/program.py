@@ -8,8 +8,8 @@ import numpy as np
 from numba import types
 
 from fastopt.compiling.numba_internals import ir
-from fastopt.derivatives.numpy_support import linear_algebra
-from fastopt.derivatives.reverse.code import in_place, lists
+from fastopt.derivatives.forward.numpy_support import linear_algebra
+from fastopt.derivatives.reverse.code import flat, in_place, lists
 from fastopt.derivatives.reverse.code.errors import NotReversible
 from fastopt.derivatives.reverse.code.operations import (
     Block,
@@ -47,6 +47,7 @@ class Program:
                     op.key = METHODS.get(op.owner.value.attr)
         in_place.rewrite(self)
         lists.rewrite(self)
+        flat.rewrite(self)
 
     def new_block(self, ops=(), end=()):
         label, self._next = self._next, self._next + 1

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from fastopt.derivatives.duals import derivative_rules
-from fastopt.derivatives.numpy_support import elementwise_functions
+from fastopt.derivatives.forward.numpy_support import elementwise_functions
+from fastopt.derivatives.rules import derivative_rules
 
 
 def stand_ins():

@@ -4,7 +4,7 @@ from typing import Any
 
 from numba import types
 
-from fastopt.derivatives.array_adjoints.table import ADJOINTS
+from fastopt.derivatives.reverse.array_adjoints.table import ADJOINTS
 from fastopt.derivatives.reverse.code.activity import holds_floats
 from fastopt.derivatives.reverse.code.counting import number
 from fastopt.derivatives.reverse.code.operations import Op

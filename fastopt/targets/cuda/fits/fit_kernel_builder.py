@@ -4,7 +4,7 @@ import numpy as np
 
 from fastopt import rules
 from fastopt.derivatives import fit_equations
-from fastopt.derivatives.duals import dual_choice, normal_sums
+from fastopt.derivatives.forward.duals import dual_choice, normal_sums
 from fastopt.solver.fits.fit_state import FRESH, FitArrays, FitPoints, FitRun, places
 from fastopt.solver.fits.losses import LOSSES, poisson
 from fastopt.targets.cuda import kernel_builder

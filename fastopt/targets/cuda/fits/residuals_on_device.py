@@ -8,9 +8,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastopt.compiling.llvm_arrays import array_struct, array_view
-from fastopt.derivatives.duals.dual_number import Dual
-from fastopt.derivatives.duals.seeding import place_of
-from fastopt.derivatives.lazy.expressions import Lazy
+from fastopt.derivatives.forward.duals.dual_number import Dual
+from fastopt.derivatives.forward.duals.seeding import place_of
+from fastopt.derivatives.forward.lazy.expressions import Lazy
 
 
 @intrinsic

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastopt.derivatives import fit_equations
-from fastopt.derivatives.python_duals.python_dual import Dual, seeded, value_of, write_partials
+from fastopt.derivatives.forward.python_dual import Dual, seeded, value_of, write_partials
 
 
 def no_sums(kind, size):

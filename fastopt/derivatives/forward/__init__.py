@@ -1,0 +1,1 @@
+"""Forward mode: dual numbers, compiled and of plain Python."""

@@ -1,0 +1,1 @@
+"""Code for plain Python objectives that both modes share: callables, numbers, messages."""

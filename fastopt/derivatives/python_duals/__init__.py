@@ -1,1 +1,0 @@
-"""Dual numbers of plain Python, for code that is not compiled."""

@@ -1,0 +1,1 @@
+"""Rules of derivatives, written once for both modes, for compiled and for plain code."""
