@@ -42,7 +42,7 @@ NOT_QUICK = ["-k", "not home and not own-loop and not save-and-resume and not ad
 # The CUDA kernels that are compiled, of each kind and in both loops: a version breaks all or none.
 ONE_RULE = "rmsprop and float32"
 PICTURES = ["growth_curves", "pharmacokinetics", "lifetime_image", "rosenbrock_paths", "classify"]
-PICTURES += ["denoise", "spectrum_cube", "heating"]
+PICTURES += ["denoise", "spectrum_cube", "heating", "network", "recommend"]
 TORCH = "torch==2.13.0"  # the release whose conventions `style="torch"` follows
 
 nox.options.default_venv_backend = "venv"

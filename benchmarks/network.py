@@ -19,17 +19,16 @@ OPTIONS = {"learning_rate": RATE}  # or "auto"
 @numba.njit(fastmath=True)
 def loss(x, rows, labels, alpha):
     """Return the mean cross-entropy of a mini-batch, and scikit-learn's penalty of the weights."""
-    n, w = rows.shape[0], x[: INPUTS * HIDDEN].reshape(INPUTS, HIDDEN)
-    b, rest = x[w.size : w.size + HIDDEN], x[w.size + HIDDEN :]
-    v, c = rest[: HIDDEN * CLASSES].reshape(HIDDEN, CLASSES), rest[HIDDEN * CLASSES :]
-    z = np.maximum(rows @ w + b, 0) @ v + c
-    total = 0.5 * alpha * (np.sum(w * w) + np.sum(v * v))
+    n, first = rows.shape[0], INPUTS * HIDDEN
+    w, b, rest = x[:first], x[first : first + HIDDEN], x[first + HIDDEN :]
+    v, c = rest[: HIDDEN * CLASSES], rest[HIDDEN * CLASSES :]
+    h = np.maximum(rows @ w.reshape(INPUTS, HIDDEN) + b, 0)
+    z = h @ v.reshape(HIDDEN, CLASSES) + c
+    total = 0.5 * alpha * (np.dot(w, w) + np.dot(v, v))
     for k in range(n):
-        top = z[k, 0]
+        top = np.max(z[k])
+        s = np.exp(z[k, 0] - top)
         for j in range(1, CLASSES):
-            top = max(top, z[k, j])
-        s = 0 * top
-        for j in range(CLASSES):
             s += np.exp(z[k, j] - top)
         total += np.log(s) + top - z[k, labels[k]]
     return total / n

@@ -2,8 +2,6 @@
 
 import functools
 
-import numpy as np
-
 from .. import network, stochastic
 from .contest_types import Entry, Work
 
