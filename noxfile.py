@@ -44,7 +44,7 @@ NOT_QUICK = ["-k", "not home and not own-loop and not save-and-resume and not ad
 # CUDA kernels of each kind that are compiled: a version breaks all or none.
 ONE_RULE = "rmsprop-v-mean-buffer-float32 or several-adadelta"
 PICTURES = ["growth_curves", "pharmacokinetics", "lifetime_image", "rosenbrock_paths", "classify"]
-PICTURES += ["denoise", "spectrum_cube", "heating", "gaussian_process"]
+PICTURES += ["denoise", "spectrum_cube", "heating", "gaussian_process", "network", "recommend"]
 TORCH = "torch==2.13.0"  # the release whose conventions `style="torch"` follows
 
 nox.options.default_venv_backend = "venv"

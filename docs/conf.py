@@ -82,6 +82,7 @@ if (DASHBOARD / "index.html").is_file():
 SIZES = {
     "fit_nist": ["--only", "Misra1a", "Chwirut2"],
     "lifetime_image": ["--size", "128"],
+    "network": ["--splits", "1"],
     "pharmacokinetics": ["--refits", "500"],
     "spectrum_cube": ["--size", "48"],
 }

@@ -5,6 +5,7 @@ from . import (
     decay_fit_batches,
     gradients,
     minibatch_epochs,
+    network_epochs,
     peak_fit_batches,
     rosenbrock_solves,
     shared_fits,
@@ -29,6 +30,7 @@ WORKS = {
         shared_fits.fit,
         peak_fit_batches.to_minimum,
         minibatch_epochs.epoch,
+        network_epochs.epoch,
         *gradients.WORKS,
         rosenbrock_solves.first,
     )

@@ -13,6 +13,7 @@ SHORT = {
     "fits, 500 iterations": "10,000 fits, 500 iterations",
     "shared fits": "1,000 fits that share rates",
     "epoch": "an epoch of mini-batches",
+    "network": "an epoch of a network",
     "first answer": "first answer of a process",
 }
 COLORS = {

@@ -43,7 +43,13 @@ class Stream:
 
     def begin(self):
         source: Any = self.source() if callable(self.source) else self.source
-        return iter(source)
+        try:
+            return iter(source)
+        except TypeError:
+            raise TypeError(
+                f"data is a function that returned {source!r}; it must return an iterator of "
+                "mini-batches, each an array or a tuple of arrays"
+            ) from None
 
     def read(self, batch):
         """Return the fields of a mini-batch that the source gives."""

@@ -2,7 +2,7 @@
 
 import functools
 
-from fastopt.solver.status_codes import MESSAGES, NEGATIVE_RATE, NO_STEP, SUCCESS
+from fastopt.solver.status_codes import EPOCHS, MESSAGES, NEGATIVE_RATE, NO_STEP, SUCCESS
 
 GRADIENTS = {  # what may be wrong with a gradient, by `jac_method`; nothing with a derived one
     "jac": " The gradient may be wrong (see fastopt.compare_grad).",
@@ -10,6 +10,8 @@ GRADIENTS = {  # what may be wrong with a gradient, by `jac_method`; nothing wit
     "2-point": " The gradient is only as good as its differences (try jac='3-point').",
     "3-point": " The gradient is only as good as its differences (try jac='autodiff').",
 }
+
+FEW_STEPS = 100  # of a learning rate that is found on the way
 
 
 def build(status, **fields):
@@ -20,6 +22,8 @@ def build(status, **fields):
     message = MESSAGES[status]
     if status == NO_STEP and "jac_method" in fields:
         message = no_step(fields["jac_method"])
+    if status == EPOCHS and "distance" in fields and fields["nit"] < FEW_STEPS:
+        message = few_steps(fields["nit"])
     own = {"status": status, "success": status in SUCCESS, "message": message}
     return _result_class()({**own, **fields})
 
@@ -43,6 +47,14 @@ def no_step(source, far=False):
     end = "" if far else ", or fall ever more slowly towards infinity (see x; set bounds)"
     kink = "a kink here (a fixed learning rate with a schedule does not mind)"
     return f"{begin}.{GRADIENTS.get(source, '')} The function may have noise, or {kink}{end}."
+
+
+def few_steps(nit):
+    """Return the message of EPOCHS after so few steps that the rate may be far too small yet."""
+    return (
+        f"{MESSAGES[int(EPOCHS)]} There were only {nit} steps, and finding the learning rate "
+        "takes some tens of them: raise epochs, or give options['learning_rate']."
+    )
 
 
 def negative_rate(t, where=""):

@@ -137,6 +137,7 @@ BATCH = ROWS[:8], LABELS[:8]
         (gives(BATCH, ROWS[:8]), {}, "mini-batch 2 of epoch 1 has"),
         (gives(BATCH, (ROWS[:8], LABELS[:7])), {}, "data[0] has 8, data[1] has 7"),
         (gives(3.0), {}, "data[0] is 3.0"),
+        (lambda: 3, {}, "data is a function that returned 3; it must return an iterator"),
         ((lambda it: lambda: it)(batches()), {}, "gives no mini-batch in epoch 2"),
     ],
 )

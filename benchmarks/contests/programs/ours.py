@@ -7,7 +7,7 @@ import numpy as np
 import turns
 
 import fastopt
-from benchmarks import batch, derivatives, stochastic
+from benchmarks import batch, derivatives, network, stochastic
 from benchmarks.helpers import peak_fits, shared
 
 ABOUT = {"version": f"fastopt {fastopt.__version__}"}
@@ -112,6 +112,12 @@ def epochs(way, data):
     return run, run(len(data["orders"])), ABOUT
 
 
+def network_epochs(data):
+    """Return the job of 20 epochs of a network, 20 times the work; the answer is x after some."""
+    run = functools.partial(network.epochs, (data["a"], data["b"]), data["x0"])
+    return lambda: run(20), run(len(data["orders"])), {**ABOUT, "part": 20.0}
+
+
 @numba.njit
 def double_decay(t, height, fast, share, slow):
     return height * (share * np.exp(-fast * t) + (1.0 - share) * np.exp(-slow * t))
@@ -148,6 +154,7 @@ if __name__ == "__main__":
             "peaks": functools.partial(peaks, None),
             "peaks, loose": functools.partial(peaks, 3e-10),
             "peaks, minimize_batch": minimized_peaks,
+            "network": network_epochs,
             **{f"epochs, {way}": functools.partial(epochs, way) for way in stochastic.WAYS},
         }
     )

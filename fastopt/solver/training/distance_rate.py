@@ -22,7 +22,7 @@ the loss tells: `step` returns False, and the run begins again with a quarter of
 import math
 from typing import NamedTuple
 
-from fastopt.solver.compile_hints import separate
+from fastopt.solver.compile_hints import separate, separate_reordered
 from fastopt.solver.minibatch import ETA, RULE_SCALAR, decay_weights
 from fastopt.solver.placeholders import (
     HAS_CLIPPING_AND_DECAY,
@@ -101,29 +101,51 @@ def begin(found, g, origin, f):
     found[UNIT] = 2.0 ** -math.floor(math.log2(top))
 
 
-@separate
 def directions(points, c, state, keep, share, unit):
     """Write the rule's steps for a rate of 1, and the trace of gradients; return the sums."""
     x, g, _, _, origin, trace, move = points
-    c, keep, weight, unit = cast(C, real, c), real(keep), real(share), real(unit)
-    away = either = slopes = squares = ratios = 0.0
-    for i in range(SIZE or x.size):
-        slope = g[i]
-        if HAS_CLIPPING_AND_DECAY:
-            slope = clip(c.scale * slope, -c.limit, c.limit) + c.decay * x[i]
-        slope = unit * slope
+    c, unit = cast(C, real, c), real(unit)
+    squares, ratios = rule_steps(x, g, state, move, c, unit)
+    away, either, slopes = add_to_trace(x, g, origin, trace, real(keep), real(share), c, unit)
+    return away, either, slopes, squares, ratios
+
+
+# Two loops, of few arrays each: the compiler has to prove that none overlaps another.
+@separate_reordered
+def rule_steps(x, g, state, move, c, unit):
+    """Write the rule's steps; return the sums of their squares and of the gradients' over d."""
+    squares = ratios = 0.0
+    for i in range(SIZE or g.size):
+        slope = slope_at(x, g, c, unit, i)
         u, d, s = update(slope, load(state, i), c)
         store(state, i, s)
         move[i] = u
+        squares += (1.0 * u) * u
+        ratio = slope / d if d > 0.0 else 0.0 * slope
+        ratios += (1.0 * ratio) * ratio
+    return squares, ratios
+
+
+@separate_reordered
+def add_to_trace(x, g, origin, trace, keep, weight, c, unit):
+    """Add gradients to their trace; return the slopes towards x0, and the size of the trace."""
+    away = either = slopes = 0.0
+    for i in range(SIZE or x.size):
+        slope = slope_at(x, g, c, unit, i)
         trace[i] = keep * trace[i] + weight * slope
         change = 1.0 * slope * (x[i] - origin[i])
         away += change
         either += abs(change)
         slopes += abs(1.0 * trace[i])
-        squares += (1.0 * u) * u
-        if d > 0.0:
-            ratios += (1.0 * slope / d) * (1.0 * slope / d)
-    return away, either, slopes, squares, ratios
+    return away, either, slopes
+
+
+def slope_at(x, g, c, unit, i):
+    """Return a component of the gradient that the rule gets."""
+    slope = g[i]
+    if HAS_CLIPPING_AND_DECAY:
+        slope = clip(c.scale * slope, -c.limit, c.limit) + c.decay * x[i]
+    return unit * slope
 
 
 def gone_too_far(found, f, sums):
