@@ -1,11 +1,10 @@
 """Minimise functions with adaptive-gradient methods, compiled by Numba.
 
-`minimize` solves one problem, `minimize_batch` one problem for each row of data.
-`solver` and `least_squares_solver` prepare them for calls from `@njit` code.
-`minimize_stochastic` uses mini-batches of rows. `multistart` finds all minima in a box.
-`least_squares` and `curve_fit` fit parameters, with their errors. `least_squares_batch` and
-`curve_fit_batch` do so for very many data sets. `confidence` and `bootstrap` find intervals.
-Optimizers step your own arrays in place: `RMSProp`, `Adam` and a class for every other method.
+`minimize` solves one problem, `minimize_batch` one for each row of data. `solver` and
+`least_squares_solver` solve in `@njit` code. `minimize_stochastic` takes mini-batches of rows.
+`multistart` finds all minima in a box. `least_squares` and `curve_fit` fit parameters, with their
+errors; `least_squares_batch` and `curve_fit_batch` fit very many. `confidence` and `bootstrap`
+find intervals. Optimizers step your own arrays: `RMSProp` and a class for every other method.
 `kernels` has their steps for `@njit` code, `schedules` learning rates.
 `value_and_grad` and `compare_grad` give and check gradients, `hessian` second derivatives, and
 `standard_errors` the errors of maximum-likelihood fits. `save` and `load` keep state.

@@ -11,6 +11,7 @@ from fastopt.compiling.compiler import jit, thread_limit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T
 from fastopt.optimizers.prepared_step import HostStep, coefficients
+from fastopt.solver.run_state import apart
 from fastopt.solver.training import distance_rate, schedule_free
 from fastopt.solver.training.distance_rate import (
     CEILING,
@@ -27,6 +28,7 @@ from fastopt.targets.cpu.thread_pool import map_threads
 SLOTS = len(schedule_free.SLOTS)
 FIRST = 1e-4  # the first distance over the largest parameter; if all are zero, in x's own unit
 TOO_LONG, SHORTEST = 16.0, 1e-200  # a first distance that was too long is divided by the first
+SMALL = 2048  # bytes
 BLOCK = 1 << 17  # elements; blocks are fixed, so that sums do not depend on the number of threads
 
 
@@ -40,11 +42,6 @@ def kernels(rule, uses, dtype):
     """Return the compiled `directions` and `advance`."""
     bindings = {**cpu.rule_bindings(rule, uses, dtype), "SIZE": 0}
     return jit(distance_rate.directions, bindings), jit(schedule_free.advance, bindings)
-
-
-def _vector(array, x):
-    """Return an array as a vector, a copy perhaps; for a slot that is not used, any."""
-    return (x if array is None else array).reshape(-1)
 
 
 class AutomaticStep(HostStep):
@@ -65,7 +62,9 @@ class AutomaticStep(HostStep):
         groups = [g._replace(uses=uses) for g, uses in zip(groups, own, strict=True)]
         super().prepare(params, grads, [state[:-SLOTS] for state in states], groups)
         self.alone, self.states, self.groups = None, states, groups
-        self.moves = [np.empty(x.size, x.dtype) for x in self.xs]
+        self.moves = [apart(x.size, x.dtype) for x in self.xs]
+        each = zip(self.xs, self.keepalive[len(self.xs) :], states, strict=True)
+        self.copies = [self._copies(x, g, *state) for x, g, state in each]
         self.n = sum(x.size for x in self.xs)
         self.bytes = sum(x.nbytes for x in self.xs) * (4 + len(own[0]))
 
@@ -88,15 +87,41 @@ class AutomaticStep(HostStep):
             n = len(self.layout)
             each = zip(self.keepalive[:n], self.keepalive[n:], self.states, strict=True)
             arrays = [(x, g, *state) for x, g, state in each]
-            vectors = [[_vector(a, own[0]) for a in own] for own in arrays]
+            vectors = [self._vectors(k, own) for k, own in enumerate(arrays)]
             self._step(vectors)
-            for own, flat in zip(arrays, vectors, strict=True):
-                for array, vector in zip((own[0], *own[2:]), (flat[0], *flat[2:]), strict=True):
-                    if array is not None and not array.flags.c_contiguous:
-                        array[...] = vector.reshape(array.shape)
+            for k, own in enumerate(arrays):
+                self._bring_back(k, own, vectors[k])
             turns[T] += 1
         self.keepalive, self.overflowed = None, False
         self.announce()
+
+    def _copies(self, *arrays):
+        """Return memory for copies of arrays that are small or not contiguous, else None.
+
+        A loop takes another way through small arrays that are close together in memory, with sums
+        in another order. Copies have distances that do not change.
+        """
+        x = arrays[0]
+        if x.nbytes >= SMALL and all(a is None or a.flags.c_contiguous for a in arrays):
+            return None
+        width = x.size + SMALL // x.itemsize
+        return apart(len(arrays) * width, x.dtype).reshape(-1, width)[:, : x.size]
+
+    def _vectors(self, k, arrays):
+        """Return the arrays as vectors; for a slot that is not used, any."""
+        if self.copies[k] is None:
+            return [(arrays[0] if array is None else array).reshape(-1) for array in arrays]
+        for row, array in zip(self.copies[k], arrays, strict=True):
+            row[:] = 0.0 if array is None else array.reshape(-1)
+        return [*self.copies[k]]
+
+    def _bring_back(self, k, arrays, vectors):
+        """Write what a step has changed, if its vectors are copies."""
+        if self.copies[k] is None:
+            return
+        for place, array in enumerate(arrays):
+            if place != 1 and array is not None:  # all but the gradient
+                array[...] = vectors[place].reshape(array.shape)
 
     def _step(self, vectors):
         """Take a step on (x, g, slots of the rule, origin, trace, base) of each array."""
