@@ -124,7 +124,7 @@ class AutomaticStep(HostStep):
                 array[...] = vectors[place].reshape(array.shape)
 
     def _step(self, vectors):
-        """Take a step on (x, g, slots of the rule, origin, trace, base) of each array."""
+        """Take a step on (x, g, slots of the rule, origin, trace, lead, last) of each array."""
         found = self.found
         if self.n == 0:
             return
@@ -141,16 +141,17 @@ class AutomaticStep(HostStep):
 
     def _begin(self, vectors):
         """Set the first distance, rather too short, and the factor of gradients."""
-        top = max((float(abs(g).max(initial=0.0)) for _, g, *_ in vectors), default=0.0)
-        sizes = [float(abs(x).max(initial=0.0)) for x, *_ in vectors]
-        for x, *_, origin, _, base in vectors:
-            origin[:], base[:] = x, x
+        top = max(float(abs(g).max(initial=0.0)) for _, g, *_ in vectors)
+        size = max(float(abs(x).max(initial=0.0)) for x, *_ in vectors)
+        for x, *_, origin, _, _, last in vectors:
+            origin[:], last[:] = x, x
         if 0.0 < top < math.inf:
-            self.found[DISTANCE] = FIRST * (max(sizes) or 1.0)
+            limits = min((np.finfo(x.dtype) for x, *_ in vectors), key=lambda limits: limits.max)
+            exponent = min(max(-math.floor(math.log2(top)), limits.minexp), limits.maxexp - 2)
+            self.found[UNIT] = 2.0**exponent
             # So far x does not overflow, even if the function falls without end.
-            largest = min(float(np.finfo(x.dtype).max) for x, *_ in vectors)
-            self.found[CEILING] = math.sqrt(largest)
-            self.found[UNIT] = 2.0 ** -math.floor(math.log2(top))
+            self.found[CEILING] = float(limits.max) ** 0.9
+            self.found[DISTANCE] = FIRST * (size or 1.0)
 
     def _begin_again(self, vectors):
         """Go back to the first point, with a shorter distance."""
@@ -158,10 +159,10 @@ class AutomaticStep(HostStep):
             group.numbers[-1] = 1.0
             kept = rules.options_class(group.rule)._make(group.numbers[:-2])
             for k in group.members:
-                x, _, *slots, origin, trace, base = vectors[k]
+                x, _, *slots, origin, trace, lead, last = vectors[k]
                 for name, slot in zip(group.rule.S._fields, slots, strict=True):
                     slot[:] = getattr(kept, "initial_accumulator", 0.0) if name == "v" else 0.0
-                x[:], base[:], trace[:] = origin, origin, 0.0
+                x[:], last[:], trace[:], lead[:] = origin, origin, 0.0, 0.0
         kept = max(self.found[DISTANCE] / TOO_LONG, SHORTEST), *self.found[[CEILING, UNIT]]
         self.found[:] = beginning(self.groups[0].rule)
         self.found[[DISTANCE, CEILING, UNIT]] = kept
@@ -190,7 +191,7 @@ class Part:
 
     def __init__(self, compiled, c, move, x, g, *state):
         self.compiled, self.c, self.move, self.x, self.g = compiled, c, move, x, g
-        *self.slots, self.origin, self.trace, self.base = state
+        *self.slots, self.origin, self.trace, self.lead, self.last = state
 
     def measure(self, found):
         """Write the rule's steps, and return the sums that the search needs."""
@@ -200,4 +201,4 @@ class Part:
 
     def advance(self, found):
         """Move the points."""
-        self.compiled[1](self.x, self.base, self.move, found, self.c)
+        self.compiled[1](self.x, self.lead, self.last, self.move, found, self.c)

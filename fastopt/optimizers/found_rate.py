@@ -9,7 +9,17 @@ import numpy as np
 from fastopt.optimizers import automatic_step, foreign_arrays
 from fastopt.optimizers.prepared_step import DeviceStep, HostStep, PreparedStep
 from fastopt.solver.training import schedule_free
-from fastopt.solver.training.distance_rate import DISTANCE
+from fastopt.solver.training.distance_rate import (
+    CEILING,
+    DIRECTIONS,
+    DISTANCE,
+    GAIN,
+    GRADIENTS,
+    KEEP,
+    SPREAD,
+    STEPS,
+    UNIT,
+)
 
 
 def checked(search, found):
@@ -28,6 +38,15 @@ def checked(search, found):
         scalars = np.array(math.nan)
     if scalars.shape != found.shape or np.isnan(scalars).any():
         raise ValueError(f"the state's search must be {found.size} numbers, not {search!r}")
+    positive = scalars[[UNIT, CEILING, SPREAD]]
+    never_negative = scalars[[DISTANCE, STEPS, KEEP, DIRECTIONS, GRADIENTS, schedule_free.WEIGHTS]]
+    if (
+        not (positive > 0.0).all()
+        or not (never_negative >= 0.0).all()
+        or not np.isfinite([*never_negative, *scalars[[UNIT, SPREAD, GAIN]]]).all()
+        or scalars[STEPS] % 1.0
+    ):
+        raise ValueError(f"the state's search has numbers that no search has: {search!r}")
     return scalars
 
 
@@ -107,6 +126,13 @@ class FoundRate:
             return self._turns.read(lambda: self._average(params))
         return self._resumed(state)._average(params)
 
+    def _expect(self, params, updates):
+        """Expect the sums of these before the next step, with their rounding."""
+        tree = self._state.tree
+        each = zip(tree.leaves(params, "params"), tree.leaves(updates, "grads"), strict=True)
+        for (x, change), slots in zip(each, self._state.slots, strict=True):
+            slots[-1][...] = foreign_arrays.to_host(x) + foreign_arrays.to_host(change)
+
     def _average(self, params):
         state = self._state or self._initial_state(params)
         leaves, check = state.tree.leaves(params, "params"), PreparedStep(state.tree, state.layout)
@@ -115,6 +141,6 @@ class FoundRate:
             check.check(k, "params", *foreign_arrays.layout(leaf, state.tree.label("params", k)))
             value = None
             if self._found is not None and self._found[DISTANCE] > 0.0:
-                value = schedule_free.average_of(foreign_arrays.to_host(leaf), state.slots[k][-1])
+                value = schedule_free.average_of(foreign_arrays.to_host(leaf), *state.slots[k][-2:])
             averages.append(foreign_arrays.like(leaf, value))
         return state.tree.rebuilt(averages)

@@ -17,6 +17,7 @@ class Updates(StateDictMixin):
     _found: Any
     _require_given_rate: Any
     _begin_search: Any
+    _expect: Any
     _initial_state: Any
     _subtraction: Any
     _sets: Any
@@ -66,6 +67,8 @@ class Updates(StateDictMixin):
         other.step(updates, grads)
         if decays:  # updates <- updates - 1 params, on the host or on a device
             self._subtraction().step(updates, params)
+        if other._found is not None:
+            other._expect(params, updates)
         self.skipped += other.skipped
         return updates, other._pure_state()
 

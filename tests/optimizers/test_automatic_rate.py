@@ -114,6 +114,31 @@ def test_gradients_of_zero_first():
     assert abs(descend(opt, x, 1500) - TARGET).max() < 0.1
 
 
+def test_parameters_that_are_kept_in_bounds():
+    rng, x, opt = np.random.default_rng(0), np.full(3, 2.0), fastopt.RMSProp("auto")
+    for _ in range(3000):
+        opt.step(x, x - np.array([-1.0, 1.0, 5.0]) + 0.1 * rng.normal(size=3))
+        np.clip(x, 0.0, 3.0, out=x)
+    np.testing.assert_allclose(opt.average(x), [0.0, 1.0, 3.0], atol=0.2)
+
+
+def test_parameters_that_are_moved():
+    x, opt = np.zeros((2, 3)), fastopt.RMSProp("auto")
+    descend(opt, x, 300)
+    average = opt.average(x)
+    x[0] = 100.0
+    assert (opt.average(x) == np.stack([x[0], average[1]])).all()
+    assert (abs(descend(opt, x, 1500) - TARGET) < 0.1).all()
+
+
+def test_tiny_gradients():
+    for dtype, tiny in ((np.float32, 1e-44), (np.float64, 1e-320)):
+        x, opt = np.full(3, 2.0, dtype), fastopt.RMSProp("auto", eps=1e-30)
+        for _ in range(500):
+            opt.step(x, tiny * np.sign(x - 1.0))
+        assert (abs(opt.average(x) - 1.0) < 0.3).all()
+
+
 def test_arrays_without_elements():
     params, opt = [np.zeros((0, 2)), np.zeros(0)], fastopt.RMSProp("auto")
     for _ in range(3):
@@ -164,6 +189,7 @@ def test_updates_write_nothing():
     for _ in range(30):
         updates, state = opt.update(CURVATURE * (p - TARGET), state, p)
         p = p + updates
+        assert (state["arrays"]["params"]["last"] == p).all()
     average = descend(in_place, q, 30)
     np.testing.assert_allclose(p, q, rtol=1e-12)
     np.testing.assert_allclose(opt.average(p, state), average, rtol=1e-12)
@@ -235,6 +261,8 @@ MISUSES = [
         'that of an optimizer with learning_rate = "auto"',
     ),
     (lambda opt: wrong_state([1.0]), ValueError, "search must be 14 numbers"),
+    (lambda opt: wrong_state([-1.0] * 14), ValueError, "numbers that no search has"),
+    (lambda opt: wrong_state([np.inf] * 14), ValueError, "numbers that no search has"),
     (lambda opt: wrong_state("much"), ValueError, "search must be 14 numbers"),
 ]
 

@@ -224,7 +224,9 @@ FEW = [(each, layout) for each in EACH for layout in (np.array, strided)]
 FEW = [(e, layout) for e, layout in FEW if layout is np.array or e[0] in representative_methods()]
 
 
-@pytest.mark.parametrize(("case", "layout"), FEW, ids=str)
+@pytest.mark.parametrize(
+    ("case", "layout"), FEW, ids=[f"{e}-{layout.__name__}" for e, layout in FEW]
+)
 @both_dtypes
 def test_thread_count_does_not_change_bits(case, layout, dtype):
     """Strides are those of the slots, whatever the rule does with them."""

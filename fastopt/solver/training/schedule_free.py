@@ -4,8 +4,11 @@
     x <- (1 - BETA) base + BETA average
 
 Defazio et al. (2024), The road less scheduled, arXiv:2405.15682. Gradients are taken at x. The
-average is what the run is for. It is not stored, since x and base tell it.
+average is what the run is for. It is not stored: x and `lead` = base - average tell it. An element
+that a user has moved since, to keep it inside of bounds for example, begins again where it is.
 """
+
+import numpy as np
 
 from fastopt.solver.compile_hints import separate
 from fastopt.solver.placeholders import C, cast, real
@@ -19,7 +22,7 @@ from fastopt.solver.training.distance_rate import (
 
 BETA = 0.8  # of 0.7 to 0.98 the best on ten tasks after 10 or 20 epochs
 WEIGHTS = len(DistanceRate._fields)  # place of the sum of weights, over the weight of the last step
-SLOTS = "origin", "trace", "base"  # what a learning rate that is found keeps for each array
+SLOTS = "origin", "trace", "lead", "last"  # what a learning rate that is found keeps for each array
 
 
 @separate
@@ -33,19 +36,19 @@ def measure(found, sums, n):
 
 
 @separate
-def advance(x, base, move, found, c):
-    """Move x and base by the rule's steps, and by weight decay."""
+def advance(x, lead, last, move, found, c):
+    """Move x by the rule's steps, and by weight decay."""
     c, eta = cast(C, real, c), real(found[DISTANCE] / found[SPREAD])
-    share = real(1.0 / found[WEIGHTS])
-    beta, rest = real(BETA), real(1.0 - BETA)
+    share, rest = real(1.0 / found[WEIGHTS]), real(1.0 - BETA)
+    kept = real(1.0) - share
     for i in range(x.size):
-        average = (x[i] - rest * base[i]) / beta
-        new = base[i] - eta * (move[i] + c.shrink * x[i])
-        average += share * (new - average)
-        base[i] = new
-        x[i] = rest * new + beta * average
+        before = lead[i] if x[i] == last[i] else real(0.0)
+        average = x[i] - rest * before
+        ahead = before - eta * (move[i] + c.shrink * x[i])
+        x[i] = average + (share + rest * kept) * ahead
+        last[i], lead[i] = x[i], kept * ahead
 
 
-def average_of(x, base):
+def average_of(x, lead, last):
     """Return the average."""
-    return (x - x.dtype.type(1.0 - BETA) * base) / x.dtype.type(BETA)
+    return np.where(x == last, x - x.dtype.type(1.0 - BETA) * lead, x)
