@@ -47,7 +47,8 @@ def solver(
     callable ``solve(x0, *args, out=None)``
         It has the same meaning in Python and in `@njit` functions, in `prange` loops too. It
         returns a named tuple ``x, fun, status, nit, nfev, success`` of the best point visited, with
-        the bits of `minimize`. `x0` may be a tuple. The result's x is a new array, or `out`.
+        the bits of `minimize`. The result's x is a new array, or `out`. In compiled code `x0` is an
+        array or a tuple, and arguments are not converted from lists.
         ``solve.message(status)`` returns the sentence of a status.
 
     Raises

@@ -105,8 +105,18 @@ def reduced(result):
 
 
 def rebuilt(context, parts):
-    """Return the compiled code from what `reduced` returned."""
-    return CompileResult._rebuild(context, *parts)
+    """Return the compiled code from what `reduced` returned.
+
+    An environment is that of a function which the code may call. If its symbol has no address, no
+    code uses it, and Numba would write to address zero.
+    """
+    *parts, environments = parts
+    result = CompileResult._rebuild(context, *parts, ())
+    codegen = result.library.codegen
+    for environment in environments:
+        if codegen._engine.get_global_value_address(environment.env_name):
+            codegen.set_env(environment.env_name, environment)
+    return result._replace(referenced_envs=environments)
 
 
 def thread_pool_started():

@@ -124,8 +124,10 @@ class PreparedSolver:
     def message(status):
         """Return the sentence of a status, that of `minimize`'s ``result.message``."""
         try:
+            if isinstance(status, bool) or int(status) != status:
+                raise ValueError
             return NEGATIVE if status == NEGATIVE_RATE else MESSAGES[int(status)]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise ValueError(f"status = {status!r}; it must be the status of a solution") from None
 
     @property

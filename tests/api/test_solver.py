@@ -1,13 +1,16 @@
 """Prepared solvers: the bits of the other doors, from Python and from compiled code."""
 
+import gc
 import pickle
 import sys
 import threading
+from collections import namedtuple
 
 import numpy as np
 import pytest
 from numba import njit, prange
 from numba.core.errors import TypingError
+from numba.typed import List
 
 import fastopt
 from fastopt.targets.cpu.solvers.solver_call import LOCAL
@@ -52,6 +55,16 @@ def once(solve, x0, t, y):
 @njit
 def into(solve, x, t, y):
     return solve(x, t, y, out=x)
+
+
+@njit
+def into_argument(solve, x0, t, y):
+    return solve(x0, t, y, out=y)
+
+
+@njit
+def once_reversed(solve, x, t, y):
+    return solve(x[::-1], t, y, out=x)
 
 
 @njit(parallel=True)
@@ -117,6 +130,49 @@ def test_other_lengths_starts_and_places_for_x(solve):
         end = call(x)
         assert end.x.ctypes.data == x.ctypes.data
         same(end, wanted)
+
+
+def test_a_place_for_x_that_is_an_argument_too(solve):
+    y = DECAYS[1]
+    wanted = solve(START, T[:2], y[:2])
+    for start in (START, (1.0, 1.0)):
+        out = y[:2].copy()
+        same(into_argument(solve, start, T[:2], out), wanted)
+    x = np.array([1.0, 0.9])
+    same(once_reversed(solve, x, T, y), solve([0.9, 1.0], T, y))
+
+
+def test_containers_keep_solvers_alive(solve):
+    kept = List([fastopt.solver(misfit, START, (T, T))])
+    gc.collect()
+    same(once(kept[0], START, T, DECAYS[0]), solve(START, T, DECAYS[0]))
+
+
+def test_named_tuples_with_fields_in_another_order():
+    first, second = namedtuple("P", "a b"), namedtuple("P", "b a")
+
+    @njit
+    def fun(x, p):
+        return (x[0] - p.a) ** 2
+
+    for kind, wanted in ((first, 1.0), (second, 2.0)):
+        given = kind(1.0, 2.0)
+        solve = fastopt.solver(fun, [0.0], (given,))
+        for x in (solve([0.0], given).x, fastopt.minimize(fun, [0.0], (given,)).x):
+            assert x[0] == pytest.approx(wanted)
+
+
+def test_whole_numbers_that_do_not_fit():
+    solve = fastopt.solver(njit(lambda x, k: (x[0] - k) ** 2), [0.0], (5,))
+    assert solve([0.0], np.int32(3)).x[0] == pytest.approx(3.0)
+    with pytest.raises(TypeError, match=r"args\[0\] .*uint64.* prepared for int64"):
+        solve([0.0], np.uint64(2**63 + 5))
+
+
+@pytest.mark.parametrize("status", [np.inf, 1.5, True, "0", 77])
+def test_no_such_status(solve, status):
+    with pytest.raises(ValueError, match="must be the status of a solution"):
+        solve.message(status)
 
 
 @pytest.mark.parametrize("call", [lambda solve, x: solve(x, T, T), lambda s, x: once(s, x, T, T)])

@@ -188,6 +188,11 @@ def restored(compiled, extensions):
     return again.signature == cache.result.signature and again.entry_point(2, 3) == 5
 
 
+def no_address(compiled, extensions):
+    engine = compiled[1].result.library.codegen._engine
+    return engine.get_global_value_address("no_symbol_of_this_name") == 0
+
+
 def known_assignments(compiled, extensions):
     known = compiler.run_frontend(add)._definitions
     return all(isinstance(values, list) for values in known.values()) and "a" in known
@@ -216,6 +221,8 @@ TOUCHES = {
     "_compiler": wrapped,
     "_reduce": restored,
     "_rebuild": restored,
+    "_engine": no_address,
+    "_replace": lambda c, e: c[1].result._replace(referenced_envs=()).signature is not None,
     "_definitions": known_assignments,
     "_nrt": counts_references,
     "_reset_analysis_variables": lambda c, e: callable(ir.FunctionIR._reset_analysis_variables),

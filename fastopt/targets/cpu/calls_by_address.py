@@ -13,6 +13,7 @@ from numba import TypingError, typeof, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
+from fastopt.compiling import type_keys
 from fastopt.compiling.compiler import jit
 from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 from fastopt.compiling.numba_internals import compute_fingerprint, cpu_target
@@ -27,7 +28,16 @@ class PointerTo(types.Type):
     def __init__(self, kind):
         self.kind = kind
         self.types = (kind,)  # `type_keys.describe` reads this attribute
+        self._described = type_keys.describe(kind)
         super().__init__(f"PointerTo({kind})")
+
+    @property
+    def key(self):
+        """Return what identifies the type: names, with the fields of named tuples.
+
+        The class of a named tuple is not the same one in code that was loaded.
+        """
+        return self._described
 
 
 register_model(PointerTo)(models.OpaqueModel)

@@ -29,11 +29,11 @@ from fastopt.targets.cpu.calls_by_address import WORD
 CORE, LOOP, TEMPLATE, SIZE, MOVED, COUNT, N, ARGS, OBJECT = range(9)
 RECORD, BLOCK, DATA, UNTIL, X, BEST_X, BEST_F, LOW, HIGH, USED, STORE = range(9, 20)
 PLACES = 20
-# Indices in a request. MEMORY is the address of the caller's memory, or 0. X_AT is that of x: the
-# start, then the result. FOUND is that of the numbers f, status, nit, nfev, and whether it is a
-# success. BUDGET is the most evaluations.
-PLAN, MEMORY, X_AT, ARGS_AT, FOUND, BUDGET, TASK = range(7)
-REQUEST = 7
+# Indices in a request. MEMORY is the address of the caller's memory, or 0. START_AT is that of the
+# start, X_AT that of the result, which is written at the end. FOUND is that of the numbers f,
+# status, nit, nfev, and whether it is a success. BUDGET is the most evaluations.
+PLAN, MEMORY, START_AT, X_AT, ARGS_AT, FOUND, BUDGET, TASK = range(8)
+REQUEST = 8
 BEGIN, CONTINUE, GIVE_UP = range(3)  # tasks
 UNLIMITED = 1 << 53
 NUMBERS = 5
@@ -138,7 +138,7 @@ def guarded_call(context, code, pointer, heap, store):
 
 
 @separate
-def begin(plan, memory, x_at, args_at):
+def begin(plan, memory, start_at, args_at):
     """Write a fresh problem to the memory of a call; return True if its start is finite."""
     move(memory, plan[TEMPLATE], plan[SIZE])
     words = view(memory, plan[SIZE] // 8, np.int64)
@@ -147,16 +147,15 @@ def begin(plan, memory, x_at, args_at):
         words[moved[k]] += memory
     move(memory + plan[DATA], args_at, plan[ARGS])
     n, finite = plan[N], True
-    start = view(x_at, n, real)
+    start = view(start_at, n, real)
     x, best_x = view(memory + plan[X], n, real), view(memory + plan[BEST_X], n, real)
     for i in range(n):
         finite = finite and math.isfinite(start[i])
+        x[i] = best_x[i] = start[i]
     if plan[LOW] >= 0 and finite:
         low, high = view(memory + plan[LOW], n, real), view(memory + plan[HIGH], n, real)
         for i in range(n):
-            start[i] = min(max(start[i], low[i]), high[i])
-    for i in range(n):
-        x[i] = best_x[i] = start[i]
+            x[i] = best_x[i] = min(max(x[i], low[i]), high[i])
     if not finite:  # fun is not evaluated at such a start
         view(memory + plan[RECORD], STATUS + 1, np.float64)[STATUS] = NONFINITE
         view(memory + plan[BEST_F], 1, np.float64)[0] = math.nan
@@ -214,7 +213,7 @@ def solve(request_at):
             heap = reserve(plan[SIZE])
             memory = heap
     if request[TASK] == BEGIN:
-        going = begin(plan, memory, request[X_AT], request[ARGS_AT])
+        going = begin(plan, memory, request[START_AT], request[ARGS_AT])
     if going:
         advance(plan, memory, float(request[BUDGET]), heap)
     if request[TASK] == GIVE_UP or finish(plan, memory, request[X_AT], request[FOUND]):

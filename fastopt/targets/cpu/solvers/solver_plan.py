@@ -102,7 +102,7 @@ class Scratch:
         self.request = request = np.zeros(solver_call.REQUEST, np.int64)
         request[solver_call.PLAN] = plan.address
         request[solver_call.MEMORY] = -(-place_of(memory) // LINE) * LINE
-        request[solver_call.X_AT] = place_of(self.x)
+        request[[solver_call.X_AT, solver_call.START_AT]] = place_of(self.x)
         request[solver_call.FOUND] = place_of(self.found)
         place = place_of(request)
         self.call = plan.core, place, place + BYTES * solver_call.ARGS_AT

@@ -1,12 +1,13 @@
 """The Numba type of a prepared solver: what a call of it is in a user's compiled code.
 
-The value is the address of the solver's plan. So solvers of one type are called by the same code,
+The value has the address of the solver's plan. So solvers of one type are called by the same code,
 and nothing of them is compiled into it.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
 import inspect
+import math
 from typing import Any
 
 from llvmlite import ir
@@ -31,6 +32,11 @@ class SolverType(types.Callable):
         self.types = kinds  # `type_keys.describe` reads this attribute
         given = ", ".join(map(str, (real, shape, *kinds)))
         super().__init__(f"{label}[{result.__name__}]({given})")
+
+    @property
+    def key(self):
+        """Return what identifies the type: names of named tuples leave out their fields."""
+        return self.label, self.result, self.real, self.shape, self.kinds
 
     @property
     def point(self):
@@ -119,7 +125,10 @@ def fits(context, kind, wanted):
         widened = isinstance(kind, types.Float) and kind.bitwidth <= wanted.bitwidth
         return widened or isinstance(kind, types.Integer)
     if isinstance(wanted, types.Integer):
-        return isinstance(kind, types.Integer) and kind.bitwidth <= wanted.bitwidth
+        if not isinstance(kind, types.Integer):
+            return False
+        same = kind.signed == wanted.signed and kind.bitwidth <= wanted.bitwidth
+        return same or (wanted.signed and kind.bitwidth < wanted.bitwidth)
     if _is_tuple(kind) and _is_tuple(wanted):
         if _class_of(kind) is not _class_of(wanted) or len(kind) != len(wanted):
             return False
@@ -130,43 +139,55 @@ def fits(context, kind, wanted):
 
 
 @register_model(SolverType)
-class _SolverModel(models.PrimitiveModel):
-    """The address of a plan."""
+class _SolverModel(models.StructModel):
+    """The address of a plan, and a counted reference to the solver, which keeps the plan alive."""
 
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, WORD)
+        members = [("owner", types.MemInfoPointer(types.intp)), ("plan", types.intp)]
+        super().__init__(manager, kind, members)
 
 
 @unbox(SolverType)
 def _unbox(kind, value, c):
     address = c.pyapi.object_getattr_string(value, "plan_address")
-    plan = c.pyapi.long_as_longlong(address)
+    found = cgutils.create_struct_proxy(kind)(c.context, c.builder)
+    found.plan = c.pyapi.long_as_longlong(address)
     c.pyapi.decref(address)
-    return NativeValue(plan, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
+    data = c.builder.inttoptr(found.plan, cgutils.voidptr_t)
+    found.owner = c.pyapi.nrt_meminfo_new_from_pyobject(data, value)
+    failed = cgutils.is_not_null(c.builder, c.pyapi.err_occurred())
+    return NativeValue(found._getvalue(), is_error=failed)
 
 
 @box(SolverType)
 def _box(kind, value, c):
-    place = c.builder.inttoptr(value, WORD.as_pointer())
+    plan = cgutils.create_struct_proxy(kind)(c.context, c.builder, value).plan
+    place = c.builder.inttoptr(plan, WORD.as_pointer())
     word = c.builder.load(c.builder.gep(place, [WORD(solver_call.OBJECT)]))
     found = c.builder.inttoptr(word, c.pyapi.pyobj)
     c.pyapi.incref(found)
+    if c.context.enable_nrt:
+        c.context.nrt.decref(c.builder, kind, value)
     return found
 
 
 @lower_constant(SolverType)
 def _constant(context, builder, kind, solver):
     _constants.append(solver)
+    found = cgutils.create_struct_proxy(kind)(context, builder)
     # Numba keeps no code on disk that has such an address in it.
     address = context.add_dynamic_addr(builder, solver.plan_address, info=kind.label)
-    return builder.ptrtoint(address, WORD)
+    found.plan = builder.ptrtoint(address, WORD)
+    found.owner = cgutils.get_null_value(found.owner.type)
+    return found._getvalue()
 
 
 def _code_of(kind):
     """Return the function that emits the code of a call."""
 
     def call(context, builder, sig, values):
-        plan, x0, *given = values
+        solver, x0, *given = values
+        plan = cgutils.create_struct_proxy(kind)(context, builder, solver).plan
         point = kind.point
         if len(given) > len(kind.kinds):
             x = array_struct(context, builder, point, given.pop())
@@ -174,7 +195,7 @@ def _code_of(kind):
             context.nrt.incref(builder, point, x._getvalue())
         else:
             x = allocate_array(context, builder, point, [WORD(size) for size in kind.shape])
-        _copy_start(context, builder, kind, sig.args[1], x0, x)
+        start, temporary = _start(context, builder, kind, sig.args[1], x0)
         tuple_kind = types.Tuple(kind.kinds)
         args = cgutils.alloca_once_value(builder, context.make_tuple(builder, tuple_kind, given))
         found = cgutils.alloca_once(builder, ir.DoubleType(), size=solver_call.NUMBERS)
@@ -184,6 +205,7 @@ def _code_of(kind):
             solver_call.MEMORY: WORD(0),
             solver_call.BUDGET: WORD(solver_call.UNLIMITED),
             solver_call.TASK: WORD(solver_call.BEGIN),
+            solver_call.START_AT: builder.ptrtoint(start, WORD),
             solver_call.X_AT: builder.ptrtoint(x.data, WORD),
             solver_call.ARGS_AT: builder.ptrtoint(args, WORD),
             solver_call.FOUND: builder.ptrtoint(found, WORD),
@@ -194,6 +216,8 @@ def _code_of(kind):
         core = builder.load(builder.gep(place, [WORD(solver_call.CORE)]))
         at = builder.ptrtoint(request, WORD)
         call_code(context, builder, types.none, (types.intp,), core, at)
+        if temporary is not None:
+            context.nrt.decref(builder, point, temporary)
         f, *counts = (
             builder.load(builder.gep(found, [WORD(k)])) for k in range(solver_call.NUMBERS)
         )
@@ -216,15 +240,27 @@ def _require_shape(context, builder, kind, array, name):
         context.call_conv.return_user_exc(builder, ValueError, (said,))
 
 
-def _copy_start(context, builder, kind, given, value, x):
-    """Copy a start, an array of any strides or a tuple, to x."""
-    if isinstance(given, types.BaseTuple):
+def _start(context, builder, kind, given, value):
+    """Return the address of a start in the type of x, and its array if that was made for it.
+
+    The result may overlap the given start, so it is no place for it.
+    """
+    if not _is_tuple(given):
+        array = array_struct(context, builder, given, value)
+        _require_shape(context, builder, kind, array, "x0")
+        if given.dtype == kind.real and given.layout == "C":
+            return array.data, None
+    size, real = math.prod(kind.shape), context.get_data_type(kind.real)
+    if size * kind.real.bitwidth // 8 <= solver_call.LOCAL:
+        data, temporary = cgutils.alloca_once(builder, real, size=max(size, 1)), None
+    else:
+        x = allocate_array(context, builder, kind.point, [WORD(size) for size in kind.shape])
+        data, temporary = x.data, x._getvalue()
+    if _is_tuple(given):
         for k, item in enumerate(given):
             number = context.cast(builder, builder.extract_value(value, k), item, kind.real)
-            builder.store(number, builder.gep(x.data, [WORD(k)]))
-        return
-    array = array_struct(context, builder, given, value)
-    _require_shape(context, builder, kind, array, "x0")
+            builder.store(number, builder.gep(data, [WORD(k)]))
+        return data, temporary
     shape, strides = (cgutils.unpack_tuple(builder, part) for part in (array.shape, array.strides))
     done = cgutils.alloca_once(builder, WORD)
     builder.store(WORD(0), done)
@@ -232,5 +268,6 @@ def _copy_start(context, builder, kind, given, value, x):
         place = cgutils.get_item_pointer2(context, builder, array.data, shape, strides, "A", at)
         number = context.cast(builder, builder.load(place), given.dtype, kind.real)
         k = builder.load(done)
-        builder.store(number, builder.gep(x.data, [k]))
+        builder.store(number, builder.gep(data, [k]))
         builder.store(builder.add(k, WORD(1)), done)
+    return data, temporary
