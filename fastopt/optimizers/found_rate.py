@@ -131,7 +131,7 @@ class FoundRate:
         tree = self._state.tree
         each = zip(tree.leaves(params, "params"), tree.leaves(updates, "grads"), strict=True)
         for (x, change), slots in zip(each, self._state.slots, strict=True):
-            slots[-1][...] = foreign_arrays.to_host(x) + foreign_arrays.to_host(change)
+            slots[-1][...] = np.add(foreign_arrays.to_host(x), foreign_arrays.to_host(change))
 
     def _average(self, params):
         state = self._state or self._initial_state(params)
