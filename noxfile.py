@@ -117,6 +117,13 @@ def check(session):
         session.log("without numba-cuda: CUDA's compiler is not tested here")
 
 
+@nox.session
+def thorough(session):
+    """Run all tests, also those for which CI has no time: half an hour on two cores."""
+    install(session, "-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs, env={"FASTOPT_THOROUGH": "1"})
+
+
 def lane(session, name, *tests):
     """Run tests that need their own process."""
     env = {"FASTOPT_LANE": name}

@@ -8,6 +8,8 @@ import signal
 import tempfile
 
 import hypothesis
+import pytest
+import thorough
 
 # What is started in the background may ignore Ctrl-C, and then no test of it would ever end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,7 +42,19 @@ hypothesis.settings.load_profile("fastopt")
 LONG = ["test_examples.py", "test_batch_examples.py", "test_dashboard.py", "test_image_example.py"]
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    """Leave out what `thorough` names, and order the others."""
+    if thorough.are_left_out():
+        left_out = [item for item in items if thorough.is_thorough(item)]
+        if "FASTOPT_LANE" in STARTED:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
+        for item in left_out:
+            item.add_marker(pytest.mark.skip(reason=thorough.REASON))
+    order(items)
+
+
+def order(items):
     """Order tests by how long they take, and by what of the library they find compiled.
 
     pytest-xdist gives each worker a part of the tests to begin with, in their order. What takes

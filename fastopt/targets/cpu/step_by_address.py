@@ -161,6 +161,7 @@ def arrays(table, r, column, start, n, kind, columns):
     return arrays_at(table, r * table.shape[1] + column, size * start, n, kind, columns)
 
 
+@separate
 def all_finite(g):
     """Return True if numbers are finite: 0 times any other one is NaN, and so is the sum."""
     total = real(0.0)

@@ -1,0 +1,43 @@
+"""Tests that repeat others, with another rule, element type or way: CI has no time for them.
+
+`nox -s thorough` runs all tests. Elsewhere the summary names these as skipped, and lanes count them
+as deselected.
+"""
+
+import os
+
+REASON = "it repeats others with another rule or type: `nox -s thorough` runs it"
+THOROUGH = (
+    "cuda_compile/test_array_functions.py::test_refused_with_its_name[np.convolve]",
+    "cuda_compile/test_batch.py::test_real_objectives[peaks-float32]",
+    "cuda_compile/test_batch.py::test_real_objectives[photons-float64]",
+    "cuda_compile/test_batch.py::test_rules[adadelta-None-float32]",
+    "cuda_compile/test_batch.py::test_rules[sgd-None-float32]",
+    "cuda_compile/test_batch_numbers.py::test_a_matrix_of_parameters_by_differences",
+    "cuda_compile/test_batch_numbers.py::test_decays[whole]",
+    "cuda_compile/test_batch_numbers.py::test_many_parameters",
+    "cuda_compile/test_batch_numbers.py::test_more_parameters_than_are_unrolled",
+    "cuda_compile/test_team_numbers.py::test_one_problem[auto-2]",
+    "cuda_simulator/test_batch.py::test_what_may_be_given[2-point]",
+    "cuda_simulator/test_device_cases.py::test_the_report",
+    "compiling/test_edits.py::test_random_packages",
+    "derivatives/random_programs/test_random_programs.py::test_buffers_compiled",
+    "drivers/test_batch_workers.py::test_dask_finishes_with_a_worker_killed",
+    "performance/test_contests.py::test_real_programs_do_the_same_work[iterations]",
+    "performance/test_contests.py::test_real_programs_do_the_same_work[solve, 2 parameters]",
+    "project/test_bad_environments.py::test_with_a_home_that_cannot_be_written",
+    "project/test_examples.py::test_example_draws_its_pictures[rosenbrock_paths.py",
+    "project/test_stochastic_examples.py::test_a_network_reads_digits_as_well_as_scikit_learn_s",
+    "storage/test_checkpoint.py::test_killed_again_and_again[batch]",
+    "storage/test_checkpoint.py::test_killed_again_and_again[loop]",
+)
+
+
+def are_left_out():
+    """Return True unless all tests are asked for."""
+    return os.environ.get("FASTOPT_THOROUGH", "") in ("", "0")
+
+
+def is_thorough(item):
+    """Return True for a test that is left out where time is short."""
+    return item.nodeid.removeprefix("tests/").startswith(THOROUGH)
