@@ -20,12 +20,20 @@ THOROUGH = (
     "cuda_compile/test_team_numbers.py::test_one_problem[auto-2]",
     "cuda_simulator/test_batch.py::test_what_may_be_given[2-point]",
     "cuda_simulator/test_device_cases.py::test_the_report",
+    *(
+        f"api/test_automatic_training.py::test_the_mean_is_found_with_every_rule[{method}]"
+        for method in ("adabelief", "adadelta", "adamax", "ademamix", "adopt", "radam", "yogi")
+    ),
+    "compiling/test_edits.py::test_faults_are_found[memory]",
     "compiling/test_edits.py::test_random_packages",
     "derivatives/random_programs/test_random_programs.py::test_buffers_compiled",
+    "derivatives/test_programs.py::test_values_and_gradients[2002-False]",
     "drivers/test_batch_workers.py::test_dask_finishes_with_a_worker_killed",
     "performance/test_contests.py::test_real_programs_do_the_same_work[iterations]",
     "performance/test_contests.py::test_real_programs_do_the_same_work[solve, 2 parameters]",
     "project/test_bad_environments.py::test_with_a_home_that_cannot_be_written",
+    "project/test_batch_examples.py::test_example_draws_its_pictures[growth_curves.py",
+    "project/test_examples.py::test_example_draws_its_pictures[fit_nist.py",
     "project/test_examples.py::test_example_draws_its_pictures[rosenbrock_paths.py",
     "project/test_stochastic_examples.py::test_a_network_reads_digits_as_well_as_scikit_learn_s",
     "storage/test_checkpoint.py::test_killed_again_and_again[batch]",
