@@ -1,4 +1,4 @@
-"""Tests that repeat others, with another rule, element type or way: CI has no time for them.
+"""Tests that repeat others with another rule, type or way, or take long: CI has no time for them.
 
 `nox -s thorough` runs all tests. Elsewhere the summary names these as skipped, and lanes count them
 as deselected.
@@ -6,7 +6,7 @@ as deselected.
 
 import os
 
-REASON = "it repeats others with another rule or type: `nox -s thorough` runs it"
+REASON = "it repeats others, or takes long: `nox -s thorough` runs it"
 THOROUGH = (
     "cuda_compile/test_array_functions.py::test_refused_with_its_name[np.convolve]",
     "cuda_compile/test_batch.py::test_real_objectives[peaks-float32]",
@@ -19,6 +19,7 @@ THOROUGH = (
     "cuda_compile/test_batch_numbers.py::test_more_parameters_than_are_unrolled",
     "cuda_compile/test_team_numbers.py::test_one_problem[auto-2]",
     "cuda_simulator/test_batch.py::test_what_may_be_given[2-point]",
+    "cuda_simulator/test_batch.py::test_what_may_be_given[fun]",
     "cuda_simulator/test_device_cases.py::test_the_report",
     *(
         f"api/test_automatic_training.py::test_the_mean_is_found_with_every_rule[{method}]"
@@ -27,6 +28,8 @@ THOROUGH = (
     "compiling/test_edits.py::test_faults_are_found[memory]",
     "compiling/test_edits.py::test_random_packages",
     "derivatives/random_programs/test_random_programs.py::test_buffers_compiled",
+    "derivatives/test_infinite_slopes.py::test_arrays",
+    "derivatives/test_linear_algebra.py::test_other_values_are_numpys",
     "derivatives/test_programs.py::test_values_and_gradients[2002-False]",
     "drivers/test_batch_workers.py::test_dask_finishes_with_a_worker_killed",
     "performance/test_contests.py::test_real_programs_do_the_same_work[iterations]",
