@@ -17,6 +17,7 @@ THOROUGH = (
     "cuda_compile/test_batch_numbers.py::test_decays[whole]",
     "cuda_compile/test_batch_numbers.py::test_many_parameters",
     "cuda_compile/test_batch_numbers.py::test_more_parameters_than_are_unrolled",
+    "cuda_compile/test_batch_numbers.py::test_unequal_rows_and_bounds",
     "cuda_compile/test_team.py::test_assembles_without_spills[rmsprop-None-float32]",
     "cuda_compile/test_team_numbers.py::test_one_problem[auto-2]",
     "cuda_simulator/test_batch.py::test_what_may_be_given[2-point]",
@@ -34,7 +35,9 @@ THOROUGH = (
     "derivatives/test_linear_algebra.py::test_element_types_and_layouts",
     "derivatives/test_linear_algebra.py::test_other_values_are_numpys",
     "derivatives/test_programs.py::test_values_and_gradients[2002-False]",
+    "derivatives/test_refusals.py::test_a_second_process_says_the_same_without_compiling",
     "drivers/test_batch_workers.py::test_dask_finishes_with_a_worker_killed",
+    "drivers/test_stochastic_seam.py::test_a_later_process_finds_the_step_on_disk",
     "performance/test_contests.py::test_real_programs_do_the_same_work[iterations]",
     "performance/test_contests.py::test_real_programs_do_the_same_work[solve, 2 parameters]",
     "project/test_bad_environments.py::test_with_a_home_that_cannot_be_written",
@@ -42,9 +45,10 @@ THOROUGH = (
     "project/test_batch_examples.py::test_example_draws_its_pictures[growth_curves.py",
     "project/test_examples.py::test_example_draws_its_pictures[fit_nist.py",
     "project/test_examples.py::test_example_draws_its_pictures[rosenbrock_paths.py",
+    "project/test_pages.py::test_code_of_pages_runs[likelihoods.md]",
     "project/test_stochastic_examples.py::test_a_network_reads_digits_as_well_as_scikit_learn_s",
     "storage/test_checkpoint.py::test_killed_again_and_again[batch]",
-    "storage/test_checkpoint.py::test_killed_again_and_again[loop]",
+    "storage/test_checkpoint.py::test_killed_again_and_again[search]",
 )
 
 
