@@ -312,3 +312,25 @@ def test_derivatives_alone_are_kept(tmp_path):
     edited = look(SLOPES.replace("CENTRE", "1.0").replace("** 2 *", "** 2 * 3 *"))
     assert edited[0] == [24.0, [24.0, 12.0], [24.0, 12.0]]
     assert edited[1] > 0
+
+
+FUNCTION_AS_ARGUMENT = """
+from numba import njit
+import fastopt
+
+after = njit(lambda v: v + 1.0)
+fun = njit(lambda x, g: (x[0] - g(2.0)) ** 2)
+
+def run():
+    return fastopt.minimize(fun, [3.5], (after,)).x.tolist()
+"""
+
+
+def test_functions_as_arguments_in_a_second_process(tmp_path):
+    """What it loads may name a function that no code there has: it once wrote to address zero."""
+    cache, work = tmp_path / "cache", tmp_path / "work"
+    work.mkdir()
+    (work / "given.py").write_text(FUNCTION_AS_ARGUMENT)
+    for _ in range(2):
+        answer, _ = finish(start(cache, [work], "given"))["results"][0]["given"]
+        assert answer == [pytest.approx(3.0)]
