@@ -84,7 +84,7 @@ def make(rows=ROWS):
 
 def orders(count, rows=ROWS):
     """Return the order of the rows in each of our epochs."""
-    from fastopt.solver import minibatch  # older commits have none
+    from fastopt.algorithms import minibatch  # older commits have none
 
     shuffle, order = numba.njit(minibatch.shuffle_ahead), np.arange(rows, dtype=np.int32)
     keys, found = np.random.default_rng(SEED), []

@@ -14,8 +14,8 @@ Examples
 import math
 from typing import Any, NamedTuple, TypeVar
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import schedule_function
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import schedule_function
 
 __all__ = ["constant", "cosine", "exponential", "inverse_time", "polynomial"]
 _T = TypeVar("_T")

@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 
+from fastopt.algorithms.status_codes import FTOL, GTOL, MAXFEV, MAXITER, XTOL
 from fastopt.drivers import resumable
 from fastopt.drivers.fits import curve, one_fit
 from fastopt.inputs import fit_inputs, run_options, wrong_keywords
 from fastopt.inputs.start_and_bounds import checked_bounds
-from fastopt.solver.status_codes import FTOL, GTOL, MAXFEV, MAXITER, XTOL
 
 # Status -> MINPACK's number, which SciPy returns as `ier`.
 IER = {FTOL: 1, XTOL: 2, GTOL: 4, MAXFEV: 5, MAXITER: 5}

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from fastopt.algorithms.status_codes import INTERRUPTED
 from fastopt.api.minimize import minimize
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
@@ -13,7 +14,6 @@ from fastopt.derivatives.gradient_methods import MODES
 from fastopt.derivatives.plain_python import python_objective
 from fastopt.inputs import wrong_keywords
 from fastopt.inputs.start_and_bounds import start_point
-from fastopt.solver.status_codes import INTERRUPTED
 
 
 @wrong_keywords.checked

@@ -4,12 +4,12 @@ import time
 
 import numpy as np
 
+from fastopt.algorithms.status_codes import NOT_RUN
 from fastopt.arrays import data_rows
 from fastopt.drivers import kinks_of_batch, local_batch, objective_bindings
 from fastopt.drivers.batch_on_executor import ExecutorScheduler
 from fastopt.inputs import batch_inputs, run_options, wrong_keywords
 from fastopt.results.progress import Compiling
-from fastopt.solver.status_codes import NOT_RUN
 from fastopt.storage.batch_checkpoint import BatchCheckpoint
 from fastopt.targets import dispatch
 

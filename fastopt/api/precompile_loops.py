@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastopt import rules
+from fastopt.algorithms.run_state import FEW
 from fastopt.api.minimize import minimize
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.api.minimize_stochastic import minimize_stochastic
@@ -16,7 +17,6 @@ from fastopt.compiling.compiler import ensure_njit, require_compiler
 from fastopt.inputs import run_options, wrong_keywords
 from fastopt.optimizers import rule_classes
 from fastopt.results.progress import Counter
-from fastopt.solver.run_state import FEW
 
 DTYPES = "float64", "float32"
 RATES = {"auto": {}, "fixed": {"learning_rate": 0.1, "maxiter": 1}}

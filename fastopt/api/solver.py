@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fastopt.algorithms.fits.fit_state import F
 from fastopt.compiling import compiler
 from fastopt.drivers import objective_bindings, prepared_solver
 from fastopt.drivers.fits import compiled_residuals, one_fit
@@ -11,7 +12,6 @@ from fastopt.drivers.problem_builder import compiled_problem
 from fastopt.inputs import fit_inputs, run_options, solver_inputs, wrong_keywords
 from fastopt.inputs.start_and_bounds import box_of, start_point
 from fastopt.results.solution import FitSolution, Solution
-from fastopt.solver.fits.fit_state import F
 from fastopt.targets import dispatch
 
 

@@ -13,6 +13,7 @@ import operator
 import types
 from typing import Any, NamedTuple
 
+from fastopt.algorithms.compile_hints import HINT
 from fastopt.compiling import numba_internals, type_keys
 from fastopt.compiling.code_walk import (
     ORIGIN,
@@ -24,7 +25,6 @@ from fastopt.compiling.code_walk import (
     root_of,
 )
 from fastopt.compiling.linker import NARROWING_MARK
-from fastopt.solver.compile_hints import HINT
 
 PACKAGE = __name__.partition(".")[0]
 _memo: dict = {}

@@ -9,9 +9,9 @@ import sys
 import types
 from typing import Any
 
+from fastopt.algorithms import placeholders
+from fastopt.algorithms.compile_hints import HINT
 from fastopt.compiling import code_walk, float32_constants
-from fastopt.solver import placeholders
-from fastopt.solver.compile_hints import HINT
 
 _PACKAGE = __name__.partition(".")[0] + "."
 # Name of a global that marks user functions linked over our names; its value: `narrow`, or True.

@@ -7,9 +7,9 @@ relative to the rest of x.
 
 import math
 
-from fastopt.solver.compile_hints import separate_refcounted
-from fastopt.solver.placeholders import BOUNDED, EPS, HUGE, SIZE, fun, real
-from fastopt.solver.solve_loop import largest
+from fastopt.algorithms.compile_hints import separate_refcounted
+from fastopt.algorithms.placeholders import BOUNDED, EPS, HUGE, SIZE, fun, real
+from fastopt.algorithms.solve_loop import largest
 
 SINGLE = 2.0**-23  # machine epsilon of float32
 VISIBLE = 4.0  # units of rounding of f that a change must exceed to be significant

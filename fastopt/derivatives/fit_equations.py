@@ -7,10 +7,10 @@ of residuals exists. `data` is ``(args, scratch, row, f_scale)``.
 
 import math
 
-from fastopt.solver.compile_hints import separate_refcounted
-from fastopt.solver.fits.fit_state import places
-from fastopt.solver.fits.triangles import add_equation
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate_refcounted
+from fastopt.algorithms.fits.fit_state import places
+from fastopt.algorithms.fits.triangles import add_equation
+from fastopt.algorithms.placeholders import (
     DUAL,
     SIZE,
     X_2,

@@ -6,9 +6,8 @@ steps (see `differences`). z is a complex buffer for the complex step. Unused ar
 
 import numpy as np
 
-from fastopt.derivatives.differences import complex_step, number, three_point, two_point
-from fastopt.solver.compile_hints import separate_refcounted
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate_refcounted
+from fastopt.algorithms.placeholders import (
     CHUNK,
     DUAL,
     SIZE,
@@ -21,6 +20,7 @@ from fastopt.solver.placeholders import (
     write,
     write_partials,
 )
+from fastopt.derivatives.differences import complex_step, number, three_point, two_point
 
 
 def on_frozen(x, *args):

@@ -8,9 +8,9 @@ written to g; `own` is a buffer for the gradient of one row.
 args. The other items are as in `gradient_methods`.
 """
 
-from fastopt.solver.compile_hints import separate_refcounted
-from fastopt.solver.minibatch import PREFETCH_ROWS
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate_refcounted
+from fastopt.algorithms.minibatch import PREFETCH_ROWS
+from fastopt.algorithms.placeholders import (
     CHUNK,
     DUAL,
     SIZE,

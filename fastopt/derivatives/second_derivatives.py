@@ -3,13 +3,13 @@
 import numpy as np
 from numba import types
 
+from fastopt.algorithms.compile_hints import separate_refcounted
+from fastopt.algorithms.placeholders import CHUNK, DUAL, fun, seeded_along, write_row
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.derivatives import error_messages, substitutions
 from fastopt.derivatives.forward.duals import dual_choice, second_seeding
 from fastopt.derivatives.forward.duals.dual_number import SecondDual
-from fastopt.solver.compile_hints import separate_refcounted
-from fastopt.solver.placeholders import CHUNK, DUAL, fun, seeded_along, write_row
 
 # The most parameters a pass over `fun` has partials for.
 MOST = 8

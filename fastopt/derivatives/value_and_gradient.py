@@ -9,15 +9,8 @@ import numpy as np
 from numba import TypingError, types
 from numba.extending import overload
 
-from fastopt.arrays import arguments
-from fastopt.compiling import compiler
-from fastopt.compiling.numba_internals import CPUDispatcher
-from fastopt.derivatives import derived_mode, error_messages, substitutions
-from fastopt.derivatives.forward.duals import dual_choice
-from fastopt.derivatives.forward.duals.dual_number import Dual, DualArray
-from fastopt.derivatives.reverse.runtime import own_stores
-from fastopt.solver.compile_hints import separate_refcounted
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate_refcounted
+from fastopt.algorithms.placeholders import (
     CHUNK,
     DUAL,
     SIZE,
@@ -27,6 +20,13 @@ from fastopt.solver.placeholders import (
     value_of,
     write_partials,
 )
+from fastopt.arrays import arguments
+from fastopt.compiling import compiler
+from fastopt.compiling.numba_internals import CPUDispatcher
+from fastopt.derivatives import derived_mode, error_messages, substitutions
+from fastopt.derivatives.forward.duals import dual_choice
+from fastopt.derivatives.forward.duals.dual_number import Dual, DualArray
+from fastopt.derivatives.reverse.runtime import own_stores
 
 new: Any = None  # () -> a store for one evaluation; bound, as is the next
 freeing: Any = None  # (function, x, g, store, args): call it and free the store

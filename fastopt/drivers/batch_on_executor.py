@@ -10,10 +10,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 
+from fastopt.algorithms.status_codes import MAXTIME, NOT_RUN, STOPPED
 from fastopt.arrays import arguments, data_rows
 from fastopt.compiling.compiler import dumps, loads, thread_limit
 from fastopt.drivers import local_batch
-from fastopt.solver.status_codes import MAXTIME, NOT_RUN, STOPPED
 
 PARTS = 8  # parts per worker: with several parts each, no worker is idle for long at the end
 LARGEST = 32e6  # bytes sent with one part, at most

@@ -6,6 +6,9 @@ import functools
 import numpy as np
 
 from fastopt import rules
+from fastopt.algorithms import problem_arrays
+from fastopt.algorithms.run_state import FRESH, F, run_of
+from fastopt.algorithms.status_codes import NO_STEP
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.compiling import compiler
 from fastopt.derivatives.plain_python import python_objective
@@ -14,9 +17,6 @@ from fastopt.drivers.single_problem import Problem
 from fastopt.inputs import run_options
 from fastopt.inputs.start_and_bounds import checked_bounds, sides_of, start_point
 from fastopt.results import optimize_result
-from fastopt.solver import problem_arrays
-from fastopt.solver.run_state import FRESH, F, run_of
-from fastopt.solver.status_codes import NO_STEP
 from fastopt.targets.cuda.grid_kernel_source import BLOCK, WORDS
 
 # Elements up to which a single block is launched: one block need not wait for others.

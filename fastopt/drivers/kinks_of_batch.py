@@ -5,11 +5,11 @@ import time
 
 import numpy as np
 
+from fastopt.algorithms.batch_worker import Results
+from fastopt.algorithms.status_codes import INTERRUPTED, MAXTIME, NO_STEP, NOT_RUN, RAISED
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.drivers import local_batch
 from fastopt.drivers.kinks_of_problem import certificate
-from fastopt.solver.batch_worker import Results
-from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NO_STEP, NOT_RUN, RAISED
 
 NUMBERS = 4_000_000  # in the arrays of the problems that are examined at a time
 NOT_EXAMINED = -99  # a status that no result has

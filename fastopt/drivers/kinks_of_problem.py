@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 
+from fastopt.algorithms.run_state import FRESH, NFEV, NJEV, F
+from fastopt.algorithms.status_codes import INTERRUPTED, MAXTIME, NO_STEP
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.derivatives.gradient_methods import DIFFERENCES, EXACT
-from fastopt.solver.run_state import FRESH, NFEV, NJEV, F
-from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NO_STEP
 
 MOST_PARAMETERS = 100  # for more of them, hulls take too long
 FEW_PARAMETERS = 30  # for more of them, Hessians by differences take too many evaluations

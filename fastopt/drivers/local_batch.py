@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt import rules
+from fastopt.algorithms.batch_worker import Results
+from fastopt.algorithms.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
 from fastopt.arrays import data_rows
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.arrays.data_rows import Ragged
@@ -19,8 +21,6 @@ from fastopt.drivers.objective_checks import check_complex_step, check_indices
 from fastopt.drivers.problem_builder import compiled_problem
 from fastopt.drivers.single_problem import Problem
 from fastopt.results.progress import Counter
-from fastopt.solver.batch_worker import Results
-from fastopt.solver.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
 from fastopt.targets import dispatch
 
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fastopt import schedules
+from fastopt.algorithms import automatic_rate, fixed_rate
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.compiling.compiler import is_compiled, numba_config
 from fastopt.derivatives import derived_mode, gradient_methods
 from fastopt.derivatives.plain_python import python_objective
-from fastopt.solver import automatic_rate, fixed_rate
 
 
 class Objective(NamedTuple):

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.algorithms.status_codes import MESSAGES, NEGATIVE_RATE, RUNNING
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler, content_digest
 from fastopt.concurrency.time_slices import next_amount
 from fastopt.inputs.start_and_bounds import floats
-from fastopt.solver.status_codes import MESSAGES, NEGATIVE_RATE, RUNNING
 from fastopt.targets.cpu.solvers import solver_arguments, solver_type
 from fastopt.targets.cpu.solvers.solver_call import OBJECT
 from fastopt.targets.cpu.solvers.solver_plan import Plan, Scratch

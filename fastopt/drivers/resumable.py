@@ -4,10 +4,10 @@ import math
 import time
 from typing import Any
 
+from fastopt.algorithms.run_state import NFEV, NIT, STATUS
+from fastopt.algorithms.status_codes import MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 from fastopt.concurrency.time_slices import next_amount
 from fastopt.inputs import option_tables
-from fastopt.solver.run_state import NFEV, NIT, STATUS
-from fastopt.solver.status_codes import MAXFEV, MAXITER, MAXTIME, RUNNING, STOPPED
 from fastopt.storage import checkpoint_file
 
 # Options that may differ when a run is resumed: it continues as if it had always had the new ones.

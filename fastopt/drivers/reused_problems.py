@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastopt import schedules
+from fastopt.algorithms.run_state import FEW
+from fastopt.algorithms.status_codes import INTERRUPTED
 from fastopt.arrays.arguments import is_simple
 from fastopt.compiling import compiler, content_digest
 from fastopt.compiling.numba_internals import compute_fingerprint
 from fastopt.derivatives.gradient_methods import EXACT
-from fastopt.solver.run_state import FEW
-from fastopt.solver.status_codes import INTERRUPTED
 
 # Evaluations in the first slice of a problem whose evaluations have been timed before.
 MOST_AT_FIRST = 1000.0

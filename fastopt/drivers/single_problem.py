@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
+from fastopt.algorithms import fused_passes, problem_arrays
+from fastopt.algorithms.run_state import FRESH, NFEV, NIT, F, apart, run_of, width
+from fastopt.algorithms.status_codes import (
+    INTERRUPTED,
+    NO_STEP,
+)
 from fastopt.drivers import kinks_of_problem
 from fastopt.drivers.resumable import Resumable
 from fastopt.results import optimize_result
 from fastopt.results.progress import Progress, report
-from fastopt.solver import fused_passes, problem_arrays
-from fastopt.solver.run_state import FRESH, NFEV, NIT, F, apart, run_of, width
-from fastopt.solver.status_codes import (
-    INTERRUPTED,
-    NO_STEP,
-)
 
 FAR = 1e3  # size of x over that of x0 from which a failure is told as a fall to infinity
 INITIAL_RUN = np.array(FRESH)

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt.algorithms import batch_worker
+from fastopt.algorithms.batch_worker import ProblemData
 from fastopt.arrays import arguments, data_rows
 from fastopt.compiling import compiler
 from fastopt.inputs import option_tables
 from fastopt.inputs.start_and_bounds import boxes_of, floats
-from fastopt.solver import batch_worker
-from fastopt.solver.batch_worker import ProblemData
 
 NAMES = "x0", "data[{}]"  # of the start and of a field of the data, in errors
 

@@ -6,10 +6,10 @@ import types
 
 import numpy as np
 
+from fastopt.algorithms.fits.losses import LOSSES
 from fastopt.arrays import arguments
 from fastopt.inputs import run_options
 from fastopt.inputs.start_and_bounds import checked_bounds, floats
-from fastopt.solver.fits.losses import LOSSES
 
 # Default tolerances; see the options of `least_squares`.
 DEFAULTS = {"gtol": 1e-12, "ftol": 1e-13, "xtol": 1e-10, "maxfev": 1000}

@@ -3,9 +3,9 @@
 import numpy as np
 
 from fastopt import rules
+from fastopt.algorithms.run_state import Limits
 from fastopt.arrays import arguments
 from fastopt.inputs import run_options
-from fastopt.solver.run_state import Limits
 
 
 def per_problem_options(options, tol):

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt import rules, schedules
+from fastopt.algorithms.run_state import Limits
 from fastopt.arrays import arguments
-from fastopt.solver.run_state import Limits
 from fastopt.storage.npz import path_of
 
 ALIASES = {

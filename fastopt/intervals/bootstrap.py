@@ -5,11 +5,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastopt.algorithms.status_codes import NOT_RUN
 from fastopt.inputs import batch_inputs, fit_inputs, stochastic_inputs, wrong_keywords
 from fastopt.intervals.refits import FAR, Refits, generator_of, levels_of, quiet
 from fastopt.intervals.resampling import KINDS, Sample, interval
 from fastopt.results.intervals import ConfidenceInterval
-from fastopt.solver.status_codes import NOT_RUN
 
 METHODS = "BCa", "percentile", "basic"
 MOST_NUMBERS = 2**23  # data in one batch, 64 MiB

@@ -7,13 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
-from fastopt.compiling.compiler import jit, thread_limit
-from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
-from fastopt.concurrency.turns import T
-from fastopt.optimizers.prepared_step import HostStep, coefficients
-from fastopt.solver.run_state import apart
-from fastopt.solver.training import distance_rate, schedule_free
-from fastopt.solver.training.distance_rate import (
+from fastopt.algorithms.run_state import apart
+from fastopt.algorithms.training import distance_rate, schedule_free
+from fastopt.algorithms.training.distance_rate import (
     CEILING,
     DISTANCE,
     KEEP,
@@ -22,6 +18,10 @@ from fastopt.solver.training.distance_rate import (
     UNIT,
     DistanceRate,
 )
+from fastopt.compiling.compiler import jit, thread_limit
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
+from fastopt.concurrency.turns import T
+from fastopt.optimizers.prepared_step import HostStep, coefficients
 from fastopt.targets.cpu import cpu_target as cpu
 from fastopt.targets.cpu.thread_pool import map_threads
 

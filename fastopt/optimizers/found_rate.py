@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.optimizers import automatic_step, foreign_arrays
-from fastopt.optimizers.prepared_step import DeviceStep, HostStep, PreparedStep
-from fastopt.solver.training import schedule_free
-from fastopt.solver.training.distance_rate import (
+from fastopt.algorithms.training import schedule_free
+from fastopt.algorithms.training.distance_rate import (
     CEILING,
     DIRECTIONS,
     DISTANCE,
@@ -20,6 +18,8 @@ from fastopt.solver.training.distance_rate import (
     STEPS,
     UNIT,
 )
+from fastopt.optimizers import automatic_step, foreign_arrays
+from fastopt.optimizers.prepared_step import DeviceStep, HostStep, PreparedStep
 
 
 def checked(search, found):

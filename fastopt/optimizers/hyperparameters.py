@@ -7,10 +7,10 @@ from collections import namedtuple
 from typing import Any, NamedTuple
 
 from fastopt import rules, schedules
+from fastopt.algorithms.training import schedule_free
 from fastopt.inputs import run_options
 from fastopt.optimizers import library_conventions
 from fastopt.rules import _clipping_and_decay
-from fastopt.solver.training import schedule_free
 
 # Hyperparameters of every rule, in addition to its own options.
 COMMON_HYPERPARAMETERS = {

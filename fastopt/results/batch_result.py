@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from fastopt.algorithms.batch_worker import Results
+from fastopt.algorithms.status_codes import NEGATIVE_RATE, SHORT, SUCCESS
 from fastopt.results import optimize_result
-from fastopt.solver.batch_worker import Results
-from fastopt.solver.status_codes import NEGATIVE_RATE, SHORT, SUCCESS
 
 
 class BatchResult(OptimizeResult):

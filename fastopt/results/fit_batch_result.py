@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from fastopt.algorithms.status_codes import SUCCESS
 from fastopt.results.batch_result import BatchResult, summary
 from fastopt.results.fit_result import FIT_MESSAGES, errors
-from fastopt.solver.status_codes import SUCCESS
 
 COUNTS = "nit", "nfev", "njev", "dof", "status"
 ARRAYS = "x", "grad", "cov", "stderr", "active_mask"

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fastopt.algorithms.status_codes import MESSAGES
 from fastopt.results import optimize_result
-from fastopt.solver.status_codes import MESSAGES
 
 FIT_MESSAGES = {
     **MESSAGES,

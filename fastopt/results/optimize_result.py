@@ -2,7 +2,7 @@
 
 import functools
 
-from fastopt.solver.status_codes import EPOCHS, MESSAGES, NEGATIVE_RATE, NO_STEP, SUCCESS
+from fastopt.algorithms.status_codes import EPOCHS, MESSAGES, NEGATIVE_RATE, NO_STEP, SUCCESS
 
 GRADIENTS = {  # what may be wrong with a gradient, by `jac_method`; nothing with a derived one
     "jac": " The gradient may be wrong (see fastopt.compare_grad).",

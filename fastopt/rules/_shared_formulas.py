@@ -5,7 +5,7 @@
 
 import math
 
-from fastopt.solver.placeholders import USES
+from fastopt.algorithms.placeholders import USES
 
 
 def place(eps, inside):

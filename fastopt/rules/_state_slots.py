@@ -4,8 +4,8 @@
 """
 
 from fastopt import rules
+from fastopt.algorithms.placeholders import USES, S
 from fastopt.rules import _clipping_and_decay
-from fastopt.solver.placeholders import USES, S
 
 
 def load_1(state, i):

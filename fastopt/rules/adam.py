@@ -10,8 +10,8 @@ divides by the largest v so far (Reddi et al. 2018); `max_corrected`: by the lar
 from collections import namedtuple
 from typing import NamedTuple
 
+from fastopt.algorithms.placeholders import USES
 from fastopt.rules._shared_formulas import decays, moments, root
-from fastopt.solver.placeholders import USES
 
 
 class Adam(NamedTuple):

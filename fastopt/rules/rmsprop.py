@@ -9,8 +9,8 @@ Epsilon is inside the root (`eps_inside=False`: outside); v starts at `initial_a
 from collections import namedtuple
 from typing import NamedTuple
 
+from fastopt.algorithms.placeholders import USES
 from fastopt.rules._shared_formulas import heavy_ball, momentum, over_root, place
-from fastopt.solver.placeholders import USES
 
 
 class RMSProp(NamedTuple):

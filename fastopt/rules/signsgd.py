@@ -9,8 +9,8 @@ without `momentum`. There is no divisor: d is 1.
 from collections import namedtuple
 from typing import NamedTuple
 
+from fastopt.algorithms.placeholders import USES
 from fastopt.rules._shared_formulas import signed
-from fastopt.solver.placeholders import USES
 
 
 class SignSGD(NamedTuple):

@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from fastopt.solver.status_codes import MAXTIME, RAISED
+from fastopt.algorithms.status_codes import MAXTIME, RAISED
 from fastopt.storage.checkpoint_file import Checkpoint, problem_of
 from fastopt.storage.npz import open_own
 

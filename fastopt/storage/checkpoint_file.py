@@ -9,8 +9,8 @@ import tempfile
 import time
 import warnings
 
-from fastopt.solver.fits.fit_state import FitArrays, FitRun
-from fastopt.solver.run_state import SCALARS
+from fastopt.algorithms.fits.fit_state import FitArrays, FitRun
+from fastopt.algorithms.run_state import SCALARS
 from fastopt.storage.npz import clean_up, load, save
 from fastopt.storage.problem_identity import differences, identity
 

@@ -5,7 +5,7 @@ import pytest
 from test_minimize_stochastic import ROWS, X0, A, B, adding, shuffled
 
 import fastopt
-from fastopt.solver.training.distance_rate import DistanceRate, gone_too_far
+from fastopt.algorithms.training.distance_rate import DistanceRate, gone_too_far
 
 EPOCHS, BATCH = 6, 8
 

@@ -15,9 +15,9 @@ from batch_problems import ARRAYS, X0, T, decays, misfit, same
 from scipy.optimize import Bounds, OptimizeResult
 
 import fastopt
+from fastopt.algorithms import batch_worker, problem_arrays
+from fastopt.algorithms.run_state import FRESH
 from fastopt.compiling import compiler
-from fastopt.solver import batch_worker, problem_arrays
-from fastopt.solver.run_state import FRESH
 from fastopt.targets.cpu import cpu_target as cpu
 
 Y, TRUE = decays(60)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import fastopt
+from fastopt.algorithms import solve_loop
+from fastopt.algorithms.compile_hints import HINT, separate, separate_refcounted, separate_reordered
 from fastopt.compiling import compiler
-from fastopt.solver import solve_loop
-from fastopt.solver.compile_hints import HINT, separate, separate_refcounted, separate_reordered
 
 ROOT = pathlib.Path(fastopt.__file__).parent
 # Code that is linked into a loop. In the last ones every function may get arrays of the user's.
-LINKED = [*ROOT.glob("solver/*.py"), *ROOT.glob("rules/*.py"), ROOT / "schedules.py"]
+LINKED = [*ROOT.glob("algorithms/*.py"), *ROOT.glob("rules/*.py"), ROOT / "schedules.py"]
 LINKED += [ROOT / "targets" / "cpu" / "step_by_address.py"]
 NAMES = "differences", "gradient_methods", "minibatch_gradients"
 OF_USERS = [ROOT / "derivatives" / f"{name}.py" for name in NAMES]

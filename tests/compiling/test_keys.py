@@ -15,13 +15,13 @@ from numba.core import types as numba_types
 
 import fastopt
 from fastopt import rules
+from fastopt.algorithms import batch_worker, objective_evaluation, solve_loop
+from fastopt.algorithms import minibatch as epochs
+from fastopt.algorithms.training import distance_rate, given_rate
 from fastopt.compiling import code_walk, compiler, content_digest, type_keys
 from fastopt.derivatives import minibatch_gradients
 from fastopt.drivers import objective_bindings
 from fastopt.inputs import run_options
-from fastopt.solver import batch_worker, objective_evaluation, solve_loop
-from fastopt.solver import minibatch as epochs
-from fastopt.solver.training import distance_rate, given_rate
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import batch_threads, calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu

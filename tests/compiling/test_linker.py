@@ -2,9 +2,9 @@
 
 import pytest
 
+from fastopt.algorithms import solve_loop
 from fastopt.compiling.compiler import jit
 from fastopt.compiling.linker import link, undecorated
-from fastopt.solver import solve_loop
 from fastopt.targets.common import loop_constants
 
 
@@ -33,5 +33,5 @@ def test_a_placeholder_that_nothing_is_bound_to_is_an_error():
 def test_a_function_of_a_placeholder_s_name_is_not_replaced(monkeypatch):
     """A helper that is given the name of a placeholder would be captured without a word."""
     monkeypatch.setattr(solve_loop, "each", len)
-    with pytest.raises(ValueError, match=r"fastopt.solver.solve_loop defines 'each' itself"):
+    with pytest.raises(ValueError, match=r"fastopt.algorithms.solve_loop defines 'each' itself"):
         link(solve_loop.copy, loop_constants.SINGLE_WORKER, undecorated)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fastopt import rules
+from fastopt.algorithms import automatic_rate, fixed_rate
+from fastopt.algorithms.batch_worker import ProblemData, Results
 from fastopt.inputs import run_options
-from fastopt.solver import automatic_rate, fixed_rate
-from fastopt.solver.batch_worker import ProblemData, Results
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fastopt import rules
+from fastopt.algorithms.batch_worker import ProblemData
+from fastopt.algorithms.fits.fit_worker import FitResults
 from fastopt.drivers.fits import compiled_residuals
 from fastopt.drivers.fits.fit_batch import Fits
 from fastopt.inputs import fit_inputs
-from fastopt.solver.batch_worker import ProblemData
-from fastopt.solver.fits.fit_worker import FitResults
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from assembler import CC, hopper  # noqa: F401

@@ -14,7 +14,7 @@ import numba.cuda
 from assembler import CC, assemble, hopper  # noqa: F401
 from numba import types
 
-from fastopt.solver import problem_arrays
+from fastopt.algorithms import problem_arrays
 from fastopt.targets.cuda import cuda_target as cuda
 from fastopt.targets.cuda import kernel_builder
 

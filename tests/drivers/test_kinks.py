@@ -11,9 +11,9 @@ from numba.core.dispatcher import Dispatcher
 from scipy.optimize import linprog, rosen, rosen_der
 
 import fastopt
+from fastopt.algorithms.status_codes import INTERRUPTED, KINK, MAXFEV, MAXTIME, NO_STEP, RAISED
 from fastopt.drivers import kinks_of_problem
 from fastopt.drivers.certificates import kink_certificate
-from fastopt.solver.status_codes import INTERRUPTED, KINK, MAXFEV, MAXTIME, NO_STEP, RAISED
 
 T = np.linspace(0.0, 4.0, 30)
 LINE = np.stack([np.ones(30), T], 1)

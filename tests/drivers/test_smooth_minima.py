@@ -6,9 +6,9 @@ from problems.objectives import compiled
 from scipy.optimize import OptimizeResult, approx_fprime, linprog
 
 import fastopt
+from fastopt.algorithms.status_codes import GTOL, NO_STEP
 from fastopt.drivers.certificates import smooth_certificate
 from fastopt.results import optimize_result
-from fastopt.solver.status_codes import GTOL, NO_STEP
 
 
 def certified(fun, x, start=None, box=None, left=10_000, dtype=np.float64):

@@ -13,8 +13,8 @@ from numba.core import event
 
 import fastopt
 from fastopt import schedules
-from fastopt.solver import minibatch
-from fastopt.solver.solve_loop import fill, sweep
+from fastopt.algorithms import minibatch
+from fastopt.algorithms.solve_loop import fill, sweep
 
 ROWS = np.arange(1.0, 6.0)  # their mean is 3
 OPTIONS = {"learning_rate": 0.05}

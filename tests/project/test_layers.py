@@ -57,16 +57,16 @@ FLOORS = [
     "compiling",
     "schedules.py",
     "rules",
-    "solver/fits",
-    "solver/training",
-    "solver",
+    "algorithms/fits",
+    "algorithms/training",
+    "algorithms",
     "concurrency",
     "_version.py",
 ]
 # Neither target imports the other.
 APART = {("targets/cuda", "targets/cpu")}
 MAY_IMPORT_NUMBA = {"targets", "derivatives", "elementary", "compiling"}
-MATHEMATICS = {"rules", "solver"}
+MATHEMATICS = {"rules", "algorithms"}
 
 each_file = each(FILES, lambda file: str(file.relative_to(ROOT)))
 

@@ -9,8 +9,8 @@ import pytest
 
 import fastopt
 from fastopt import rules, schedules
+from fastopt.algorithms import status_codes
 from fastopt.inputs import run_options
-from fastopt.solver import status_codes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

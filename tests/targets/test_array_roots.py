@@ -8,8 +8,8 @@ from numba import njit
 
 import fastopt
 from fastopt import rules
+from fastopt.algorithms import solve_loop
 from fastopt.compiling.compiler import jit
-from fastopt.solver import solve_loop
 from fastopt.targets.cpu import array_roots
 from fastopt.targets.cpu import cpu_target as cpu
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from fastopt.solver.status_codes import KINK, MAXFEV, NO_STEP, RUNNING
+from fastopt.algorithms.status_codes import KINK, MAXFEV, NO_STEP, RUNNING
 
 WIDER = 16.0  # radius of the first steps, in units of that of the last ones
 VISIBLE = 16.0  # rounding errors of f that a step must change it by

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from fastopt.algorithms.status_codes import GTOL, NO_STEP, RUNNING
 from fastopt.drivers.certificates.kink_certificate import scales
-from fastopt.solver.status_codes import GTOL, NO_STEP, RUNNING
 
 STEPS = 5  # largest number of steps
 SMOOTH = 0.05  # difference of f and the integral of its slope, relative to the curvature's effect

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from fastopt.algorithms.fits.losses import LOSSES, poisson
 from fastopt.compiling import compiler
 from fastopt.derivatives import fit_equations
 from fastopt.drivers.objective_bindings import Objective
-from fastopt.solver.fits.losses import LOSSES, poisson
 
 MOST = 64  # parameters; duals have a partial for each
 _SUMS = "no_sums", "with_residual", "write_sums", "seeded_items", "as_dual", "listed", "fresh"

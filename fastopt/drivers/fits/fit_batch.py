@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt import rules
+from fastopt.algorithms.batch_worker import row_of
+from fastopt.algorithms.fits.damped_step import LOST
+from fastopt.algorithms.fits.fit_worker import FitResults
+from fastopt.algorithms.status_codes import NONFINITE, NOT_RUN
 from fastopt.arrays import data_rows
 from fastopt.drivers import local_batch, objective_bindings
 from fastopt.drivers.batch_on_executor import ExecutorScheduler
@@ -16,10 +20,6 @@ from fastopt.drivers.fits.residuals_from_python import weighed
 from fastopt.inputs import run_options
 from fastopt.results import fit_result
 from fastopt.results.progress import Compiling
-from fastopt.solver.batch_worker import row_of
-from fastopt.solver.fits.damped_step import LOST
-from fastopt.solver.fits.fit_worker import FitResults
-from fastopt.solver.status_codes import NONFINITE, NOT_RUN
 from fastopt.targets.cpu import fit_target
 
 

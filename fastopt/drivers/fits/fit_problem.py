@@ -5,9 +5,7 @@ import math
 import numpy as np
 
 from fastopt import rules
-from fastopt.drivers.resumable import Resumable
-from fastopt.results.progress import Progress
-from fastopt.solver.fits.fit_state import (
+from fastopt.algorithms.fits.fit_state import (
     FRESH,
     NFEV,
     FitArrays,
@@ -15,8 +13,10 @@ from fastopt.solver.fits.fit_state import (
     FitRun,
     places,
 )
-from fastopt.solver.run_state import apart
-from fastopt.solver.status_codes import INTERRUPTED
+from fastopt.algorithms.run_state import apart
+from fastopt.algorithms.status_codes import INTERRUPTED
+from fastopt.drivers.resumable import Resumable
+from fastopt.results.progress import Progress
 from fastopt.targets.cpu import fit_target
 
 _MATRICES = "equations", "factor"

@@ -4,12 +4,12 @@ import warnings
 
 import numpy as np
 
+from fastopt.algorithms.fits.fit_state import NFEV, NIT, NJEV
 from fastopt.compiling import compiler
 from fastopt.drivers.fits import compiled_residuals
 from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.drivers.fits.residuals_from_python import PythonResiduals, weighed
 from fastopt.results import fit_result
-from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV
 from fastopt.targets.cpu import fit_target
 
 # Relative errors of differences: a singular value below counts as zero.

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastopt.solver.fits.fit_state import places
+from fastopt.algorithms.fits.fit_state import places
 from fastopt.targets.cpu import fit_target
 
 # Relative steps of differences, as SciPy's.

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.algorithms.fits.damped_step import LOST
+from fastopt.algorithms.fits.fit_state import NJEV, ROOTED, F, places
+from fastopt.algorithms.fits.shared_worker import SharedFitResults
+from fastopt.algorithms.status_codes import FTOL, MAXTIME, NO_STEP, NONFINITE, NOT_RUN, SUCCESS
 from fastopt.drivers import local_batch, objective_bindings
 from fastopt.drivers.fits import fit_batch, shared_result
 from fastopt.drivers.fits.fit_problem import FitProblem
-from fastopt.solver.fits.damped_step import LOST
-from fastopt.solver.fits.fit_state import NJEV, ROOTED, F, places
-from fastopt.solver.fits.shared_worker import SharedFitResults
-from fastopt.solver.status_codes import FTOL, MAXTIME, NO_STEP, NONFINITE, NOT_RUN, SUCCESS
 from fastopt.targets.cpu import fit_target
 
 COUNTS = "nit", "nfev", "njev"

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
+from fastopt.algorithms.fits.damped_step import LOST
+from fastopt.algorithms.fits.fit_state import NFEV, NIT, NJEV, F
+from fastopt.algorithms.status_codes import NONFINITE
 from fastopt.drivers.fits import fit_batch
 from fastopt.results import fit_result, optimize_result
-from fastopt.solver.fits.damped_step import LOST
-from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV, F
-from fastopt.solver.status_codes import NONFINITE
 
 LEAST = 1e-13  # eigenvalues below are of rounding
 NO_CURVES = (

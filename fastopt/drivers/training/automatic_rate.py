@@ -3,10 +3,10 @@
 import numpy as np
 
 from fastopt import rules
-from fastopt.solver.minibatch import AVERAGED, BEGUN, RULE_SCALAR, STATUS
-from fastopt.solver.run_state import apart
-from fastopt.solver.status_codes import RUNNING
-from fastopt.solver.training.distance_rate import DistanceRate
+from fastopt.algorithms.minibatch import AVERAGED, BEGUN, RULE_SCALAR, STATUS
+from fastopt.algorithms.run_state import apart
+from fastopt.algorithms.status_codes import RUNNING
+from fastopt.algorithms.training.distance_rate import DistanceRate
 
 # A distance that was too long is divided by the first, and by both to begin with.
 SHORTER, AGAIN, BEGINNINGS = 4.0, 16.0, 30

@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import rules
-from fastopt.arrays import data_rows
-from fastopt.derivatives import gradient_methods
-from fastopt.drivers import objective_bindings, objective_checks
-from fastopt.drivers.training import saved_state
-from fastopt.drivers.training.automatic_rate import AutomaticRate
-from fastopt.drivers.training.slices import StepsPerSlice
-from fastopt.drivers.training.training_result import result_of
-from fastopt.results.progress import Counter, report
-from fastopt.solver.minibatch import (
+from fastopt.algorithms.minibatch import (
     AVERAGED,
     KEY,
     LOSS,
@@ -27,8 +19,8 @@ from fastopt.solver.minibatch import (
     Part,
     TrainingState,
 )
-from fastopt.solver.run_state import apart
-from fastopt.solver.status_codes import (
+from fastopt.algorithms.run_state import apart
+from fastopt.algorithms.status_codes import (
     DIVERGED,
     EARLY,
     EPOCHS,
@@ -39,6 +31,14 @@ from fastopt.solver.status_codes import (
     RUNNING,
     STOPPED,
 )
+from fastopt.arrays import data_rows
+from fastopt.derivatives import gradient_methods
+from fastopt.drivers import objective_bindings, objective_checks
+from fastopt.drivers.training import saved_state
+from fastopt.drivers.training.automatic_rate import AutomaticRate
+from fastopt.drivers.training.slices import StepsPerSlice
+from fastopt.drivers.training.training_result import result_of
+from fastopt.results.progress import Counter, report
 from fastopt.targets.cpu import minibatch_step
 
 

@@ -2,9 +2,9 @@
 
 import time
 
+from fastopt.algorithms.minibatch import NIT, ROW, STATUS, EpochSettings
+from fastopt.algorithms.status_codes import MAXITER, MAXTIME, RUNNING
 from fastopt.drivers.training.run import Training
-from fastopt.solver.minibatch import NIT, ROW, STATUS, EpochSettings
-from fastopt.solver.status_codes import MAXITER, MAXTIME, RUNNING
 
 
 class StreamTraining(Training):

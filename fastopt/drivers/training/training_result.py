@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from fastopt.algorithms.minibatch import TrainingState
+from fastopt.algorithms.status_codes import NONFINITE
+from fastopt.algorithms.training.distance_rate import DISTANCE
 from fastopt.results import optimize_result
-from fastopt.solver.minibatch import TrainingState
-from fastopt.solver.status_codes import NONFINITE
-from fastopt.solver.training.distance_rate import DISTANCE
 
 # Evaluations for each component of a gradient.
 EVALUATIONS_PER_COMPONENT = {"2-point": 1, "3-point": 2, "cs": 1}

@@ -9,10 +9,10 @@ from numba import TypingError, types
 from numba.extending import intrinsic
 
 from fastopt import rules
+from fastopt.algorithms import solve_loop
 from fastopt.arrays import arguments
 from fastopt.compiling.compiler import link, undecorated
 from fastopt.rules import _clipping_and_decay, _state_slots
-from fastopt.solver import solve_loop
 
 DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 

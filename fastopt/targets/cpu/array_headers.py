@@ -19,7 +19,7 @@ import sys
 
 import numpy as np
 
-from fastopt.solver.compile_hints import separate
+from fastopt.algorithms.compile_hints import separate
 from fastopt.targets.cpu.address_intrinsics import word
 
 FIRST, COUNT, BYTES, OLD, X, G, STATE = range(7)

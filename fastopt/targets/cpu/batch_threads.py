@@ -7,11 +7,11 @@ from types import MappingProxyType
 import numpy as np
 from numba import types
 
+from fastopt.algorithms import batch_worker, objective_evaluation
+from fastopt.algorithms.objective_evaluation import DATA, PLACE, SOURCE
+from fastopt.algorithms.status_codes import INTERRUPTED, NOT_RUN, RAISED
 from fastopt.arrays import data_rows
 from fastopt.compiling.compiler import jit
-from fastopt.solver import batch_worker, objective_evaluation
-from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
-from fastopt.solver.status_codes import INTERRUPTED, NOT_RUN, RAISED
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
@@ -29,7 +29,7 @@ class ThreadScheduler:
         One per thread, compiled; their arrays belong to the threads.
     bounded : bool
     problem_data, results
-        See `fastopt.solver.batch_worker`.
+        See `fastopt.algorithms.batch_worker`.
     begun : list of (int, dict)
         Interrupted problems to resume, by number, with their state (`Problem.snapshot`). At most
         one per thread is resumed; others start again.

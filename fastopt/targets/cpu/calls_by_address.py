@@ -13,11 +13,11 @@ from numba import TypingError, typeof, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
+from fastopt.algorithms.objective_evaluation import DATA, PLACE, SOURCE
 from fastopt.compiling import type_keys
 from fastopt.compiling.compiler import jit
 from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 from fastopt.compiling.numba_internals import compute_fingerprint, cpu_target
-from fastopt.solver.objective_evaluation import DATA, PLACE, SOURCE
 
 WORD = ir.IntType(64)
 

@@ -7,6 +7,18 @@ from typing import Any
 import numpy as np
 from numba.extending import overload
 
+from fastopt.algorithms import automatic_rate, objective_evaluation, solve_loop
+from fastopt.algorithms.placeholders import (
+    RUN,
+    SIZE,
+    bring_back,
+    fetch,
+    load_run,
+    load_value,
+    store_run,
+)
+from fastopt.algorithms.run_state import FEW
+from fastopt.algorithms.solve_loop import loop
 from fastopt.compiling.compiler import (
     content_of,
     inline,
@@ -18,18 +30,6 @@ from fastopt.compiling.compiler import (
 )
 from fastopt.compiling.numba_internals import cpu_target
 from fastopt.rules import _state_slots
-from fastopt.solver import automatic_rate, objective_evaluation, solve_loop
-from fastopt.solver.placeholders import (
-    RUN,
-    SIZE,
-    bring_back,
-    fetch,
-    load_run,
-    load_value,
-    store_run,
-)
-from fastopt.solver.run_state import FEW
-from fastopt.solver.solve_loop import loop
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
 from fastopt.targets.cpu import (

@@ -6,17 +6,17 @@ from types import MappingProxyType
 import numpy as np
 from numba import types
 
+from fastopt.algorithms.fits import fit_loop, fit_worker, shared_worker
+from fastopt.algorithms.fits.fit_loop import loop
+from fastopt.algorithms.fits.fit_state import NFEV, NIT, NJEV, FitRun
+from fastopt.algorithms.fits.losses import LOSSES, weigh_all, weigh_counts
+from fastopt.algorithms.objective_evaluation import CODE, DATA, WORDS
+from fastopt.algorithms.placeholders import RUN, ask, load_run, load_value, store_run
+from fastopt.algorithms.run_state import FEW, apart
+from fastopt.algorithms.status_codes import RAISED
 from fastopt.compiling.compiler import jit, link, numba_config, undecorated
 from fastopt.derivatives import fit_equations
 from fastopt.rules import _state_slots
-from fastopt.solver.fits import fit_loop, fit_worker, shared_worker
-from fastopt.solver.fits.fit_loop import loop
-from fastopt.solver.fits.fit_state import NFEV, NIT, NJEV, FitRun
-from fastopt.solver.fits.losses import LOSSES, weigh_all, weigh_counts
-from fastopt.solver.objective_evaluation import CODE, DATA, WORDS
-from fastopt.solver.placeholders import RUN, ask, load_run, load_value, store_run
-from fastopt.solver.run_state import FEW, apart
-from fastopt.solver.status_codes import RAISED
 from fastopt.targets.common.loop_constants import numbers
 from fastopt.targets.cpu import objective_call
 from fastopt.targets.cpu.batch_threads import ThreadScheduler

@@ -1,7 +1,7 @@
 """The loop in the interpreter, for objectives in Python; its functions over arrays are compiled."""
 
+from fastopt.algorithms import convergence, direction, run_state, solve_loop
 from fastopt.compiling.compiler import jit, numba_config
-from fastopt.solver import convergence, direction, run_state, solve_loop
 from fastopt.targets.cpu import magnitudes
 
 _HELPERS = (

@@ -7,10 +7,8 @@ import numpy as np
 from numba import types
 
 from fastopt import schedules
-from fastopt.compiling.compiler import jit
-from fastopt.derivatives import gradient_methods, minibatch_gradients
-from fastopt.solver import minibatch
-from fastopt.solver.minibatch import (
+from fastopt.algorithms import minibatch
+from fastopt.algorithms.minibatch import (
     DATA,
     NIT,
     RATE,
@@ -20,8 +18,10 @@ from fastopt.solver.minibatch import (
     WORDS,
     EpochSettings,
 )
-from fastopt.solver.run_state import apart
-from fastopt.solver.training import distance_rate, given_rate
+from fastopt.algorithms.run_state import apart
+from fastopt.algorithms.training import distance_rate, given_rate
+from fastopt.compiling.compiler import jit
+from fastopt.derivatives import gradient_methods, minibatch_gradients
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu

@@ -9,9 +9,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from fastopt.algorithms.objective_evaluation import CODE, DATA
 from fastopt.compiling.llvm_arrays import array_struct
 from fastopt.compiling.numba_internals import excinfo_ptr_t, int32_t, status_of
-from fastopt.solver.objective_evaluation import CODE, DATA
 from fastopt.targets.cpu.calls_by_address import BINDINGS as CALLS
 from fastopt.targets.cpu.calls_by_address import WORD, call_code, words
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from fastopt.algorithms.objective_evaluation import CODE, DATA, SEPARATE, WORDS
+from fastopt.algorithms.run_state import FEW, apart
 from fastopt.derivatives import gradient_methods, kept_refusals
-from fastopt.solver.objective_evaluation import CODE, DATA, SEPARATE, WORDS
-from fastopt.solver.run_state import FEW, apart
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.objective_call import NEAR
 

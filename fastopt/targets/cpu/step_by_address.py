@@ -5,10 +5,10 @@
 
 import numpy as np
 
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import OPTIONS, cast, coefficients, real
+from fastopt.algorithms.solve_loop import sweep
 from fastopt.concurrency.turns import BUSY, T
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import OPTIONS, cast, coefficients, real
-from fastopt.solver.solve_loop import sweep
 from fastopt.targets.cpu.address_intrinsics import arrays_at, word
 from fastopt.targets.cpu.array_headers import (
     BYTES,

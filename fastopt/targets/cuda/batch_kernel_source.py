@@ -13,8 +13,8 @@ are saved to memory, and Python checks the clock. The next launch continues with
 import math
 from typing import Any
 
-from fastopt.solver.batch_worker import row_of
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.batch_worker import row_of
+from fastopt.algorithms.placeholders import (
     BOUNDED,
     LENGTH,
     LIMITS,
@@ -34,7 +34,7 @@ from fastopt.solver.placeholders import (
     store_run,
     value,
 )
-from fastopt.solver.run_state import (
+from fastopt.algorithms.run_state import (
     FRESH,
     MOVED,
     NFEV,
@@ -43,7 +43,7 @@ from fastopt.solver.run_state import (
     STATUS,
     F,
 )
-from fastopt.solver.status_codes import NONFINITE, RUNNING
+from fastopt.algorithms.status_codes import NONFINITE, RUNNING
 
 cuda: Any = None  # bound by the target
 # Places in `control`.

@@ -11,10 +11,10 @@ import time
 
 import numpy as np
 
+from fastopt.algorithms.batch_worker import ProblemData
+from fastopt.algorithms.status_codes import NOT_RUN
 from fastopt.arrays import data_rows
 from fastopt.concurrency.time_slices import next_amount
-from fastopt.solver.batch_worker import ProblemData
-from fastopt.solver.status_codes import NOT_RUN
 from fastopt.targets.cuda.batch_kernel_source import DONE, ENDED, NEXT, READY, STOP
 from fastopt.targets.cuda.kernel_builder import MAX_UNROLLED_SIZE, PARTIALS
 from fastopt.targets.cuda.thread_layout import WARP
@@ -39,7 +39,8 @@ class CudaScheduler:
         ``kernel.registers(*arguments)``.
     layout : `thread_layout.Layout`
     problem_data, results
-        See `fastopt.solver.batch_worker`. Arrays of `problem_data` are on the host or the device.
+        See `fastopt.algorithms.batch_worker`. Arrays of `problem_data` are on the host or the
+        device.
     steps : ndarray
         Relative difference steps; any array if derivatives are not difference quotients.
     """

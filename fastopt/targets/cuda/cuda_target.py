@@ -24,10 +24,10 @@ if not hasattr(np, "row_stack"):  # numba-cuda 0.30 reads it when a kernel is co
 
 from numba import cuda, float32, float64
 
+from fastopt.algorithms import solve_loop
 from fastopt.compiling import disk_cache, numba_internals
 from fastopt.compiling.compiler import link, undecorated
 from fastopt.derivatives import gradient_methods
-from fastopt.solver import solve_loop
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import narrow_to
 from fastopt.targets.cuda import (

@@ -11,8 +11,8 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
+from fastopt.algorithms.placeholders import RUN, judge, load_run, propose, store_run
 from fastopt.compiling.llvm_arrays import array_struct
-from fastopt.solver.placeholders import RUN, judge, load_run, propose, store_run
 from fastopt.targets.cuda.thread_layout import _made
 
 # Placeholders, bound by the target.

@@ -10,14 +10,14 @@ import numpy as np
 from numba import from_dtype
 
 from fastopt import rules, schedules
+from fastopt.algorithms import automatic_rate, fixed_rate
+from fastopt.algorithms.placeholders import LENGTH
+from fastopt.algorithms.run_state import Limits
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.compiling import content_digest
 from fastopt.compiling.compiler import link, undecorated
 from fastopt.derivatives import gradient_methods
 from fastopt.rules import _state_slots
-from fastopt.solver import automatic_rate, fixed_rate
-from fastopt.solver.placeholders import LENGTH
-from fastopt.solver.run_state import Limits
 from fastopt.targets.common import intrinsics, row_access
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
 from fastopt.targets.cuda import (

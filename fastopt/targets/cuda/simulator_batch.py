@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.algorithms.run_state import load_run, store_run
 from fastopt.compiling.numba_internals import simulated_array
-from fastopt.solver.run_state import load_run, store_run
 from fastopt.targets.cuda.thread_layout import WRONG_LENGTH
 
 

@@ -6,10 +6,10 @@ copies.
 
 from typing import Any
 
+from fastopt.algorithms import solve_loop
+from fastopt.algorithms.placeholders import real
 from fastopt.compiling.compiler import link
 from fastopt.rules import _state_slots
-from fastopt.solver import solve_loop
-from fastopt.solver.placeholders import real
 from fastopt.targets.common.loop_constants import narrow_to
 from fastopt.targets.cuda import simulator_sweeps, sweep_intrinsics
 

@@ -14,9 +14,9 @@ from numba import TypingError, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from fastopt.algorithms import problem_arrays
+from fastopt.algorithms.run_state import FRESH
 from fastopt.compiling.llvm_arrays import array_struct, array_view
-from fastopt.solver import problem_arrays
-from fastopt.solver.run_state import FRESH
 
 WARP = 32
 WRONG_LENGTH = "the gradient must be a tuple of as many numbers as x0 has components"

@@ -15,12 +15,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import real
+from fastopt.algorithms.run_state import NFEV, NIT, STATUS
+from fastopt.algorithms.status_codes import FTOL, GTOL, NONFINITE, RUNNING, XTOL
 from fastopt.compiling.compiler import jit
 from fastopt.compiling.llvm_arrays import contiguous_view
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import real
-from fastopt.solver.run_state import NFEV, NIT, STATUS
-from fastopt.solver.status_codes import FTOL, GTOL, NONFINITE, RUNNING, XTOL
 from fastopt.targets.cpu.calls_by_address import WORD
 
 # Indices in a plan. The last ones are bytes from the beginning of the template; -1: there is none.

@@ -11,9 +11,9 @@ import numba
 import numpy as np
 from numba import types
 
+from fastopt.algorithms.objective_evaluation import DATA as DATA_WORD
 from fastopt.compiling.llvm_arrays import pointer_offsets
 from fastopt.compiling.numba_internals import cpu_target
-from fastopt.solver.objective_evaluation import DATA as DATA_WORD
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.solvers import solver_call
 

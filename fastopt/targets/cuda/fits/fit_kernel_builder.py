@@ -3,10 +3,10 @@
 import numpy as np
 
 from fastopt import rules
+from fastopt.algorithms.fits.fit_state import FRESH, FitArrays, FitPoints, FitRun, places
+from fastopt.algorithms.fits.losses import LOSSES, poisson
 from fastopt.derivatives import fit_equations
 from fastopt.derivatives.forward.duals import dual_choice, normal_sums
-from fastopt.solver.fits.fit_state import FRESH, FitArrays, FitPoints, FitRun, places
-from fastopt.solver.fits.losses import LOSSES, poisson
 from fastopt.targets.cuda import kernel_builder
 from fastopt.targets.cuda.fits import fit_kernel_source, residuals_on_device, simulated_sums
 from fastopt.targets.cuda.thread_layout import Layout, local_array

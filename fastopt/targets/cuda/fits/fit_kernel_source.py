@@ -6,12 +6,11 @@ memory, and residuals are elements of an expression: no array is made of them.
 
 import math
 
-from fastopt.derivatives.fit_equations import rotated
-from fastopt.solver.batch_worker import WorkerBuffers, row_of
-from fastopt.solver.fits.fit_loop import judge_trial, next_trial
-from fastopt.solver.fits.fit_state import MOVED, ROOTED, STATUS, F
-from fastopt.solver.fits.fit_worker import load_fit, write_fit
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.batch_worker import WorkerBuffers, row_of
+from fastopt.algorithms.fits.fit_loop import judge_trial, next_trial
+from fastopt.algorithms.fits.fit_state import MOVED, ROOTED, STATUS, F
+from fastopt.algorithms.fits.fit_worker import load_fit, write_fit
+from fastopt.algorithms.placeholders import (
     DUAL,
     LIMITS,
     OPTIONS,
@@ -28,7 +27,8 @@ from fastopt.solver.placeholders import (
     seeded_items,
     store_run,
 )
-from fastopt.solver.status_codes import NONFINITE
+from fastopt.algorithms.status_codes import NONFINITE
+from fastopt.derivatives.fit_equations import rotated
 from fastopt.targets.cuda.batch_kernel_source import load_scalars
 
 

@@ -22,9 +22,9 @@ the loss tells: `step` returns False, and the run begins again with a quarter of
 import math
 from typing import NamedTuple
 
-from fastopt.solver.compile_hints import separate, separate_reordered
-from fastopt.solver.minibatch import ETA, RULE_SCALAR, decay_weights
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate, separate_reordered
+from fastopt.algorithms.minibatch import ETA, RULE_SCALAR, decay_weights
+from fastopt.algorithms.placeholders import (
     HAS_CLIPPING_AND_DECAY,
     SIZE,
     C,
@@ -35,8 +35,8 @@ from fastopt.solver.placeholders import (
     store,
     update,
 )
-from fastopt.solver.run_state import INF
-from fastopt.solver.solve_loop import clip
+from fastopt.algorithms.run_state import INF
+from fastopt.algorithms.solve_loop import clip
 
 # Indices of `DistanceRate`.
 DISTANCE, CEILING, GAIN, KEEP, STEPS, DIRECTIONS, GRADIENTS = range(7)

@@ -2,9 +2,9 @@
 
 import math
 
-from fastopt.solver.placeholders import BOUNDED, accumulator, coefficients, gradient, rate
-from fastopt.solver.run_state import INF, Run
-from fastopt.solver.solve_loop import (
+from fastopt.algorithms.placeholders import BOUNDED, accumulator, coefficients, gradient, rate
+from fastopt.algorithms.run_state import INF, Run
+from fastopt.algorithms.solve_loop import (
     fill,
     projected_gradient_norm,
     settle,
@@ -12,7 +12,7 @@ from fastopt.solver.solve_loop import (
     store_best,
     sweep,
 )
-from fastopt.solver.status_codes import (
+from fastopt.algorithms.status_codes import (
     FTOL,
     GTOL,
     MAXFEV,

@@ -6,10 +6,10 @@ The loops over elements are written for any number of workers. `each` gives a wo
 
 import math
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.convergence import LEVEL, is_signal
-from fastopt.solver.fused_passes import accept_sums, explained, fused_direction, inverse
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.convergence import LEVEL, is_signal
+from fastopt.algorithms.fused_passes import accept_sums, explained, fused_direction, inverse
+from fastopt.algorithms.placeholders import (
     BOUNDED,
     EPS,
     FUSED,
@@ -29,8 +29,8 @@ from fastopt.solver.placeholders import (
     total,
     update,
 )
-from fastopt.solver.run_state import INF
-from fastopt.solver.solve_loop import clip, largest
+from fastopt.algorithms.run_state import INF
+from fastopt.algorithms.solve_loop import clip, largest
 
 
 def is_blocked(x, g, low, high):

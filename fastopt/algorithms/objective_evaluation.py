@@ -3,8 +3,8 @@
 The loop is compiled once for all objectives, `evaluate` for each of them.
 """
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import (
     LOOP_SIZE,
     SIZE,
     ask,

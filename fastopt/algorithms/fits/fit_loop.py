@@ -7,8 +7,8 @@ J'J or its triangular root. So nothing here depends on the number of residuals.
 
 import math
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.fits.damped_step import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.fits.damped_step import (
     LOST,
     length_of,
     model_of,
@@ -16,9 +16,9 @@ from fastopt.solver.fits.damped_step import (
     step_within,
     trial_of,
 )
-from fastopt.solver.fits.fit_state import RESTART, TRIAL, FitRun, places
-from fastopt.solver.fits.triangles import is_free
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.fits.fit_state import RESTART, TRIAL, FitRun, places
+from fastopt.algorithms.fits.triangles import is_free
+from fastopt.algorithms.placeholders import (
     BOUNDED,
     EPS,
     SIZE,
@@ -32,7 +32,7 @@ from fastopt.solver.placeholders import (
     store,
     update,
 )
-from fastopt.solver.status_codes import (
+from fastopt.algorithms.status_codes import (
     FTOL,
     GTOL,
     MAXFEV,

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import fastopt
+from fastopt.algorithms import direction, fused_passes, solve_loop
 from fastopt.compiling import compiler
 from fastopt.compiling.linker import link, undecorated
-from fastopt.solver import direction, fused_passes, solve_loop
 from fastopt.targets.common import loop_constants
 from fastopt.targets.cpu import magnitudes
 

@@ -4,8 +4,8 @@ The conditions are those of Gill, Murray and Wright (1981, section 8.2.3): the c
 and the gradient. Their units are f itself and the sizes of the components.
 """
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import (
     BOUNDED,
     CENTRAL,
     EPS,
@@ -18,7 +18,7 @@ from fastopt.solver.placeholders import (
     most,
     real,
 )
-from fastopt.solver.status_codes import FTOL, NO_STEP
+from fastopt.algorithms.status_codes import FTOL, NO_STEP
 
 ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
 GONE = 16.0  # roundings of the first f that may remain at a minimum of zero

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from fastopt.solver.status_codes import RUNNING
+from fastopt.algorithms.status_codes import RUNNING
 
 # Reasons for the next evaluation. At a restart x is the same, and the equations come as a root.
 FIRST, TRIAL, RESTART = 0.0, 1.0, 2.0

@@ -7,12 +7,12 @@ derivatives of its cost by them follow from J'J (Golub and Pereyra 1973, Kaufman
 import math
 from collections import namedtuple
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.fits.damped_step import LOST
-from fastopt.solver.fits.fit_state import ROOTED
-from fastopt.solver.fits.fit_worker import FitResults, write_fit
-from fastopt.solver.fits.triangles import is_free
-from fastopt.solver.placeholders import SIZE
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.fits.damped_step import LOST
+from fastopt.algorithms.fits.fit_state import ROOTED
+from fastopt.algorithms.fits.fit_worker import FitResults, write_fit
+from fastopt.algorithms.fits.triangles import is_free
+from fastopt.algorithms.placeholders import SIZE
 
 # More results, with a row for each problem. `gradient` has the slopes of the cost by the shared
 # parameters; the curve's own parameters follow them. `curvature` is the Schur complement of J'J.

@@ -1,8 +1,8 @@
 """The step of a mini-batch with a given learning rate."""
 
-from fastopt.solver.minibatch import ETA, NIT, RULE_SCALAR, decay_weights
-from fastopt.solver.placeholders import coefficients
-from fastopt.solver.solve_loop import sweep
+from fastopt.algorithms.minibatch import ETA, NIT, RULE_SCALAR, decay_weights
+from fastopt.algorithms.placeholders import coefficients
+from fastopt.algorithms.solve_loop import sweep
 
 
 def step(record, points, state, options, plan, f):

@@ -8,8 +8,8 @@ in one place only, so that it is compiled once if it is inlined there.
 
 import math
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import (
     BOUNDED,
     FUSED,
     HAS_CLIPPING_AND_DECAY,
@@ -32,7 +32,7 @@ from fastopt.solver.placeholders import (
     update,
     value,
 )
-from fastopt.solver.status_codes import RUNNING
+from fastopt.algorithms.status_codes import RUNNING
 
 
 @separate

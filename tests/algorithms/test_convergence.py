@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from fastopt.algorithms import convergence
+from fastopt.algorithms.status_codes import FTOL, NO_STEP
 from fastopt.compiling.linker import link, undecorated
-from fastopt.solver import convergence
-from fastopt.solver.status_codes import FTOL, NO_STEP
 from fastopt.targets.common import loop_constants
 
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in (np.float64, np.float32)}

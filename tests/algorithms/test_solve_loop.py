@@ -10,10 +10,10 @@ from problems import CLASSICAL, wood_jac
 from problems.objectives import with_gradient
 
 import fastopt
+from fastopt.algorithms.run_state import FEW, NFEV, run_of
+from fastopt.algorithms.status_codes import RUNNING
 from fastopt.drivers import objective_bindings, single_problem
 from fastopt.inputs import run_options, start_and_bounds
-from fastopt.solver.run_state import FEW, NFEV, run_of
-from fastopt.solver.status_codes import RUNNING
 from fastopt.targets.cpu import cpu_target as cpu
 
 BY_NAME = {p.name: p for p in CLASSICAL}

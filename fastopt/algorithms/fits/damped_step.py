@@ -5,15 +5,15 @@ Moré (1978), The Levenberg-Marquardt algorithm: implementation and theory.
 
 import math
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.fits.triangles import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.fits.triangles import (
     factorise,
     factorise_root,
     is_free,
     solve_factor,
     stretch,
 )
-from fastopt.solver.placeholders import BOUNDED, SIZE
+from fastopt.algorithms.placeholders import BOUNDED, SIZE
 
 NEAR = 0.1  # relative difference allowed between the step's length and the radius
 MOST = 10  # most factorisations for a step

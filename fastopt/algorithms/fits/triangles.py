@@ -7,8 +7,8 @@ them it is F's own diagonal, so that no root is needed. `inverse` has the invers
 
 import math
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import BOUNDED, SIZE
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import BOUNDED, SIZE
 
 
 def is_free(i, arrays):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import (
     SIZE,
     accumulator,
     call_function,
@@ -22,9 +22,9 @@ from fastopt.solver.placeholders import (
     sum_of_values,
     take_step,
 )
-from fastopt.solver.run_state import INF
-from fastopt.solver.solve_loop import fill
-from fastopt.solver.status_codes import (
+from fastopt.algorithms.run_state import INF
+from fastopt.algorithms.solve_loop import fill
+from fastopt.algorithms.status_codes import (
     DIVERGED,
     NEGATIVE_RATE,
     NONFINITE,

@@ -10,9 +10,9 @@ that a user has moved since, to keep it inside of bounds for example, begins aga
 
 import numpy as np
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import C, cast, real
-from fastopt.solver.training.distance_rate import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import C, cast, real
+from fastopt.algorithms.training.distance_rate import (
     DISTANCE,
     SPREAD,
     STEPS,

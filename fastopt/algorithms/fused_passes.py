@@ -16,8 +16,8 @@ than one.
 
 from typing import Any, NamedTuple
 
-from fastopt.solver.compile_hints import separate_called, separate_reordered
-from fastopt.solver.placeholders import magnitude, of_magnitude, real
+from fastopt.algorithms.compile_hints import separate_called, separate_reordered
+from fastopt.algorithms.placeholders import magnitude, of_magnitude, real
 
 # Number of parameters from which these passes are used. They are quicker from 32 on (512: 5.9 us
 # an evaluation against 15), but their first compilation takes 4 s more.

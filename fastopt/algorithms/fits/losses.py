@@ -6,7 +6,7 @@ and 1, since the residual is used. With the linear loss these are r², r and 1.
 
 import math
 
-from fastopt.solver.placeholders import EPS, loss
+from fastopt.algorithms.placeholders import EPS, loss
 
 LEAST = 1e-8  # curvature where nothing is counted
 

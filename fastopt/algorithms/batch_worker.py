@@ -10,9 +10,17 @@ A NaN ends the problem that has it, and no other. `load_problem` finds it in a s
 import math
 from typing import Any, NamedTuple
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.placeholders import BOUNDED, add, call, fetch_row, load_value, named, store_at
-from fastopt.solver.run_state import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.placeholders import (
+    BOUNDED,
+    add,
+    call,
+    fetch_row,
+    load_value,
+    named,
+    store_at,
+)
+from fastopt.algorithms.run_state import (
     FRESH,
     NFEV,
     NIT,
@@ -20,7 +28,7 @@ from fastopt.solver.run_state import (
     STATUS,
     F,
 )
-from fastopt.solver.status_codes import NONFINITE, RUNNING
+from fastopt.algorithms.status_codes import NONFINITE, RUNNING
 
 # Indices in `control`, the integers that all threads share, each on a cache line of its own.
 NEXT, DONE, STOP, TICK = 0, 8, 16, 24

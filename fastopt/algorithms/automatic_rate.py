@@ -9,8 +9,8 @@ Without pairs of moves the method is the spectral projected gradient of Birgin, 
 
 import math
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.convergence import (
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.convergence import (
     contradicts,
     converged,
     final_status,
@@ -18,7 +18,7 @@ from fastopt.solver.convergence import (
     size_and_pull,
     starts_at_minimum,
 )
-from fastopt.solver.direction import (
+from fastopt.algorithms.direction import (
     accept_trial,
     common_weight,
     far_move,
@@ -28,7 +28,7 @@ from fastopt.solver.direction import (
     trial_point,
     update_metric,
 )
-from fastopt.solver.placeholders import (
+from fastopt.algorithms.placeholders import (
     BOUNDED,
     EPS,
     EPS_2_3,
@@ -39,8 +39,8 @@ from fastopt.solver.placeholders import (
     coefficients,
     gradient,
 )
-from fastopt.solver.run_state import FIRST, INF, Run, Search
-from fastopt.solver.solve_loop import (
+from fastopt.algorithms.run_state import FIRST, INF, Run, Search
+from fastopt.algorithms.solve_loop import (
     copy,
     measure_sizes,
     projected_gradient_norm,
@@ -48,7 +48,7 @@ from fastopt.solver.solve_loop import (
     step_below_xtol,
     store_best,
 )
-from fastopt.solver.status_codes import (
+from fastopt.algorithms.status_codes import (
     FTOL,
     GTOL,
     MAXFEV,

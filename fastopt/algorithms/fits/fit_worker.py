@@ -3,12 +3,12 @@
 import math
 from typing import Any, NamedTuple
 
-from fastopt.solver.batch_worker import row_of
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.fits.fit_loop import mark_blocked
-from fastopt.solver.fits.fit_state import FRESH, NFEV, NIT, NJEV, ROOTED, F
-from fastopt.solver.fits.triangles import factorise, factorise_root
-from fastopt.solver.placeholders import BOUNDED, SIZE
+from fastopt.algorithms.batch_worker import row_of
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.fits.fit_loop import mark_blocked
+from fastopt.algorithms.fits.fit_state import FRESH, NFEV, NIT, NJEV, ROOTED, F
+from fastopt.algorithms.fits.triangles import factorise, factorise_root
+from fastopt.algorithms.placeholders import BOUNDED, SIZE
 
 
 class FitResults(NamedTuple):

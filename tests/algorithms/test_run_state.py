@@ -7,9 +7,9 @@ import numba
 import numpy as np
 import pytest
 
-from fastopt.solver import automatic_rate, fixed_rate, problem_arrays, run_state
-from fastopt.solver.problem_arrays import Iterates, Workspace
-from fastopt.solver.run_state import FRESH, SCALARS, Run, Search
+from fastopt.algorithms import automatic_rate, fixed_rate, problem_arrays, run_state
+from fastopt.algorithms.problem_arrays import Iterates, Workspace
+from fastopt.algorithms.run_state import FRESH, SCALARS, Run, Search
 from fastopt.targets.common import intrinsics
 
 # The order of the scalars in files: a file of an earlier version must not be read in another one.

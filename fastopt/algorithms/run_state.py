@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.solver.compile_hints import separate
-from fastopt.solver.status_codes import RUNNING
+from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.status_codes import RUNNING
 
 INF = math.inf
 # Fraction of |x0| by which the first trial moves each component. With 0.1 a peak at 545 is expected
