@@ -33,8 +33,10 @@ from fastopt.targets.common.loop_constants import narrow_to
 from fastopt.targets.cuda import (
     batch_scheduler,
     device_memory,
+    found_rate_launches,
     kernel_builder,
     simulator_batch,
+    simulator_sweeps,
     step_on_device,
     sweep_kernels,
     sweep_launcher,
@@ -155,6 +157,12 @@ def sweep_all(rule, uses, items, c, stream=None):
     step_on_device.sweep(launches(), rule, uses, list(items), c, stream)
 
 
+def found_rate(rule, uses, all_uses, dtype):
+    """Return the launches of steps whose rate is found, for one group of arrays on the device."""
+    how = rule, uses, all_uses, dtype
+    return found_rate_launches.FoundRateLaunches(launches(), device(), *how)
+
+
 def squares(array):
     """Return the sum of an array's squares, in float64; wait for it."""
     flat = adopt("a gradient", array)
@@ -189,19 +197,12 @@ def step_function(method):
     return step_functions.made(method, sweep, extending.overload, plain)
 
 
-class Simulated:
-    """The module `cuda` of the simulator's running kernel."""
-
-    def __getattr__(self, name):
-        return getattr(numba_internals.simulated_kernel(), name)
-
-
 class Linker:
     """The functions with which `kernel_builder` turns plain functions into device functions."""
 
     def __init__(self):
         self.simulated = simulated()
-        self.cuda = Simulated() if self.simulated else cuda
+        self.cuda = simulator_sweeps.Simulated() if self.simulated else cuda
         self.wrap = undecorated if self.simulated else device_function
         if self.simulated:
             from fastopt.derivatives.forward import python_dual as duals

@@ -86,7 +86,7 @@ def squares(g, parts):
 KINDS = {f.__name__: f for f in (together, strided, several)}
 
 
-def linked(text, rule, uses, dtype, module, wrap, simulated):
+def linked(kind, rule, uses, dtype, module, wrap, simulated):
     """Return one of these kernels, undecorated, with all of its arithmetic in the element type."""
     own = simulator_sweeps if simulated else sweep_intrinsics
     width = own.LINE // dtype.itemsize
@@ -119,4 +119,4 @@ def linked(text, rule, uses, dtype, module, wrap, simulated):
         "WIDTH": width,
         "COLUMNS": (0,) * (3 + sum(uses)),
     }
-    return link(text, bound, wrap)
+    return link(KINDS[kind], bound, wrap)
