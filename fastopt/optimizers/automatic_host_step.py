@@ -31,6 +31,7 @@ class AutomaticHostStep(AutomaticStep, HostStep):
     """A prepared step of host arrays."""
 
     keepalive: Any  # the arrays of the next step
+    vectors: Any  # as vectors
 
     def __init__(self, found, tree, layout):
         HostStep.__init__(self, tree, layout)

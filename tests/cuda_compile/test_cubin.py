@@ -17,7 +17,7 @@ from assembler import CC, assemble, hopper  # noqa: F401
 from rule_options import representative_methods
 
 from fastopt.targets.cuda import cuda_target as cuda
-from fastopt.targets.cuda import found_rate_kernels, sweep_launcher
+from fastopt.targets.cuda.steps import found_rate_kernels, sweep_launcher
 
 # Registers a thread, which holds 16 bytes of each array. A multiprocessor has 65,536: with 56, four
 # blocks of 256 are resident, and so with 64, which a rule with four slots needs.

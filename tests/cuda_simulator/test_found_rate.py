@@ -5,7 +5,7 @@ import pytest
 
 import fastopt
 from fastopt import rules
-from fastopt.targets.cuda import found_rate_launches, step_on_device
+from fastopt.targets.cuda.steps import found_rate_launches, step_on_device
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from numba import cuda

@@ -8,7 +8,7 @@ import pytest
 
 from fastopt import rules
 from fastopt.compiling.compiler import undecorated
-from fastopt.targets.cuda import sweep_launcher
+from fastopt.targets.cuda.steps import sweep_launcher
 
 RULE = rules.get("sgd")
 USES = RULE.S(False)

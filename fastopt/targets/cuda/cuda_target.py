@@ -33,16 +33,14 @@ from fastopt.targets.common.loop_constants import narrow_to
 from fastopt.targets.cuda import (
     batch_scheduler,
     device_memory,
-    found_rate_launches,
     kernel_builder,
     simulator_batch,
-    simulator_sweeps,
-    step_on_device,
-    sweep_kernels,
-    sweep_launcher,
     thread_layout,
     user_functions,
 )
+from fastopt.targets.cuda.steps import step_on_device, sweep_kernels, sweep_launcher
+from fastopt.targets.cuda.steps.found_rate_launches import FoundRateLaunches
+from fastopt.targets.cuda.steps.simulator_sweeps import Simulated
 
 NAME = "cuda"
 
@@ -159,8 +157,7 @@ def sweep_all(rule, uses, items, c, stream=None):
 
 def found_rate(rule, uses, all_uses, dtype):
     """Return the launches of steps whose rate is found, for one group of arrays on the device."""
-    how = rule, uses, all_uses, dtype
-    return found_rate_launches.FoundRateLaunches(launches(), device(), *how)
+    return FoundRateLaunches(launches(), device(), rule, uses, all_uses, dtype)
 
 
 def squares(array):
@@ -202,7 +199,7 @@ class Linker:
 
     def __init__(self):
         self.simulated = simulated()
-        self.cuda = simulator_sweeps.Simulated() if self.simulated else cuda
+        self.cuda = Simulated() if self.simulated else cuda
         self.wrap = undecorated if self.simulated else device_function
         if self.simulated:
             from fastopt.derivatives.forward import python_dual as duals

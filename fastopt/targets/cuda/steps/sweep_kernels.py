@@ -11,7 +11,7 @@ from fastopt.algorithms.placeholders import real
 from fastopt.compiling.compiler import link
 from fastopt.rules import _state_slots
 from fastopt.targets.common.loop_constants import narrow_to
-from fastopt.targets.cuda import simulator_sweeps, sweep_intrinsics
+from fastopt.targets.cuda.steps import simulator_sweeps, sweep_intrinsics
 
 # Placeholders, bound below for the target, the rule and the width of an access.
 cuda: Any = None
@@ -86,7 +86,7 @@ def squares(g, parts):
 KINDS = {f.__name__: f for f in (together, strided, several)}
 
 
-def linked(kind, rule, uses, dtype, module, wrap, simulated):
+def linked(text, rule, uses, dtype, module, wrap, simulated):
     """Return one of these kernels, undecorated, with all of its arithmetic in the element type."""
     own = simulator_sweeps if simulated else sweep_intrinsics
     width = own.LINE // dtype.itemsize
@@ -119,4 +119,4 @@ def linked(kind, rule, uses, dtype, module, wrap, simulated):
         "WIDTH": width,
         "COLUMNS": (0,) * (3 + sum(uses)),
     }
-    return link(KINDS[kind], bound, wrap)
+    return link(text, bound, wrap)

@@ -14,9 +14,9 @@ from fastopt.algorithms.training import schedule_free
 from fastopt.algorithms.training.distance_rate import KEEP, UNIT, directions
 from fastopt.algorithms.training.schedule_free import advance as move_points
 from fastopt.compiling.compiler import link
-from fastopt.targets.cuda import simulator_sweeps, sweep_intrinsics
-from fastopt.targets.cuda.grid_kernel_source import WORDS, in_block, larger, plus
-from fastopt.targets.cuda.kernel_builder import narrow_rule
+from fastopt.targets.common.loop_constants import narrow_rule
+from fastopt.targets.cuda.steps import simulator_sweeps, sweep_intrinsics
+from fastopt.targets.cuda.steps.block_reduction import WORDS, in_block, larger, plus
 
 # Placeholders, bound below.
 cuda: Any = None
@@ -27,7 +27,7 @@ bring_back: Any = None
 element: Any = None  # what is done with an element: (x, g, state, c, found) -> five numbers
 combine: Any = None  # combines two of these numbers
 HAS_RESULTS: Any = None
-OWN, COLUMNS = 0, ()  # number of the rule's slots; places of a row
+RULE_SLOTS, COLUMNS = 0, ()  # number of the rule's slots; places of a row
 
 RESULTS = 5  # of a row
 V0 = schedule_free.WEIGHTS + 1  # place of the accumulators' first value, after the search's scalars
@@ -82,8 +82,8 @@ def begin(x, g, state, c, found):
 def go_back(x, g, state, c, found):
     """Go back to the first point; `state` is the rule's slots, origin, trace, lead, last."""
     store(state, 0, start(real(found[V0])))
-    x[0] = state[OWN + 3][0] = state[OWN][0]
-    state[OWN + 1][0] = state[OWN + 2][0] = real(0.0)
+    x[0] = state[RULE_SLOTS + 3][0] = state[RULE_SLOTS][0]
+    state[RULE_SLOTS + 1][0] = state[RULE_SLOTS + 2][0] = real(0.0)
     return 0.0, 0.0, 0.0, 0.0, 0.0
 
 
@@ -92,8 +92,8 @@ def measure(x, g, state, c, found):
 
     `state` is the rule's slots, origin, trace, move.
     """
-    points = x, g, x, x, state[OWN], state[OWN + 1], state[OWN + 2]
-    return directions(points, c, state[:OWN], found[KEEP], 1.0, found[UNIT])
+    points = x, g, x, x, state[RULE_SLOTS], state[RULE_SLOTS + 1], state[RULE_SLOTS + 2]
+    return directions(points, c, state[:RULE_SLOTS], found[KEEP], 1.0, found[UNIT])
 
 
 def advance(x, g, state, c, found):
@@ -108,12 +108,12 @@ def shared_bytes(threads):
 
 
 class Kind(NamedTuple):
-    """What a kernel does with an element, and with which arrays."""
+    """A kernel: the work on an element, and the arrays that it needs."""
 
     element: Any
     more: int  # number of slots behind the rule's own
     kept: tuple = ()  # those of them that are not written
-    has_own: bool = False  # whether the rule's own slots stand before them
+    has_own: bool = False  # it reads the slots of the rule, too
     writes_x: bool = False
     combine: Any = None  # of results, if there are any
 
@@ -130,9 +130,8 @@ KINDS = {
 }
 
 
-def linked(name, rule, uses, dtype, module, wrap, simulated):
+def linked(kind, rule, uses, dtype, module, wrap, simulated):
     """Return `over_rows` for one of the kinds, undecorated; `uses` are the rule's own slots."""
-    kind = KINDS[name]
     own = simulator_sweeps if simulated else sweep_intrinsics
     slots = (*(uses if kind.has_own else ()), *kind.more * (True,))
     first = 2 + sum(slots) - kind.more
@@ -141,7 +140,7 @@ def linked(name, rule, uses, dtype, module, wrap, simulated):
     bound = {
         **narrow_rule(rule, uses, dtype),
         "SIZE": 1,
-        "OWN": len(uses),
+        "RULE_SLOTS": len(uses),
         "COLUMNS": (0,) * (3 + sum(slots)),
         "HAS_RESULTS": kind.combine is not None,
         "real": dtype.type,

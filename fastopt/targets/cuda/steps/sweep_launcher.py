@@ -9,7 +9,7 @@ import numpy as np
 from numba import float32, float64, int64, types
 
 from fastopt.arrays import device_views
-from fastopt.targets.cuda import address_tables, found_rate_kernels, sweep_kernels
+from fastopt.targets.cuda.steps import address_tables, found_rate_kernels, sweep_kernels
 
 
 class Launches:
@@ -33,8 +33,10 @@ class Launches:
 
     def plain_kernel(self, kind, rule, uses, dtype):
         """Return a kernel of `sweep_kernels` or `found_rate_kernels` as an undecorated function."""
-        where = found_rate_kernels if kind in found_rate_kernels.KINDS else sweep_kernels
-        return where.linked(kind, rule, uses, dtype, self.cuda, self.wrap, self.simulated)
+        how = rule, uses, dtype, self.cuda, self.wrap, self.simulated
+        if kind in found_rate_kernels.KINDS:
+            return found_rate_kernels.linked(found_rate_kernels.KINDS[kind], *how)
+        return sweep_kernels.linked(sweep_kernels.KINDS[kind], *how)
 
     def kernel(self, kind, rule, uses, dtype):
         """Return the compiled kernel."""

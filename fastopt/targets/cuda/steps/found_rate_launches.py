@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastopt.arrays import device_views
-from fastopt.targets.cuda import step_on_device
-from fastopt.targets.cuda.found_rate_kernels import KINDS, RESULTS
+from fastopt.targets.cuda.steps import step_on_device
+from fastopt.targets.cuda.steps.found_rate_kernels import KINDS, RESULTS
 
 # Elements per row of a table. It does not depend on the device, and so neither do sums.
 ROW = 1 << 14
