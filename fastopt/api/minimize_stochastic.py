@@ -1,7 +1,7 @@
 """`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
 
 from fastopt.arrays import arguments
-from fastopt.drivers.training import minibatch_functions, saved_state
+from fastopt.drivers.training import minibatch_functions, parts, saved_state
 from fastopt.drivers.training.run import Training
 from fastopt.drivers.training.stream_run import StreamTraining
 from fastopt.inputs import (
@@ -31,6 +31,7 @@ def minimize_stochastic(
     average=None,
     validation=None,
     patience=None,
+    workers=None,
     callback=None,
     options=None,
 ):
@@ -158,10 +159,12 @@ def minimize_stochastic(
     if minibatch_streams.is_stream(data):
         stream = minibatch_streams.Stream(data)
         work, settings = minibatch_streams.read(stream, epochs, *rest, settings)
+        work = parts.chosen(work, workers, fun, x0.size, way.together)
         training = StreamTraining(stream, fun, jac, args, rule, x0, work, settings, way)
     else:
         given = data, batch_size, epochs, shuffle, seed, *rest, way.together
         work, settings = stochastic_inputs.read(*given, settings)
+        work = parts.chosen(work, workers, fun, x0.size, way.together)
         given = {"fun": fun, "jac": jac, "x0": x0, "args": args, "vectorized": way.together}
         checkpoint = saved_state.checkpoint_of(rule, work, settings, seed, validation, **given)
         training = Training(fun, jac, args, rule, x0, work, settings, way)

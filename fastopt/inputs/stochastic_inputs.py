@@ -39,6 +39,9 @@ class TrainingData(NamedTuple):
     patience: float
     decay: float
     automatic: bool = False  # whether the learning rate is found on the way
+    parts: int = 0  # parts of a mini-batch at most, each with a gradient of its own; 0: whole ones
+    rows: int = 0  # rows of a part
+    threads: int = 1
 
 
 def read(*given):
