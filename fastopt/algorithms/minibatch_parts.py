@@ -8,7 +8,8 @@ a thread that has not come yet.
 from fastopt.algorithms.compile_hints import separate
 from fastopt.algorithms.minibatch import LEAD, TURN
 from fastopt.algorithms.placeholders import (
-    SIZE,
+    ADDS,
+    MOVES_X,
     add,
     call_function,
     exchange,
@@ -32,21 +33,22 @@ def work(place):
     """Compute parts until the slice is over; compiled for each objective, and run by each thread.
 
     One thread also takes the step, once all parts of a mini-batch are done. The pointer to the
-    thread's data is at `place`.
+    thread's data is at `place`. `at` is x, or the thread's copy of it.
     """
-    leads, team, calls, x, rows, gradients, losses, own, part, data = load_value(load_value(place))
+    leads, shared, x, at, x_shaped, own, part, data = load_value(load_value(place))
+    team, calls, _, rows, gradients, losses = shared
     while read(team, OVER) == 0:
         k = read(team, TAKEN)
         if k < read(team, THERE):
             if exchange(team, TAKEN, k, k + 1):
-                at = k - read(team, BEFORE)
-                first, last = read(team, FIRST), read(team, LAST)
-                begin = first + at * rows
-                end = min(begin + rows, last)
-                copy(x, own[0])
-                share = (end - begin) / (last - first)
-                losses[at] = share * mean_and_gradient(*own, part, begin, end, data)
-                keep_share(gradients, at, own[2], share)
+                if MOVES_X:
+                    copy(x, at)
+                k -= read(team, BEFORE)
+                first = read(team, FIRST) + k * rows
+                last = min(first + rows, read(team, LAST))
+                g = gradients[k]
+                given = ((g.reshape(x_shaped.shape),), *data[1:]) if ADDS else data
+                losses[k] = mean_and_gradient(at, x_shaped, g, own, part, first, last, given)
                 add(team, DONE, 1)
         elif leads and read(team, DONE) == k:
             if call_function(calls, LEAD, (k,)) == 0.0:
@@ -63,8 +65,9 @@ def lead(done, pointer):
     team, calls, g, rows, gradients, losses = load_value(pointer)
     first, last, f = team[FIRST], team[LAST], 0.0
     for k in range(done - team[BEFORE]):
-        f += losses[k]
-        add_part(g, gradients, k)
+        share = min(rows, last - first - k * rows) / (last - first)
+        f += share * losses[k]
+        add_part(g, gradients, k, share)
     end = int(call_function(calls, TURN, (f, first, last)))
     if end <= last:
         return 0.0
@@ -74,18 +77,12 @@ def lead(done, pointer):
 
 
 @separate
-def keep_share(gradients, k, g, share):
-    """Keep the gradient of part k, times its share of the rows."""
+def add_part(g, gradients, k, share):
+    """Add the gradient of part k, times its share of the rows; the first one replaces g."""
     share = real(share)
-    for i in range(SIZE or g.size):
-        gradients[k, i] = share * g[i]
-
-
-@separate
-def add_part(g, gradients, k):
-    """Add the gradient of part k; the first one replaces g."""
     if k == 0:
-        copy(gradients[0], g)
+        for i in range(g.size):
+            g[i] = share * gradients[k, i]
     else:
-        for i in range(SIZE or g.size):
-            g[i] += gradients[k, i]
+        for i in range(g.size):
+            g[i] += share * gradients[k, i]

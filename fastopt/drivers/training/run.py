@@ -78,7 +78,7 @@ class Training:
         own = self.record, points, self.part.order, state, settings.rule
         threads = [((x, self.x_shaped, g, self.own), self.part, self.data)]
         if work.parts:
-            threads = [self.thread(x0) for _ in range(work.threads)]
+            threads = [self.own_of_a_thread(x0) for _ in range(work.threads)]
         self.solve = minibatch_step.stepper(
             rule, uses, dtype, self.objective, way, own, threads, settings.schedule, work
         )
@@ -95,12 +95,13 @@ class Training:
     def is_derived(self):
         return self.objective.method in gradient_methods.DERIVED
 
-    def thread(self, x0):
-        """Return what a thread needs for itself: x and its gradient, the rows, the data of fun."""
-        x, g, own = apart(3 * x0.size, x0.dtype).reshape(3, -1)
-        before = (g.reshape(x0.shape),) if self.before else ()
-        data = before, self.data[1], *self.objective.again().data[1:]
-        return (x, x.reshape(x0.shape), g, own), self.rows(*self.passes[0])[0], data
+    def own_of_a_thread(self, x0):
+        """Return what a thread needs for itself: see `minibatch_parts.work`."""
+        own, x = apart(2 * x0.size, x0.dtype).reshape(2, -1)
+        if self.objective.method not in gradient_methods.DIFFERENCES:
+            x = self.x
+        data = *self.data[:2], *self.objective.again().data[1:]
+        return x, x.reshape(x0.shape), own, self.rows(*self.passes[0])[0], data
 
     def rows(self, fields, order, most):
         """Return the rows as the loop needs them, and an example of the rows that `fun` gets.

@@ -1,4 +1,4 @@
-"""The loops over mini-batches, with the arrays of one run: in one thread, or in parts in several."""
+"""Loops over mini-batches, with the arrays of one run: in one thread, or in parts in several."""
 
 import functools
 from typing import Any
@@ -90,7 +90,8 @@ class ThreadedStepper(Stepper):
     Parameters
     ----------
     threads : list of tuple
-        Each thread's arrays for x and its gradient, its rows, and its data of the objective.
+        Each thread's own: x, flat and in its shape, a buffer for the gradient of a row, the rows,
+        and the data of the objective.
     training : TrainingData
         Its `parts` and `rows`.
     """
@@ -101,9 +102,9 @@ class ThreadedStepper(Stepper):
         sums = apart(parts * x.size, x.dtype).reshape(parts, x.size), apart(parts, np.float64)
         self.team = apart(minibatch_parts.WORDS, np.int64)
         self.lead = _lead(x.dtype)
-        self.lead_block = Block.of((self.team, self.calls, g, rows, *sums))
-        given = self.team, self.calls, x, rows, *sums
-        self.threads = [(k == 0, *given, *thread) for k, thread in enumerate(threads)]
+        shared = self.team, self.calls, g, rows, *sums
+        self.lead_block = Block.of(shared)
+        self.threads = [(k == 0, shared, x, *thread) for k, thread in enumerate(threads)]
         self.slots = [apart(1, np.int64) for _ in threads]
 
     def compile_through(self):

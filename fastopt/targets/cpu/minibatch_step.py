@@ -33,6 +33,8 @@ def stepper(rule, uses, dtype, objective, way, own, threads, schedule, training)
         **one,
         **BINDINGS,
         "SIZE": small,
+        "ADDS": way.name == "added",
+        "MOVES_X": objective.method in gradient_methods.DIFFERENCES,
     }
     through = minibatch_parts.work if training.parts else minibatch.through
     through = jit(through, bindings, objective.refcounted)
