@@ -39,7 +39,7 @@ class TrainingData(NamedTuple):
     patience: float
     decay: float
     automatic: bool = False  # whether the learning rate is found on the way
-    parts: int = 0  # parts of a mini-batch at most, each with a gradient of its own; 0: whole ones
+    parts: int = 0  # most parts of a mini-batch, each with its own gradient; 0: it is whole
     rows: int = 0  # rows of a part
     threads: int = 1
 

@@ -22,8 +22,10 @@ from fastopt.algorithms.minibatch import (
 from fastopt.algorithms.minibatch_parts import FIRST, LAST, OVER
 from fastopt.algorithms.run_state import apart
 from fastopt.compiling.compiler import jit
+from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.targets.common.loop_constants import SINGLE_WORKER
 from fastopt.targets.cpu import atomics, calls_by_address
+from fastopt.targets.cpu.blas_threads import OneThread
 from fastopt.targets.cpu.calls_by_address import (
     Block,
     PointerTo,
@@ -117,7 +119,8 @@ class ThreadedStepper(Stepper):
     def run(self):
         self.team[:] = 0
         self.team[[FIRST, LAST]] = int(self.record[ROW])
-        map_threads(self.work, self.compiled_args)
+        with DelayedInterrupts(), OneThread():
+            map_threads(self.work, self.compiled_args)
 
     def work(self, *compiled_args):
         """Compute parts; if fun raises, the other threads end too."""
