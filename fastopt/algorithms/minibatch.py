@@ -34,8 +34,9 @@ from fastopt.algorithms.status_codes import (
 
 # Indices in `calls`. TURN and TURN_DATA are the addresses of `turn` and of its data. RATE and
 # SCHEDULE are those of `rate_at` and its data, or zero if the rate is constant. DATA is the address
-# of the data of `through`. KEY is the key of the epoch's random numbers.
-TURN, TURN_DATA, RATE, SCHEDULE, DATA, KEY = range(6)
+# of the data of `through`. KEY is the key of the epoch's random numbers. LEAD and LEAD_DATA are the
+# addresses of `lead` in `minibatch_parts` and of its data.
+TURN, TURN_DATA, RATE, SCHEDULE, DATA, KEY, LEAD, LEAD_DATA = range(8)
 WORDS = 16  # number of integers in `calls`
 STATUS, NIT, ROW, LOSS, RULE_SCALAR, AVERAGED, ETA, BEGUN = range(8)  # indices of `TrainingState`
 # Rows prefetched in advance: without, a pass over 20 MB in random order takes three times as long.

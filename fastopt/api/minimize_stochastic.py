@@ -1,7 +1,7 @@
 """`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
 
 from fastopt.arrays import arguments
-from fastopt.drivers.training import minibatch_functions, saved_state
+from fastopt.drivers.training import minibatch_functions, parts, saved_state
 from fastopt.drivers.training.run import Training
 from fastopt.drivers.training.stream_run import StreamTraining
 from fastopt.inputs import (
@@ -31,14 +31,16 @@ def minimize_stochastic(
     average=None,
     validation=None,
     patience=None,
+    workers=None,
     callback=None,
     options=None,
 ):
     """Minimise the mean of a function over the rows of data, a mini-batch of rows at a time.
 
     Every step of the rule uses the mean gradient over the next `batch_size` rows; an epoch is a
-    pass over all rows. The loop is compiled and runs on one thread. No learning rate has to be
-    chosen: by default it is found on the way, and falls to zero over the run.
+    pass over all rows. The loop is compiled, and computes large mini-batches in threads. No
+    learning rate has to be chosen: by default it is found on the way, and falls to zero over the
+    run.
 
     Parameters
     ----------
@@ -87,6 +89,13 @@ def minimize_stochastic(
         hold out: random rows; with ``shuffle=False`` the last ones. Arrays are other data.
     patience : int, optional
         Stop after this number of epochs in a row without a lower validation loss.
+    workers : int, optional
+        Threads that compute a mini-batch together, in parts. The bits do not depend on the number.
+        By default all processors compute mini-batches of 256 rows and 65,536 numbers or more, if
+        an epoch has 1,048,576 numbers, unless `vectorized`. With a number of workers all
+        mini-batches of 256 rows or more have parts. A vectorized `fun` then gets at least 128 rows
+        at a time (the last part may have fewer), and its means are averaged: it must be a mean of
+        terms of single rows, so without batch normalisation or a penalty over the number of rows.
     callback : callable, optional
         ``callback(intermediate_result)`` or ``callback(xk)`` after each epoch, with ``x, fun,
         epoch, nit`` and, with validation, ``validation_loss``; it may raise StopIteration.
@@ -158,10 +167,13 @@ def minimize_stochastic(
     if minibatch_streams.is_stream(data):
         stream = minibatch_streams.Stream(data)
         work, settings = minibatch_streams.read(stream, epochs, *rest, settings)
+        if workers is not None:  # threads would begin again with each mini-batch
+            work = parts.chosen(work, workers, fun, x0.size, way.together)
         training = StreamTraining(stream, fun, jac, args, rule, x0, work, settings, way)
     else:
         given = data, batch_size, epochs, shuffle, seed, *rest, way.together
         work, settings = stochastic_inputs.read(*given, settings)
+        work = parts.chosen(work, workers, fun, x0.size, way.together)
         given = {"fun": fun, "jac": jac, "x0": x0, "args": args, "vectorized": way.together}
         checkpoint = saved_state.checkpoint_of(rule, work, settings, seed, validation, **given)
         training = Training(fun, jac, args, rule, x0, work, settings, way)

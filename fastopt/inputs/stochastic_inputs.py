@@ -39,6 +39,9 @@ class TrainingData(NamedTuple):
     patience: float
     decay: float
     automatic: bool = False  # whether the learning rate is found on the way
+    parts: int = 0  # most parts of a mini-batch, each with its own gradient; 0: it is whole
+    rows: int = 0  # rows of a part
+    threads: int = 1
 
 
 def read(*given):

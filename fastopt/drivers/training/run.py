@@ -65,25 +65,26 @@ class Training:
             return objective_bindings.build(fun, jac, given, settings, x0, by_rows=by_rows)
 
         self.passes = [
-            (work.fields, work.order),
-            *([work.validation_rows] if work.validation_rows else []),
+            (work.fields, work.order, work.rows or work.batch),
+            *([(*work.validation_rows, work.batch)] if work.validation_rows else []),
         ]
-        self.part, rows = self.rows(work.fields, work.order)
+        self.part, rows = self.rows(*self.passes[0])
         self.example_args, self.objective = (*rows, *args), objective(jac, rows)
-        schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
         if self.objective.method == "reverse" and not way.together:
             self.way = way = way._replace(name="in reverse")
         self.data = self.before, args, *self.objective.data[1:]
         self.rate = AutomaticRate(rule, x, self.record) if work.automatic else None
         points = x, g, self.mean, *(self.rate.points if self.rate else ())
         own = self.record, points, self.part.order, state, settings.rule
-        data = (x, self.x_shaped, g, self.own), self.part, self.data
+        threads = [((x, self.x_shaped, g, self.own), self.part, self.data)]
+        if work.parts:
+            threads = [self.own_of_a_thread(x0) for _ in range(work.threads)]
         self.solve = minibatch_step.stepper(
-            rule, uses, dtype, self.objective, way, own, data, schedule, work.automatic
+            rule, uses, dtype, self.objective, way, own, threads, settings.schedule, work
         )
         self.validation_rows: Any = None
         if work.validation_rows is not None:
-            self.validation_rows, rows = self.rows(*work.validation_rows)
+            self.validation_rows, rows = self.rows(*self.passes[1])
             values = objective("2-point", rows) if self.is_derived() else self.objective
             self.measure = minibatch_step.meter(dtype, values, way)
         self.steps, self.validation_steps = StepsPerSlice(), StepsPerSlice()
@@ -94,10 +95,21 @@ class Training:
     def is_derived(self):
         return self.objective.method in gradient_methods.DERIVED
 
-    def rows(self, fields, order):
-        """Return the rows as the loop needs them, and an example of the rows that `fun` gets."""
+    def own_of_a_thread(self, x0):
+        """Return what a thread needs for itself: see `minibatch_parts.work`."""
+        own, x = apart(2 * x0.size, x0.dtype).reshape(2, -1)
+        if self.objective.method not in gradient_methods.DIFFERENCES:
+            x = self.x
+        data = *self.data[:2], *self.objective.again().data[1:]
+        return x, x.reshape(x0.shape), own, self.rows(*self.passes[0])[0], data
+
+    def rows(self, fields, order, most):
+        """Return the rows as the loop needs them, and an example of the rows that `fun` gets.
+
+        `most` is the largest number of rows that it gets at once.
+        """
         if self.way.together:
-            row_buffers = tuple(np.empty((self.work.batch, *f.shape[1:]), f.dtype) for f in fields)
+            row_buffers = tuple(np.empty((most, *f.shape[1:]), f.dtype) for f in fields)
             return Part(order, fields, row_buffers), row_buffers
         longest = data_rows.longest(fields)
         rows = tuple(data_rows.row(field, longest) for field in fields)
@@ -105,10 +117,11 @@ class Training:
 
     def samples(self, data):
         """Yield rows of all shapes: longest and shortest, or full and last mini-batches."""
-        fields, order = data
+        fields, order, most = data
         if self.way.together:
-            whole, last = min(self.work.batch, len(order)), len(order) % self.work.batch
-            for size in {whole, last} - {0}:
+            batches = min(self.work.batch, len(order)), len(order) % self.work.batch
+            sizes = {min(rows, most) for rows in batches} | {rows % most for rows in batches}
+            for size in sizes - {0}:
                 yield tuple(np.zeros((size, *f.shape[1:]), f.dtype) for f in fields)
         else:
             for b in data_rows.extremes(fields):

@@ -25,6 +25,8 @@ def checkpoint_of(rule, work, settings, seed, validation, **given):
         validation = work.validation_rows[0]
     given |= {"weight_decay": work.decay, "batch_size": work.batch, "shuffle": work.shuffle}
     given |= {"average": work.average, "seed": seed if isinstance(seed, int) else "a generator"}
+    if work.parts:
+        given["parts of a mini-batch"] = work.parts
     tables = option_tables.tables(settings, {})
     problem = checkpoint_file.problem_of(
         "minimize_stochastic", rule, settings, tables, free, **given

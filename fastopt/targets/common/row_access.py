@@ -21,7 +21,10 @@ LINE, MOST_ASKED = 64, 1024
 
 @intrinsic
 def add(context, array, place, amount):
-    """Add `amount` to array[place] atomically; return the previous value."""
+    """Add `amount` to array[place] atomically; return the previous value.
+
+    What this thread wrote before is visible to those that see the new value.
+    """
 
     def codegen(context, builder, signature, values):
         data = array_struct(context, builder, array, values[0]).data
@@ -30,7 +33,7 @@ def add(context, array, place, amount):
             for value, kind in zip(values[1:], signature.args[1:], strict=True)
         )
         pointer = builder.gep(data, [place])
-        return builder.atomic_rmw("add", pointer, amount, "monotonic")
+        return builder.atomic_rmw("add", pointer, amount, "acq_rel")
 
     return types.int64(array, place, amount), codegen
 

@@ -1,83 +1,22 @@
-"""The compiled loop of `minimize_stochastic`, and the code compiled for its objective."""
+"""What `minibatch_loops` needs compiled: the loop for an objective, and the step for a rule."""
 
 import functools
-from typing import Any
-
-import numpy as np
-from numba import types
 
 from fastopt import schedules
-from fastopt.algorithms import minibatch
-from fastopt.algorithms.minibatch import (
-    DATA,
-    NIT,
-    RATE,
-    SCHEDULE,
-    TURN,
-    TURN_DATA,
-    WORDS,
-    EpochSettings,
-)
-from fastopt.algorithms.run_state import apart
+from fastopt.algorithms import minibatch, minibatch_parts
 from fastopt.algorithms.training import distance_rate, given_rate
 from fastopt.compiling.compiler import jit
 from fastopt.derivatives import gradient_methods, minibatch_gradients
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cpu.calls_by_address import (
-    Block,
-    PointerTo,
-    address,
-    driver,
-    kind_and_size,
-    place_of,
-)
+from fastopt.targets.cpu.minibatch_loops import BINDINGS, Stepper, ThreadedStepper
 
-_BINDINGS = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
+_ROWS = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
 
 
-class Stepper:
-    """The loop over mini-batches, for an objective and the arrays of one run.
-
-    Parameters
-    ----------
-    through, turn, rate
-        Compiled functions: for this objective, for any objective, and for the schedule. `rate` is
-        None if the rate is constant.
-    own, data : tuple
-        The arguments of `turn` and `through`, except those that are added here.
-    schedule : tuple
-    """
-
-    compiled_args: Any = ()  # arguments of the compiled code, once it is compiled
-
-    def __init__(self, through, turn, rate, own, data, schedule):
-        words = apart(WORDS + len(EpochSettings._fields), np.int64)
-        self.calls, self.plan, self.record = words[:WORDS], words[WORDS:].view(float), own[0]
-        self.block, self.schedule = Block.of((*own, self.plan, self.calls)), Block.of(schedule)
-        self.through, self.turn, self.rate = through, turn, rate
-        self.data, self.run_code = (self.record, self.calls, *data), driver()
-
-    def compile(self):
-        """Compile or load the code, if that has not been done."""
-        code = address(self.through, PointerTo(kind_and_size(self.data)[0]))
-        if self.rate is not None:
-            self.calls[RATE] = address(self.rate, types.float64, self.schedule.kind)
-            self.calls[SCHEDULE] = self.schedule.address
-        kinds = types.float64, types.intp, types.intp, self.block.kind
-        self.calls[TURN], self.calls[TURN_DATA] = address(self.turn, *kinds), self.block.address
-        slot = place_of(self.calls) + 8 * DATA
-        self.compiled_args = code, slot, slot, self.data
-
-    def __call__(self, steps):
-        """Take `steps` steps, or fewer if the epoch ends."""
-        self.plan[-1] = self.record[NIT] + steps
-        self.run_code(*self.compiled_args)
-
-
-def stepper(rule, uses, dtype, objective, way, own, data, schedule, automatic):
-    """Return the loop around the objective."""
+def stepper(rule, uses, dtype, objective, way, own, threads, schedule, training):
+    """Return the loop around the objective, with the arrays that each of the threads needs."""
     n = own[1][0].size
     small = n if n <= cpu.MAX_REGISTER_SIZE else 0
     one: dict = {
@@ -89,21 +28,26 @@ def stepper(rule, uses, dtype, objective, way, own, data, schedule, automatic):
         one["gradient"] = gradient_methods.already
     bindings = {
         **cpu.evaluation(dtype, False),
-        **_BINDINGS,
+        **_ROWS,
         **objective.bindings,
         **one,
+        **BINDINGS,
         "SIZE": small,
+        "ADDS": way.name == "added",
+        "MOVES_X": objective.method in gradient_methods.DIFFERENCES,
     }
-    through = jit(
-        minibatch.through, {**bindings, **calls_by_address.BINDINGS}, objective.refcounted
-    )
+    through = minibatch_parts.work if training.parts else minibatch.through
+    through = jit(through, bindings, objective.refcounted)
     rate = None
     if type(schedule) is not schedules.constant:
         told = ("rate", "schedule_function")
         told = {k: objective.bindings[k] for k in told if k in objective.bindings}
         rate = jit(minibatch.rate_at, {**told, **calls_by_address.BINDINGS})
-    turn = _turn(rule, uses, dtype, automatic)
-    return Stepper(through, turn, rate, own, data, schedule)
+    given = _turn(rule, uses, dtype, training.automatic), rate, own
+    schedule = schedule if hasattr(schedule, "_fields") else ()
+    if training.parts:
+        return ThreadedStepper(through, *given, schedule, threads, training)
+    return Stepper(through, *given, schedule, *threads)
 
 
 @functools.cache
@@ -119,5 +63,5 @@ def meter(dtype, objective, way):
     """Return `minibatch.sum_losses` around the objective."""
     summed = minibatch_gradients.sum_together if way.together else minibatch_gradients.sum_of_rows
     own = {**cpu.numbers(dtype), "real": dtype.type, "SIZE": 0, "sum_of_values": summed}
-    bindings = {**own, **_BINDINGS, **objective.bindings}
+    bindings = {**own, **_ROWS, **objective.bindings}
     return jit(minibatch.sum_losses, bindings, objective.refcounted)

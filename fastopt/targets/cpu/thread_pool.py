@@ -73,6 +73,8 @@ if hasattr(os, "register_at_fork"):
 def map_threads(function, calls):
     """Return ``function(*call)`` of each call: the first in this thread, the others in the pool.
 
+    Calls that no thread of the pool has taken by then follow in this one.
+
     They work on memory of the caller's, so all have ended when this returns or raises. Ctrl-C waits
     until then.
     """
@@ -89,6 +91,7 @@ def _map_threads(function, calls):
             pool.tasks.put(task)
         results = [function(*first)]
         for task in tasks:
+            task.run()  # if no thread has taken it yet
             task.wait()
     except BaseException:
         _finish(pool, tasks)
