@@ -156,8 +156,8 @@ def test_the_norm_is_that_of_all_arrays_whatever_the_threads(monkeypatch):
 
     g = RNG.normal(size=3_000_000)
     ends = []
-    for least in (cpu.BYTES_PER_THREAD, 1 << 60):
-        monkeypatch.setattr(cpu, "BYTES_PER_THREAD", least)
+    for least in (cpu.BYTES_TO_CALL_THREADS, 1 << 60):
+        monkeypatch.setattr(cpu, "BYTES_TO_CALL_THREADS", least)
         xs = [np.zeros_like(g), np.zeros(3, np.float32)]
         opt = fastopt.SGD(1.0, clip_norm=1.0)
         opt.step(xs, [g, np.ones(3, np.float32)])
