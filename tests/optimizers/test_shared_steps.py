@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.targets.cpu import cpu_target as cpu
 from fastopt.targets.cpu import shared_steps
 
 SIZES = 100_003, 70_001, 5
@@ -19,8 +18,8 @@ ALONE = 1 << 60
 
 @pytest.fixture(autouse=True)
 def always(monkeypatch):
-    for name in ("BYTES_TO_CALL_THREADS", "BYTES_WITH_THREADS"):
-        monkeypatch.setattr(cpu, name, 0)
+    for name in ("BYTES_TO_CALL", "BYTES_IF_HERE"):
+        monkeypatch.setattr(shared_steps, name, 0)
     monkeypatch.setattr("fastopt.targets.cpu.prepared_arrays.thread_limit", lambda: 3)
 
 
@@ -36,7 +35,7 @@ def test_the_bits_do_not_depend_on_who_comes(monkeypatch, options):
     together = stepped(**options)
     monkeypatch.setattr(shared_steps.Assistant, "call", lambda *_: None)  # nobody comes
     assert stepped(**options) == together
-    monkeypatch.setattr(cpu, "BYTES_TO_CALL_THREADS", ALONE)
+    monkeypatch.setattr(shared_steps, "BYTES_TO_CALL", ALONE)
     assert stepped(**options) == together
 
 

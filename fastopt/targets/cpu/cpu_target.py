@@ -61,9 +61,6 @@ __all__ = [
 # Measured (benchmarks/sweeps.py, TrackThreads): at 400,000 two threads lose (138 against 126 us),
 # at 1,000,000 they win (248 against 310).
 BYTES_PER_THREAD = 5_000_000
-# Bytes of a pass of an optimizer object over its arrays, from which on threads share it. The first
-# is for threads that have to be called, the second for those that are still here.
-BYTES_TO_CALL_THREADS, BYTES_WITH_THREADS = 5_000_000, 1_000_000
 COPIED = 4096  # elements of arrays that are not contiguous that are copied at once
 # Largest number of parameters for which the loop over mini-batches is compiled for that number.
 MAX_REGISTER_SIZE = 8

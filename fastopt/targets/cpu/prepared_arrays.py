@@ -241,7 +241,7 @@ class Batch:
         if thread_limit() == 1:
             return False
         here = "team" in vars(self) and self.team.are_here()
-        least = self.cpu.BYTES_WITH_THREADS if here else self.cpu.BYTES_TO_CALL_THREADS
+        least = shared_steps.BYTES_IF_HERE if here else shared_steps.BYTES_TO_CALL
         return self.total * bytes_per_element >= least
 
     def share(self, job, size=SHARED_BLOCK):

@@ -1,7 +1,7 @@
 """One step over large arrays in blocks, which the caller computes, and other threads that come.
 
-A thread that sleeps comes after some tens of microseconds. Nobody waits for it: whoever is there
-takes the next block. A thread stays for a moment after a step, in case another one follows. Blocks
+A thread that sleeps comes after some tens of microseconds, and none waits for it. Each thread takes
+the next block until there is none. It stays for a moment after a step, in case another one follows. Blocks
 are fixed, and so bits do not depend on who computes them.
 """
 
@@ -16,13 +16,15 @@ from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.targets.cpu import atomics, thread_pool
 from fastopt.targets.cpu.step_by_address import finite, squares, step
 
-# Indices in `team`. On cache lines of their own are the numbers of blocks since the beginning: those
-# that threads have taken, those that there are, and those that are done. Then come the first block
-# of this pass, its job and the elements of a block. Last is the number of blocks whose gradients
-# are not finite.
+# Indices in `team`. The first three count blocks since the beginning, on cache lines of their own:
+# taken by a thread, given, and done. Then come the first block of this pass, its job, and the
+# elements of a block. Last is the number of blocks whose gradients are not finite.
 TAKEN, THERE, DONE, BEFORE, JOB, SIZE, WRONG = 0, 16, 32, 48, 49, 50, 64
 WORDS = 80  # number of integers in `team`
 STEP, FINITE, SQUARES = range(3)  # jobs
+# Bytes of a pass from which on threads share it: those that have to be called, and those that are
+# still here.
+BYTES_TO_CALL, BYTES_IF_HERE = 5_000_000, 1_000_000
 WAIT = 100  # how often a thread without a block gives way to others before it leaves
 
 
