@@ -5,6 +5,7 @@ contestant runs alone for a moment, and the median of its calls is taken. So oth
 machine affects all of them, and each ratio is that of one round.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,11 +24,15 @@ from ..helpers.shared import environment as surroundings
 
 PROGRAMS = pathlib.Path(__file__).parent / "programs"
 OWN = "fastopt", "NumPy", "SciPy"  # first words of the names of entries that run in this Python
-PATIENCE = 600  # seconds for one answer
+PATIENCE = 240  # seconds for one answer
 
 
 class Absent(Exception):
     """An error for a peer that is not installed; the text names it."""
+
+
+class Ended(RuntimeError):
+    """An error for a program that ended early, or was stopped; the text has its last words."""
 
 
 class Different(Exception):
@@ -74,10 +79,10 @@ def command(entry, folder):
 
 def failed(entry, text):
     """Return the exception for a program that ended early, from its output."""
-    last = (text.strip().splitlines() or ["it was stopped"])[-1]
+    last = (text.strip().splitlines() or [f"it was stopped, or silent for {PATIENCE} s"])[-1]
     if last.startswith(("ModuleNotFoundError", "ImportError")):
         return Absent(f"{entry.name}: {last.partition(': ')[2]}")
-    return RuntimeError(f"{entry.program} {entry.job}: {last}")
+    return Ended(f"{entry.program} {entry.job}: {last}")
 
 
 class Contestant:
@@ -109,13 +114,14 @@ class Contestant:
 
     def turn(self, least):
         """Return the median seconds of the whole work, from calls of `least` seconds together."""
-        self.process.stdin.write(f"{least}\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # `read` says why
+            self.process.stdin.write(f"{least}\n")
+            self.process.stdin.flush()
         return statistics.median(self.read()) / self.part
 
     def close(self):
-        with self.process, self.errors:  # closes the pipes, and waits
-            self.process.stdin.close()
+        with self.process, self.errors, contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()  # `with` closes the other pipes, and waits
 
 
 class Whole:
@@ -164,9 +170,9 @@ class Limit:
 def hold(work, names=None, rounds=7, least=0.2, strict=True):
     """Return the figures of every entry of a work, or of the named ones, ours first.
 
-    Raises `Different` if our answer is wrong; with `strict`, if any answer is. Contestants that are
-    not installed have a reason in place of seconds. So have those with a wrong answer, and a limit
-    that cannot be compiled.
+    Raises `Different` if our answer is wrong, and `Ended` if our program ends early. With `strict`
+    that holds for any contestant. Those that are not installed have a reason in place of seconds.
+    So have peers with a wrong answer or a program that ends, and a limit that cannot be compiled.
     """
     kind = Whole if work.whole else Contestant
     entries = [e for e in work.entries if names is None or e.name in names]
@@ -178,8 +184,10 @@ def hold(work, names=None, rounds=7, least=0.2, strict=True):
                 figures[entry.name] = found = Figures(entry.name)
                 try:
                     running[entry.name] = one = kind(entry, folder)
-                except Absent as reason:
+                except (Absent, Ended) as reason:
                     found.reason = str(reason)
+                    if isinstance(reason, Ended) and (strict or entry is work.entries[0]):
+                        raise
                     continue
                 found.about = one.about
                 if wrong := work.differs(one.answer):
@@ -194,8 +202,14 @@ def hold(work, names=None, rounds=7, least=0.2, strict=True):
                 else:
                     running["limit"] = Limit(work.limit)
             for _ in range(rounds):
-                for name, one in running.items():
-                    figures[name].seconds.append(one.turn(least))
+                for name, one in [*running.items()]:
+                    try:
+                        figures[name].seconds.append(one.turn(least))
+                    except Ended as reason:
+                        if strict or name == work.entries[0].name:
+                            raise
+                        figures[name].reason, figures[name].seconds = str(reason), []
+                        del running[name]  # it is closed
         finally:
             for one in running.values():
                 one.close()

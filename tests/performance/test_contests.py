@@ -35,7 +35,10 @@ def missing(data):
 def broken(data):
     raise ValueError("no such luck")
 
-turns.take_part({{f.__name__: f for f in (squares, cubes, missing, broken)}})
+def dying(data):
+    return lambda: sys.exit("no strength left"), data["x"] ** 2, {{"version": "1"}}
+
+turns.take_part({{f.__name__: f for f in (squares, cubes, missing, broken, dying)}})
 """
 
 
@@ -84,6 +87,17 @@ def test_a_missing_library_is_named_and_others_go_on(work):
 def test_a_program_that_fails_is_an_error_in_its_own_words(work):
     with pytest.raises(RuntimeError, match="broken: ValueError: no such luck"):
         contest.hold(work("broken"), rounds=1)
+
+
+@pytest.mark.parametrize("job", ["broken", "dying"])
+def test_a_report_goes_on_without_a_peer_that_fails(work, job):
+    words = {"broken": "no such luck", "dying": "no strength left"}[job]
+    figures = contest.hold(work("squares", job), rounds=2, least=0.0, strict=False)
+    assert words in figures[f"NumPy {job}"].reason
+    assert not figures[f"NumPy {job}"].seconds
+    assert len(figures["NumPy squares"].seconds) == 2
+    with pytest.raises(contest.Ended, match=words):
+        contest.hold(work(job, "squares"), rounds=2, least=0.0, strict=False)
 
 
 def test_a_silent_program_is_stopped(work, monkeypatch):

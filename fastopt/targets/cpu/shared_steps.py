@@ -1,8 +1,8 @@
 """One step over large arrays in blocks, which the caller computes, and other threads that come.
 
 A thread that sleeps comes after some tens of microseconds, and none waits for it. Each thread takes
-the next block until there is none. It stays for a moment after a step, in case another one follows. Blocks
-are fixed, and so bits do not depend on who computes them.
+the next block until there is none. It stays for a moment after a step, in case another one follows.
+Blocks are fixed, and so bits do not depend on who computes them.
 """
 
 import functools
