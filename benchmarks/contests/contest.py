@@ -120,6 +120,8 @@ class Contestant:
         return statistics.median(self.read()) / self.part
 
     def close(self):
+        if self.errors.closed:
+            return
         with self.process, self.errors, contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()  # `with` closes the other pipes, and waits
 
@@ -209,7 +211,7 @@ def hold(work, names=None, rounds=7, least=0.2, strict=True):
                         if strict or name == work.entries[0].name:
                             raise
                         figures[name].reason, figures[name].seconds = str(reason), []
-                        del running[name]  # it is closed
+                        del running[name]
         finally:
             for one in running.values():
                 one.close()
