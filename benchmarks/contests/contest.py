@@ -24,7 +24,7 @@ from ..helpers.shared import environment as surroundings
 
 PROGRAMS = pathlib.Path(__file__).parent / "programs"
 OWN = "fastopt", "NumPy", "SciPy"  # first words of the names of entries that run in this Python
-PATIENCE = 240  # seconds for one answer
+PATIENCE = 150  # seconds for one answer
 
 
 class Absent(Exception):
