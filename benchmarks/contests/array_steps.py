@@ -56,7 +56,9 @@ def sweep(method, size, dtype, count=None):
         del entries[3]  # torch has none
     if count:
         del entries[-1]  # NumPy's time is `count` times that over one array
-    limit = functools.partial(limits.stream, dtype, slots, n, threads)
+    limit = functools.partial(limits.stream, dtype, slots, n, threads)  # no root, no division
+    if method == "rmsprop":
+        limit = functools.partial(limits.rmsprop, dtype, n, threads)
     return Work(
         f"{method} over {over}",
         f"One step of {method} over {over}",

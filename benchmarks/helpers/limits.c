@@ -3,14 +3,15 @@
  *   cc -O3 -march=native -ffast-math -fopenmp limits.c -o limits -lm
  *   ./limits stream float32 SLOTS N THREADS
  *   ./limits rmsprop float32 N
+ *   ./limits rmsprop float32 N THREADS
  *   ./limits rosenbrock
  *
  * Prints one line: the job, median seconds, a checksum that keeps the work from being optimised away.
  *   stream       one in-place pass over N elements that reads p, g and SLOTS (0 to 3) arrays of state
  *                and writes p and the state: 3 + 2 SLOTS words an element, as a step of a rule, but
  *                no root and no division
- *   rmsprop      one step of RMSProp over N elements, root and division included, on one thread, in
- *                processor time
+ *   rmsprop      one step of RMSProp over N elements, root and division included, by the clock; with
+ *                no THREADS on one thread, in processor time
  *   rosenbrock   one iteration of RMSProp on the 2-D Rosenbrock function, its gradient only,
  *                everything in registers
  */
@@ -133,11 +134,14 @@ static int rosenbrock(void) {
 
 int main(int count, char **words) {
     if (count == 2 && !strcmp(words[1], "rosenbrock")) return rosenbrock();
-    if (count == 4 && !strcmp(words[1], "rmsprop")) {
+    if ((count == 4 || count == 5) && !strcmp(words[1], "rmsprop")) {
         size_t n = strtoull(words[3], NULL, 10);
-        source = CLOCK_PROCESS_CPUTIME_ID;
-        if (n > 0 && !strcmp(words[2], "float32")) return stream_float(RMSPROP, n, 1);
-        if (n > 0 && !strcmp(words[2], "float64")) return stream_double(RMSPROP, n, 1);
+        int threads = count == 5 ? atoi(words[4]) : 1;
+        if (count == 4) source = CLOCK_PROCESS_CPUTIME_ID;
+        if (n > 0 && threads > 0) {
+            if (!strcmp(words[2], "float32")) return stream_float(RMSPROP, n, threads);
+            if (!strcmp(words[2], "float64")) return stream_double(RMSPROP, n, threads);
+        }
     }
     if (count == 6 && !strcmp(words[1], "stream")) {
         int slots = atoi(words[3]), threads = atoi(words[5]);
@@ -147,7 +151,7 @@ int main(int count, char **words) {
             if (!strcmp(words[2], "float64")) return stream_double(slots, n, threads);
         }
     }
-    fprintf(stderr, "limits stream float32|float64 SLOTS N THREADS, limits rmsprop float32|float64 N, "
-                    "or limits rosenbrock\n");
+    fprintf(stderr, "limits stream float32|float64 SLOTS N THREADS, limits rmsprop float32|float64 N "
+                    "[THREADS], or limits rosenbrock\n");
     return 2;
 }

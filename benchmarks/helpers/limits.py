@@ -55,9 +55,12 @@ def stream(dtype, slots, n, threads):
     return _run("limits", "stream", dtype, slots, n, threads)["stream"]
 
 
-def rmsprop(dtype, n):
-    """Return the seconds of processor time of a step of RMSProp, root and division included."""
-    return _run("limits", "rmsprop", dtype, n)["rmsprop"]
+def rmsprop(dtype, n, *threads):
+    """Return the seconds of a step of RMSProp, root and division included, on some threads.
+
+    Without a number of threads it is the processor time of one.
+    """
+    return _run("limits", "rmsprop", dtype, n, *threads)["rmsprop"]
 
 
 def rosenbrock():

@@ -81,6 +81,7 @@ def test_the_limits_are_finite():
     cases = itertools.product(("float32", "float64"), range(4))
     seconds = [limits.stream(dtype, slots, 1_000, 1) for dtype, slots in cases]
     seconds.append(limits.stream("float32", 1, 1_000, 2))
+    seconds.append(limits.rmsprop("float32", 1_000, 2))
     seconds.append(limits.rosenbrock())
     assert np.all((np.array(seconds) > 1e-9) & (np.array(seconds) < 1.0))
 
