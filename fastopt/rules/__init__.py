@@ -46,6 +46,7 @@ def get(method):
     return importlib.import_module(f"{__name__}.{method}")
 
 
+@functools.lru_cache(256)
 def options_class(rule):
     """Return the NamedTuple class of a rule's options: the one it defines besides C and S."""
     return next(
