@@ -189,7 +189,7 @@ def test_updates_write_nothing():
     for _ in range(30):
         updates, state = opt.update(CURVATURE * (p - TARGET), state, p)
         p = p + updates
-        assert (state["arrays"]["params"]["last"] == p).all()
+        assert (state["arrays"]["params"]["last_x"] == p).all()
     average = descend(in_place, q, 30)
     np.testing.assert_allclose(p, q, rtol=1e-12)
     np.testing.assert_allclose(opt.average(p, state), average, rtol=1e-12)

@@ -107,7 +107,7 @@ def test_shapes_and_dtypes_stay_those_of_the_first_step():
         (x.astype("f4"), g, "params has dtype float32"),
         (x, x, "share memory"),
         (locked(np.zeros(3)), g, "params is read-only"),
-        ({"w": x}, {"w": g}, "params is a dict, but params has an array there"),
+        ({"w": x}, {"w": g}, "params is a dict, but the first step had an array there"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             opt.step(params, grads)
