@@ -25,7 +25,7 @@ def fields_of(data, adopt=None, name="data", unit="problem"):
     A single array is one field. Inside a tuple, a list of arrays is a ragged field. ``adopt(name,
     array)`` converts an array on a device.
     """
-    rows = "rows" if unit == "row" else f"a row for each {unit}"
+    rows = "the rows along its first axis" if unit == "row" else f"a row for each {unit}"
     if isinstance(data, list):
         raise TypeError(
             f"{name} is a list; give an array with {rows}, or a tuple of such arrays (a list of "

@@ -1,6 +1,9 @@
 """What prepared solvers refuse, from Python and in compiled code."""
 
+from collections import namedtuple
+
 import decay_solvers
+import numba
 import numpy as np
 import pytest
 from decay_solvers import DECAYS, START, T, into, misfit, once, residuals
@@ -8,6 +11,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 import fastopt
+from fastopt.targets.cpu.solvers.solver_type import mismatch, shown
 
 
 @pytest.fixture
@@ -28,11 +32,15 @@ def test_no_such_status(solve, status):
         solve.message(status)
 
 
+FIXED = T.copy()
+FIXED.flags.writeable = False
 BAD = [  # arguments of a call, and what is said from Python
     ((START, T), TypeError, "takes 2 arguments after x0 .* 1 was given"),
     ((START, T, T, T), TypeError, "3 were given"),
     ((START, T, T.astype(np.float32)), TypeError, r"args\[1\] .*float32.* prepared for .*float64"),
-    ((START, T, DECAYS[:, 0]), TypeError, r"args\[1\] .*1d, A"),
+    ((START, T, DECAYS[:, 0]), TypeError, r"args\[1\] .*1d, A.*pass np.ascontiguousarray of it"),
+    ((START, T, FIXED), TypeError, r"it is read-only: pass a copy \(.copy\(\)\)"),
+    ((START, T, T.astype(int)), TypeError, r"convert it with .astype\(np.float64\)"),
     ((START, T, 1.0), TypeError, r"args\[1\] .*float64"),
     ((START, T, np.ma.masked_less(T, 1.0)), TypeError, "masked"),
     ((START.astype(np.float32), T, T), TypeError, "float32.*prepared for float64"),
@@ -101,3 +109,29 @@ def test_bad_preparations():
         fastopt.solver(misfit, START, (T, T[:3]))
     with pytest.raises(TypeError, match="x and the 1 of args"):
         fastopt.least_squares_solver(residuals, START, (T,))
+    for prepare, fun in ((fastopt.solver, misfit), (fastopt.least_squares_solver, residuals)):
+        with pytest.raises(TypeError, match=r"args\[1\] is an object, which compiled functions"):
+            prepare(fun, START, (T, object()))
+
+
+def test_shapes_that_do_not_fit_together():
+    said = (
+        r"whose shapes do not fit together: x has shape \(2,\), its other arguments \(24,\), \(3,\)"
+    )
+    for call in (
+        lambda: decay_solvers.fit()(START, T, T[:3]),
+        lambda: fastopt.least_squares(residuals, START, (T, T[:3])),
+        lambda: fastopt.least_squares_batch(residuals, [START], args=(T, T[:3])),
+    ):
+        with pytest.raises(ValueError, match=said):
+            call()
+    with pytest.raises(IndexError, match=r"fun indexes outside x, of shape \(1,\)"):
+        fastopt.least_squares(residuals, [1.0], (T, T))
+
+
+def test_named_tuples_tell_their_fields():
+    first, second, again = (namedtuple("P", fields) for fields in ("a b", "b a", "a b"))
+    a, b, c = (numba.typeof(kind(1.0, 2)) for kind in (first, second, again))
+    assert "is P(b: float64, a: int64), but it was prepared for P(a: float64" in mismatch("p", b, a)
+    assert "P(a: float64, b: int64), of another class of that name" in mismatch("p", c, a)
+    assert shown(numba.typeof((1.0, (first(1.0, 2),)))) == "(float64, (P(a: float64, b: int64)))"

@@ -2,12 +2,15 @@
 
 import copy
 import pickle
+from collections import namedtuple
 
 import numba
 import numpy as np
 import pytest
 
 import fastopt
+from fastopt import rules
+from fastopt.optimizers.rule_classes import names
 
 TARGET = np.array([[5.0, -3.0, 0.2], [1.0, 40.0, -7.0]])
 CURVATURE = np.array([1.0, 10.0, 100.0])
@@ -144,6 +147,27 @@ def test_arrays_without_elements():
     for _ in range(3):
         opt.step(params, [np.zeros((0, 2)), np.zeros(0)])
     assert opt.average(params)[0].shape == (0, 2)
+
+
+def test_every_rule_takes_it():
+    """The state has the rule's slots and those of the search, under names of their own."""
+    for name in names():
+        state = getattr(fastopt, name)("auto").init(np.zeros(2))
+        own = rules.get(getattr(fastopt, name).method).S._fields
+        found = set(state["arrays"]["params"]) - {*own, "carry"}
+        assert found == {"origin", "trace", "lead", "last_x"}, name
+    found = descend(fastopt.Rprop("auto"), np.zeros((2, 3)), 1500)
+    assert (abs(found - TARGET) < 0.5).all()
+
+
+def test_averages_are_nested_as_the_parameters():
+    Pair = namedtuple("Pair", "w b")
+    params, opt = (Pair(np.zeros(3), np.ones(2)), [np.zeros(1)]), fastopt.RMSProp("auto")
+    opt.step(params, (Pair(np.ones(3), np.ones(2)), [np.ones(1)]))
+    average = opt.average(params)
+    assert [type(part) for part in average] == [Pair, list]
+    assert type(average) is tuple
+    assert (average[0].b == params[0].b).all()
 
 
 def test_maximum_decay_and_clipping():
