@@ -202,15 +202,13 @@ def test_labels_that_are_indices():
     for k, wrong in ((150, 3), (77, -4)):
         bad = labels.copy()
         bad[k] = wrong
+        stream = [(BOWL[:4], labels[:4]), (BOWL[k:][:4], bad[k:][:4])]
         for data, where in (
             ((BOWL, bad), f"in row {k} of the data"),
-            (
-                lambda bad=bad: iter([(BOWL[:4], labels[:4]), (BOWL[k:][:4], bad[k:][:4])]),
-                "in row 0 of",
-            ),
+            (iter(stream), "in row 0 of"),
         ):
-            how = {"options": {"maxiter": 20}} if callable(data) else {}
-            with pytest.raises(IndexError, match=f"indexes outside x, of shape .3,.* {where}"):
+            how = {"options": {"maxiter": 20}} if where[-2:] == "of" else {}
+            with pytest.raises(IndexError, match=rf"outside x, of shape \(3,\), .* {where}"):
                 fastopt.minimize_stochastic(chosen, np.zeros(3), data, **how)
         with pytest.raises(IndexError, match=f"in problem {k}"):
             fastopt.minimize_batch(chosen, np.zeros(3), (BOWL, bad))
