@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.finiteness import all_finite
 from fastopt.algorithms.placeholders import (
     SIZE,
     accumulator,
@@ -148,14 +149,6 @@ def shuffle_ahead(order, first, last, key):
         below_one = np.float64(z >> np.uint64(11)) * 2.0**-53
         j = i + int(below_one * (order.size - i))
         order[i], order[j] = order[j], order[i]
-
-
-@separate
-def all_finite(g):
-    wrong = 0  # counted without an early exit, so that the loop vectorises
-    for i in range(SIZE or g.size):
-        wrong += g[i] - g[i] != 0.0
-    return wrong == 0
 
 
 @separate

@@ -1,9 +1,8 @@
 """`curve_fit`: SciPy's call, SciPy's result."""
 
-import warnings
-
 import numpy as np
 
+from fastopt._sentences import counted, warn
 from fastopt.algorithms.status_codes import FTOL, GTOL, MAXFEV, MAXITER, XTOL
 from fastopt.drivers import resumable
 from fastopt.drivers.fits import curve, one_fit
@@ -108,7 +107,7 @@ def curve_fit(
         raise TypeError(f"f must be a function, not {type(f).__name__}")
     x, y, sigma = fit_inputs.data_of(xdata, ydata, sigma, nan_policy, check_finite)
     p, sides = fit_inputs.start_and_sides(f, p0, bounds)
-    fit_inputs.require_arguments("f", f, 1 + p.size, f"xdata and {p.size} parameters")
+    fit_inputs.require_arguments("f", f, 1 + p.size, f"xdata and {counted(p.size, 'parameter')}")
     box = sides and checked_bounds(*sides, p, "p0")
     settings = fit_inputs.options_of(rule, options, tol)
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
@@ -137,9 +136,7 @@ def curve_fit(
     if np.isinf(result.cov).any():
         from scipy.optimize import OptimizeWarning  # late: slow to import
 
-        warnings.warn(
-            "Covariance of the parameters could not be estimated", OptimizeWarning, stacklevel=3
-        )
+        warn("Covariance of the parameters could not be estimated", OptimizeWarning)
     if not full_output:
         return result.x, result.cov
     told = {"nfev": result.nfev, "njev": result.njev, "fvec": result.fun}

@@ -1,5 +1,6 @@
 """`curve_fit_batch`: one model for very many data sets, with errors."""
 
+from fastopt._sentences import counted
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.fits import compiled_residuals, curve_batch, fit_batch, one_fit, shared_fit
 from fastopt.inputs import (
@@ -109,7 +110,7 @@ def curve_fit_batch(
     n = start.shape[-1]
     if n > compiled_residuals.MOST:
         raise ValueError(f"p0 has {n} parameters; a batch of fits has at most 64")
-    fit_inputs.require_arguments("f", f, 1 + n, f"xdata and {n} parameters")
+    fit_inputs.require_arguments("f", f, 1 + n, f"xdata and {counted(n, 'parameter')}")
     fields, args, places = curve_batch.arranged(curves)
     bounds = fit_batch_inputs.rows_of_bounds(bounds, curves.axes)
     names = "p0", "ydata"

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from fastopt.arrays import arguments
+from fastopt._sentences import counted
 from fastopt.compiling import compiler
 from fastopt.drivers import resumable
 from fastopt.drivers.fits import compiled_residuals, one_fit
 from fastopt.drivers.fits.one_fit import Fit
-from fastopt.inputs import fit_inputs, run_options, wrong_keywords
+from fastopt.inputs import compiled_arguments, fit_inputs, run_options, wrong_keywords
 from fastopt.inputs.start_and_bounds import callback_of
 
 
@@ -111,9 +111,10 @@ def least_squares(
     checkpoint = resumable.checkpoint_of("least_squares", rule, settings, **given)
     kind, callback = one_fit.method_of(jac, fun, x0.size), callback_of(callback)
     objective, first = None, []
+    if kind == "autodiff" or compiler.is_compiled(fun):
+        args = compiled_arguments.checked(args)
     if kind == "autodiff":
         compiled = compiler.ensure_njit(fun, "fun")
-        args = arguments.ready(args)
 
         def build():
             found = compiled_residuals.probe(compiled, x0.copy(), args)
@@ -162,8 +163,8 @@ def _of_one_length(values, first):
         first[:] = first or [r.size]
         if r.size != first[0]:
             raise ValueError(
-                f"fun returned {first[0]} residuals at first, and {r.size} later; their number "
-                "must not change"
+                f"fun returned {counted(first[0], 'residual')} at first, and {r.size} later; their "
+                "number must not change"
             )
         return r
 

@@ -157,6 +157,8 @@ def minimize(
         problem.keep(checkpoint)
     try:
         result = problem.run(callback_of(callback))
+    except ValueError as error:
+        raise objective_checks.shapes_misfit(error, x0, args) or error from None
     except MemoryError as error:
         if derived_mode.keeping_less(problem.objective.bindings.get("reverse_gradient"), error):
             return minimize(

@@ -1,10 +1,10 @@
 """`minimize_stochastic`: the mean of a function over the rows of data, by mini-batches."""
 
-from fastopt.arrays import arguments
 from fastopt.drivers.training import minibatch_functions, parts, saved_state
 from fastopt.drivers.training.run import Training
 from fastopt.drivers.training.stream_run import StreamTraining
 from fastopt.inputs import (
+    compiled_arguments,
     minibatch_streams,
     run_options,
     start_and_bounds,
@@ -139,7 +139,8 @@ def minimize_stochastic(
     max|x* - x0| (Defazio and Mishchenko 2023, arXiv:2301.07733; Mishchenko and Defazio 2023,
     arXiv:2306.06101). `share` falls from 1 to 0 along a straight line, over all steps of the run.
     Some tens of steps go by before the distance is known. A run that goes too far begins again with
-    a shorter one. "rmsprop", "adamax" and "adadelta" are the rules that it suits best.
+    a shorter one. "rmsprop", "adamax" and "adadelta" are the rules that it suits best. "sgd" breaks
+    down on some tasks that are not convex, such as factorisations.
 
     Derived gradients of more than 8 parameters are computed in reverse mode, row by row. Means over
     mini-batches and gradients are summed in the order of the rows, in x0's dtype.
@@ -159,7 +160,7 @@ def minimize_stochastic(
     ([2.1, -1.0, -0.2], 'All epochs are done.')
     """
     rule = run_options.find_rule(method)
-    args = arguments.ready(args if isinstance(args, tuple) else (args,))
+    args = compiled_arguments.checked(args)
     x0 = stochastic_inputs.start_point(x0)
     settings, decay = stochastic_inputs.options_of(rule, options, x0.dtype)
     fun, jac, way = minibatch_functions.functions(fun, jac, vectorized)

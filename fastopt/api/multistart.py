@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt._sentences import counted
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.inputs import wrong_keywords
 from fastopt.inputs.run_options import number
@@ -104,7 +105,10 @@ def multistart(
     result.minima_fun = batch.fun[places]
     result.minima_count = counts
     result.starts = batch
-    result.message = f"{len(places)} minima from {count:,} starts. Of the best: {result.message}"
+    result.message = (
+        f"{len(places):,} {'minimum' if len(places) == 1 else 'minima'} from "
+        f"{counted(count, 'start')}. Of the best: {result.message}"
+    )
     return result
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastopt import rules
+from fastopt._sentences import counted
 from fastopt.algorithms.run_state import FEW
 from fastopt.api.minimize import minimize
 from fastopt.api.minimize_batch import minimize_batch
@@ -159,8 +160,10 @@ def _run(calls, folder, shared, disp):
     seconds = time.perf_counter() - began
     done = Precompiled(len(new), sum(new) / 1e6, folder.path, seconds, len(calls))
     if disp:
+        verb = "is" if done.variants == 1 else "are"
         print(
-            f"{done.variants} variants are compiled: {done.files} new files, "
+            f"{counted(done.variants, 'variant')} {verb} compiled: "
+            f"{counted(done.files, 'new file')}, "
             f"{done.megabytes:.1f} MB, in {done.folder} ({done.seconds:.0f} s)"
         )
     return done

@@ -2,13 +2,13 @@
 
 import functools
 import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastopt import rules
+from fastopt._sentences import warn
 from fastopt.api.minimize import minimize
 from fastopt.inputs import run_options
 from fastopt.optimizers import rule_classes
@@ -25,7 +25,7 @@ def method(name):
             raise ValueError(f"{name} takes bounds, not constraints")
         for unused in ("hess", "hessp"):
             if options.pop(unused, None) is not None:
-                warnings.warn(f"{name} does not use {unused}", RuntimeWarning, stacklevel=3)
+                warn(f"{name} does not use {unused}", RuntimeWarning)
         if jac is not None and jac == getattr(fun, "derivative", None):
             fun, jac = getattr(fun, "fun", fun), True  # SciPy's wrapper for jac=True
         tol, device = options.pop("tol", None), options.pop("device", "auto")

@@ -9,7 +9,13 @@ from fastopt.drivers.fits import compiled_residuals, one_fit
 from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.drivers.objective_checks import check_complex_step, check_indices
 from fastopt.drivers.problem_builder import compiled_problem
-from fastopt.inputs import fit_inputs, run_options, solver_inputs, wrong_keywords
+from fastopt.inputs import (
+    compiled_arguments,
+    fit_inputs,
+    run_options,
+    solver_inputs,
+    wrong_keywords,
+)
 from fastopt.inputs.start_and_bounds import box_of, start_point
 from fastopt.results.solution import FitSolution, Solution
 from fastopt.targets import dispatch
@@ -95,7 +101,7 @@ def solver(
     given = {"method": method, "jac": jac, "bounds": bounds, "tol": tol, "options": options}
     again = solver, (fun, x0, args), given
     fun, jac = objective_bindings.for_batch(fun, jac, "a solver")
-    args = solver_inputs.arguments_of(args)
+    args = compiled_arguments.checked(args)
     x0 = start_point(x0)
     settings = solver_inputs.options_of(run_options.parse(rule, options, tol, x0.dtype))
     box = box_of(bounds, x0)
@@ -173,7 +179,7 @@ def least_squares_solver(
     x0 = fit_inputs.start_of(x0)
     settings = solver_inputs.options_of(fit_inputs.options_of(rule, options, tol))
     box, (loss, f_scale) = fit_inputs.box_of(bounds, x0), fit_inputs.loss_of(loss, f_scale)
-    args = solver_inputs.arguments_of(args)
+    args = compiled_arguments.checked(args)
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
     fit_inputs.require_arguments("fun", fun, 1 + len(args), f"x and the {len(args)} of args")

@@ -131,6 +131,7 @@ def require_numbers(name, dtype):
             + ("; convert with .astype(float)" if real else "")
             + ("; convert with .astype(complex)" if dtype.kind == "c" else "")
             + ("; subtract a time and divide by np.timedelta64(1, 's')" * (dtype.kind in "mM"))
+            + ("; give its columns as a tuple of arrays" * bool(dtype.names))
         )
 
 

@@ -1,11 +1,14 @@
 """The data of a batch: fields with a row for each problem."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastopt.arrays import arguments
 from fastopt.arrays.arguments import is_elsewhere
+
+FEW_COLUMNS = 8
 
 
 class Ragged(NamedTuple):
@@ -22,22 +25,25 @@ def fields_of(data, adopt=None, name="data", unit="problem"):
     A single array is one field. Inside a tuple, a list of arrays is a ragged field. ``adopt(name,
     array)`` converts an array on a device.
     """
+    rows = "the rows along its first axis" if unit == "row" else f"a row for each {unit}"
     if isinstance(data, list):
         raise TypeError(
-            f"{name} is a list; give an array with a row for each {unit}, or a tuple of such "
-            "arrays (a list of arrays inside the tuple is a field of rows of unequal lengths)"
+            f"{name} is a list; give an array with {rows}, or a tuple of such arrays (a list of "
+            "arrays inside the tuple is a field of rows of unequal lengths)"
         )
+    if isinstance(data, Mapping):
+        raise TypeError(f"{name} is a {type(data).__name__}; give its arrays as a tuple")
     fields = () if data is None else data if isinstance(data, tuple) else (data,)
-    return tuple(_field(f"{name}[{k}]", field, adopt) for k, field in enumerate(fields))
+    return tuple(_field(f"{name}[{k}]", field, adopt, rows) for k, field in enumerate(fields))
 
 
-def _field(name, value, adopt):
+def _field(name, value, adopt, rows):
     if isinstance(value, Ragged):
         return value
     if is_elsewhere(value):
         array = adopt(name, value)
         if array.ndim == 0:
-            raise ValueError(f"{name} is one number; it must be an array with a row a problem")
+            raise ValueError(f"{name} is one number; it must be an array with {rows}")
         return array
     if hasattr(value, "__array__") and not isinstance(value, np.ndarray):  # for example a Series
         value = arguments.converted(name, value)
@@ -46,7 +52,7 @@ def _field(name, value, adopt):
         return _ragged(name, list(value))
     array = _plain(name, value)
     if array.ndim == 0:
-        raise ValueError(f"{name} is {value!r}; it must be an array with a row for each problem")
+        raise ValueError(f"{name} is {value!r}; it must be an array with {rows}")
     return array
 
 
@@ -132,6 +138,28 @@ def extremes(fields):
     ends = {int(end(values)) for values in axes + pairs for end in (np.argmin, np.argmax)}
     first = longest(fields)
     return [first, *sorted(ends - {first})]
+
+
+def whole_number_extremes(fields):
+    """Return the problems with the least and the largest whole numbers, which may be indices.
+
+    These are those of each field, and of each column where there are few.
+    """
+    return sorted({int(b) for field in fields for b in _whole_number_extremes(field)})
+
+
+def _whole_number_extremes(field):
+    ragged = isinstance(field, Ragged)
+    array = field.flat if ragged else field
+    if is_elsewhere(array) or array.dtype.kind not in "biu" or not array.size:
+        return []
+    if ragged:  # an empty row begins where the next one does
+        ends = [int(array.argmin()), int(array.argmax())]
+        return np.searchsorted(field.starts, ends, side="right") - 1
+    rows = array.reshape(len(array), -1)
+    if rows.shape[1] <= FEW_COLUMNS:
+        return np.concatenate([rows.argmin(axis=0), rows.argmax(axis=0)])
+    return [int(rows.argmin()) // rows.shape[1], int(rows.argmax()) // rows.shape[1]]
 
 
 def row_buffer(field):

@@ -10,13 +10,13 @@ import hashlib
 import os
 import pathlib
 import sys
-import warnings
 from typing import Any
 
 import llvmlite
 import numba
 import numpy as np
 
+from fastopt._sentences import warn
 from fastopt.compiling import numba_internals, type_keys
 from fastopt.compiling.numba_internals import config, rtsys, serialize
 from fastopt.compiling.private_folder import Folder, cache_home
@@ -63,11 +63,10 @@ def folder():
 
 
 def _warn(what):
-    warnings.warn(
+    warn(
         f"fastopt's cache directory {what}; compiled code is kept in memory only. "
         "Set FASTOPT_CACHE_DIR to a directory of your own, or FASTOPT_CACHE=0.",
         RuntimeWarning,
-        stacklevel=3,
     )
 
 

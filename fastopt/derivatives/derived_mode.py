@@ -2,10 +2,11 @@
 
 import linecache
 import os
-import warnings
 from typing import Any
 
 import numba
+
+from fastopt._sentences import warn
 
 # Most parameters with which forward mode is tried first. Measured with 12: reverse mode takes half
 # the time for loops, and a third for a logistic regression. With 4 to 8 it is often quicker, too.
@@ -96,7 +97,7 @@ def _problem(gradient, kinds, whole=None, fast=True):
     except Exception as error:
         if not isinstance(error, numba.NumbaError):
             text = f"fastopt's reverse mode has a fault; please report it: {error!r}"
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            warn(text, RuntimeWarning)
         found = NoReverse(f"fun cannot be differentiated in reverse: {error}")
         found.__cause__ = error
         return found

@@ -8,6 +8,8 @@ import numba
 import numpy as np
 from numba import NumbaError, types
 
+from fastopt._sentences import counted
+from fastopt.arrays import arguments, data_rows
 from fastopt.derivatives.error_reasons import is_of_compiling, lacks_derivative, reason  # noqa: F401
 from fastopt.derivatives.forward.duals.dual_number import Dual, DualArray
 
@@ -61,10 +63,18 @@ def kind_of(name, value):
         return numba.typeof(value)
     except (ValueError, NumbaError):
         kind = f" of {value.dtype}" if hasattr(value, "dtype") else ""
+        article = "an" if type(value).__name__[0] in "aeiouAEIOU" else "a"
         raise TypeError(
-            f"{name} is a {type(value).__name__}{kind}, which compiled functions cannot take; "
-            "pass arrays, numbers and tuples of them"
+            f"{name} is {article} {type(value).__name__}{kind}, which compiled functions cannot "
+            "take; pass arrays, numbers and tuples of them"
         ) from None
+
+
+def require_types(args):
+    """Raise a TypeError for an argument that compiled functions cannot take."""
+    for k, value in enumerate(args):
+        if not any(map(arguments.is_elsewhere, data_rows.leaves(value))):
+            kind_of(f"args[{k}]", value)
 
 
 def _compiled(function, name, signature):
@@ -96,8 +106,10 @@ def _called_wrongly(function, name, count):
         signature.bind(*range(count))
     except TypeError:
         names = re.sub(r"_[0-9a-f]{16}$", "", function.py_func.__name__)
+        if name == "learning_rate":
+            return TypeError(f"{name} is {names}{signature}; it is called with the step t alone")
         return TypeError(
-            f"{name} is {names}{signature}, and is called with {count} arguments: x"
+            f"{name} is {names}{signature}, and is called with {counted(count, 'argument')}: x"
             f"{f' and {count - 1} more (data and args)' if count > 1 else ', and no args'}"
         )
     return None

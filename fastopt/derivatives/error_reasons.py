@@ -214,6 +214,8 @@ def _call(text, derivative):
     if not called:
         return None
     name = called[1].rstrip(">").rpartition(".")[2]
+    if name == "listed":  # fastopt's own, which is called with what a fit's function returns
+        return "it must return an array of residuals, or a tuple of numbers"
     if name == "exception_match":
         return "compiled code supports only 'except:' and 'except Exception:'"
     given = re.search(rf">>> {re.escape(name)}[^(\n]*?(?: \(vectorized\))?\((.*)\)\s*$", text, re.M)

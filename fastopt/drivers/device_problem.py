@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from fastopt import rules
+from fastopt._sentences import counted
 from fastopt.algorithms import problem_arrays
 from fastopt.algorithms.run_state import FRESH, F, run_of
 from fastopt.algorithms.status_codes import NO_STEP
@@ -71,7 +72,7 @@ class Functions:
         d = self.adopt(name, d, wait=False)
         if d.size != self.size or d.dtype != self.dtype:
             raise TypeError(
-                f"{name} has {d.size:,} components of {d.dtype}; x has {self.size:,} of "
+                f"{name} has {counted(d.size, 'component')} of {d.dtype}; x has {self.size:,} of "
                 f"{self.dtype}"
             )
         return d.reshape(self.size)

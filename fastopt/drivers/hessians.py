@@ -1,10 +1,10 @@
 """The Hessian of a user's function in the way that suits it: exact, or by differences."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt._sentences import warn
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
 from fastopt.derivatives import second_differences
@@ -20,7 +20,7 @@ class Source(NamedTuple):
     noise: float  # relative error of the matrix, beyond rounding
 
 
-def source_of(fun, jac, x, args, fast, stacklevel=4):
+def source_of(fun, jac, x, args, fast):
     """Return the `Source` for points like x and arguments like `args`; `fun` is called there."""
     if not callable(fun):
         raise TypeError(f"fun must be a function, not {type(fun).__name__}")
@@ -51,7 +51,7 @@ def source_of(fun, jac, x, args, fast, stacklevel=4):
     except TypeError:
         raise reason from None  # it says what is wrong with the call, too
     said = f"{reason} Differences of its values are used instead (jac='3-point')."
-    warnings.warn(said, stacklevel=stacklevel)
+    warn(said)
     return _of_values(fun)
 
 

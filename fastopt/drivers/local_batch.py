@@ -2,12 +2,12 @@
 
 import math
 import time
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastopt import rules
+from fastopt._sentences import warn
 from fastopt.algorithms.batch_worker import Results
 from fastopt.algorithms.status_codes import INTERRUPTED, MAXTIME, NOT_RUN, STOPPED
 from fastopt.arrays import data_rows
@@ -17,7 +17,7 @@ from fastopt.concurrency import time_slices
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.drivers import objective_bindings
 from fastopt.drivers.objective_bindings import build
-from fastopt.drivers.objective_checks import check_complex_step, check_indices
+from fastopt.drivers.objective_checks import check_complex_step, check_indices, shapes_misfit
 from fastopt.drivers.problem_builder import compiled_problem
 from fastopt.drivers.single_problem import Problem
 from fastopt.results.progress import Counter
@@ -55,11 +55,12 @@ def check(batch, fun, objective, strict=False):
     x0, sides, rows = batch.example
     args = *rows, *batch.problem_data.args
     if np.isfinite(x0).all():  # else that problem alone fails
-        check_indices(fun, objective, x0, args, " in one of the problems", strict)
         fields = batch.problem_data.fields
-        for b in data_rows.extremes(fields)[1:]:  # none, unless rows have unequal lengths
-            args = *(data_rows.row(field, b) for field in fields), *batch.problem_data.args
-            check_indices(fun, objective, x0, args, f" in problem {b}", strict)
+        more = check_indices(fun, objective, x0, args, " in one of the problems", strict)
+        others = data_rows.extremes(fields)[1:]  # none, unless rows have unequal lengths
+        for b in others + (data_rows.whole_number_extremes(fields) if more else []):
+            own = *(data_rows.row(field, b) for field in fields), *batch.problem_data.args
+            check_indices(fun, objective, x0, own, f" in problem {b}", strict)
     if objective.method == "cs":
         check_complex_step(fun, args, x0, sides)
 
@@ -143,21 +144,26 @@ def solved(scheduler, batch, callback, checkpoint=None):
 def raise_if_all(errors, batch):
     """Raise an exception of fun if it raised for all problems."""
     if len(errors) == batch.problems:
-        errors[0].add_note(f"fun raised for each of the {batch.problems:,} problems of the batch")
+        given = *batch.example.rows, *batch.problem_data.args
+        misfit = shapes_misfit(errors[0], batch.example.x0, given, " in each of the problems")
+        if isinstance(misfit, ValueError):
+            raise misfit from None
+        if batch.problems > 1:
+            said = f"fun raised for each of the {batch.problems:,} problems of the batch"
+            errors[0].add_note(said)
         raise errors[0]
 
 
-def tell(result, batch, reason, scheduler, level=4):
+def tell(result, batch, reason, scheduler):
     """Complete the message of a result, and print it if it was asked for.
 
-    `reason` says why the batch ended early. An executor that failed is a warning; `level` is that
-    of the user's call.
+    `reason` says why the batch ended early. An executor that failed is a warning.
     """
     if reason:
         result.message += f" {reason}"
     if failed := getattr(scheduler, "executor_error", ""):
         result.message += f" The executor failed: {failed}."
-        warnings.warn(result.message, RuntimeWarning, stacklevel=level)
+        warn(result.message, RuntimeWarning)
     if batch.settings.disp:
         print(result.message)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastopt import schedules
+from fastopt._sentences import counted
 from fastopt.algorithms import automatic_rate, fixed_rate
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler
@@ -231,7 +232,7 @@ def _difference_data(x, given, power, method):
         steps = np.broadcast_to(steps, x.size)
     except ValueError:
         raise ValueError(
-            f"finite_diff_rel_step has shape {steps.shape}; x0 has {x.size} components"
+            f"finite_diff_rel_step has shape {steps.shape}; x0 has {counted(x.size, 'component')}"
         ) from None
     steps = np.append(steps, 0.0 if given is None else default).astype(x.dtype)
     z = np.zeros(x.shape, np.result_type(x.dtype, np.complex64)) if method == "cs" else x

@@ -1,12 +1,22 @@
 """Checks before a solve: indices outside of arrays, and functions unsafe for complex steps."""
 
+import re
+
 import numpy as np
 
+from fastopt.arrays import data_rows
 from fastopt.compiling import compiler
 from fastopt.compiling.index_proof import proved
 from fastopt.derivatives import gradient_methods
 from fastopt.derivatives.plain_python import python_objective
 
+# How the messages of Numba, and of fastopt's array expressions, begin.
+MISFITS = (
+    "arrays of these shapes cannot be combined",
+    "unable to broadcast argument",
+    "cannot assign slice",
+    "incompatible array sizes",
+)
 MOST = 10_000  # entries of each cache; it bounds the memory
 _proved: dict = {}  # functions and shapes -> True if all indices are inside for any contents
 _evaluated: dict = {}  # (functions and shapes, contents of integer arrays) -> True
@@ -22,20 +32,24 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     that writes to its arguments is not checked. If the check is `strict`, other exceptions of
     `fun` pass through, since on a device nothing can be raised. Arguments that `fun` writes to
     are `written`, before args.
+
+    Return True if other whole numbers in the arguments may be indices outside.
     """
     shapes = objective.key, x.shape, x.dtype, _each(np.shape, _kind, args), strict
     known = _proved.get(shapes)
-    if objective.refcounted or known:
-        return
+    if objective.refcounted:
+        return False
+    if known:
+        return _has_whole_numbers(args)
     contents = shapes, _each(_whole_numbers, _nothing, args)
     if contents in _evaluated:
-        return
+        return True
     fun = compiler.ensure_njit(fun, "fun")
     if known is None:
         known = not strict and proved(fun, x, (*written, *args))
         _remember(_proved, shapes, known)
         if known:
-            return
+            return _has_whole_numbers(args)
     method = objective.method
     checked, _ = compiler.user(fun, checked=True)
     value = gradient_methods.METHODS["fun" if method == "fun" else "2-point"][0]
@@ -45,15 +59,36 @@ def check_indices(fun, objective, x, args, where="", strict=False, written=()):
     try:
         given = *written, *_each(_read_only, _itself, args)
         once(x.copy(), np.empty(x.size, x.dtype), (given,))
-    except IndexError:
-        raise IndexError(
-            f"fun indexes outside x, of shape {x.shape}, or outside its other arguments, of shapes "
-            f"{', '.join(str(np.shape(a)) for a in args) or 'none'}{where}"
-        ) from None
-    except Exception as error:  # fun writes to its arguments, or the solve will raise the same
+    except Exception as error:
+        misfit = shapes_misfit(error, x, args, where)
+        if misfit is not None:
+            raise misfit from None
+        # Else fun writes to its arguments, or the solve will raise the same.
         if strict and not type(error).__module__.startswith("numba"):
             raise
     _remember(_evaluated, contents, True)
+    return True
+
+
+def shapes_misfit(error, x, args, where="", name="fun"):
+    """Return the sentence for an error of compiled code about indices or shapes, or None."""
+    shapes = ", ".join(str(np.shape(a)) for a in args) or "none"
+    if isinstance(error, IndexError) and re.search("out of (bounds|range)", str(error)):
+        return IndexError(
+            f"{name} indexes outside x, of shape {np.shape(x)}, or outside its other arguments, of "
+            f"shapes {shapes}{where}"
+        )
+    if isinstance(error, ValueError) and str(error).startswith(MISFITS):
+        return ValueError(
+            f"{name} combines arrays whose shapes do not fit together: x has shape {np.shape(x)}, "
+            f"its other arguments {shapes}{where}"
+        )
+    return None
+
+
+def _has_whole_numbers(args):
+    """Return True if a number among the arguments may be an index: proofs are for its value."""
+    return any(isinstance(a, int | np.integer | np.bool_) for a in data_rows.leaves(tuple(args)))
 
 
 def _remember(known, key, value):

@@ -9,6 +9,7 @@ from fastopt.algorithms.status_codes import MESSAGES, NEGATIVE_RATE, RUNNING
 from fastopt.arrays import arguments
 from fastopt.compiling import compiler, content_digest
 from fastopt.concurrency.time_slices import next_amount
+from fastopt.drivers.objective_checks import shapes_misfit
 from fastopt.inputs.start_and_bounds import floats
 from fastopt.targets.cpu.solvers import solver_arguments, solver_type
 from fastopt.targets.cpu.solvers.solver_call import OBJECT
@@ -57,7 +58,10 @@ class PreparedSolver:
         except IndexError:  # other threads have them
             own = Scratch(self._plan, x0)
         own.x[...] = x0
-        own.begin(self._budget, args)
+        try:
+            own.begin(self._budget, args)
+        except ValueError as error:
+            raise shapes_misfit(error, x0, args) or error from None
         f, status, nit, nfev, success = own.found.tolist()
         if status == RUNNING:
             f, status, nit, nfev, success = self._go_on(own, args)
@@ -110,7 +114,9 @@ class PreparedSolver:
                 f"out is {given}; it must be an array of {self.dtype} and shape {self.shape}"
             )
         if not out.flags.writeable:
-            raise ValueError("out is read-only; give an array to write x to")
+            raise ValueError(
+                "out is read-only; give an array to write x to, such as a copy (.copy())"
+            )
 
     def _check(self, args):
         """Check that `fun` does not index outside of arguments of new shapes."""

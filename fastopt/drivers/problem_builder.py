@@ -1,7 +1,6 @@
 """The kind of problem that suits a function: compiled, interpreted, or with differences."""
 
-import warnings
-
+from fastopt._sentences import warn
 from fastopt.arrays import arguments
 from fastopt.derivatives.derived_mode import NoReverse
 from fastopt.derivatives.gradient_methods import DERIVED, MODES
@@ -76,5 +75,5 @@ def matching_problem(fun, jac, args, rule, x0, box, settings, target):
         raise reason
     problem = build("2-point")
     compile_problem(problem)
-    warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=4)
+    warn(f"{reason} Differences are used instead (jac='2-point').")
     return problem

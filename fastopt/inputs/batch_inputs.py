@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt._sentences import counted
 from fastopt.algorithms import batch_worker
 from fastopt.algorithms.batch_worker import ProblemData
-from fastopt.arrays import arguments, data_rows
+from fastopt.arrays import data_rows
 from fastopt.compiling import compiler
-from fastopt.inputs import option_tables
+from fastopt.inputs import compiled_arguments, option_tables
 from fastopt.inputs.start_and_bounds import boxes_of, floats
 
 NAMES = "x0", "data[{}]"  # of the start and of a field of the data, in errors
@@ -39,8 +40,6 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None, names=NAMES):
 
     `names` are as in `NAMES`.
     """
-    from fastopt.derivatives.error_messages import kind_of  # late: slow to import
-
     fields = data_rows.fields_of(data, adopt)
     start, field_name = names
     starts, shape, lengths = starts_of(x0, adopt, start)
@@ -55,10 +54,7 @@ def read(rule, x0, data, args, bounds, tol, options, adopt=None, names=NAMES):
         columns = {}
     settings = option_tables.parse(rule, shared, columns, tol, starts.dtype)
     tables = option_tables.tables(settings, columns)
-    args = arguments.ready(args if isinstance(args, tuple) else (args,))
-    for k, value in enumerate(args):
-        if not any(map(data_rows.is_elsewhere, data_rows.leaves(value))):
-            kind_of(f"args[{k}]", value)
+    args = compiled_arguments.checked(args)
     low, high = box or (starts, starts)
     problem_data = ProblemData(starts, low, high, fields, args, *tables)
     example = example_of(problem_data, shape, box) if problems else None
@@ -163,8 +159,8 @@ def require_memory(batch):
     free = available()
     if needed > free:
         raise MemoryError(
-            f"the results of {batch.problems:,} problems of {n:,} parameters take "
-            f"{needed / 1e9:,.1f} GB, but {free / 1e9:,.1f} GB of memory are available; solve "
+            f"the results of {counted(batch.problems, 'problem')} of {counted(n, 'parameter')} "
+            f"take {needed / 1e9:,.1f} GB, but {free / 1e9:,.1f} GB of memory are available; solve "
             "them in parts"
         )
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt._sentences import counted
 from fastopt.arrays import arguments, data_rows
 from fastopt.inputs import batch_inputs, run_options
 from fastopt.inputs.fit_inputs import require_covariances, root_of, with_defaults
@@ -65,7 +66,7 @@ def sides_of(bounds, n):
     except (TypeError, ValueError):
         raise ValueError(
             f"bounds = {bounds!r}; they must be (low, high), each a number, or an array with one "
-            f"for each of the {n} parameters, or with such a row for each problem"
+            f"for each of {counted(n, 'parameter')}, or with such a row for each problem"
         ) from None
     return None if np.isneginf(low).all() and np.isposinf(high).all() else Sides(low, high)
 

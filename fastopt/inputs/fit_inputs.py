@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 
+from fastopt._sentences import counted
 from fastopt.algorithms.fits.losses import LOSSES
 from fastopt.arrays import arguments
 from fastopt.inputs import run_options
@@ -59,8 +60,8 @@ def sides_of(bounds, n):
         low, high = (np.array(np.broadcast_to(np.asarray(s, float), (n,))) for s in pair)
     except (TypeError, ValueError):
         raise ValueError(
-            f"bounds = {bounds!r}; they must be (low, high), each a number or one for each of the "
-            f"{n} parameters, or a scipy.optimize.Bounds"
+            f"bounds = {bounds!r}; they must be (low, high), each a number or one for each of "
+            f"{counted(n, 'parameter')}, or a scipy.optimize.Bounds"
         ) from None
     if (low == -math.inf).all() and (high == math.inf).all():
         return None

@@ -2,10 +2,13 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from fastopt._sentences import counted
+from fastopt.arrays.data_rows import Ragged
 from fastopt.inputs import stochastic_inputs
 
 
@@ -17,6 +20,32 @@ def is_stream(data):
     if hasattr(data, "__array__") or hasattr(data, "__getitem__"):
         return False
     return callable(data) or hasattr(data, "__iter__")
+
+
+def _length_of(source):
+    """Return the number of mini-batches in an epoch, or None.
+
+    torch's DataLoader has a len() that raises, if its data set has none.
+    """
+    try:
+        return len(source) if hasattr(source, "__len__") else None
+    except TypeError:
+        return None
+
+
+def _is_minibatch(value):
+    return isinstance(value, np.ndarray) or (
+        isinstance(value, tuple) and all(isinstance(v, np.ndarray) for v in value)
+    )
+
+
+def _as_array(field, name, what):
+    """Return a field as an array; raise if its rows have unequal lengths."""
+    if not isinstance(field, Ragged):
+        return field
+    if any(len(set(axis.tolist())) > 1 for axis in field.lengths):
+        raise ValueError(f"{name} of {what} has rows of unequal lengths; a stream gives arrays")
+    return field.flat.reshape(len(field.starts), *(int(axis[0]) for axis in field.lengths))
 
 
 class Stream:
@@ -33,35 +62,49 @@ class Stream:
     def __init__(self, source: Any):
         self.source = source
         self.once = hasattr(source, "__next__")
-        self.length = len(source) if hasattr(source, "__len__") else None
+        self.length = _length_of(source)
         self.waiting = self.begin()
-        first = next(self.waiting, None)
-        if first is None:
+        first = next(self.waiting, self)
+        if first is self:
             raise ValueError("data gives no mini-batch; an iterator that was read before is empty")
-        self.fields = tuple(np.array(f, order="C") for f in self.read(first))
+        fields = self.read(first, "the first mini-batch")
+        self.fields = tuple(np.array(f, order="C") for f in fields)
         self.waiting = itertools.chain([first], self.waiting)
 
     def begin(self):
-        source: Any = self.source() if callable(self.source) else self.source
+        called = callable(self.source)
+        source: Any = self.source() if called else self.source
+        said = "a function that returned " * called
+        if called and _is_minibatch(source):
+            raise TypeError(
+                f"data is {said}a mini-batch; it must return an iterator of them, such as "
+                "iter([batch])"
+            )
         try:
             return iter(source)
         except TypeError:
             raise TypeError(
-                f"data is a function that returned {source!r}; it must return an iterator of "
+                f"data is {said}{source!r}; it must {'return' if called else 'be'} an iterator of "
                 "mini-batches, each an array or a tuple of arrays"
             ) from None
 
-    def read(self, batch):
+    def read(self, batch, what):
         """Return the fields of a mini-batch that the source gives."""
-        return stochastic_inputs.rows_of("data", tuple(batch) if isinstance(batch, list) else batch)
+        if batch is None or isinstance(batch, Mapping):
+            shown = "None" if batch is None else f"a {type(batch).__name__}"
+            raise TypeError(f"{what} is {shown}; it must be an array or a tuple of arrays")
+        batch = tuple(batch) if isinstance(batch, list) else batch
+        fields = stochastic_inputs.rows_of("data", batch)
+        return tuple(_as_array(field, f"data[{k}]", what) for k, field in enumerate(fields))
 
     def epoch(self, number):
         """Copy mini-batch after mini-batch into `fields`; yield the number of rows of each."""
         batches, self.waiting = self.waiting or self.begin(), None
         count = 0
         for count, batch in enumerate(batches, 1):
-            fields = self.read(batch)
-            self.require_alike(fields, f"mini-batch {count} of epoch {number}")
+            what = f"mini-batch {count} of epoch {number}"
+            fields = self.read(batch, what)
+            self.require_alike(fields, what)
             rows = len(fields[0])
             for place, field in zip(self.fields, fields, strict=True):
                 np.copyto(place[:rows], field, casting="same_kind")
@@ -88,8 +131,8 @@ class Stream:
             raise ValueError(f"{what} has rows of {here}; those of the first one were {first}")
         if len(fields[0]) > len(self.fields[0]):
             raise ValueError(
-                f"{what} has {len(fields[0])} rows; none may have more than the first one, "
-                f"{len(self.fields[0])}"
+                f"{what} has {counted(len(fields[0]), 'row')}; none may have more than the first "
+                f"one, {len(self.fields[0])}"
             )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from fastopt import rules, schedules
 from fastopt.algorithms.run_state import Limits
 from fastopt.arrays import arguments
+from fastopt.inputs import option_limits
 from fastopt.storage.npz import path_of
 
 ALIASES = {
@@ -29,7 +30,8 @@ ALIASES = {
     "beta_2": "beta2",
     "initial_accumulator_value": "initial_accumulator",
 }
-FRACTIONS = ("rho", "beta1", "beta2", "beta3", "momentum", "dampening")
+FRACTIONS = ("rho", "beta1", "beta2", "beta3", "momentum", "dampening", "eta_minus")
+FROM_ONE = ("eta_plus",)
 # Defaults with "auto". With a rho of 0.9 the metric forgets the relative scales that the search
 # needs; 0.99 halves the evaluations on the classical problems.
 AUTO = {"rho": 0.99}
@@ -138,9 +140,10 @@ def _complete(rule, given, dtype):
         maxfev=floor_limit(limit("maxfev", 50_000.0, math.inf)),
     )
     settings = kind(**own)
-    require_held(settings, dtype)
+    option_limits.require_order(settings)
+    option_limits.require_held(settings, dtype)
     if type(schedule) in schedules.KINDS:
-        require_held(schedule, dtype)
+        option_limits.require_held(schedule, dtype)
     steps = given.get("finite_diff_rel_step")
     return Options(
         rule=settings,
@@ -196,28 +199,13 @@ def _is_real(array):
     return not array.shape and array.dtype.kind in "fiu"
 
 
-def require_held(options, dtype):
-    """Raise for an option that the element type cannot hold: it would write NaN or inf."""
-    limits = np.finfo(dtype)
-    most, least = float(limits.max), 0.5 * float(limits.smallest_subnormal)
-    for name, value in zip(options._fields, options, strict=True):
-        if isinstance(value, bool) or value in (math.inf, 0.0):
-            continue
-        if abs(value) > most or (name == "eps" and value <= least):
-            said = {"rate": "learning_rate", "decay": "weight_decay", "shrink": "weight_decay"}
-            raise ValueError(
-                f"{said.get(name, name)} = {value:g} is {'zero' if value <= least else 'inf'} in "
-                f"{limits.dtype}, the type of the parameters; it must be "
-                + (f"at least {2 * least:.2g}" if value <= least else f"at most {most:.2g}")
-            )
-
-
 def option(name, value, default):
     if isinstance(default, bool):
         if isinstance(value, bool | np.bool_):
             return bool(value)
         raise TypeError(f"{name} must be True or False, not {value!r}")
-    value = number(name, value, 0.0, 1.0 if name in FRACTIONS else math.inf)
+    least = 1.0 if name in FROM_ONE else 0.0
+    value = number(name, value, least, 1.0 if name in FRACTIONS else math.inf)
     if name in FRACTIONS and value == 1.0 and name != "dampening":
         raise ValueError(f"{name} = 1; it must be below 1")
     if value == math.inf:

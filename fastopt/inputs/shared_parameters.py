@@ -39,7 +39,7 @@ def places_of(shared, n, f=None):
             f"their names, or a True or False for each of the {n}"
         ) from None
     if bad := [item for item in places if not -n <= item < n]:
-        raise ValueError(f"shared has {bad[0]}; the {n} parameters have the numbers 0 to {n - 1}")
+        raise ValueError(f"shared has {bad[0]}; parameters are numbered from 0 to {n - 1}")
     places = sorted(item % n for item in places)
     if len(set(places)) < len(places):
         raise ValueError(f"shared = {shared!r} names a parameter twice")

@@ -2,13 +2,6 @@
 
 import math
 
-from fastopt.arrays import arguments
-
-
-def arguments_of(args):
-    """Return `args` as a tuple for compiled code."""
-    return arguments.ready(args if isinstance(args, tuple) else (args,))
-
 
 def options_of(settings):
     """Return the options; raise for those that need Python between the evaluations."""

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from fastopt._sentences import counted
 from fastopt.arrays import arguments
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.results import optimize_result
@@ -117,9 +118,9 @@ def sides_of(bounds, shape):
             sides = sides.T
     except (TypeError, ValueError):
         raise ValueError(
-            f"bounds must be {size} pairs (low, high) of real numbers or None, one a component "
-            f"of x0, or a scipy.optimize.Bounds of x0's shape; {_count(bounds)} were given: "
-            f"{bounds!r}"
+            f"bounds must be {counted(size, 'pair')} (low, high) of real numbers or None, one a "
+            f"component of x0, or a scipy.optimize.Bounds of x0's shape; given are "
+            f"{_count(bounds)}: {bounds!r}"
         ) from None
     low, high = (np.ascontiguousarray(side).reshape(-1) for side in sides)
     return low, high

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt import rules, schedules
+from fastopt._sentences import counted
 from fastopt.arrays import data_rows
 from fastopt.arrays.data_rows import Ragged
 from fastopt.inputs import run_options, start_and_bounds
@@ -125,8 +126,23 @@ def like(fields, others):
             f"validation has rows of shapes {kinds(others)}; it must be a fraction, or one row or "
             f"more of the shapes of data's: {kinds(fields)}"
         )
+    others = tuple(
+        _in_type_of(field, other, f"validation[{k}]")
+        for k, (field, other) in enumerate(zip(fields, others, strict=True))
+    )
     count = data_rows.count(others[0])
     return others, np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
+
+
+def _in_type_of(field, other, name):
+    """Return validation data in the type of the data, for which the loop is compiled."""
+    new, wanted = (f.flat if isinstance(f, Ragged) else f for f in (other, field))
+    if new.dtype == wanted.dtype:
+        return other
+    if not np.can_cast(new.dtype, wanted.dtype, "same_kind"):
+        raise ValueError(f"{name} has dtype {new.dtype}, but data has {wanted.dtype} there")
+    new = new.astype(wanted.dtype)
+    return other._replace(flat=new) if isinstance(other, Ragged) else new
 
 
 def split(order, fraction, rng):
@@ -135,8 +151,8 @@ def split(order, fraction, rng):
     count = round(fraction * len(order))
     if not 0 < count < len(order):
         raise ValueError(
-            f"validation = {fraction:g} holds out {count} of {len(order)} rows; some must be held "
-            "out, and some left"
+            f"validation = {fraction:g} holds out {count} of {counted(len(order), 'row')}; some "
+            "must be held out, and some left"
         )
     if rng is not None:
         rng.shuffle(order)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastopt._sentences import counted
 from fastopt.algorithms.status_codes import NOT_RUN
 from fastopt.inputs import batch_inputs, fit_inputs, stochastic_inputs, wrong_keywords
 from fastopt.intervals.refits import FAR, Refits, generator_of, levels_of, quiet
@@ -145,7 +146,7 @@ def bootstrap(
         spread[lost], bias[lost] = math.inf, math.nan
         low[..., lost] = np.where(refits.low > -FAR, refits.low, -math.inf)[lost]
         high[..., lost] = np.where(refits.high < FAR, refits.high, math.inf)[lost]
-        failed = f" The data do not determine {lost.sum()} of the {n} parameters."
+        failed = f" The data do not determine {lost.sum()} of the {counted(n, 'parameter')}."
     return OptimizeResult(
         x=fit.x[0],
         stderr=stderr,
@@ -160,7 +161,7 @@ def bootstrap(
         bias=bias,
         status=status,
         success=len(known) == n_resamples,
-        message=f"{len(known):,} of {n_resamples:,} resamples fitted.{failed}",
+        message=f"{len(known):,} of {counted(n_resamples, 'resample')} fitted.{failed}",
         kind=kind,
         nfev=refits.nfev,
     )

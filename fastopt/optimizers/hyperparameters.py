@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from fastopt import rules, schedules
 from fastopt.algorithms.training import schedule_free
-from fastopt.inputs import run_options
+from fastopt.inputs import option_limits, run_options
 from fastopt.optimizers import library_conventions
 from fastopt.rules import _clipping_and_decay
 
@@ -66,6 +66,7 @@ def parse(method, known, given):
     }
     with_clipping_and_decay = rules.options_class(_clipping_and_decay.with_clipping_and_decay(rule))
     options = with_clipping_and_decay(learning_rate=rate, **own, **around)
+    option_limits.require_order(options)
     if type(schedule) is schedules.constant:
         options, schedule = options._replace(learning_rate=schedule.rate), None
     uses = rules.uses(rule, options)

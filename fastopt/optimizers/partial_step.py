@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt._sentences import counted
 from fastopt.arrays import arguments
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T
@@ -26,8 +27,8 @@ def touched_rows(x, grad, indices, name):
         raise TypeError(f"indices must be vectors of whole numbers, not {indices!r}")
     if x.ndim == 0 or (g.shape, g.dtype) != ((rows.size, *x.shape[1:]), x.dtype):
         raise ValueError(
-            f"{name} has shape {g.shape} and dtype {g.dtype}; for {rows.size} rows of the "
-            f"parameter {(rows.size, *x.shape[1:])} and {x.dtype} are accepted"
+            f"{name} has shape {g.shape} and dtype {g.dtype}; for {counted(rows.size, 'row')} of "
+            f"the parameter {(rows.size, *x.shape[1:])} and {x.dtype} are accepted"
         )
     if rows.size and not 0 <= rows.min() <= rows.max() < len(x):
         raise IndexError(f"indices must be from 0 to {len(x) - 1}")

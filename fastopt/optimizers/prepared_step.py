@@ -17,6 +17,7 @@ from fastopt.rules import _clipping_and_decay
 from fastopt.targets.cpu import cpu_target as cpu
 
 SCALE_INDEX = -2 - len(_clipping_and_decay.FIELDS)  # place of `scale` among the numbers of a group
+COPY = "step a copy of it (.copy())"
 
 
 class PreparedStep:
@@ -71,7 +72,7 @@ class HostStep(PreparedStep):
         for k, x in enumerate(xs):
             for array, what in ((x, "params"), (gs[k], "grads")):
                 if not array.flags.aligned:
-                    raise ValueError(f"{self.tree.label(what, k)} is not aligned")
+                    raise ValueError(f"{self.tree.label(what, k)} is not aligned; {COPY}")
         self.reject_overlap(xs, gs)
         self.prepared = cpu.prepared(xs, gs, states, groups)
         self.xs, self.keepalive = self.prepared.xs, (*xs, *gs)
@@ -86,9 +87,9 @@ class HostStep(PreparedStep):
             array = on_host(leaf, self.tree.label(what, k))
             self.check(k, what, array.shape, array.dtype)
             if what == "params" and not array.flags.writeable:
-                raise ValueError(f"{self.tree.label(what, k)} is read-only")
+                raise ValueError(f"{self.tree.label(what, k)} is read-only; {COPY}")
             if what == "params" and _overlaps_itself(array):
-                raise ValueError(f"elements of {self.tree.label(what, k)} share memory")
+                raise ValueError(f"elements of {self.tree.label(what, k)} share memory; {COPY}")
             found.append(array)
         return found
 
@@ -106,7 +107,9 @@ class HostStep(PreparedStep):
             for other in open_spans:
                 if "params" in (span[2], other[2]) and _share(span[4], other[4]):
                     names = [self.tree.label(*s[2:4]) for s in (other, span)]
-                    raise ValueError(f"{names[0]} and {names[1]} share memory")
+                    raise ValueError(
+                        f"{names[0]} and {names[1]} share memory; copy one of them (.copy())"
+                    )
             open_spans.append(span)
 
     def refresh(self, params, grads):
@@ -201,7 +204,7 @@ class DeviceStep(PreparedStep):
                     view = device_views.view(array, name, host=simulated)
                     self.check(k, what, view.shape, view.dtype)
                     if what == "params" and view.readonly:
-                        raise ValueError(f"{name} is read-only")
+                        raise ValueError(f"{name} is read-only; {COPY}")
                     places += [view.address] if what == "params" else []
             if self.places not in ([], places):
                 return False

@@ -35,6 +35,9 @@ class Tree:
             _collect(tree, self.shape, found)
         except _StructureMismatch as error:
             text, *path = error.args
+            if what == "params":
+                text = text.replace("params has", "the first step had")
+                text = text.replace("in params", "in those of the first step")
             raise ValueError(f"{_label(what, reversed(path))} {text}") from None
         return found
 
@@ -52,7 +55,7 @@ class Tree:
         return found
 
     def rebuilt(self, leaves):
-        """Return a tree of this structure, of lists and dicts, with these leaves."""
+        """Return a tree of this structure with these leaves, its dicts as plain ones."""
         return _rebuilt(self.shape, iter(leaves))
 
     def label(self, what, k):
@@ -73,9 +76,18 @@ def _shape(tree, path, paths):
     if isinstance(tree, dict):
         return {key: _shape(item, (*path, key), paths) for key, item in tree.items()}
     if isinstance(tree, NESTED):
-        return [_shape(item, (*path, k), paths) for k, item in enumerate(tree)]
+        items = [_shape(item, (*path, k), paths) for k, item in enumerate(tree)]
+        return _Sequence(items, type(tree))
     paths.append(path)
     return None
+
+
+class _Sequence(list):
+    """The shapes of the items of a list or tuple, and the class of that."""
+
+    def __init__(self, items, kind):
+        super().__init__(items)
+        self.kind = kind
 
 
 def _collect(tree, shape, found):
@@ -135,4 +147,7 @@ def _rebuilt(shape, leaves):
         return next(leaves)
     if isinstance(shape, dict):
         return {key: _rebuilt(inner, leaves) for key, inner in shape.items()}
-    return [_rebuilt(inner, leaves) for inner in shape]
+    items = [_rebuilt(inner, leaves) for inner in shape]
+    if not issubclass(shape.kind, tuple):
+        return items
+    return shape.kind(*items) if hasattr(shape.kind, "_fields") else tuple(items)

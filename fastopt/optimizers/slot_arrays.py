@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.arrays.arguments import is_elsewhere
-from fastopt.inputs import run_options
+from fastopt.inputs import option_limits
 from fastopt.optimizers import foreign_arrays, hyperparameters
 from fastopt.optimizers.pytree import Tree
 from fastopt.targets.cpu.prepared_arrays import Group
@@ -27,7 +27,7 @@ class State(NamedTuple):
         """Adopt other settings; raise, and adopt none, if an element type cannot hold one."""
         both = list(zip(self.groups, self.keys, strict=True))
         for group, keys in both:
-            run_options.require_held(sets[keys].options, group.dtype)
+            option_limits.require_held(sets[keys].options, group.dtype)
         for group, keys in both:
             group.numbers[:-2] = sets[keys].options
 
@@ -75,7 +75,7 @@ def begin(params, rule, sets, settings_for, groups, row_wise, packed=None):
     slots: list = []
     for k, (leaf, key) in enumerate(zip(leaves, keys, strict=True)):
         name, options, uses = tree.names[k], sets[key].options, sets[key].uses
-        run_options.require_held(options, layout[k][1])
+        option_limits.require_held(options, layout[k][1])
         own = packed and packed[name]
         carry = own["carry"] if own else 1.0
         group = made.setdefault((key, layout[k][1], carry), [])

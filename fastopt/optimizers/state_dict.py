@@ -1,8 +1,8 @@
 """The state of optimizer objects: reset, saved, restored, copied, pickled."""
 
-import warnings
 from typing import Any
 
+from fastopt._sentences import warn
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T, Turns
 from fastopt.optimizers import foreign_arrays, found_rate, hyperparameters, slot_arrays
@@ -60,12 +60,11 @@ class StateDictMixin:
         before = self._stepped
         others = before is not None and foreign_arrays.are_others(before.xs, work.xs)
         if others:
-            warnings.warn(
+            warn(
                 f"params are other arrays than in the step before: {type(self).__name__} starts "
                 "again, as after reset(), without the old moments. To go on with new values, "
                 "write into the arrays (x[:] = ...), or use init and update.",
                 RuntimeWarning,
-                stacklevel=4,
             )
             self._restart()
         self._stepped = work

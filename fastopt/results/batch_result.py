@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from fastopt._sentences import counted
 from fastopt.algorithms.batch_worker import Results
 from fastopt.algorithms.status_codes import NEGATIVE_RATE, SHORT, SUCCESS
 from fastopt.results import optimize_result
@@ -65,6 +66,6 @@ def summary(status):
     codes, counts = np.unique(status, return_counts=True)
     by_code = dict(zip(codes.tolist(), counts.tolist(), strict=True))
     converged = sum(by_code.pop(code, 0) for code in SUCCESS)
-    parts = [f"{converged:,} of {len(status):,} problems converged"]
+    parts = [f"{converged:,} of {counted(len(status), 'problem')} converged"]
     parts += [f"{n:,} {SHORT[code]}" for code, n in sorted(by_code.items(), key=lambda c: -c[1])]
     return "; ".join(parts) + "."

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from fastopt._sentences import counted
+
 # Verdicts on a matrix.
 SOUND, SINGULAR, INDEFINITE, NOT_FINITE = 0, 1, 2, 3
 SHORT = {
-    SINGULAR: "have parameters that the data do not determine",
-    INDEFINITE: "do not end at a minimum",
-    NOT_FINITE: "have second derivatives that are not finite",
+    SINGULAR: "with parameters that the data do not determine",
+    INDEFINITE: "not at a minimum",
+    NOT_FINITE: "with second derivatives that are not finite",
 }
 # Components of a direction below this count as zero.
 SMALL = 1e-6
@@ -96,8 +98,9 @@ def message(cov, free, verdict, shape):
 
 def summary(verdicts):
     """Return a sentence with the number of problems for each verdict."""
-    count = len(verdicts)
-    parts = [f"{np.sum(verdicts == SOUND):,} of {count:,} problems have all their errors"]
+    count, sound = len(verdicts), np.sum(verdicts == SOUND)
+    verb = "has" if count == 1 else "have"
+    parts = [f"{sound:,} of {counted(count, 'problem')} {verb} all their errors"]
     parts += [
         f"{np.sum(verdicts == code):,} {said}"
         for code, said in SHORT.items()

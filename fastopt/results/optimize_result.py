@@ -2,6 +2,7 @@
 
 import functools
 
+from fastopt._sentences import counted
 from fastopt.algorithms.status_codes import EPOCHS, MESSAGES, NEGATIVE_RATE, NO_STEP, SUCCESS
 
 GRADIENTS = {  # what may be wrong with a gradient, by `jac_method`; nothing with a derived one
@@ -51,9 +52,10 @@ def no_step(source, far=False):
 
 def few_steps(nit):
     """Return the message of EPOCHS after so few steps that the rate may be far too small yet."""
+    verb = "was" if nit == 1 else "were"
     return (
-        f"{MESSAGES[int(EPOCHS)]} There were only {nit} steps, and finding the learning rate "
-        "takes some tens of them: raise epochs, or give options['learning_rate']."
+        f"{MESSAGES[int(EPOCHS)]} There {verb} only {counted(nit, 'step')}, and finding the "
+        "learning rate takes some tens of them: raise epochs, or give options['learning_rate']."
     )
 
 

@@ -7,8 +7,8 @@ are those of `Resumable.snapshot`: the iterates, the rule's state, and the scala
 import os
 import tempfile
 import time
-import warnings
 
+from fastopt._sentences import warn
 from fastopt.algorithms.fits.fit_state import FitArrays, FitRun
 from fastopt.algorithms.run_state import SCALARS
 from fastopt.storage.npz import clean_up, load, save
@@ -103,8 +103,5 @@ class Checkpoint:
     def failed(self, error):
         """Warn that writing failed; the run goes on (after a full disk, for example)."""
         self.next = time.perf_counter() + 10.0 * MIN_INTERVAL
-        warnings.warn(
-            f"the checkpoint {self.path} cannot be written ({error}); the run goes on",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        said = f"the checkpoint {self.path} cannot be written ({error}); the run goes on"
+        warn(said, RuntimeWarning)

@@ -192,6 +192,37 @@ def test_rows_that_are_not_finite_end_the_run():
     assert res.nit == 0
 
 
+def chosen(x, row, label):
+    return (x[label] - row[0]) ** 2
+
+
+def test_labels_that_are_indices():
+    """Compiled code would read what lies behind x."""
+    labels = np.arange(400) % 3
+    for k, wrong in ((150, 3), (77, -4)):
+        bad = labels.copy()
+        bad[k] = wrong
+        stream = [(BOWL[:4], labels[:4]), (BOWL[k:][:4], bad[k:][:4])]
+        for data, where in (
+            ((BOWL, bad), f"in row {k} of the data"),
+            (iter(stream), "in row 0 of"),
+        ):
+            how = {"options": {"maxiter": 20}} if where[-2:] == "of" else {}
+            with pytest.raises(IndexError, match=rf"outside x, of shape \(3,\), .* {where}"):
+                fastopt.minimize_stochastic(chosen, np.zeros(3), data, **how)
+        with pytest.raises(IndexError, match=f"in problem {k}"):
+            fastopt.minimize_batch(chosen, np.zeros(3), (BOWL, bad))
+
+
+def test_validation_rows_of_another_type_and_without_a_loss():
+    held = BOWL[:40].astype(np.float32)
+    res = fit(validation=held)
+    np.testing.assert_array_equal(res.x, fit(validation=held.astype(float)).x)
+    res = fit(validation=np.full((5, 3), np.nan))
+    assert res.best_epoch == 0
+    assert "No validation loss was finite" in res.message
+
+
 def test_nothing_to_do():
     """At a minimum of all rows x stays; so does a parameter without influence."""
     still = np.broadcast_to(np.array([1.0, 2.0, 3.0]), (50, 3)).copy()

@@ -6,55 +6,25 @@ import sys
 import threading
 from collections import namedtuple
 
+import decay_solvers
 import numpy as np
 import pytest
+from decay_solvers import DECAYS, RATES, START, T, into, misfit, once, residuals, same
 from numba import njit, prange
-from numba.core.errors import TypingError
 from numba.typed import List
 
 import fastopt
 from fastopt.targets.cpu.solvers.solver_call import LOCAL
 
-T = np.linspace(0.0, 4.0, 24)
-RATES = np.linspace(0.3, 2.0, 12)
-DECAYS = (1.0 + RATES[:, None]) * np.exp(-RATES[:, None] * T)
-START = np.array([1.0, 1.0])
 
-
-@njit
-def misfit(p, t, y):
-    if p[0] == 77.0:
-        raise ValueError("no such decay")
-    s = 0.0
-    for i in range(t.size):
-        r = p[0] * np.exp(-p[1] * t[i]) - y[i]
-        s += r * r
-    return s
-
-
-@njit
-def residuals(p, t, y):
-    return p[0] * np.exp(-p[1] * t) - y
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def solve():
-    return fastopt.solver(misfit, START, (T, T))
+    return decay_solvers.solver()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fit():
-    return fastopt.least_squares_solver(residuals, START, (T, T), bounds=(0.0, [9.0, 1.5]))
-
-
-@njit
-def once(solve, x0, t, y):
-    return solve(x0, t, y)
-
-
-@njit
-def into(solve, x, t, y):
-    return solve(x, t, y, out=x)
+    return decay_solvers.fit()
 
 
 @njit
@@ -74,15 +44,6 @@ def each(solve, x0, t, decays):
         end = solve(x0, t, decays[b])
         x[b], status[b] = end.x, end.status
     return x, status
-
-
-def same(solution, result):
-    np.testing.assert_array_equal(solution.x, result.x)
-    for name in ("fun", "status", "nit", "nfev", "success"):
-        if hasattr(solution, name):
-            found, wanted = getattr(solution, name), getattr(result, name)
-            assert found == wanted, name
-            assert type(found) is type(wanted), name
 
 
 def test_python_and_compiled_code_get_the_bits_of_minimize(solve):
@@ -162,19 +123,6 @@ def test_named_tuples_with_fields_in_another_order():
             assert x[0] == pytest.approx(wanted)
 
 
-def test_whole_numbers_that_do_not_fit():
-    solve = fastopt.solver(njit(lambda x, k: (x[0] - k) ** 2), [0.0], (5,))
-    assert solve([0.0], np.int32(3)).x[0] == pytest.approx(3.0)
-    with pytest.raises(TypeError, match=r"args\[0\] .*uint64.* prepared for int64"):
-        solve([0.0], np.uint64(2**63 + 5))
-
-
-@pytest.mark.parametrize("status", [np.inf, 1.5, True, "0", 77])
-def test_no_such_status(solve, status):
-    with pytest.raises(ValueError, match="must be the status of a solution"):
-        solve.message(status)
-
-
 @pytest.mark.parametrize("call", [lambda solve, x: solve(x, T, T), lambda s, x: once(s, x, T, T)])
 def test_a_start_that_is_not_finite_is_a_status(solve, fit, call):
     for one in (solve, fit):
@@ -219,81 +167,6 @@ def test_threads_at_once(solve):
     for thread in threads:
         thread.join()
     assert not wrong
-
-
-BAD = [  # arguments of a call, and what is said from Python
-    ((START, T), TypeError, "takes 2 arguments after x0 .* 1 was given"),
-    ((START, T, T, T), TypeError, "3 were given"),
-    ((START, T, T.astype(np.float32)), TypeError, r"args\[1\] .*float32.* prepared for .*float64"),
-    ((START, T, DECAYS[:, 0]), TypeError, r"args\[1\] .*1d, A"),
-    ((START, T, 1.0), TypeError, r"args\[1\] .*float64"),
-    ((START, T, np.ma.masked_less(T, 1.0)), TypeError, "masked"),
-    ((START.astype(np.float32), T, T), TypeError, "float32.*prepared for float64"),
-    ((START.astype(complex), T, T), TypeError, "complex"),
-    ((np.ones(3), T, T), ValueError, r"shape \(3,\)"),
-    ((1.0, T, T), ValueError, r"shape \(1,\)"),
-    ((START, T, T[:3]), IndexError, "outside"),
-]
-
-
-@pytest.mark.parametrize(("args", "error", "said"), BAD)
-def test_bad_calls_from_python(solve, args, error, said):
-    with pytest.raises(error, match=said):
-        solve(*args)
-
-
-def test_bad_places_for_x(solve):
-    fixed = np.ones(2)
-    fixed.flags.writeable = False
-    for out in (np.ones(3), np.ones(2, np.float32), [1.0, 1.0]):
-        with pytest.raises(TypeError, match="out is"):
-            solve(START, T, T, out=out)
-    with pytest.raises(ValueError, match="read-only"):
-        solve(START, T, T, out=fixed)
-
-
-@njit
-def too_few(solve, x0, t):
-    return solve(x0, t)
-
-
-@njit
-def misspelt(solve, x0, t):
-    return solve(x0, t, t, into=x0)
-
-
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda solve: too_few(solve, START, T), "given are x0 and 1 of them"),
-        (lambda solve: misspelt(solve, START, T), "no argument 'into'"),
-        (lambda solve: once(solve, START, T, T.astype(np.float32)), r"args\[1\] of the solver is"),
-        (lambda solve: once(solve, START, T, DECAYS[:, 0]), "1d, A"),
-        (lambda solve: once(solve, START.astype(np.float32), T, T), "x0 of the solver is"),
-        (lambda solve: once(solve, (1.0,), T, T), "x0 of the solver is"),
-        (lambda solve: into(solve, np.ones(2, np.float32), T, T), "of the solver is"),
-    ],
-)
-def test_bad_calls_in_compiled_code(solve, call, said):
-    with pytest.raises(TypingError, match=said):
-        call(solve)
-
-
-def test_shapes_in_compiled_code(solve):
-    with pytest.raises(ValueError, match=r"x0 of the solver must have shape \(2,\)"):
-        once(solve, np.ones(3), T, T)
-
-
-def test_bad_preparations():
-    for options in ({"maxtime": 1.0}, {"disp": True}, {"checkpoint": "file"}):
-        with pytest.raises(ValueError, match="not for a prepared solver"):
-            fastopt.solver(misfit, START, (T, T), options=options)
-    with pytest.raises(TypeError, match="no argument 'callback'"):
-        fastopt.solver(misfit, START, (T, T), callback=print)
-    with pytest.raises(IndexError, match="outside"):
-        fastopt.solver(misfit, START, (T, T[:3]))
-    with pytest.raises(TypeError, match="x and the 1 of args"):
-        fastopt.least_squares_solver(residuals, START, (T,))
 
 
 AIM = 1.0

@@ -122,7 +122,7 @@ def test_batches_are_many_problems():
     assert np.isnan(found.stderr[3, 1])
     assert found.active_mask[3].tolist() == [0, 1, 0, -1]
     assert found.message == (
-        "3 of 4 problems have all their errors; 1 have second derivatives that are not finite."
+        "3 of 4 problems have all their errors; 1 with second derivatives that are not finite."
     )
 
 

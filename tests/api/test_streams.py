@@ -39,14 +39,21 @@ class Loader:
         return map(list, batches())
 
 
+class Endless(Loader):
+    """Like torch's DataLoader of a data set without a length."""
+
+    def __len__(self):
+        raise TypeError("object has no len()")
+
+
 @pytest.mark.parametrize("options", [RATE, {}], ids=["given rate", "automatic"])
 def test_the_steps_are_those_of_rows_in_memory(options):
     how = {"options": options, "validation": (ROWS[:5], LABELS[:5]), "average": 2}
     wanted = fit((ROWS, LABELS), batch_size=8, shuffle=False, epochs=3, **how)
-    for data in (batches, Loader(), lambda: map(list, batches())):
-        if data is not batches and not options and not hasattr(data, "__len__"):
-            continue
-        given = {**options, **({} if options or hasattr(data, "__len__") else {"maxiter": 36})}
+    lists = [([*map(list, rows)], labels.tolist()) for rows, labels in batches()]
+    for data in (batches, Loader(), Endless(), lambda: map(list, batches()), lambda: lists):
+        known = options or type(data) is Loader
+        given = options if known else {"maxiter": 36}
         res = fit(data, epochs=3, **{**how, "options": given})
         for name in ("x", "x_last", "x_average", "loss", "validation_loss"):
             np.testing.assert_array_equal(res[name], wanted[name])
@@ -137,6 +144,12 @@ BATCH = ROWS[:8], LABELS[:8]
         (gives(BATCH, ROWS[:8]), {}, "mini-batch 2 of epoch 1 has"),
         (gives(BATCH, (ROWS[:8], LABELS[:7])), {}, "data[0] has 8, data[1] has 7"),
         (gives(3.0), {}, "data[0] is 3.0"),
+        (gives(None), {}, "the first mini-batch is None"),
+        (gives(BATCH, {"rows": ROWS}), {}, "mini-batch 2 of epoch 1 is a dict"),
+        (gives(([ROWS[0], ROWS[1, :2]], LABELS[:2])), {}, "a stream gives arrays"),
+        (lambda: BATCH, {}, "data is a function that returned a mini-batch"),
+        ({"rows": ROWS}, {}, "data is a dict; give its arrays as a tuple"),
+        (batches, {"validation": (ROWS, 1j * LABELS)}, "validation[1] has dtype complex128"),
         (lambda: 3, {}, "data is a function that returned 3; it must return an iterator"),
         ((lambda it: lambda: it)(batches()), {}, "gives no mini-batch in epoch 2"),
     ],

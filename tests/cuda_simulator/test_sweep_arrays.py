@@ -232,7 +232,7 @@ ERRORS = {
         ValueError,
         bad(state=(np.zeros(4),)),
     ),
-    r"c has 2 coefficients; 9 are accepted: rho, take": (ValueError, bad(c=[1.0, 2.0])),
+    r"c has 2 coefficients; it must have 9: rho, take": (ValueError, bad(c=[1.0, 2.0])),
 }
 
 

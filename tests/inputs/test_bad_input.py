@@ -51,8 +51,8 @@ X0 = [
     ([[1.0, 2.0], [3.0]], WRONG, ["x0"]),
 ]
 BOUNDS = [
-    ([(0, 1)], ValueError, ["bounds", "2 pairs", "1 were given"]),
-    ([], ValueError, ["bounds", "2 pairs", "0 were given"]),
+    ([(0, 1)], ValueError, ["bounds", "2 pairs", "given are 1"]),
+    ([], ValueError, ["bounds", "2 pairs", "given are 0"]),
     ([(-9, 9, 0), (-9, 9)], ValueError, ["bounds", "pairs (low, high)"]),
     ([(2, 3), (0, 9)], ValueError, ["x0[0] = -1.2", "outside its bounds (2, 3)", "clip"]),
     (Bounds(-9, 0.5), ValueError, ["x0[1] = 1", "outside its bounds (-9, 0.5)"]),

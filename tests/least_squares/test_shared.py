@@ -333,7 +333,7 @@ def test_an_empty_batch():
 @pytest.mark.parametrize(
     ("shared", "kind", "said"),
     [
-        ([3], ValueError, "shared has 3; the 3 parameters have the numbers 0 to 2"),
+        ([3], ValueError, "shared has 3; parameters are numbered from 0 to 2"),
         ([0, -3], ValueError, "twice"),
         ([0.0], TypeError, "numbers of parameters"),
         ([True, False], TypeError, "True or False for each of the 3"),

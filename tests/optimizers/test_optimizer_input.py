@@ -65,8 +65,12 @@ BAD = {
         {"a.b": np.zeros(1), "a": {"b": np.zeros(1)}},
         {"a.b": np.zeros(1), "a": {"b": np.zeros(1)}},
     ),
-    "params is read-only": (ValueError, locked(np.zeros(3)), np.ones(3)),
-    "params is not aligned": (ValueError, misaligned(), np.ones(4)),
+    r"params is read-only; step a copy of it \(.copy\(\)\)": (
+        ValueError,
+        locked(np.zeros(3)),
+        np.ones(3),
+    ),
+    "params is not aligned; step a copy": (ValueError, misaligned(), np.ones(4)),
     r"params\[0\] and params\[1\] share memory": (ValueError, shared(), [np.ones(4), np.ones(4)]),
     r"params\[1\] and grads\[0\] share memory|grads\[0\] and params\[1\] share memory": (
         ValueError,
@@ -107,7 +111,7 @@ def test_shapes_and_dtypes_stay_those_of_the_first_step():
         (x.astype("f4"), g, "params has dtype float32"),
         (x, x, "share memory"),
         (locked(np.zeros(3)), g, "params is read-only"),
-        ({"w": x}, {"w": g}, "params is a dict, but params has an array there"),
+        ({"w": x}, {"w": g}, "params is a dict, but the first step had an array there"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             opt.step(params, grads)
@@ -211,6 +215,28 @@ def test_largest_numbers_are_finite():
 def test_options_that_are_refused(options, kind, message):
     with pytest.raises(kind, match=message):
         fastopt.RMSProp(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"eta_minus": 1.5}, "eta_minus = 1.5; it must be between 0 and 1"),
+        ({"eta_plus": 0.5}, "eta_plus = 0.5; it must be at least 1"),
+        ({"min_step": 1.0, "max_step": 0.1}, "min_step = 1 is above max_step = 0.1"),
+    ],
+)
+def test_ranges_of_rprop(options, message):
+    with pytest.raises(ValueError, match=message):
+        fastopt.Rprop(**options)
+    with pytest.raises(ValueError, match=message):
+        fastopt.minimize(np.sum, [1.0], method="rprop", options={"learning_rate": 0.1, **options})
+
+
+def test_the_warning_of_other_parameters_is_at_the_users_line():
+    opt = stepped({"w": np.zeros(3)}, {"w": np.ones(3)})
+    with pytest.warns(RuntimeWarning, match="other arrays than in the step before") as caught:
+        opt.step({"w": np.full(3, 9.0)}, {"w": np.ones(3)})
+    assert caught[0].filename == __file__
 
 
 def test_a_group_without_arrays():

@@ -46,13 +46,24 @@ def test_factors_tell_more_than_one_number_for_each(tmp_path, capsys):
     ratings, names = recommend.load()
     assert len(ratings[0]) == 10_677
     assert len(names) == 14
-    model, errors, without = recommend.report(ratings, 3, epochs=15)
+    model, errors, without = recommend.report(ratings, 3, 0.08, epochs=15)
     assert errors[-1] < 0.97 * without
     assert "829 people" in capsys.readouterr().out
     fig = recommend.draw(model, errors, without, names)
     fig.savefig(tmp_path / "recommend.png")
     plt.close(fig)
     assert (tmp_path / "recommend.png").stat().st_size > 20_000
+
+
+def test_noisy_tables_get_a_larger_penalty():
+    rng = np.random.default_rng(0)
+    people, items = divmod(rng.permutation(60 * 20)[:1000], 20)
+    p, q = rng.normal(size=(60, 2)), rng.normal(size=(20, 2))
+    found = []
+    for noise in (0.0, 4.0):
+        ratings = 3.0 + np.sum(p[people] * q[items], axis=1) + noise * rng.normal(size=1000)
+        found.append(recommend.best_penalty((people, items, ratings), (60, 20), 3, epochs=20))
+    assert found == [min(recommend.PENALTIES), max(recommend.PENALTIES)]
 
 
 def test_tables_of_movielens_are_read(tmp_path):

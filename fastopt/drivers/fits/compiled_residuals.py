@@ -6,6 +6,7 @@ from fastopt.algorithms.fits.losses import LOSSES, poisson
 from fastopt.compiling import compiler
 from fastopt.derivatives import fit_equations
 from fastopt.drivers.objective_bindings import Objective
+from fastopt.drivers.objective_checks import shapes_misfit
 
 MOST = 64  # parameters; duals have a partial for each
 _SUMS = "no_sums", "with_residual", "write_sums", "seeded_items", "as_dual", "listed", "fresh"
@@ -69,13 +70,24 @@ def of_curve(coordinates, weights, y, w, x, omit=False, counts=False):
 
 
 def probe(fun, x, args):
-    """Return the residuals at x; raise an IndexError if an index is outside of its array."""
-    return _checked(fit_equations.probe, fun, {})(x, args)
+    """Return the residuals at x; raise an error if an index is outside, or shapes do not fit."""
+    try:
+        return _checked(fit_equations.probe, fun, {})(x, args)
+    except (IndexError, ValueError) as error:
+        raise shapes_misfit(error, x, args) or error from None
 
 
 def curve_probe(fun):
     """Return a function ``(x, parameters)`` that calls the compiled model with numbers."""
-    return _checked(fit_equations.probe_curve, fun, {})
+    called = _checked(fit_equations.probe_curve, fun, {})
+
+    def probe(x, parameters):
+        try:
+            return called(x, parameters)
+        except (IndexError, ValueError) as error:
+            raise shapes_misfit(error, x, parameters, name="f") or error from None
+
+    return probe
 
 
 def _checked(text, fun, bindings):

@@ -131,4 +131,4 @@ def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
         return whitened(values - y, weights), whitened(jacobian, weights)
 
     fit, counts = fit_of(f, x, y, weights, p, None)[0], y if loss == "poisson" else None
-    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac, 5), finish, counts, y.size)
+    return Fit(fit.values, one_fit.compiled_or_none(f, build, jac), finish, counts, y.size)

@@ -182,8 +182,9 @@ def free_of(results, fixed, b):
 
 
 def examples(batch):
-    """Return the numbers of problems to check: one, or those with the most and the fewest data."""
-    return data_rows.extremes(batch.problem_data.fields)
+    """Return the numbers of problems to check: `extremes`, and those of whole numbers."""
+    fields = batch.problem_data.fields
+    return data_rows.extremes(fields) + data_rows.whole_number_extremes(fields)
 
 
 def solve(batch, fits, ending, where, callback, checkpoint, results):
@@ -216,5 +217,5 @@ def solve(batch, fits, ending, where, callback, checkpoint, results):
 
     how = fixed, ending.scale, ending.axes, errors, name
     result = fit_batch_result.build(results, *how)
-    local_batch.tell(result, batch, reason, scheduler, level=6)
+    local_batch.tell(result, batch, reason, scheduler)
     return result

@@ -1,9 +1,8 @@
 """One fit from its checked arguments to its result."""
 
-import warnings
-
 import numpy as np
 
+from fastopt._sentences import counted, warn
 from fastopt.algorithms.fits.fit_state import NFEV, NIT, NJEV
 from fastopt.compiling import compiler
 from fastopt.drivers.fits import compiled_residuals
@@ -92,7 +91,7 @@ def _steps(steps, n):
         return np.broadcast_to(np.asarray(steps, float), (n,))
     except ValueError:
         raise ValueError(
-            f"finite_diff_rel_step has shape {np.shape(steps)}; x0 has {n} components"
+            f"finite_diff_rel_step has shape {np.shape(steps)}; x0 has {counted(n, 'component')}"
         ) from None
 
 
@@ -121,11 +120,10 @@ def method_of(jac, fun, n):
     )
 
 
-def compiled_or_none(fun, build, jac, level=4):
+def compiled_or_none(fun, build, jac):
     """Return what `build` returns, an objective whose code is compiled.
 
-    If it cannot be compiled, and `jac` is None, warn and return None. `level` is that of the
-    user's call.
+    If it cannot be compiled, and `jac` is None, warn and return None.
     """
     try:
         return build()
@@ -138,7 +136,7 @@ def compiled_or_none(fun, build, jac, level=4):
         reason = f"fun cannot be compiled with derivatives{why}."
         if jac is not None or not compiler.is_compiled(fun):
             raise TypeError(reason) from None
-        warnings.warn(f"{reason} Differences are used instead (jac='2-point').", stacklevel=level)
+        warn(f"{reason} Differences are used instead (jac='2-point').")
         return None
 
 

@@ -1,6 +1,5 @@
 """A run of `minimize_stochastic`: its arrays, its slices, and the results of its epochs."""
 
-import itertools
 import math
 import time
 from typing import Any
@@ -36,6 +35,7 @@ from fastopt.derivatives import gradient_methods
 from fastopt.drivers import objective_bindings, objective_checks
 from fastopt.drivers.training import saved_state
 from fastopt.drivers.training.automatic_rate import AutomaticRate
+from fastopt.drivers.training.index_checks import IndexChecks
 from fastopt.drivers.training.slices import StepsPerSlice
 from fastopt.drivers.training.training_result import result_of
 from fastopt.results.progress import Counter, report
@@ -88,6 +88,8 @@ class Training:
             values = objective("2-point", rows) if self.is_derived() else self.objective
             self.measure = minibatch_step.meter(dtype, values, way)
         self.steps, self.validation_steps = StepsPerSlice(), StepsPerSlice()
+        given = fun, self.objective, self.x_shaped, args, self.before
+        self.checks = IndexChecks(*given, work.batch, way.together)
         self.epoch, self.key = 0, np.zeros(1, np.uint64)  # of the epoch that has begun last
         self.loss, self.validation_loss = [], []
         self.best, self.lowest, self.best_epoch = x0.copy(), math.inf, 0
@@ -115,28 +117,14 @@ class Training:
         rows = tuple(data_rows.row(field, longest) for field in fields)
         return Part(order, fields, tuple(map(data_rows.row_buffer, fields))), rows
 
-    def samples(self, data):
-        """Yield rows of all shapes: longest and shortest, or full and last mini-batches."""
-        fields, order, most = data
-        if self.way.together:
-            batches = min(self.work.batch, len(order)), len(order) % self.work.batch
-            sizes = {min(rows, most) for rows in batches} | {rows % most for rows in batches}
-            for size in sizes - {0}:
-                yield tuple(np.zeros((size, *f.shape[1:]), f.dtype) for f in fields)
-        else:
-            for b in data_rows.extremes(fields):
-                yield tuple(data_rows.row(field, b) for field in fields)
-
     def prepare(self):
         """Compile or load the loop, and check for faults that compiled code does not notice."""
         try:
             self.solve.compile()
         except Exception as error:
             raise self.as_user_error(error) from None
-        args = self.data[1]
-        for rows in itertools.chain.from_iterable(map(self.samples, self.passes)):
-            given = self.fun, self.objective, self.x_shaped, (*rows, *args), " in one of the rows"
-            objective_checks.check_indices(*given, written=self.before)
+        for rows in self.passes:
+            self.checks.rows_of(*rows)
         if self.objective.method == "cs":
             objective_checks.check_complex_step(self.fun, self.example_args, self.x_shaped, None)
 
@@ -159,6 +147,10 @@ class Training:
             status = self.run_until_done(callback, counter)
         except KeyboardInterrupt:
             status = INTERRUPTED
+        except ValueError as error:
+            raise (
+                objective_checks.shapes_misfit(error, self.x_shaped, self.example_args) or error
+            ) from None
         finally:
             if counter:
                 counter.close()

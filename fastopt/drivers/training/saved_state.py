@@ -18,13 +18,14 @@ def checkpoint_of(rule, work, settings, seed, validation, **given):
         return None
     if work.automatic:
         given["epochs"], free = work.epochs, ()
+        settings = settings._replace(schedule=None)  # it follows from the rest
     else:
         free = "maxiter", "maxfev"
     given |= {"data": work.fields, "validation": validation}
     if isinstance(validation, tuple) or hasattr(validation, "shape"):
         validation = work.validation_rows[0]
     given |= {"weight_decay": work.decay, "batch_size": work.batch, "shuffle": work.shuffle}
-    given |= {"average": work.average, "seed": seed if isinstance(seed, int) else "a generator"}
+    given |= {"average": work.average, "seed": _seed_of(seed)}
     if work.parts:
         given["parts of a mini-batch"] = work.parts
     tables = option_tables.tables(settings, {})
@@ -32,6 +33,15 @@ def checkpoint_of(rule, work, settings, seed, validation, **given):
         "minimize_stochastic", rule, settings, tables, free, **given
     )
     return checkpoint_file.Checkpoint(settings.checkpoint, problem)
+
+
+def _seed_of(seed):
+    """Return a seed that decides all random numbers; a generator is kept in the file."""
+    if seed is None or isinstance(seed, np.random.Generator | np.random.BitGenerator):
+        return "a generator"
+    if isinstance(seed, np.random.RandomState | np.random.SeedSequence):
+        return "a generator"
+    return np.asarray(seed).tolist()
 
 
 def snapshot(training):

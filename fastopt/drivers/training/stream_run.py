@@ -35,6 +35,7 @@ class StreamTraining(Training):
                 return MAXITER
             if time.perf_counter() - self.began > self.settings.maxtime:
                 return MAXTIME
+            self.checks.stream_of(self.stream.fields, rows)
             status = self.one_step(epoch, rows)
             counter.update(self.rows_done())
             if status != RUNNING:

@@ -28,7 +28,7 @@ def result_of(training, status):
     if training.validation_rows is not None:
         more["validation_loss"] = np.array(training.validation_loss)
     given = {"added": "add"}.get(training.way.name)
-    return optimize_result.build(
+    result = optimize_result.build(
         status,
         x=x,
         fun=float(fun),
@@ -42,6 +42,9 @@ def result_of(training, status):
         jac_method=given or training.objective.source(),
         device="cpu",
     )
+    if training.validation_loss and not training.best_epoch:
+        result.message += " No validation loss was finite, so x is no epoch's best; check the rows."
+    return result
 
 
 def counts(training, run):

@@ -9,6 +9,7 @@ from numba import TypingError, types
 from numba.extending import intrinsic
 
 from fastopt import rules
+from fastopt._sentences import counted
 from fastopt.algorithms import solve_loop
 from fastopt.arrays import arguments
 from fastopt.compiling.compiler import link, undecorated
@@ -74,14 +75,14 @@ def _require_vectors(g, *stepped):
     for array in (g, *stepped):
         dtype = getattr(array, "dtype", None)
         if type(array) is not np.ndarray or dtype not in DTYPES or array.ndim != 1:
-            kind = "" if dtype is None else f" of {dtype} and {array.ndim} axes"
+            kind = "" if dtype is None else f" of {dtype} and shape {array.shape}"
             raise TypeError(
                 f"vectors of float32 or float64 are accepted, not {type(array).__name__}{kind}"
             )
         if dtype != g.dtype:
             raise TypeError(f"an array has dtype {dtype}, but the gradient has dtype {g.dtype}")
         if not array.flags.aligned or (array is not g and not array.flags.writeable):
-            raise ValueError("an array is read-only or not aligned; copy it first")
+            raise ValueError("an array is read-only or not aligned; copy it first (.copy())")
 
 
 @functools.cache
@@ -109,7 +110,9 @@ def made(method, compiled_sweep, register, plain, checked=True):
 
     def uses_of(state, present):
         if len(state) > len(slots):
-            raise TypingError(f"{method}'s state has {len(slots)} arrays at most: {slots}")
+            raise TypingError(
+                f"{method}'s state has {counted(len(slots), 'array')} at most: {slots}"
+            )
         return rule.S(*(k < len(state) and present(state[k]) for k in range(len(slots))))
 
     def step(x, g, state, coefficients):

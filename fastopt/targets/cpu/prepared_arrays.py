@@ -7,6 +7,7 @@ import numba
 import numpy as np
 
 from fastopt import rules
+from fastopt.algorithms import finiteness
 from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T
@@ -41,7 +42,7 @@ def finiteness_bindings(dtype):
     sums = {
         text.__name__: decorate(link(text, bound, inline, suffix=f"_{dtype.name}"))
         for text in (
-            step_by_address.all_finite,
+            finiteness.all_finite,
             step_by_address.vector_sum_of_squares,
             step_by_address.gaps,
         )

@@ -6,6 +6,7 @@
 import numpy as np
 
 from fastopt.algorithms.compile_hints import separate
+from fastopt.algorithms.finiteness import all_finite
 from fastopt.algorithms.placeholders import OPTIONS, cast, coefficients, real
 from fastopt.algorithms.solve_loop import sweep
 from fastopt.concurrency.turns import BUSY, T
@@ -159,15 +160,6 @@ def row_range(table, r, first, last):
 def arrays(table, r, column, start, n, kind, columns):
     size = table[r, BYTES] // table[r, COUNT]
     return arrays_at(table, r * table.shape[1] + column, size * start, n, kind, columns)
-
-
-@separate
-def all_finite(g):
-    """Return True if numbers are finite: 0 times any other one is NaN, and so is the sum."""
-    total = real(0.0)
-    for i in range(g.size):
-        total += g[i] * real(0.0)
-    return total == 0.0
 
 
 @separate

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 from numba.extending import register_jitable
 
+from fastopt._sentences import counted
+
 # A helper of adjoints: Python calls it as it is, and compiled code compiles it.
 helper: Any = register_jitable
 REQUIRED = object()
@@ -31,7 +33,7 @@ class Adjoint(NamedTuple):
         names = [name for name, _ in self.parameters]
         unknown = [name for name in kws if name not in names[len(args) :]]
         if len(args) > len(names) or unknown:
-            given = ", ".join(unknown) if unknown else f"{len(args)} arguments"
+            given = ", ".join(unknown) if unknown else counted(len(args), "argument")
             raise TypeError(f"its derivative is known with ({', '.join(names)}) only, not {given}")
         bound = list(args)
         for name, default in self.parameters[len(args) :]:

@@ -4,11 +4,12 @@ from typing import Any
 
 from numba import types
 
+from fastopt._sentences import counted
 from fastopt.arrays import arguments
 from fastopt.compiling.numba_internals import compute_fingerprint, cpu_target
 from fastopt.compiling.numba_lowerings import as_dtype
 from fastopt.derivatives.error_messages import kind_of
-from fastopt.targets.cpu.solvers.solver_type import fits
+from fastopt.targets.cpu.solvers.solver_type import fits, mismatch, shown
 
 
 def fingerprint(args):
@@ -22,9 +23,9 @@ def fingerprint(args):
 def matched(args, kinds, label):
     """Return the arguments as those types; raise a TypeError for one that cannot be converted."""
     if len(args) != len(kinds):
-        expected = ", ".join(map(str, kinds)) or "none"
+        expected = ", ".join(map(shown, kinds)) or "none"
         raise TypeError(
-            f"{label} takes {len(kinds)} argument{'s' * (len(kinds) != 1)} after x0 ({expected}); "
+            f"{label} takes {counted(len(kinds), 'argument')} after x0 ({expected}); "
             f"{len(args)} {'was' if len(args) == 1 else 'were'} given"
         )
     args = arguments.ready(args)
@@ -37,10 +38,7 @@ def _matched(name, value, wanted: Any, label):
     if kind == wanted:
         return value
     if not fits(cpu_target.typing_context, kind, wanted):
-        raise TypeError(
-            f"{name} of {label} is {kind}, but it was prepared for {wanted}; convert it, or "
-            "prepare another solver with such an argument"
-        )
+        raise TypeError(mismatch(f"{name} of {label}", kind, wanted))
     if isinstance(value, tuple):
         pairs = zip(value, wanted, strict=True)
         items = [_matched(f"{name}[{k}]", v, kind, label) for k, (v, kind) in enumerate(pairs)]

@@ -15,6 +15,7 @@ from numba import TypingError, types
 from numba.core import cgutils
 from numba.extending import NativeValue, box, models, register_model, unbox
 
+from fastopt._sentences import counted
 from fastopt.compiling.llvm_arrays import allocate_array, array_struct
 from fastopt.compiling.numba_internals import insert_code, lower_constant, signature
 from fastopt.targets.cpu.calls_by_address import WORD, call_code
@@ -63,16 +64,16 @@ class SolverType(types.Callable):
         self.require_start(x0)
         for k, (kind, wanted) in enumerate(zip(given, self.kinds, strict=True)):
             if not fits(context, kind, wanted):
-                raise TypingError(
-                    f"args[{k}] of {self.label} is {kind}, but it was prepared for {wanted}; "
-                    "convert it, or prepare another solver with such an argument"
-                )
+                raise TypingError(mismatch(f"args[{k}] of {self.label}", kind, wanted))
         names = ["x0", *(f"args{k}" for k in range(len(given)))]
         kinds = [x0, *self.kinds]  # Numba converts what is given
         if "out" in kws:
             out = kws["out"]
             if out != self.point:
-                raise TypingError(f"out of {self.label} is {out}; it must be {self.point}")
+                raise TypingError(
+                    f"out of {self.label} is {out}; it must be {self.point}, such as a new array "
+                    f"np.empty({self.shape}, np.{self.real})"
+                )
             names.append("out")
             kinds.append(out)
         plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -82,8 +83,8 @@ class SolverType(types.Callable):
 
     def expected(self):
         """Return the arguments of a call in words."""
-        kinds = ", ".join(map(str, self.kinds)) or "no others"
-        return f"x0 of shape {self.shape} and {len(self.kinds)} arguments ({kinds})"
+        kinds = ", ".join(map(shown, self.kinds)) or "no others"
+        return f"x0 of shape {self.shape} and {counted(len(self.kinds), 'argument')} ({kinds})"
 
     def require_start(self, x0: Any):
         """Raise a TypingError if x0 cannot be a start."""
@@ -97,6 +98,7 @@ class SolverType(types.Callable):
                 f"x0 of {self.label} is {x0}; it was prepared for an array of {self.real} "
                 f"and shape {self.shape}"
                 + (", or a tuple of as many numbers" if len(self.shape) == 1 else "")
+                + _conversion(x0, self.point)
             )
 
     def get_call_signatures(self):
@@ -115,6 +117,40 @@ def _is_tuple(kind) -> bool:
 def _class_of(kind):
     """Return the class of a named tuple, or None."""
     return getattr(kind, "instance_class", None)
+
+
+def shown(kind: Any):
+    """Return a type in words: Numba's names of named tuples leave out their fields."""
+    named, items = _class_of(kind), list(kind) if _is_tuple(kind) else []
+    if named is not None:
+        fields = zip(named._fields, items, strict=True)
+        return f"{named.__name__}({', '.join(f'{name}: {shown(item)}' for name, item in fields)})"
+    return f"({', '.join(map(shown, items))})" if _is_tuple(kind) else str(kind)
+
+
+def mismatch(name, kind, wanted):
+    """Return the sentence for an argument of another type than was prepared for."""
+    given, expected = shown(kind), shown(wanted)
+    if given == expected:  # a cell of a notebook was run again, for example
+        given += ", of another class of that name"
+    remedy = _conversion(kind, wanted) or "; convert it"
+    return (
+        f"{name} is {given}, but it was prepared for {expected}{remedy}, or prepare another solver "
+        "with such an argument"
+    )
+
+
+def _conversion(kind: Any, wanted: Any):
+    """Return how an array becomes one of another type, or an empty text."""
+    both = isinstance(kind, types.Array) and isinstance(wanted, types.Array)
+    if not both or kind.ndim != wanted.ndim:
+        return ""
+    if kind.dtype != wanted.dtype:
+        alike = isinstance(kind.dtype, types.Number) and isinstance(wanted.dtype, types.Number)
+        return f"; convert it with .astype(np.{wanted.dtype})" * alike
+    if kind.layout != wanted.layout and wanted.layout == "C":
+        return "; pass np.ascontiguousarray of it"
+    return "; it is read-only: pass a copy (.copy())" * (wanted.mutable and not kind.mutable)
 
 
 def fits(context, kind, wanted):

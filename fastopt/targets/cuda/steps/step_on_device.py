@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt._sentences import counted
 from fastopt.arrays import device_views
 from fastopt.targets.cuda.steps import address_tables
 
@@ -45,7 +46,9 @@ def descriptions(uses, item, stream, host, keepalive, label):
     x, g, state = item
     if len(state) != len(uses):
         slots = ", ".join(uses._fields)
-        raise ValueError(f"state{label} has {len(state)} arrays, but must have one a slot: {slots}")
+        raise ValueError(
+            f"state{label} has {counted(len(state), 'array')}, but must have one a slot: {slots}"
+        )
     arrays = [x, g, *itertools.compress(state, uses)]
     describe = device_views.describe
     return tuple(
@@ -75,7 +78,7 @@ def layout_of(uses, descriptions, label):
                 f"{name} has elements of {v.dtype}, but {labels[0]} has elements of {first.dtype}"
             )
         if name is not labels[1] and v.readonly:
-            raise ValueError(f"{name} is read-only, but a step writes to it")
+            raise ValueError(f"{name} is read-only, but a step writes to it; give a copy")
         if v.device is not None and device not in (None, v.device):
             raise ValueError(f"{name} is on device {v.device}, but others are on device {device}")
         device = v.device if device is None else device
@@ -85,7 +88,9 @@ def layout_of(uses, descriptions, label):
         lengths, strides = collapse_axes(first.shape, strides)
         for steps, name in zip(strides, labels, strict=True):
             if name is not labels[1] and 0 in steps and 0 not in lengths:
-                raise ValueError(f"{name} has elements that share memory; it cannot be written")
+                raise ValueError(
+                    f"{name} has elements that share memory, and a step writes to it; copy it"
+                )
         if all(steps == (1,) for steps in strides):
             lengths, strides = (), ()
     addresses, n = tuple(v.address for v in views), math.prod(first.shape)
@@ -127,7 +132,7 @@ def pack_coefficients(rule, c, dtype):
     count = len(rule.C._fields)
     if len(c) != count:
         fields = ", ".join(rule.C._fields)
-        raise ValueError(f"c has {len(c)} coefficients; {count} are accepted: {fields}")
+        raise ValueError(f"c has {counted(len(c), 'coefficient')}; it must have {count}: {fields}")
     elements, words = _packing(count, dtype.itemsize)
     return words.unpack(elements.pack(*np.asarray(c, dtype).tolist()))
 

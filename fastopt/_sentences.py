@@ -1,0 +1,27 @@
+"""Parts of what users are told: numbers with their nouns, and warnings at the line of the call."""
+
+import sys
+import warnings
+
+
+def counted(number, noun):
+    """Return a number and its noun, which ends in s unless the number is one.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(12_000, "row")
+    ('1 row', '12,000 rows')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def warn(message, category=UserWarning):
+    """Warn at the line of the user's call: the first one outside of fastopt and scipy.optimize."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(module):
+    return module.partition(".")[0] == "fastopt" or module.startswith("scipy.optimize.")
