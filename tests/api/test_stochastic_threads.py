@@ -13,10 +13,10 @@ from fastopt.concurrency import time_slices
 from fastopt.drivers.training import parts
 from fastopt.inputs import stochastic_inputs
 from fastopt.storage import checkpoint_file
-from fastopt.targets.cpu import minibatch_loops
+from fastopt.targets.cpu.training import minibatch_loops
 
 RNG = np.random.default_rng(4)
-N, ROWS, BATCH = 11, 820, 300  # parts of 128, 128 and 44 rows; of the last mini-batch 128 and 92
+N, ROWS, BATCH = 11, 1_000, 389  # parts of 130, 130 and 129 rows; of the last mini-batch 130 and 92
 A = RNG.normal(size=(ROWS, N))
 B = np.where(RNG.random(ROWS) < 0.5, 1.0, -1.0)
 X0 = RNG.normal(size=N) / 4
@@ -95,7 +95,7 @@ def limited(x, g, a, b, most):
 
 
 def test_an_objective_that_raises_in_any_thread():
-    for place in range(0, BATCH, 30):
+    for place in range(0, BATCH, 40):
         b = B.copy()
         b[place] = 9.0
         with pytest.raises(ValueError, match="a label beyond the limit"):
@@ -171,7 +171,7 @@ def test_the_parts_of_mini_batches(rows, row, parameters, workers, together, exp
     data = np.broadcast_to(0.0, (200_000, row))
     given = data, rows, 1, True, 0, None, None, None, 0.0, together
     work = stochastic_inputs.rows_and_numbers(*given)
-    found = parts.chosen(work, workers, logistic, parameters, together)
+    found = parts.split(work, workers, logistic, parameters, together)
     assert found.parts == expected
     assert found.threads <= max(workers or 99, 1)
     if expected:

@@ -34,6 +34,7 @@ FLOORS = [
     "targets",
     "targets/cuda/fits",
     "targets/cuda",
+    "targets/cpu/training",
     "targets/cpu/solvers",
     "targets/cpu",
     "targets/common",
