@@ -3,12 +3,14 @@
 `peers.py` and the report compare them with PyTorch and optax.
 """
 
+import inspect
+
 import numba
 import numpy as np
 
 import fastopt
 
-from .helpers.shared import median
+from .helpers.shared import clock, median, over
 
 ROWS, N, BATCH, SEED = 100_000, 50, 32, 1
 RATE, RHO, EPS = 1e-3, 0.9, 1e-8
@@ -74,11 +76,12 @@ WAYS = {
 }
 
 
-def make(rows=ROWS):
+def make(rows=ROWS, n=N):
     """Return features, and labels of -1 and 1."""
     rng = np.random.default_rng(0)
-    a = rng.standard_normal((rows, N)).astype(np.float32)
-    p = 1.0 / (1.0 + np.exp(-a @ rng.standard_normal(N).astype(np.float32)))
+    a = rng.standard_normal((rows, n)).astype(np.float32)
+    x = rng.standard_normal(n).astype(np.float32) * np.float32(np.sqrt(N / n))
+    p = 1.0 / (1.0 + np.exp(-a @ x))
     return a, np.where(rng.random(rows) < p, 1, -1).astype(np.float32)
 
 
@@ -134,3 +137,30 @@ class TrackEpochs:
 
     def track_row(self, way):
         return median(lambda: epochs(self.data, way), 5) / ROWS * 1e9
+
+
+class TrackThreads:
+    """Large mini-batches on two threads over one thread that computes the same parts."""
+
+    params = ((256, 100), (512, 100), (256, 300), (1_024, 300), (1_024, 1_000))
+    param_names = ("rows and features",)
+    unit = "times one thread"
+
+    def setup(self, size):
+        if numba.get_num_threads() < 2:
+            raise NotImplementedError("one processor only")
+        if "workers" not in inspect.signature(fastopt.minimize_stochastic).parameters:
+            raise NotImplementedError("no workers")
+        rows, n = size
+        self.data, self.x0 = make(4_000_000 // n, n), np.zeros(n, np.float32)
+        self.how = {"batch_size": rows, "jac": "add", "epochs": 10, "options": OPTIONS}
+        self.clock(1)
+
+    def clock(self, workers):
+        def run():
+            fastopt.minimize_stochastic(adding, self.x0, self.data, workers=workers, **self.how)
+
+        return clock(run)
+
+    def track_two_over_one(self, size):
+        return over(lambda: self.clock(2), lambda: self.clock(1), 9)

@@ -21,9 +21,9 @@ from fastopt.algorithms.placeholders import (
 )
 from fastopt.algorithms.solve_loop import copy
 
-# Indices in `team`, on cache lines of their own: the numbers of parts that threads have taken, that
-# there are, and that are done; whether the slice is over; the number of the mini-batch's first
-# part, and its rows.
+# Indices in `team`. Threads count the parts that they have taken, and those that are done. THERE is
+# the number of parts that exist. OVER is not zero at the end of the slice. BEFORE is the number of
+# parts before the mini-batch, FIRST and LAST are its rows. Counters have cache lines of their own.
 TAKEN, THERE, DONE, OVER, BEFORE, FIRST, LAST = 0, 16, 32, 48, 64, 65, 66
 WORDS = 80  # number of integers in `team`
 
@@ -57,6 +57,7 @@ def work(place):
             give_way()
 
 
+@separate
 def lead(done, pointer):
     """Take the step of the mini-batch whose parts are done, if any, and begin the next one.
 

@@ -93,9 +93,9 @@ def minimize_stochastic(
         Threads that compute a mini-batch together, in parts. The bits do not depend on the number.
         By default all processors compute mini-batches of 256 rows and 65,536 numbers or more, if
         an epoch has 1,048,576 numbers, unless `vectorized`. With a number of workers all
-        mini-batches of 256 rows or more have parts. A vectorized `fun` then gets at least 128 rows
-        at a time (the last part may have fewer), and its means are averaged: it must be a mean of
-        terms of single rows, so without batch normalisation or a penalty over the number of rows.
+        mini-batches of 256 rows or more have parts. A vectorized `fun` then gets 128 rows at a time
+        or more (and what is left), and its means are averaged. So it must be a mean of terms of
+        single rows: without batch normalisation, or a penalty over the number of rows.
     callback : callable, optional
         ``callback(intermediate_result)`` or ``callback(xk)`` after each epoch, with ``x, fun,
         epoch, nit`` and, with validation, ``validation_loss``; it may raise StopIteration.
@@ -169,12 +169,12 @@ def minimize_stochastic(
         stream = minibatch_streams.Stream(data)
         work, settings = minibatch_streams.read(stream, epochs, *rest, settings)
         if workers is not None:  # threads would begin again with each mini-batch
-            work = parts.chosen(work, workers, fun, x0.size, way.together)
+            work = parts.split(work, workers, fun, x0.size, way.together)
         training = StreamTraining(stream, fun, jac, args, rule, x0, work, settings, way)
     else:
         given = data, batch_size, epochs, shuffle, seed, *rest, way.together
         work, settings = stochastic_inputs.read(*given, settings)
-        work = parts.chosen(work, workers, fun, x0.size, way.together)
+        work = parts.split(work, workers, fun, x0.size, way.together)
         given = {"fun": fun, "jac": jac, "x0": x0, "args": args, "vectorized": way.together}
         checkpoint = saved_state.checkpoint_of(rule, work, settings, seed, validation, **given)
         training = Training(fun, jac, args, rule, x0, work, settings, way)

@@ -35,6 +35,7 @@ FLOORS = [
     "targets/cuda/fits",
     "targets/cuda",
     "targets/cuda/steps",
+    "targets/cpu/training",
     "targets/cpu/solvers",
     "targets/cpu",
     "targets/common",

@@ -19,7 +19,7 @@ NUMBERS, NUMBERS_OF_EPOCH = 65_536, 1_048_576
 PARAMETERS = 4
 
 
-def chosen(work, workers, fun, size, together):
+def split(work, workers, fun, size, together):
     """Return `TrainingData` with the parts and the number of threads, for `size` parameters.
 
     The parts are the same for any number of workers. They are the user's wish with a number of
@@ -27,15 +27,14 @@ def chosen(work, workers, fun, size, together):
     """
     if workers is not None:
         workers = whole_number("workers", workers)
-    rows = max(ROWS, -(-work.batch // MOST))
-    parts, of_row = -(-work.batch // rows), sum(map(numbers_in_a_row, work.fields))
+    of_row, parts = sum(map(numbers_in_a_row, work.fields)), min(work.batch // ROWS, MOST)
     numbers = work.batch * of_row
     enough = numbers >= NUMBERS and len(work.order) * of_row >= NUMBERS_OF_EPOCH
     pays = not together and enough and parts * size <= PARAMETERS * numbers
-    if work.batch < 2 * ROWS or (workers is None and not pays):
+    if parts < 2 or (workers is None and not pays):
         return work
     threads = 1 if is_parallel(fun) else min(workers or thread_limit(), parts)
-    return work._replace(parts=parts, rows=rows, threads=threads)
+    return work._replace(parts=parts, rows=-(-work.batch // parts), threads=threads)
 
 
 def numbers_in_a_row(field):

@@ -39,7 +39,7 @@ from fastopt.drivers.training.index_checks import IndexChecks
 from fastopt.drivers.training.slices import StepsPerSlice
 from fastopt.drivers.training.training_result import result_of
 from fastopt.results.progress import Counter, report
-from fastopt.targets.cpu import minibatch_step
+from fastopt.targets.cpu.training import minibatch_step
 
 
 class Training:

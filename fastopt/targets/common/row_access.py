@@ -23,7 +23,7 @@ LINE, MOST_ASKED = 64, 1024
 def add(context, array, place, amount):
     """Add `amount` to array[place] atomically; return the previous value.
 
-    What this thread wrote before is visible to those that see the new value.
+    A thread that reads the new value also finds what this thread has written before.
     """
 
     def codegen(context, builder, signature, values):

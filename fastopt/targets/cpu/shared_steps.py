@@ -13,7 +13,7 @@ from fastopt.algorithms.compile_hints import separate
 from fastopt.algorithms.placeholders import add, exchange, give_way, read
 from fastopt.algorithms.run_state import apart
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
-from fastopt.targets.cpu import atomics, thread_pool
+from fastopt.targets.cpu.training import atomics, thread_pool
 from fastopt.targets.cpu.step_by_address import finite, squares, step
 
 # Indices in `team`. The first three count blocks since the beginning, on cache lines of their own:

@@ -20,10 +20,7 @@ def _pointer(context, builder, array, value, place):
 
 @intrinsic
 def read(context, array, place):
-    """Return array[place], an integer that another thread may have written.
-
-    What that thread wrote before is visible after.
-    """
+    """Return array[place]; what a thread wrote before this integer can be read after it."""
 
     def codegen(context, builder, signature, values):
         pointer = _pointer(context, builder, array, *values)

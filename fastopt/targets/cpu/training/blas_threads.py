@@ -7,7 +7,9 @@ for products wait for each other.
 import _thread
 import ctypes
 import functools
+import importlib
 import os
+from typing import Any
 
 # The functions of OpenBLAS, as SciPy's packages and others name them.
 _NAMES = (
@@ -23,8 +25,7 @@ def _openblas():
 
     Compiled code calls the BLAS that SciPy is linked with.
     """
-    from scipy.linalg import cython_blas  # late: few runs need it
-
+    cython_blas: Any = importlib.import_module("scipy.linalg.cython_blas")  # late: few runs need it
     try:
         library = ctypes.CDLL(cython_blas.__file__)
     except OSError:

@@ -24,8 +24,7 @@ from fastopt.algorithms.run_state import apart
 from fastopt.compiling.compiler import jit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.targets.common.loop_constants import SINGLE_WORKER
-from fastopt.targets.cpu import atomics, calls_by_address
-from fastopt.targets.cpu.blas_threads import OneThread
+from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu.calls_by_address import (
     Block,
     PointerTo,
@@ -35,6 +34,8 @@ from fastopt.targets.cpu.calls_by_address import (
     place_of,
 )
 from fastopt.targets.cpu.thread_pool import map_threads
+from fastopt.targets.cpu.training import atomics
+from fastopt.targets.cpu.training.blas_threads import OneThread
 
 BINDINGS = {**calls_by_address.BINDINGS, **atomics.BINDINGS}
 

@@ -1,4 +1,4 @@
-"""What `minibatch_loops` needs compiled: the loop for an objective, and the step for a rule."""
+"""The compiled code of `minibatch_loops`: the loop for an objective, and the step for a rule."""
 
 import functools
 
@@ -10,7 +10,7 @@ from fastopt.derivatives import gradient_methods, minibatch_gradients
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cpu.minibatch_loops import BINDINGS, Stepper, ThreadedStepper
+from fastopt.targets.cpu.training.minibatch_loops import BINDINGS, Stepper, ThreadedStepper
 
 _ROWS = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
 
