@@ -10,11 +10,11 @@ from fastopt.algorithms.training import distance_rate, schedule_free
 from fastopt.algorithms.training.distance_rate import KEEP, UNIT
 from fastopt.compiling.compiler import jit, thread_limit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
+from fastopt.concurrency.thread_pool import map_threads
 from fastopt.concurrency.turns import T
 from fastopt.optimizers.automatic_search import SLOTS, AutomaticStep, own_slots
 from fastopt.optimizers.prepared_step import HostStep
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cpu.thread_pool import map_threads
 
 SMALL = 2048  # bytes
 BLOCK = 1 << 17  # elements; blocks are fixed, so that sums do not depend on the number of threads

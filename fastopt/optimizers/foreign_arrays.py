@@ -9,7 +9,7 @@ import numpy as np
 from fastopt.arrays import device_views
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.targets import dispatch
-from fastopt.targets.cpu.prepared_arrays import are_far
+from fastopt.targets.cpu.steps.prepared_arrays import are_far
 
 DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 ACCEPTED = "arrays of float32 or float64 are accepted (NumPy, CuPy, PyTorch, Numba, DLPack)"

@@ -18,7 +18,7 @@ from fastopt.optimizers import (
 from fastopt.optimizers.found_rate import FoundRate
 from fastopt.optimizers.pure_update import Updates
 from fastopt.rules import _clipping_and_decay
-from fastopt.targets.cpu.array_headers import FOUND, UNKNOWN
+from fastopt.targets.cpu.steps.array_headers import FOUND, UNKNOWN
 
 POLICIES = "raise", "skip", "propagate"
 

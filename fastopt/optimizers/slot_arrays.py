@@ -8,7 +8,7 @@ from fastopt.arrays.arguments import is_elsewhere
 from fastopt.inputs import option_limits
 from fastopt.optimizers import foreign_arrays, hyperparameters
 from fastopt.optimizers.pytree import Tree
-from fastopt.targets.cpu.prepared_arrays import Group
+from fastopt.targets.cpu.steps.prepared_arrays import Group
 
 FORMAT = 1
 

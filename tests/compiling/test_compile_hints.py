@@ -16,7 +16,7 @@ from fastopt.compiling import compiler
 ROOT = pathlib.Path(fastopt.__file__).parent
 # Code that is linked into a loop. In the last ones every function may get arrays of the user's.
 LINKED = [*ROOT.glob("algorithms/*.py"), *ROOT.glob("rules/*.py"), ROOT / "schedules.py"]
-LINKED += [ROOT / "targets" / "cpu" / "step_by_address.py"]
+LINKED += [ROOT / "targets" / "cpu" / "steps" / "step_by_address.py"]
 NAMES = "differences", "gradient_methods", "minibatch_gradients"
 OF_USERS = [ROOT / "derivatives" / f"{name}.py" for name in NAMES]
 

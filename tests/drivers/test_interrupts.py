@@ -27,10 +27,9 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.concurrency import delayed_interrupts
+from fastopt.concurrency import delayed_interrupts, thread_pool
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cpu import thread_pool
 
 T = np.linspace(0, 4, 64)
 RNG = np.random.default_rng(0)

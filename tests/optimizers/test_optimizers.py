@@ -152,7 +152,7 @@ def test_adamw_is_adam_with_decoupled_decay():
 
 
 def test_the_norm_is_that_of_all_arrays_whatever_the_threads(monkeypatch):
-    from fastopt.targets.cpu import shared_steps
+    from fastopt.targets.cpu.steps import shared_steps
 
     g = RNG.normal(size=3_000_000)
     ends = []

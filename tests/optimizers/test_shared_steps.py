@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.targets.cpu import shared_steps
+from fastopt.targets.cpu.steps import shared_steps
 
 SIZES = 100_003, 70_001, 5
 RNG = np.random.default_rng(7)
@@ -20,7 +20,7 @@ ALONE = 1 << 60
 def always(monkeypatch):
     for name in ("BYTES_TO_CALL", "BYTES_IF_HERE"):
         monkeypatch.setattr(shared_steps, name, 0)
-    monkeypatch.setattr("fastopt.targets.cpu.prepared_arrays.thread_limit", lambda: 3)
+    monkeypatch.setattr("fastopt.targets.cpu.steps.prepared_arrays.thread_limit", lambda: 3)
 
 
 def stepped(steps=30, **options):

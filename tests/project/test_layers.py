@@ -38,6 +38,7 @@ FLOORS = [
     "targets/cpu/training",
     "targets/cpu/solvers",
     "targets/cpu",
+    "targets/cpu/steps",
     "targets/common",
     "derivatives",
     "derivatives/reverse",

@@ -12,10 +12,10 @@ from fastopt.algorithms.objective_evaluation import DATA, PLACE, SOURCE
 from fastopt.algorithms.status_codes import INTERRUPTED, NOT_RUN, RAISED
 from fastopt.arrays import data_rows
 from fastopt.compiling.compiler import jit
+from fastopt.concurrency.thread_pool import Shift
 from fastopt.targets.common import row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
-from fastopt.targets.cpu.thread_pool import Shift
 
 BINDINGS = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
 

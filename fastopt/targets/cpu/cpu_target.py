@@ -29,6 +29,7 @@ from fastopt.compiling.compiler import (
     undecorated,
 )
 from fastopt.compiling.numba_internals import cpu_target
+from fastopt.concurrency.thread_pool import map_threads
 from fastopt.rules import _state_slots
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
@@ -37,13 +38,11 @@ from fastopt.targets.cpu import (
     interpreted_loop,
     magnitudes,
     objective_call,
-    prepared_arrays,
     solve_entry,
-    step_by_address,
 )
 from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.calls_by_address import kind_and_size
-from fastopt.targets.cpu.thread_pool import map_threads
+from fastopt.targets.cpu.steps import prepared_arrays, step_by_address
 
 NAME = "cpu"
 __all__ = [

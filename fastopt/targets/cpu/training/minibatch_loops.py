@@ -23,6 +23,8 @@ from fastopt.algorithms.minibatch_parts import FIRST, LAST, OVER
 from fastopt.algorithms.run_state import apart
 from fastopt.compiling.compiler import jit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
+from fastopt.concurrency.thread_pool import map_threads
+from fastopt.targets.common import atomics
 from fastopt.targets.common.loop_constants import SINGLE_WORKER
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu.calls_by_address import (
@@ -33,8 +35,6 @@ from fastopt.targets.cpu.calls_by_address import (
     kind_and_size,
     place_of,
 )
-from fastopt.targets.cpu.thread_pool import map_threads
-from fastopt.targets.cpu.training import atomics
 from fastopt.targets.cpu.training.blas_threads import OneThread
 
 BINDINGS = {**calls_by_address.BINDINGS, **atomics.BINDINGS}

@@ -20,7 +20,7 @@ import sys
 import numpy as np
 
 from fastopt.algorithms.compile_hints import separate
-from fastopt.targets.cpu.address_intrinsics import word
+from fastopt.targets.cpu.steps.address_intrinsics import word
 
 FIRST, COUNT, BYTES, OLD, X, G, STATE = range(7)
 # Columns of the array `expected` of `find`. ROW and COLUMN are the place of an array's address in

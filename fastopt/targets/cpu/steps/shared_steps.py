@@ -12,9 +12,10 @@ import numpy as np
 from fastopt.algorithms.compile_hints import separate
 from fastopt.algorithms.placeholders import add, exchange, give_way, read
 from fastopt.algorithms.run_state import apart
+from fastopt.concurrency import thread_pool
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
-from fastopt.targets.cpu.training import atomics, thread_pool
-from fastopt.targets.cpu.step_by_address import finite, squares, step
+from fastopt.targets.common import atomics
+from fastopt.targets.cpu.steps.step_by_address import finite, squares, step
 
 # Indices in `team`. The first three count blocks since the beginning, on cache lines of their own:
 # taken by a thread, given, and done. Then come the first block of this pass, its job, and the

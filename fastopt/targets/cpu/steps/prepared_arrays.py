@@ -11,8 +11,8 @@ from fastopt.algorithms import finiteness
 from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import T
-from fastopt.targets.cpu import array_headers, shared_steps, step_by_address
-from fastopt.targets.cpu.shared_steps import FINITE, SQUARES, STEP
+from fastopt.targets.cpu.steps import array_headers, shared_steps, step_by_address
+from fastopt.targets.cpu.steps.shared_steps import FINITE, SQUARES, STEP
 
 # Elements per block of a sum of squares. Blocks are fixed, so that the result does not depend on
 # the number of threads.

@@ -10,8 +10,8 @@ from fastopt.algorithms.finiteness import all_finite
 from fastopt.algorithms.placeholders import OPTIONS, cast, coefficients, real
 from fastopt.algorithms.solve_loop import sweep
 from fastopt.concurrency.turns import BUSY, T
-from fastopt.targets.cpu.address_intrinsics import arrays_at, word
-from fastopt.targets.cpu.array_headers import (
+from fastopt.targets.cpu.steps.address_intrinsics import arrays_at, word
+from fastopt.targets.cpu.steps.array_headers import (
     BYTES,
     COUNT,
     FIRST,
