@@ -142,7 +142,7 @@ class TrackEpochs:
 class TrackThreads:
     """Large mini-batches on two threads over one thread that computes the same parts."""
 
-    params = ((256, 100), (512, 100), (256, 300), (1_024, 300), (1_024, 1_000))
+    params = "256 x 100", "512 x 100", "256 x 300", "1024 x 300", "1024 x 1000"
     param_names = ("rows and features",)
     unit = "times one thread"
 
@@ -151,7 +151,7 @@ class TrackThreads:
             raise NotImplementedError("one processor only")
         if "workers" not in inspect.signature(fastopt.minimize_stochastic).parameters:
             raise NotImplementedError("no workers")
-        rows, n = size
+        rows, n = map(int, size.split(" x "))
         self.data, self.x0 = make(4_000_000 // n, n), np.zeros(n, np.float32)
         self.how = {"batch_size": rows, "jac": "add", "epochs": 10, "options": OPTIONS}
         self.clock(1)

@@ -100,7 +100,7 @@ class Training:
     def own_of_a_thread(self, x0):
         """Return what a thread needs for itself: see `minibatch_parts.work`."""
         own, x = apart(2 * x0.size, x0.dtype).reshape(2, -1)
-        if self.objective.method not in gradient_methods.DIFFERENCES:
+        if self.way.name != "written" or self.objective.method not in gradient_methods.DIFFERENCES:
             x = self.x
         data = *self.data[:2], *self.objective.again().data[1:]
         return x, x.reshape(x0.shape), own, self.rows(*self.passes[0])[0], data

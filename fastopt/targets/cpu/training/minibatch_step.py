@@ -34,7 +34,7 @@ def stepper(rule, uses, dtype, objective, way, own, threads, schedule, training)
         **BINDINGS,
         "SIZE": small,
         "ADDS": way.name == "added",
-        "MOVES_X": objective.method in gradient_methods.DIFFERENCES,
+        "MOVES_X": threads[0][0] is not own[1][0],
     }
     through = minibatch_parts.work if training.parts else minibatch.through
     through = jit(through, bindings, objective.refcounted)
