@@ -16,7 +16,7 @@ def counted(number, noun):
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def warn(message, category=UserWarning):
+def warn(message, category: type[Warning] = UserWarning):
     """Warn at the line of the user's call: the first one outside of fastopt and scipy.optimize."""
     frame: Any = inspect.currentframe()
     level = 1

@@ -1,4 +1,6 @@
 """Numba types of arguments: which fit, and the sentence about one that does not."""
+# Numba makes its types in ways that pyright cannot follow:
+# pyright: reportAttributeAccessIssue=false
 
 from typing import Any
 
