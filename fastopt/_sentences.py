@@ -1,7 +1,8 @@
 """Parts of what users are told: numbers with their nouns, and warnings at the line of the call."""
 
-import sys
+import inspect
 import warnings
+from typing import Any
 
 
 def counted(number, noun):
@@ -15,10 +16,11 @@ def counted(number, noun):
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def warn(message, category=UserWarning):
+def warn(message, category: type[Warning] = UserWarning):
     """Warn at the line of the user's call: the first one outside of fastopt and scipy.optimize."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
+    frame: Any = inspect.currentframe()
+    level = 1
+    while frame and _is_inside(frame.f_globals.get("__name__", "")):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 

@@ -11,7 +11,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 import fastopt
-from fastopt.targets.cpu.solvers.solver_type import mismatch, shown
+from fastopt.targets.cpu.solvers.argument_types import mismatch, shown
 
 
 @pytest.fixture

@@ -228,7 +228,7 @@ ERRORS = {
         bad(x=np.lib.stride_tricks.as_strided(np.zeros(1), (4,), (0,))),
     ),
     "g is list; arrays of float32": (TypeError, bad(g=[0.0] * 4)),
-    "state has 1 arrays, but must have one a slot: v, mean, buffer": (
+    "state has 1 array, but must have one a slot: v, mean, buffer": (
         ValueError,
         bad(state=(np.zeros(4),)),
     ),

@@ -359,7 +359,7 @@ def test_plain_functions_called_from_compiled_ones():
         (lambda t: np.summ(t), "numpy has no 'summ'"),
         (lambda t: MODEL.k, "'MODEL' is a Model"),
         (lambda t: "a", "learning_rate must return a number; compiled, it returns "),
-        (lambda t, u: 0.1, "learning_rate is <lambda>(t, u), and is called with 1"),
+        (lambda t, u: 0.1, "learning_rate is <lambda>(t, u); it is called with the step t alone"),
     ],
 )
 def test_schedules_that_cannot_be_compiled(schedule, words):

@@ -108,7 +108,7 @@ def test_what_numba_cannot_compile_is_an_error_that_names_the_line():
 
 
 def test_args_that_cannot_be_compiled():
-    with pytest.raises(TypeError, match=re.escape("args[0] is a object")):
+    with pytest.raises(TypeError, match=re.escape("args[0] is an object")):
         fastopt.minimize_batch(misfit, X0, Y, (object(),))
 
 

@@ -115,7 +115,7 @@ def test_what_is_refused():
         ([0, 4], g, IndexError, "indices must be from 0 to 3"),
         ([0, -1], g, IndexError, "indices must be from 0 to 3"),
         ([0.0, 1.0], g, TypeError, "indices must be vectors of whole numbers"),
-        ([0], g, ValueError, r"grads has shape \(2, 2\).*for 1 rows of the parameter \(1, 2\)"),
+        ([0], g, ValueError, r"grads has shape \(2, 2\).*for 1 row of the parameter \(1, 2\)"),
         ([0, 1], g.astype("f4"), ValueError, "dtype float32"),
         ([0, 1], np.array([[np.nan, 1], [1, 1]]), FloatingPointError, "nothing has changed"),
     ):

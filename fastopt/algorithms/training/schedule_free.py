@@ -22,7 +22,7 @@ from fastopt.algorithms.training.distance_rate import (
 
 BETA = 0.8  # of 0.7 to 0.98 the best on ten tasks after 10 or 20 epochs
 WEIGHTS = len(DistanceRate._fields)  # place of the sum of weights, over the weight of the last step
-# Arrays that the search for a rate keeps for each parameter. No rule has slots of these names.
+# Arrays of a search for the rate, for each parameter. No rule has slots of these names.
 SLOTS = "origin", "trace", "lead", "last_x"
 
 

@@ -9,7 +9,7 @@ from fastopt.arrays import arguments
 from fastopt.compiling.numba_internals import compute_fingerprint, cpu_target
 from fastopt.compiling.numba_lowerings import as_dtype
 from fastopt.derivatives.error_messages import kind_of
-from fastopt.targets.cpu.solvers.solver_type import fits, mismatch, shown
+from fastopt.targets.cpu.solvers.argument_types import fits, mismatch, shown
 
 
 def fingerprint(args):

@@ -20,6 +20,7 @@ from fastopt.compiling.llvm_arrays import allocate_array, array_struct
 from fastopt.compiling.numba_internals import insert_code, lower_constant, signature
 from fastopt.targets.cpu.calls_by_address import WORD, call_code
 from fastopt.targets.cpu.solvers import solver_call
+from fastopt.targets.cpu.solvers.argument_types import conversion, fits, is_tuple, mismatch, shown
 
 _constants: list = []  # solvers whose addresses are in compiled code: kept alive
 
@@ -90,7 +91,7 @@ class SolverType(types.Callable):
         """Raise a TypingError if x0 cannot be a start."""
         alike = isinstance(x0, types.Array) and x0.ndim == len(self.shape)
         alike = alike and (x0.dtype == self.real or isinstance(x0.dtype, types.Integer))
-        if _is_tuple(x0):
+        if is_tuple(x0):
             numbers = types.Float, types.Integer
             alike = self.shape == (len(x0),) and all(isinstance(k, numbers) for k in list(x0))
         if not alike:
@@ -98,7 +99,7 @@ class SolverType(types.Callable):
                 f"x0 of {self.label} is {x0}; it was prepared for an array of {self.real} "
                 f"and shape {self.shape}"
                 + (", or a tuple of as many numbers" if len(self.shape) == 1 else "")
-                + _conversion(x0, self.point)
+                + conversion(x0, self.point)
             )
 
     def get_call_signatures(self):
@@ -108,70 +109,6 @@ class SolverType(types.Callable):
         """Return the key of the code of a call; Numba gets that code when it first asks."""
         insert_code(self, _code_of)
         return self
-
-
-def _is_tuple(kind) -> bool:
-    return isinstance(kind, types.BaseTuple)
-
-
-def _class_of(kind):
-    """Return the class of a named tuple, or None."""
-    return getattr(kind, "instance_class", None)
-
-
-def shown(kind: Any):
-    """Return a type in words: Numba's names of named tuples leave out their fields."""
-    named, items = _class_of(kind), list(kind) if _is_tuple(kind) else []
-    if named is not None:
-        fields = zip(named._fields, items, strict=True)
-        return f"{named.__name__}({', '.join(f'{name}: {shown(item)}' for name, item in fields)})"
-    return f"({', '.join(map(shown, items))})" if _is_tuple(kind) else str(kind)
-
-
-def mismatch(name, kind, wanted):
-    """Return the sentence for an argument of another type than was prepared for."""
-    given, expected = shown(kind), shown(wanted)
-    if given == expected:  # a cell of a notebook was run again, for example
-        given += ", of another class of that name"
-    remedy = _conversion(kind, wanted) or "; convert it"
-    return (
-        f"{name} is {given}, but it was prepared for {expected}{remedy}, or prepare another solver "
-        "with such an argument"
-    )
-
-
-def _conversion(kind: Any, wanted: Any):
-    """Return how an array becomes one of another type, or an empty text."""
-    both = isinstance(kind, types.Array) and isinstance(wanted, types.Array)
-    if not both or kind.ndim != wanted.ndim:
-        return ""
-    if kind.dtype != wanted.dtype:
-        alike = isinstance(kind.dtype, types.Number) and isinstance(wanted.dtype, types.Number)
-        return f"; convert it with .astype(np.{wanted.dtype})" * alike
-    if kind.layout != wanted.layout and wanted.layout == "C":
-        return "; pass np.ascontiguousarray of it"
-    return "; it is read-only: pass a copy (.copy())" * (wanted.mutable and not kind.mutable)
-
-
-def fits(context, kind, wanted):
-    """Return True if a value of a type can be an argument of another type without loss."""
-    if kind == wanted:
-        return True
-    if isinstance(wanted, types.Float):
-        widened = isinstance(kind, types.Float) and kind.bitwidth <= wanted.bitwidth
-        return widened or isinstance(kind, types.Integer)
-    if isinstance(wanted, types.Integer):
-        if not isinstance(kind, types.Integer):
-            return False
-        same = kind.signed == wanted.signed and kind.bitwidth <= wanted.bitwidth
-        return same or (wanted.signed and kind.bitwidth < wanted.bitwidth)
-    if _is_tuple(kind) and _is_tuple(wanted):
-        if _class_of(kind) is not _class_of(wanted) or len(kind) != len(wanted):
-            return False
-        return all(fits(context, *pair) for pair in zip(kind, wanted, strict=True))
-    if isinstance(wanted, types.Array) and isinstance(kind, types.Array):
-        return kind.can_convert_to(context, wanted) is not None
-    return False
 
 
 @register_model(SolverType)
@@ -281,7 +218,7 @@ def _start(context, builder, kind, given, value):
 
     The result may overlap the given start, so it is no place for it.
     """
-    if not _is_tuple(given):
+    if not is_tuple(given):
         array = array_struct(context, builder, given, value)
         _require_shape(context, builder, kind, array, "x0")
         if given.dtype == kind.real and given.layout == "C":
@@ -292,7 +229,7 @@ def _start(context, builder, kind, given, value):
     else:
         x = allocate_array(context, builder, kind.point, [WORD(size) for size in kind.shape])
         data, temporary = x.data, x._getvalue()
-    if _is_tuple(given):
+    if is_tuple(given):
         for k, item in enumerate(given):
             number = context.cast(builder, builder.extract_value(value, k), item, kind.real)
             builder.store(number, builder.gep(data, [WORD(k)]))

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from fastopt.algorithms import minibatch, minibatch_parts
+from fastopt.algorithms import minibatch
+from fastopt.algorithms.training import minibatch_parts
 from fastopt.algorithms.minibatch import (
     DATA,
     LEAD,
@@ -19,7 +20,7 @@ from fastopt.algorithms.minibatch import (
     TURN_DATA,
     EpochSettings,
 )
-from fastopt.algorithms.minibatch_parts import FIRST, LAST, OVER
+from fastopt.algorithms.training.minibatch_parts import FIRST, LAST, OVER
 from fastopt.algorithms.run_state import apart
 from fastopt.compiling.compiler import jit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
@@ -88,7 +89,7 @@ class Stepper:
 
 
 class ThreadedStepper(Stepper):
-    """The loop over mini-batches in parts; see `fastopt.algorithms.minibatch_parts`.
+    """The loop over mini-batches in parts; see `fastopt.algorithms.training.minibatch_parts`.
 
     Parameters
     ----------

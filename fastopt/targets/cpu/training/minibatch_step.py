@@ -3,7 +3,8 @@
 import functools
 
 from fastopt import schedules
-from fastopt.algorithms import minibatch, minibatch_parts
+from fastopt.algorithms import minibatch
+from fastopt.algorithms.training import minibatch_parts
 from fastopt.algorithms.training import distance_rate, given_rate
 from fastopt.compiling.compiler import jit
 from fastopt.derivatives import gradient_methods, minibatch_gradients
