@@ -65,6 +65,21 @@ def renewed(context, old, array):
     return old(old, array), codegen
 
 
+@intrinsic
+def borrowed(context, array):
+    """Return an array as a view whose references are not counted: its owner outlives the call.
+
+    Counting takes two atomic operations for each view of it.
+    """
+
+    def codegen(context, builder, sig, args):
+        fields = array_struct(context, builder, array, args[0])
+        fields.meminfo = cgutils.get_null_value(fields.meminfo.type)
+        return fields._getvalue()
+
+    return array(array), codegen
+
+
 @functools.cache
 def empty_of(kind):
     """Return an intrinsic that returns an array without elements."""

@@ -7,7 +7,7 @@ last to the first ("back"). Blocks are labelled by these words and the label the
 
 from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.reverse.code.operations import is_float
-from fastopt.derivatives.reverse.runtime import store
+from fastopt.derivatives.reverse.runtime import array_helpers, store
 from fastopt.derivatives.reverse.sweeps import shadows
 from fastopt.derivatives.reverse.sweeps.forward import Forward
 from fastopt.derivatives.reverse.sweeps.frames import Frames
@@ -22,6 +22,8 @@ class Sweeps(Forward, Frames):
         b, program = self.builder, self.program
         for k, name in enumerate((X, G, STORE, ARGS)):
             b.assign(name, ir.Arg(name.partition(".")[0], k, b.loc))
+        for name in (X, G):
+            b.call(array_helpers.borrowed, [name], out=name)
         for name, (node, _) in program.constants.items():
             b.assign(name, node)
         if not adds:
