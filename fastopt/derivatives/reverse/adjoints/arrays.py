@@ -35,7 +35,7 @@ class Tree(Adjoint):
         self.tree, self.total = tree, total
         self.axis = fusion.axis_of(program, op) if total else None
         self.is_number = total is not None and self.axis is None
-        self.is_calm = _rules(tree) <= CALM
+        self.is_calm = fusion.rules(tree) <= CALM
         kernel = self._kernel((True, True), True)
         self.values, self.shadows = tuple(kernel.values), tuple(kernel.arrays)
         if not self.is_number:
@@ -49,7 +49,7 @@ class Tree(Adjoint):
         return self._kernel((True, True), True).leaves
 
     def rules(self):
-        return _rules(self.tree)
+        return fusion.rules(self.tree)
 
     def emit(self, sweep):
         b, kernel = sweep.builder, self._kernel((any(self.guards),) * 2, sweep.fast)
@@ -59,11 +59,6 @@ class Tree(Adjoint):
         found = b.call(kernel.function(), [bar, *values, *bars])
         for place, name in enumerate(kernel.numbers):
             sweep.add(name, b.item(found, place))
-
-
-def _rules(node):
-    below = [_rules(child) for child in node.children if isinstance(child, fusion.Node)]
-    return {node.rule.__name__}.union(*below)
 
 
 class FromTable(Adjoint):

@@ -27,7 +27,7 @@ class Forward(Names):
             elif part is not None and label == part.header and op.kind == "more":
                 b.binop("<", op.uses[0], self._bounds(part)[0], out=op.target)
             elif op.kind != "phi":
-                b.copy_of(op, op.target, lambda name: name)
+                self.compute(op, op.target, lambda name: name)
             if region is self.loops.root:
                 self._make_shadow(op, lambda name: name)
         if label in self.before:

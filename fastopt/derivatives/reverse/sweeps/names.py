@@ -5,6 +5,8 @@ from typing import Any
 from numba import types
 
 from fastopt.derivatives.reverse.adjoints import pullbacks
+from fastopt.derivatives.reverse.adjoints.forward_kernels import ForwardKernel, is_known
+from fastopt.derivatives.reverse.adjoints.fusion import axis_of
 from fastopt.derivatives.reverse.code.operations import is_float, is_number
 from fastopt.derivatives.reverse.runtime import array_helpers
 from fastopt.derivatives.reverse.sweeps.builder import Builder
@@ -32,6 +34,26 @@ class Names:
         """Return the variable with a value in the reverse sweep."""
         region = self.loops.level_of.get(name)
         return name if region is None or region is self.loops.root else f"{name}.again"
+
+    def compute(self, op, target, named):
+        """Write what computes an operation, in the loop of its tree if it is in one."""
+        fused, program = self.needs.fused, self.program
+        if op in fused.inner and self._is_loop(fused.top_of(op)):
+            return  # a part of that loop
+        tree = fused.trees.get(op)
+        if tree is None or not self._is_loop(tree):
+            self.builder.copy_of(op, target, named)
+            return
+        total = op.key if op is not tree.op else None
+        axis = axis_of(program, op) if total else None
+        kernel = ForwardKernel(program, tree, self.fast, total, axis)
+        self.builder.call(kernel.function(), map(named, kernel.leaves), out=target)
+
+    def _is_loop(self, tree):
+        """Return True for a tree computed in one loop: no array below its top is stored."""
+        stored = [name for names in self.needs.stored.values() for name in names]
+        below = (node.op.target for node in tree.nodes() if node is not tree)
+        return is_known(self.program, tree) and not any(name in stored for name in below)
 
     def bar(self, name):
         return f"{name}.bar"

@@ -83,7 +83,7 @@ class Sweeps(Forward, Frames):
         b.start(("again", label))
         for op in block.ops:
             if op.kind != "phi" and op.target in again and op not in self.hoisted:
-                b.copy_of(op, self.value(op.target), self.value)
+                self.compute(op, self.value(op.target), self.value)
             self._make_shadow(op, self.value)
         self._mark(label, region, region)
         if label == region.latch:
