@@ -80,6 +80,12 @@ def borrowed(context, array):
     return array(array), codegen
 
 
+@intrinsic
+def keep(context, array):
+    """Do nothing with an array, which exists until here."""
+    return types.void(array), lambda context, builder, sig, args: context.get_dummy_value()
+
+
 @functools.cache
 def empty_of(kind):
     """Return an intrinsic that returns an array without elements."""

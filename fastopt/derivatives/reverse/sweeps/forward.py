@@ -30,6 +30,7 @@ class Forward(Names):
                 self.compute(op, op.target, lambda name: name)
             if region is self.loops.root:
                 self._make_shadow(op, lambda name: name)
+                self.lend(op)
         if label in self.before:
             self._enter(self.before[label])
         if region.latch == label:

@@ -53,6 +53,8 @@ class Sweeps(Forward, Frames):
         for region in self.thrifty:
             self._replay(region)
         b.start(("end",))
+        for name in self.kept:
+            b.call(array_helpers.keep, [name])
         b.result(F)
         b.keep_reused()
         return {b.labels[k]: b.blocks[b.labels[k]] for k in b.labels}
