@@ -27,11 +27,11 @@ from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu import cpu_target as cpu
 from fastopt.targets.cpu.calls_by_address import (
     Block,
-    PointerTo,
     address,
     driver,
     kind_and_size,
     place_of,
+    pointer_to,
 )
 
 _BINDINGS = {name: getattr(row_access, name) for name in ("rows", "put", "first_rows", "prefetch")}
@@ -61,7 +61,7 @@ class Stepper:
 
     def compile(self):
         """Compile or load the code, if that has not been done."""
-        code = address(self.through, PointerTo(kind_and_size(self.data)[0]))
+        code = address(self.through, pointer_to(kind_and_size(self.data)[0]))
         if self.rate is not None:
             self.calls[RATE] = address(self.rate, types.float64, self.schedule.kind)
             self.calls[SCHEDULE] = self.schedule.address

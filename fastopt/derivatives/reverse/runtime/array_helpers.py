@@ -10,7 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastopt.compiling.llvm_arrays import allocate_array, array_struct, contiguous_view
-from fastopt.compiling.numba_internals import COUNTED
+from fastopt.compiling.numba_internals import COUNTED, UNCOUNTED
 
 JIT: dict[str, Any] = {
     **COUNTED,
@@ -250,6 +250,23 @@ def copy_back(bar, more):
         bar += more
     else:
         bar += more.reshape(bar.shape)
+
+
+@functools.cache
+def to_extreme(smallest):
+    """Return a function that adds to the shadow of the first extreme of a vector; NaN is one."""
+
+    @numba.njit(**{**JIT, **UNCOUNTED})
+    def to_extreme(bar, a, more):
+        best, at = a[0], 0
+        for i in range(1, a.size):
+            v = a[i]
+            better = v < best if smallest else v > best
+            if better or (v != v and best == best):
+                best, at = v, i
+        bar[at] += more
+
+    return to_extreme
 
 
 @numba.njit(**JIT)
