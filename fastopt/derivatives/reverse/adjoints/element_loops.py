@@ -1,7 +1,7 @@
 """Text of loops over the elements of several arrays, some of which are broadcast.
 
-The variables are n0, n1, ... for the lengths of the common shape, i0, i1, ... for indices, and
-``m{k}_{j}`` for the step of array k along its axis j, which is 0 if it is broadcast along it.
+The lengths of the common shape are n0, n1, ..., and the indices i0, i1, .... The step of array k
+along its axis j is ``m{k}_{j}``. It is 0 if the array is broadcast along this axis.
 """
 
 # Operations that cost less than a copy of an element: no array is made so that they vectorise.
@@ -77,8 +77,8 @@ class ElementLoops:
     def work(self, k, variable, name, body, before, pad="    "):
         """Return lines that make `name`: a flat view of an array of full shape, or another array.
 
-        `body` copies an element of the other array from or to `variable`; `before` says whether
-        this is done here, or in the lines that are returned second.
+        `body` copies an element between `variable` and the other array. With `before`, this comes
+        first; else it is in the lines that are returned second.
         """
         ndim = self.arrays[k][1]
         whole = self._full(self.arrays[k][0], ndim) if ndim == self.axes else "False"

@@ -1,4 +1,4 @@
-"""Loops that compute a tree of elementwise operations, and sums of it along an axis, as Python text.
+"""Text of loops that compute trees of elementwise operations, and sums along an axis.
 
 Numba's own loops for array expressions do not vectorise. These compute the same numbers: each
 operation is in the type that Numba gives its result.
