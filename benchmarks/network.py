@@ -25,13 +25,11 @@ def loss(x, rows, labels, alpha):
     h = np.maximum(rows @ w.reshape(INPUTS, HIDDEN) + b, 0)
     z = h @ v.reshape(HIDDEN, CLASSES) + c
     total = 0.5 * alpha * (np.dot(w, w) + np.dot(v, v))
+    top = np.empty((n, 1), x.dtype)
     for k in range(n):
-        top = np.max(z[k])
-        s = np.exp(z[k, 0] - top)
-        for j in range(1, CLASSES):
-            s += np.exp(z[k, j] - top)
-        total += np.log(s) + top - z[k, labels[k]]
-    return total / n
+        top[k, 0] = np.max(z[k])
+        total += top[k, 0] - z[k, labels[k]]
+    return (total + np.sum(np.log(np.sum(np.exp(z - top), axis=1)))) / n
 
 
 def make():

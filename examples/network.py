@@ -61,13 +61,11 @@ def loss(x, rows, labels, alpha):
     z, n, first = scores(x, rows), rows.shape[0], x[: INPUTS * HIDDEN]
     second = x[first.size + HIDDEN : x.size - CLASSES]
     total = 0.5 * alpha * (np.dot(first, first) + np.dot(second, second))
+    top = np.empty((n, 1), x.dtype)
     for k in range(n):
-        top = np.max(z[k])
-        s = np.exp(z[k, 0] - top)
-        for j in range(1, CLASSES):
-            s += np.exp(z[k, j] - top)
-        total += np.log(s) + top - z[k, labels[k]]
-    return total / n
+        top[k] = np.max(z[k])
+        total += top[k, 0] - z[k, labels[k]]
+    return (total + np.sum(np.log(np.sum(np.exp(z - top), axis=1)))) / n
 
 
 def start(seed):

@@ -12,7 +12,7 @@ from numba.np.linalg import _solve_compute_return as solution_like
 from numba.np.linalg import _system_check_dimensionally_valid as require_fitting_rows
 from numba.np.linalg import _system_compute_nrhs as count_right_sides
 from numba.np.linalg import _system_copy_in_b as copy_right_sides
-from numba.np.linalg import ensure_lapack, get_blas_kind
+from numba.np.linalg import ensure_blas, ensure_lapack, get_blas_kind
 from numba.np.numpy_support import as_dtype
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "copy_right_sides",
     "copy_to_fortran_order",
     "count_right_sides",
+    "ensure_blas",
     "ensure_lapack",
     "get_blas_kind",
     "int_power_impl",

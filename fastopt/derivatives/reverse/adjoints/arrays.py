@@ -15,6 +15,7 @@ from fastopt.derivatives.reverse.adjoints.guards import LINEAR
 from fastopt.derivatives.reverse.adjoints.pullbacks import CALM
 from fastopt.derivatives.reverse.code.activity import CREATIONS
 from fastopt.derivatives.reverse.code.errors import NotReversible
+from fastopt.derivatives.reverse.code.operations import is_float_array
 from fastopt.derivatives.reverse.runtime import array_helpers
 
 VIEWS = {np.reshape, np.ravel, np.transpose, np.asarray, np.ascontiguousarray, np.flip}
@@ -35,7 +36,7 @@ class Tree(Adjoint):
         self.tree, self.total = tree, total
         self.axis = fusion.axis_of(program, op) if total else None
         self.is_number = total is not None and self.axis is None
-        self.is_calm = _rules(tree) <= CALM
+        self.is_calm = fusion.rules(tree) <= CALM
         kernel = self._kernel((True, True), True)
         self.values, self.shadows = tuple(kernel.values), tuple(kernel.arrays)
         if not self.is_number:
@@ -49,7 +50,7 @@ class Tree(Adjoint):
         return self._kernel((True, True), True).leaves
 
     def rules(self):
-        return _rules(self.tree)
+        return fusion.rules(self.tree)
 
     def emit(self, sweep):
         b, kernel = sweep.builder, self._kernel((any(self.guards),) * 2, sweep.fast)
@@ -59,11 +60,6 @@ class Tree(Adjoint):
         found = b.call(kernel.function(), [bar, *values, *bars])
         for place, name in enumerate(kernel.numbers):
             sweep.add(name, b.item(found, place))
-
-
-def _rules(node):
-    below = [_rules(child) for child in node.children if isinstance(child, fusion.Node)]
-    return {node.rule.__name__}.union(*below)
 
 
 class FromTable(Adjoint):
@@ -189,6 +185,22 @@ class CopyArray(Adjoint):
         sweep.builder.call(array_helpers.copy_back, [bar, more])
 
 
+class Extreme(Adjoint):
+    """The largest or smallest element of a vector."""
+
+    def __init__(self, program, activity, op):
+        super().__init__(program, activity, op)
+        self.values = self.shadows = (op.args[0],)
+
+    def rules(self):
+        return {"extreme"}
+
+    def emit(self, sweep):
+        (name,), bar = self.op.args, sweep.bar(self.op.target)
+        helper = array_helpers.to_extreme(self.op.key in (np.min, np.amin))
+        sweep.builder.call(helper, [sweep.shadow(name), self.value(sweep, name), bar])
+
+
 class Filled(Adjoint):
     """An array filled with a number."""
 
@@ -254,6 +266,14 @@ def of_array(program, activity, op):
         if op.key is np.array and len(op.args) == 1:
             return FromNumbers(program, activity, op)
     raise NotReversible(said(program, op), op.loc)
+
+
+def is_extreme(program, op):
+    """Return True for the largest or smallest element of a vector of floats."""
+    if op.kind != "call" or op.key not in (np.max, np.min, np.amax, np.amin):
+        return False
+    kind = program.types[op.args[0]]
+    return len(op.args) == 1 and is_float_array(kind) and kind.ndim == 1
 
 
 def is_copy(op):

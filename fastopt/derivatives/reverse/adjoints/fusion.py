@@ -1,5 +1,7 @@
 """Trees of elementwise operations on arrays, whose adjoint is one loop over the elements."""
 
+from typing import Any
+
 import numpy as np
 from numba import types
 
@@ -15,8 +17,19 @@ class Node:
         self.op, self.rule, self.args = op, rule, args
         self.children: list = list(args)
 
+    def nodes(self):
+        yield self
+        for child in self.children:
+            if isinstance(child, Node):
+                yield from child.nodes()
+
     def size(self):
-        return 1 + sum(child.size() for child in self.children if isinstance(child, Node))
+        return sum(1 for _ in self.nodes())
+
+
+def rules(node):
+    """Return the names of the rules in a tree."""
+    return {below.rule.__name__ for below in node.nodes()}
 
 
 class Fusion:
@@ -26,6 +39,7 @@ class Fusion:
         self.program, self.activity = program, activity
         self.trees: dict = {}
         self.inner: set = set()
+        self._tops: Any = None
         self.uses = _count_uses(program)
         for block in program.blocks.values():
             nodes, quiet, writes = {}, {}, 0
@@ -42,6 +56,13 @@ class Fusion:
                         self.inner.add(below.op)
                         self.trees.pop(below.op, None)
                         self.trees[op] = below
+
+    def top_of(self, op):
+        """Return the tree that an inner operation is a part of."""
+        if self._tops is None:
+            trees = self.trees.values()
+            self._tops = {node.op: tree for tree in trees for node in tree.nodes()}
+        return self._tops[op]
 
     def _node(self, op):
         program = self.program

@@ -6,8 +6,10 @@ import operator
 import numba
 from numba import types
 
-from fastopt.derivatives.reverse.adjoints import pullbacks
+from fastopt.derivatives.reverse.adjoints import fusion, pullbacks
+from fastopt.derivatives.reverse.adjoints.element_loops import CHEAP, ElementLoops
 from fastopt.derivatives.reverse.adjoints.fusion import Node
+from fastopt.derivatives.reverse.runtime import array_helpers
 from fastopt.derivatives.reverse.runtime.array_helpers import JIT
 
 _SIGNS = {
@@ -31,6 +33,7 @@ class Kernel:
         self.total = total  # np.sum, np.mean, or None if the tree's result is an array
         self.axis = axis  # of the total, or None if it is over all elements
         self.axes = program.types[tree.op.target].ndim
+        self.rules = fusion.rules(tree)
         self.leaves: list = []  # names
         self.needed: set = set()  # leaves whose elements are read
         self.lines: list = []
@@ -155,73 +158,98 @@ class Kernel:
         value = {n: f"v{leaves.index(n)}" for n in self.values}
         bars = {n: f"b{leaves.index(n)}" for n in self.arrays}
         shapes = {n: bars.get(n) or value.get(n) for n in self._arrays()}
-        shapes = {n: v for n, v in shapes.items() if v}
+        kinds = {n: self.program.types[n].ndim for n, v in shapes.items() if v}
+        loops = ElementLoops(
+            self.axes, {leaves.index(n): (shapes[n], ndim) for n, ndim in kinds.items()}
+        )
         out = [f"def kernel({', '.join(['bar', *value.values(), *bars.values()])}):"]
-        for axis in axes:
-            if self.total is None:
-                out.append(f"    n{axis} = bar.shape[{axis}]")
-            else:
-                out.append(f"    n{axis} = 1")
-                for name, v in shapes.items():
-                    own = axis - self.axes + self.program.types[name].ndim
-                    if own >= 0:
-                        out.append(f"    if {v}.shape[{own}] != 1: n{axis} = {v}.shape[{own}]")
+        if self.total is None:
+            out += [f"    n{axis} = bar.shape[{axis}]" for axis in axes]
+        else:
+            out += loops.lengths()
         over = axes if self.axis is None else [self.axis]
         share = f" / ({' * '.join(f'n{axis}' for axis in over)})"
         self.share = share if self.total is not None and self.total.__name__ == "mean" else ""
         out += [f"    a{leaves.index(n)} = 0.0" for n in self.numbers]
-        tests, strides = [], []
-        for name, v in shapes.items():
-            ndim = self.program.types[name].ndim
-            for own in range(ndim):
-                axis = self.axes - ndim + own
-                tests.append(f"{v}.shape[{own}] == n{axis}")
-                k = leaves.index(name)
-                strides.append(f"    m{k}_{own} = 0 if {v}.shape[{own}] == 1 else 1")
-        out.append(f"    if {' and '.join(tests) or 'True'}:")
-        out += self._loops(lines, value, bars, spread=False)
-        out.append("    else:")
-        out += ["    " + line for line in strides]
-        out += self._loops(lines, value, bars, spread=True)
         found = "".join(f"a{leaves.index(n)}, " for n in self.numbers)
+        heavy = self.axes > 1 and not self.rules <= CHEAP
+        if heavy and all(ndim == self.axes for ndim in kinds.values()):
+            out += [*loops.steps(), *self._flat(lines, loops, value, bars, "    ")]
+        else:
+            out.append(f"    if {loops.fit()}:")
+            out += loops.nest(self._body(lines, loops, value, bars, spread=False), "        ")
+            out += ["    else:", *loops.steps("        ")]
+            if heavy:
+                out += self._flat(lines, loops, value, bars, "        ")
+            else:
+                out += loops.nest(self._body(lines, loops, value, bars, spread=True), "        ")
         out.append(f"    return ({found})")
-        return self._compiled("\n".join(out))
+        return compiled(out, self.names)
 
-    def _loops(self, lines, value, bars, spread):
-        out, pad = [], "        "
-        for axis in range(self.axes):
-            out.append(f"{pad}for i{axis} in range(n{axis}):")
-            pad += "    "
+    def _seed(self):
+        """Return the adjoint of an element of the tree."""
         outside = [f"i{axis}" for axis in range(self.axes) if axis != self.axis]
         number = self.total is not None and self.axis is None
-        out.append(f"{pad}seed = bar{'' if number else f'[{chr(44).join(outside)}]'}{self.share}")
-        arrays = self._arrays()
+        return f"bar{'' if number else f'[{chr(44).join(outside)}]'}{self.share}"
 
-        def at(name):
-            k, ndim = self.leaves.index(name), self.program.types[name].ndim
-            index = [f"i{self.axes - ndim + j}" for j in range(ndim)]
-            if spread:
-                index = [f"{i} * m{k}_{j}" for j, i in enumerate(index)]
-            return ", ".join(index)
-
+    def _body(self, lines, loops, value, bars, spread):
+        """Return the lines for an element of arrays with as many axes as they have."""
+        out, arrays = [f"seed = {self._seed()}"], self._arrays()
         for name in self.values:
             if name in self.needed:
                 k = self.leaves.index(name)
-                text = f"{value[name]}[{at(name)}]" if name in arrays else value[name]
-                out.append(f"{pad}e{k} = {text}")
-        out += [pad + line for line in [*lines, *self.back]]
+                text = f"{value[name]}[{loops.at(k, spread)}]" if name in arrays else value[name]
+                out.append(f"e{k} = {text}")
+        out += [*lines, *self.back]
         for name in self.arrays:
             # One after the other: shadows may share memory.
-            out.append(f"{pad}{bars[name]}[{at(name)}] += a{self.leaves.index(name)}")
+            k = self.leaves.index(name)
+            out.append(f"{bars[name]}[{loops.at(k, spread)}] += a{k}")
         return out
 
-    def _compiled(self, text):
-        if text not in _kernels:
-            name = f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-            scope = {**self.names, "__name__": __name__}
-            exec(text.replace("def kernel(", f"def {name}("), scope)
-            _kernels[text] = numba.njit(**JIT)(scope[name])
-        return _kernels[text]
+    def _flat(self, lines, loops, value, bars, pad):
+        """Return one loop over all elements, after copies of arrays that are broadcast.
+
+        So it vectorises along short rows, too.
+        """
+        self.names["work_of"] = array_helpers.work_of
+        first, body, last = [], [], []
+        if self.total is None or self.axis is not None:
+            shape = f"bar.flags.c_contiguous and {self.total is None}"
+            first += [f"{pad}is_s = {shape}", f"{pad}s = work_of(bar, is_s, {loops.count()})"]
+            first.append(f"{pad}if not is_s:")
+            first += loops.nest([f"s[{loops.place()}] = {self._seed()}"], pad + "    ")
+            body.append("seed = s[i]")
+        else:
+            body.append(f"seed = {self._seed()}")
+        for name in self.values:
+            k = self.leaves.index(name)
+            if name in self.needed and name in self._arrays():
+                copy = f"u{k}[{loops.place()}] = {value[name]}[{loops.at(k, True)}]"
+                first += loops.work(k, value[name], f"u{k}", copy, before=True, pad=pad)[0]
+                body.append(f"e{k} = u{k}[i]")
+            elif name in self.needed:
+                body.append(f"e{k} = {value[name]}")
+        body += [*lines, *self.back]
+        for name in self.arrays:
+            k = self.leaves.index(name)
+            copy = f"{bars[name]}[{loops.at(k, True)}] += w{k}[{loops.place()}]"
+            before, after = loops.work(k, bars[name], f"w{k}", copy, before=False, pad=pad)
+            first, last = first + before, last + after
+            body.append(f"w{k}[i] += a{k}")
+        loop = f"{pad}for i in range({loops.count()}):"
+        return [*first, loop, *(f"{pad}    {line}" for line in body), *last]
+
+
+def compiled(lines, names):
+    """Return the compiled function with a text; it is compiled once."""
+    text = "\n".join(lines)
+    if text not in _kernels:
+        name = f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        scope = {**names, "__name__": __name__}
+        exec(text.replace("def kernel(", f"def {name}("), scope)
+        _kernels[text] = numba.njit(**JIT)(scope[name])
+    return _kernels[text]
 
 
 def _words(text):

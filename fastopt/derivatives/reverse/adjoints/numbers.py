@@ -80,6 +80,8 @@ def adjoint_of(program, activity, fused, op):
         return arrays.Tree(program, activity, op, fused.trees[op])
     if isinstance(kind, types.Array) and arrays.is_copy(op):
         return arrays.CopyArray(program, activity, op)
+    if arrays.is_extreme(program, op):
+        return arrays.Extreme(program, activity, op)
     if op.kind == "call" and op.key in ADJOINTS and not arrays.is_view(program, op):
         return arrays.FromTable(program, activity, op, ADJOINTS[op.key], op.args)
     if op.kind == "binop" and op.value is operator.matmul:

@@ -4,6 +4,7 @@ import numpy as np
 from numba.extending import overload
 
 from fastopt.derivatives.reverse.array_adjoints.adjoint import add, adjoint, helper
+from fastopt.derivatives.reverse.array_adjoints.matrix_product import add_matrix_product
 
 
 def _add_outer(bar, u, v):
@@ -16,6 +17,11 @@ def _add_product(bar, a, u):
     bar += a.T @ u
 
 
+def _add_scaled(bar, factor, u):
+    """Add a vector times a number."""
+    bar += factor * u
+
+
 # Compiled code needs loops instead: they make no arrays and compile in a tenth of the time.
 @overload(_add_outer)
 def _add_outer_compiled(bar, u, v):
@@ -25,6 +31,15 @@ def _add_outer_compiled(bar, u, v):
                 bar[i, j] += u[i] * v[j]
 
     return loops
+
+
+@overload(_add_scaled)
+def _add_scaled_compiled(bar, factor, u):
+    def loop(bar, factor, u):
+        for i in range(u.size):
+            bar[i] += factor * u[i]
+
+    return loop
 
 
 @overload(_add_product)
@@ -47,13 +62,13 @@ def _to_left(bar, out_bar, a, b):
     if bar is not None:
         if a.ndim == 1:
             if b.ndim == 1:
-                bar += out_bar * b
+                _add_scaled(bar, out_bar, b)
             else:
                 _add_product(bar, b.T, out_bar)
         elif b.ndim == 1:
             _add_outer(bar, out_bar, b)
         else:
-            bar += out_bar @ b.T
+            add_matrix_product(bar, out_bar, b.T)
 
 
 @helper
@@ -61,13 +76,13 @@ def _to_right(bar, out_bar, a, b):
     if bar is not None:
         if b.ndim == 1:
             if a.ndim == 1:
-                bar += out_bar * a
+                _add_scaled(bar, out_bar, a)
             else:
                 _add_product(bar, a, out_bar)
         elif a.ndim == 1:
             _add_outer(bar, a, out_bar)
         else:
-            bar += a.T @ out_bar
+            add_matrix_product(bar, a.T, out_bar)
 
 
 def _dot(out, out_bar, args, bars):
@@ -97,21 +112,21 @@ def _inner_to_left(bar, out_bar, a, b):
     if bar is not None:
         if a.ndim == 1:
             if b.ndim == 1:
-                bar += out_bar * b
+                _add_scaled(bar, out_bar, b)
             else:
                 bar += b.T @ out_bar
         elif b.ndim == 1:
             for i in range(a.shape[0]):
                 bar[i] += out_bar[i] * b
         else:
-            bar += out_bar @ b
+            add_matrix_product(bar, out_bar, b)
 
 
 @helper
 def _inner_to_right(bar, out_bar, a, b):
     if bar is not None:
         if a.ndim == 2 and b.ndim == 2:
-            bar += out_bar.T @ a
+            add_matrix_product(bar, out_bar.T, a)
         else:
             _inner_to_left(bar, out_bar, b, a)
 

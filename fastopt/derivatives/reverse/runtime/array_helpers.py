@@ -9,8 +9,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastopt.compiling.llvm_arrays import allocate_array, array_struct
-from fastopt.compiling.numba_internals import COUNTED
+from fastopt.compiling.llvm_arrays import allocate_array, array_struct, contiguous_view
+from fastopt.compiling.numba_internals import COUNTED, UNCOUNTED
 
 JIT: dict[str, Any] = {
     **COUNTED,
@@ -65,6 +65,27 @@ def renewed(context, old, array):
     return old(old, array), codegen
 
 
+@intrinsic
+def borrowed(context, array):
+    """Return an array as a view whose references are not counted: its owner outlives the call.
+
+    Counting takes two atomic operations for each view of it.
+    """
+
+    def codegen(context, builder, sig, args):
+        fields = array_struct(context, builder, array, args[0])
+        fields.meminfo = cgutils.get_null_value(fields.meminfo.type)
+        return fields._getvalue()
+
+    return array(array), codegen
+
+
+@intrinsic
+def keep(context, array):
+    """Do nothing with an array, which exists until here."""
+    return types.void(array), lambda context, builder, sig, args: context.get_dummy_value()
+
+
 @functools.cache
 def empty_of(kind):
     """Return an intrinsic that returns an array without elements."""
@@ -82,22 +103,53 @@ def empty_of(kind):
     return empty
 
 
-@functools.cache
 def zeros_in(kind):
     """Return an intrinsic that returns zeros in a shape."""
+    return _made_in(kind, True)
+
+
+def empty_in(kind):
+    """Return an intrinsic that returns an array of a shape, whose elements are not set."""
+    return _made_in(kind, False)
+
+
+@functools.cache
+def _made_in(kind, clear):
     result, lengths = types.Array(kind.dtype, kind.ndim, "C"), types.UniTuple(types.intp, kind.ndim)
 
     @intrinsic
-    def zeros(context, shape):
+    def make(context, shape):
         def codegen(context, builder, sig, args):
             shape = cgutils.unpack_tuple(builder, args[0])
             made = allocate_array(context, builder, result, shape)
-            cgutils.memset(builder, made.data, builder.mul(made.nitems, made.itemsize), 0)
+            if clear:
+                size = builder.mul(made.nitems, made.itemsize)
+                cgutils.memset(builder, made.data, size, 0)
             return made._getvalue()
 
         return result(lengths), codegen
 
-    return zeros
+    return make
+
+
+@intrinsic
+def work_of(context, array, whole, count):
+    """Return a vector: the elements of an array in C order if it is `whole`, else zeros."""
+    flat = types.Array(array.dtype, 1, "C")
+
+    def codegen(context, builder, sig, args):
+        given = array_struct(context, builder, array, args[0])
+        made = cgutils.alloca_once(builder, context.get_value_type(flat))
+        with builder.if_else(args[1]) as (view, other):
+            with view:
+                builder.store(contiguous_view(context, builder, flat, given.data, [args[2]]), made)
+            with other:
+                new = allocate_array(context, builder, flat, [args[2]])
+                cgutils.memset(builder, new.data, builder.mul(new.nitems, new.itemsize), 0)
+                builder.store(new._getvalue(), made)
+        return builder.load(made)
+
+    return flat(array, types.boolean, types.intp), codegen
 
 
 @functools.cache
@@ -198,6 +250,23 @@ def copy_back(bar, more):
         bar += more
     else:
         bar += more.reshape(bar.shape)
+
+
+@functools.cache
+def to_extreme(smallest):
+    """Return a function that adds to the shadow of the first extreme of a vector; NaN is one."""
+
+    @numba.njit(**{**JIT, **UNCOUNTED})
+    def to_extreme(bar, a, more):
+        best, at = a[0], 0
+        for i in range(1, a.size):
+            v = a[i]
+            better = v < best if smallest else v > best
+            if better or (v != v and best == best):
+                best, at = v, i
+        bar[at] += more
+
+    return to_extreme
 
 
 @numba.njit(**JIT)

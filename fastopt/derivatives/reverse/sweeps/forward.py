@@ -1,5 +1,7 @@
 """The forward sweep, which computes the value and stores what the reverse sweep needs."""
 
+from numba import types
+
 from fastopt.derivatives.reverse.code.operations import is_float, is_number
 from fastopt.derivatives.reverse.runtime import array_helpers, store
 from fastopt.derivatives.reverse.sweeps.names import ARGS, BACK, BLOCK, STORE, USED, F, Names, X
@@ -25,9 +27,10 @@ class Forward(Names):
             elif part is not None and label == part.header and op.kind == "more":
                 b.binop("<", op.uses[0], self._bounds(part)[0], out=op.target)
             elif op.kind != "phi":
-                b.copy_of(op, op.target, lambda name: name)
+                self.compute(op, op.target, lambda name: name)
             if region is self.loops.root:
                 self._make_shadow(op, lambda name: name)
+                self.lend(op)
         if label in self.before:
             self._enter(self.before[label])
         if region.latch == label:
@@ -61,8 +64,12 @@ class Forward(Names):
     def _argument(self, op):
         given = self.program.arguments[op.value]
         b = self.builder
-        if isinstance(given, int):
-            b.move(op.target, X if given < 0 else b.item(ARGS, given))
+        if isinstance(given, int) and given < 0:
+            b.move(op.target, X)
+        elif isinstance(given, int) and isinstance(self.program.types[op.target], types.Array):
+            b.call(array_helpers.borrowed, [b.item(ARGS, given)], out=op.target)
+        elif isinstance(given, int):
+            b.move(op.target, b.item(ARGS, given))
         elif isinstance(given, list):
             b.tuple([b.item(ARGS, k) for k in given], out=op.target)
         else:

@@ -33,7 +33,7 @@ class Frames(Names):
             b.branch(b.binop(">", left, b.constant(0)), ("once", head), ("leave", head))
             b.start(("once", head))
             for op in self.hoisted:
-                b.copy_of(op, self.value(op.target), self.value)
+                self.compute(op, self.value(op.target), self.value)
         b.jump(("test", head))
         b.start(("test", head))
         if region in self.thrifty:

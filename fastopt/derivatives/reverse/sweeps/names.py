@@ -5,10 +5,12 @@ from typing import Any
 from numba import types
 
 from fastopt.derivatives.reverse.adjoints import pullbacks
+from fastopt.derivatives.reverse.adjoints.forward_kernels import ForwardKernel, is_known
+from fastopt.derivatives.reverse.adjoints.fusion import axis_of
 from fastopt.derivatives.reverse.code.operations import is_float, is_number
 from fastopt.derivatives.reverse.runtime import array_helpers
 from fastopt.derivatives.reverse.sweeps.builder import Builder
-from fastopt.derivatives.reverse.sweeps.shadows import shadow_of
+from fastopt.derivatives.reverse.sweeps.shadows import lent, parts_of_lasting, shadow_of
 
 X, G, STORE, ARGS = "x.given", "g.given", "store.given", "args.given"
 USED, BLOCK, BACK, F = "words.used", "block.now", "block.back", "f.result"
@@ -25,6 +27,8 @@ class Names:
         self.preds = program.predecessors()
         for label in self.preds:  # the ways to a block within one region
             self.preds[label] = [p for p in self.preds[label] if p in needs.alive]
+        self.parts, self.lenders = parts_of_lasting(program, loops)
+        self.kept: list = []  # names of arrays that are lent
         self.before = {r.before: r for r in loops.regions[1:]}
         self.landing = {e: (r, k) for r in loops.regions[1:] for k, (_, e) in enumerate(r.exits)}
 
@@ -32,6 +36,41 @@ class Names:
         """Return the variable with a value in the reverse sweep."""
         region = self.loops.level_of.get(name)
         return name if region is None or region is self.loops.root else f"{name}.again"
+
+    def compute(self, op, target, named):
+        """Write what computes an operation, in the loop of its tree if it is in one."""
+        fused, program = self.needs.fused, self.program
+        if op in self.parts:
+            self.builder.load(lent(program.root(op.uses[0])), named(op.uses[1]), out=target)
+            return
+        if op in fused.inner and self._is_loop(fused.top_of(op)):
+            return  # a part of that loop
+        tree = fused.trees.get(op)
+        if tree is None or not self._is_loop(tree):
+            self.builder.copy_of(op, target, named)
+            return
+        total = op.key if op is not tree.op else None
+        axis = axis_of(program, op) if total else None
+        kernel = ForwardKernel(program, tree, self.fast, total, axis)
+        self.builder.call(kernel.function(), map(named, kernel.leaves), out=target)
+
+    def lend(self, op):
+        """Make views, without counted references, of an array and shadow that loops take parts of.
+
+        At the end of the sweeps, `keep` holds the arrays themselves.
+        """
+        if op.target in self.lenders:
+            b, names = self.builder, [op.target]
+            names += [self.shadow(op.target)] * (op.target in self.needs.shadows)
+            for name in names:
+                b.call(array_helpers.borrowed, [name], out=lent(name))
+            self.kept += names
+
+    def _is_loop(self, tree):
+        """Return True for a tree computed in one loop: no array below its top is stored."""
+        stored = [name for names in self.needs.stored.values() for name in names]
+        below = (node.op.target for node in tree.nodes() if node is not tree)
+        return is_known(self.program, tree) and not any(name in stored for name in below)
 
     def bar(self, name):
         return f"{name}.bar"

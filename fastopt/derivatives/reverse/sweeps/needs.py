@@ -30,7 +30,7 @@ class Needs:
         self.alive = _alive(program)
         self.moving = {r for r in loops.root.walk() if self._moves(r)}
         self._name_rounds()
-        fused = Fusion(program, activity)
+        self.fused = fused = Fusion(program, activity)
         for block in program.blocks.values():
             for op in block.ops:
                 if self._is_active(op) or op.kind == "setitem":

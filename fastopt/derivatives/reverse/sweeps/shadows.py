@@ -1,6 +1,7 @@
 """Shadows of arrays: arrays of the same shape with the adjoints of the elements."""
 
 import numpy as np
+from numba import types
 
 from fastopt.derivatives.reverse.adjoints import arrays
 from fastopt.derivatives.reverse.runtime import array_helpers
@@ -15,7 +16,37 @@ def is_anew(program, op):
     if op.kind in ("phi", "out", "arg", "copy", "expr") or arrays.is_view(program, op):
         return False
     basic = op.kind == "load" and arrays.is_basic(program.types[op.uses[1]])
-    return not basic and not (op.kind == "call" and op.key in _ZEROS)
+    return not basic and not _is_filled(op)
+
+
+def _is_filled(op):
+    """Return True for an array whose shadow the same function makes."""
+    return op.kind == "call" and op.key in _ZEROS
+
+
+def lent(name):
+    """Return the name of the view of an array, or of its shadow, that loops take parts of."""
+    return f"{name}.lent"
+
+
+def parts_of_lasting(program, loops):
+    """Return the views in loops of parts of arrays made in the first block, and these arrays.
+
+    They exist on every way through the function. Counting the references of such a view takes two
+    atomic operations in every iteration.
+    """
+    first, parts = set(program.blocks[program.entry].ops), set()
+    if loops.level[program.entry] is not loops.root:
+        first = set()
+    for block in program.blocks.values():
+        for op in block.ops:
+            basic = op.kind == "load" and isinstance(program.types[op.target], types.Array)
+            if basic and arrays.is_basic(program.types[op.uses[1]]):
+                made = program.definitions.get(program.root(op.uses[0]))
+                inside = loops.level_of[op.target] is not loops.root
+                if inside and made in first and (is_anew(program, made) or _is_filled(made)):
+                    parts.add(op)
+    return parts, {program.root(op.uses[0]) for op in parts}
 
 
 def shadow_of(sweep, op, named):
@@ -31,7 +62,10 @@ def shadow_of(sweep, op, named):
     elif op.kind == "copy":
         b.move(out, sweep.shadow(op.uses[0]))
     elif op.kind == "load":
-        b.load(sweep.shadow(op.uses[0]), named(op.uses[1]), out=out)
+        base = sweep.shadow(op.uses[0])
+        if op in sweep.parts:
+            base = lent(sweep.shadow(sweep.program.root(op.uses[0])))
+        b.load(base, named(op.uses[1]), out=out)
     elif op.kind == "expr":
         b.attribute(sweep.shadow(op.uses[0]), op.value.attr, out=out)
     elif arrays.is_view(sweep.program, op):

@@ -7,7 +7,7 @@ last to the first ("back"). Blocks are labelled by these words and the label the
 
 from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.reverse.code.operations import is_float
-from fastopt.derivatives.reverse.runtime import store
+from fastopt.derivatives.reverse.runtime import array_helpers, store
 from fastopt.derivatives.reverse.sweeps import shadows
 from fastopt.derivatives.reverse.sweeps.forward import Forward
 from fastopt.derivatives.reverse.sweeps.frames import Frames
@@ -22,6 +22,8 @@ class Sweeps(Forward, Frames):
         b, program = self.builder, self.program
         for k, name in enumerate((X, G, STORE, ARGS)):
             b.assign(name, ir.Arg(name.partition(".")[0], k, b.loc))
+        for name in (X, G):
+            b.call(array_helpers.borrowed, [name], out=name)
         for name, (node, _) in program.constants.items():
             b.assign(name, node)
         if not adds:
@@ -51,6 +53,8 @@ class Sweeps(Forward, Frames):
         for region in self.thrifty:
             self._replay(region)
         b.start(("end",))
+        for name in self.kept:
+            b.call(array_helpers.keep, [name])
         b.result(F)
         b.keep_reused()
         return {b.labels[k]: b.blocks[b.labels[k]] for k in b.labels}
@@ -81,7 +85,7 @@ class Sweeps(Forward, Frames):
         b.start(("again", label))
         for op in block.ops:
             if op.kind != "phi" and op.target in again and op not in self.hoisted:
-                b.copy_of(op, self.value(op.target), self.value)
+                self.compute(op, self.value(op.target), self.value)
             self._make_shadow(op, self.value)
         self._mark(label, region, region)
         if label == region.latch:

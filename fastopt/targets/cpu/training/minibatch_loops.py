@@ -7,7 +7,6 @@ import numpy as np
 from numba import types
 
 from fastopt.algorithms import minibatch
-from fastopt.algorithms.training import minibatch_parts
 from fastopt.algorithms.minibatch import (
     DATA,
     LEAD,
@@ -20,8 +19,9 @@ from fastopt.algorithms.minibatch import (
     TURN_DATA,
     EpochSettings,
 )
-from fastopt.algorithms.training.minibatch_parts import FIRST, LAST, OVER
 from fastopt.algorithms.run_state import apart
+from fastopt.algorithms.training import minibatch_parts
+from fastopt.algorithms.training.minibatch_parts import FIRST, LAST, OVER
 from fastopt.compiling.compiler import jit
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.thread_pool import map_threads
@@ -30,11 +30,11 @@ from fastopt.targets.common.loop_constants import SINGLE_WORKER
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu.calls_by_address import (
     Block,
-    PointerTo,
     address,
     driver,
     kind_and_size,
     place_of,
+    pointer_to,
 )
 from fastopt.targets.cpu.training.blas_threads import OneThread
 
@@ -75,7 +75,7 @@ class Stepper:
         self.calls[TURN], self.calls[TURN_DATA] = address(self.turn, *kinds), self.block.address
 
     def compile_through(self):
-        code = address(self.through, PointerTo(kind_and_size(self.data)[0]))
+        code = address(self.through, pointer_to(kind_and_size(self.data)[0]))
         slot = place_of(self.calls) + 8 * DATA
         self.compiled_args = code, slot, slot, self.data
 
@@ -114,7 +114,7 @@ class ThreadedStepper(Stepper):
     def compile_through(self):
         self.calls[LEAD] = address(self.lead, types.intp, self.lead_block.kind)
         self.calls[LEAD_DATA] = self.lead_block.address
-        code = address(self.through, PointerTo(kind_and_size(self.threads[0])[0]))
+        code = address(self.through, pointer_to(kind_and_size(self.threads[0])[0]))
         pairs = zip(map(place_of, self.slots), self.threads, strict=True)
         self.compiled_args = [(code, slot, slot, thread) for slot, thread in pairs]
 

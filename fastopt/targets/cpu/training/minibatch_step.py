@@ -4,8 +4,7 @@ import functools
 
 from fastopt import schedules
 from fastopt.algorithms import minibatch
-from fastopt.algorithms.training import minibatch_parts
-from fastopt.algorithms.training import distance_rate, given_rate
+from fastopt.algorithms.training import distance_rate, given_rate, minibatch_parts
 from fastopt.compiling.compiler import jit
 from fastopt.derivatives import gradient_methods, minibatch_gradients
 from fastopt.targets.common import row_access
