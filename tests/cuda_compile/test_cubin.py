@@ -10,9 +10,7 @@ import pytest
 from fastopt import rules
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-import numba.cuda
-import numba.cuda.dispatcher
-from assembler import CC, assemble, hopper  # noqa: F401
+from assembler import assemble, compile_ptx, hopper  # noqa: F401
 from rule_options import representative_methods
 
 from fastopt.targets.cuda import cuda_target as cuda
@@ -61,7 +59,7 @@ CASES += [
 def ptx_of(kind, method, uses, dtype):
     how = kind, rules.get(method), uses, np.dtype(dtype)
     kernel, signature = cuda.launches().plain_kernel(*how), sweep_launcher.signature(*how)
-    return numba.cuda.compile_ptx(kernel, signature, cc=CC)[0]
+    return compile_ptx(kernel, signature)
 
 
 def label(case):

@@ -55,6 +55,7 @@ FLOORS = [
     "elementary",
     "arrays",
     "compiling",
+    "compiling/shortcuts",
     "schedules.py",
     "rules",
     "algorithms/fits",
