@@ -5,7 +5,7 @@ import re
 import numba
 import numpy as np
 import pytest
-from numba.core import codegen, cpu, inline_closurecall, ir, postproc, ssa, targetconfig
+from numba.core import base, codegen, cpu, inline_closurecall, ir, postproc, ssa, targetconfig
 from numba.core.typing import npydecl
 
 from fastopt.compiling.shortcuts.cpu_shortcuts import KNOWN, shortcuts
@@ -62,6 +62,8 @@ def found():
         npydecl.NumpyRulesArrayOperator.generic,
         ir.Assign.list_vars,
         ssa._run_ssa,
+        base.BaseContext.get_abi_sizeof,
+        base.BaseContext.get_abi_alignment,
         ssa._run_block_rewrite,
     )
 

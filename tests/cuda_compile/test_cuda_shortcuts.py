@@ -11,7 +11,7 @@ import numba
 import numba.cuda
 from assembler import CC, compile_ptx, hopper  # noqa: F401
 from numba.cuda import codegen, dispatcher
-from numba.cuda.core import inline_closurecall, ir, postproc, ssa, targetconfig
+from numba.cuda.core import base, inline_closurecall, ir, postproc, ssa, targetconfig
 from numba.cuda.typing import npydecl
 
 from fastopt.compiling.shortcuts.cuda_shortcuts import KNOWN, cuda_shortcuts
@@ -55,6 +55,7 @@ def found():
         *(library.modules, library.llvm_strs, ssa._run_ssa, ssa._run_block_rewrite),
         *(postproc.PostProcessor.run, inline_closurecall.InlineWorker.inline_function),
         *(flags.__eq__, flags.__hash__, ir.Assign.list_vars),
+        *(base.BaseContext.get_abi_sizeof, base.BaseContext.get_abi_alignment),
         npydecl.NumpyRulesArrayOperator.generic,
     )
 

@@ -1,6 +1,6 @@
-"""Work of Numba's front end that nobody reads: between bytecode and typed code.
+"""Work that nobody reads, of Numba's passes over code and of its lowering.
 
-numba-cuda has a copy of Numba's front end, so that the same is left out there.
+numba-cuda has a copy of these passes, so that the same is left out there.
 """
 
 import copy
@@ -12,11 +12,13 @@ import types
 @functools.cache
 def front_end(core, typing):
     """Return what to replace: (owner, name, value). `core` and `typing` are names of packages."""
-    names = "inline_closurecall", "postproc", "ssa", "targetconfig", "transforms"
+    names = "base", "inline_closurecall", "postproc", "ssa", "targetconfig", "transforms"
     modules = (importlib.import_module(f"{core}.{name}") for name in names)
-    inliner, postproc, ssa, targetconfig, transforms = modules
+    base, inliner, postproc, ssa, targetconfig, transforms = modules
     operators = importlib.import_module(f"{typing}.npydecl")
     return (
+        (base.BaseContext, "get_abi_sizeof", _once(base.BaseContext.get_abi_sizeof)),
+        (base.BaseContext, "get_abi_alignment", _once(base.BaseContext.get_abi_alignment)),
         (postproc.PostProcessor, "run", _run(postproc, transforms)),
         (inliner.InlineWorker, "inline_function", _inline_function(inliner)),
         (targetconfig.TargetConfig, "__eq__", _equal(targetconfig.TargetConfig.__eq__)),
@@ -42,6 +44,21 @@ def _run(postproc, transforms):
         return None
 
     return run
+
+
+def _once(numbas):
+    known = {}
+
+    def of_type(self, kind):
+        """Ask once for each type: LLVM parses a module for each answer."""
+        key = type(self), str(kind)
+        if "%" in key[1]:  # a named type, of which the text does not say what it is
+            return numbas(self, kind)
+        if key not in known:
+            known[key] = numbas(self, kind)
+        return known[key]
+
+    return of_type
 
 
 def _inline_function(inliner):
