@@ -166,7 +166,7 @@ def small(lines, how):
 
 
 def small_one(lines, place, rule, dtype, how):
-    from fastopt.targets.cuda import step_on_device, sweep_launcher
+    from fastopt.targets.cuda.steps import step_on_device, sweep_launcher
 
     x, g, state = rule.item(place.pool(rule.count(), how.small, dtype))
     sweep = functools.partial(place.target.sweep, rule.rule, rule.uses, x, g, rule.c, state)

@@ -17,7 +17,8 @@ from fastopt.drivers.single_problem import Problem
 from fastopt.inputs import run_options
 from fastopt.inputs.start_and_bounds import checked_bounds, sides_of, start_point
 from fastopt.results import optimize_result
-from fastopt.targets.cuda.grid_kernel_source import BLOCK, WORDS
+from fastopt.targets.cuda.grid_kernel_source import BLOCK
+from fastopt.targets.cuda.steps.block_reduction import WORDS
 
 # Elements up to which a single block is launched: one block need not wait for others.
 SINGLE_BLOCK_MAX = 16_384

@@ -18,7 +18,9 @@ from fastopt.algorithms.training.distance_rate import (
     STEPS,
     UNIT,
 )
-from fastopt.optimizers import automatic_step, foreign_arrays
+from fastopt.optimizers import automatic_search, foreign_arrays
+from fastopt.optimizers.automatic_device_step import AutomaticDeviceStep
+from fastopt.optimizers.automatic_host_step import AutomaticHostStep
 from fastopt.optimizers.prepared_step import DeviceStep, HostStep, PreparedStep
 
 
@@ -66,7 +68,7 @@ class FoundRate:
         automatic = {found.automatic for found in self._sets.values()}
         if len(automatic) > 1:
             raise ValueError('learning_rate = "auto" is for all groups of arrays, or for none')
-        self._found = automatic_step.beginning(self._rule) if True in automatic else None
+        self._found = automatic_search.beginning(self._rule) if True in automatic else None
 
     def _require_same_kind(self, sets):
         if any(found.automatic != (self._found is not None) for found in sets.values()):
@@ -83,12 +85,8 @@ class FoundRate:
         """Return the class of prepared steps."""
         if self._found is None:
             return DeviceStep if device else HostStep
-        if device:
-            raise TypeError(
-                'learning_rate = "auto" is for arrays of the host; give a number or a schedule for '
-                "arrays on a GPU"
-            )
-        return functools.partial(automatic_step.AutomaticStep, self._found)
+        kind = AutomaticDeviceStep if device else AutomaticHostStep
+        return functools.partial(kind, self._found)
 
     @property
     def distance(self):
@@ -130,8 +128,10 @@ class FoundRate:
         """Expect the sums of these before the next step, with their rounding."""
         tree = self._state.tree
         each = zip(tree.leaves(params, "params"), tree.leaves(updates, "grads"), strict=True)
-        for (x, change), slots in zip(each, self._state.slots, strict=True):
-            slots[-1][...] = np.add(foreign_arrays.to_host(x), foreign_arrays.to_host(change))
+        for k, (x, change) in enumerate(each):
+            last = np.add(foreign_arrays.to_host(x), foreign_arrays.to_host(change))
+            kept = self._state.slots[k][:-1]
+            self._state.slots[k] = (*kept, foreign_arrays.like(x, last))
 
     def _average(self, params):
         state = self._state or self._initial_state(params)
@@ -141,6 +141,7 @@ class FoundRate:
             check.check(k, "params", *foreign_arrays.layout(leaf, state.tree.label("params", k)))
             value = None
             if self._found is not None and self._found[DISTANCE] > 0.0:
-                value = schedule_free.average_of(foreign_arrays.to_host(leaf), *state.slots[k][-2:])
+                arrays = map(foreign_arrays.to_host, (leaf, *state.slots[k][-2:]))
+                value = schedule_free.average_of(*arrays)
             averages.append(foreign_arrays.like(leaf, value))
         return state.tree.rebuilt(averages)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from fastopt import rules
+from fastopt.rules import _clipping_and_decay
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from assembler import assemble, compile_ptx, hopper  # noqa: F401
 from rule_options import representative_methods
 
 from fastopt.targets.cuda import cuda_target as cuda
-from fastopt.targets.cuda import sweep_launcher
+from fastopt.targets.cuda.steps import found_rate_kernels, sweep_launcher
 
 # Registers a thread, which holds 16 bytes of each array. A multiprocessor has 65,536: with 56, four
 # blocks of 256 are resident, and so with 64, which a rule with four slots needs.
@@ -116,3 +117,21 @@ def test_assembles_without_spills(case, tmp_path, record_property):
     (registers,) = re.findall(r"Used (\d+) registers", report)
     record_property("registers", registers)
     assert int(registers) <= (REGISTERS[case[-1]] if sum(case[2]) < 4 else 64)
+
+
+@pytest.mark.parametrize("kind", found_rate_kernels.KINDS)
+def test_steps_whose_rate_is_found(kind, tmp_path):
+    """All arrays are in global memory, and nothing is called, not even for roots."""
+    rule = _clipping_and_decay.with_clipping_and_decay(rules.get("rmsprop"))
+    how = kind, rule, FULLEST["rmsprop"], np.dtype(np.float32)
+    kernel, signature = cuda.launches().plain_kernel(*how), sweep_launcher.signature(*how)
+    ptx = compile_ptx(kernel, signature)
+    assert not re.search(r"\bcall\b", ptx)
+    assert ".local" not in ptx
+    assert bool(re.search(r"\bst\.global\.f64", ptx)) == (
+        found_rate_kernels.KINDS[kind].combine is not None
+    )
+    stack = re.findall(
+        r"(\d+) bytes (?:stack frame|spill stores|spill loads)", assemble(ptx, tmp_path)
+    )
+    assert set(stack) == {"0"}

@@ -6,7 +6,7 @@ from rule_options import OPTIONS, representative_methods
 
 import fastopt
 from fastopt import rules
-from fastopt.targets.cuda import step_on_device
+from fastopt.targets.cuda.steps import step_on_device
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 from numba import cuda

@@ -6,7 +6,7 @@ from replay import replay
 from rule_options import CASES, OPTIONS, name
 
 from fastopt import rules
-from fastopt.targets.cuda import step_on_device
+from fastopt.targets.cuda.steps import step_on_device
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 cuda = pytest.importorskip("fastopt.targets.cuda.cuda_target")

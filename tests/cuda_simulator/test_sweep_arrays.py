@@ -6,7 +6,7 @@ from rule_options import representative_methods
 
 from fastopt import rules
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cuda import address_tables, step_on_device, sweep_launcher
+from fastopt.targets.cuda.steps import address_tables, step_on_device, sweep_launcher
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba.cuda

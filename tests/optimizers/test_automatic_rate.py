@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import fastopt
+from fastopt import rules
+from fastopt.algorithms.training import schedule_free
 
 TARGET = np.array([[5.0, -3.0, 0.2], [1.0, 40.0, -7.0]])
 CURVATURE = np.array([1.0, 10.0, 100.0])
@@ -43,6 +45,14 @@ def schedule_free_rmsprop(x0, gradient, steps, rho=0.9, eps=1e-8):
         average = average + (base - average) / weights
         x = 0.2 * base + 0.8 * average
     return average
+
+
+@pytest.mark.parametrize("method", fastopt.methods())
+def test_every_rule_takes_it(method):
+    """The slots of the search have other names than those of any rule."""
+    name = rules.options_class(rules.get(method)).__name__
+    state = getattr(fastopt, name)("auto").init(np.ones(2))
+    assert {*schedule_free.SLOTS} < state["arrays"]["params"].keys()
 
 
 def test_the_papers_formulas():
@@ -189,7 +199,7 @@ def test_updates_write_nothing():
     for _ in range(30):
         updates, state = opt.update(CURVATURE * (p - TARGET), state, p)
         p = p + updates
-        assert (state["arrays"]["params"]["last"] == p).all()
+        assert (state["arrays"]["params"]["last_x"] == p).all()
     average = descend(in_place, q, 30)
     np.testing.assert_allclose(p, q, rtol=1e-12)
     np.testing.assert_allclose(opt.average(p, state), average, rtol=1e-12)

@@ -34,6 +34,7 @@ FLOORS = [
     "targets",
     "targets/cuda/fits",
     "targets/cuda",
+    "targets/cuda/steps",
     "targets/cpu/solvers",
     "targets/cpu",
     "targets/common",

@@ -12,7 +12,7 @@ import pytest
 
 from fastopt import rules
 from fastopt.arrays import device_views, dlpack
-from fastopt.targets.cuda import address_tables, step_on_device
+from fastopt.targets.cuda.steps import address_tables, step_on_device
 
 HOST = np.arange(24, dtype=np.float32).reshape(4, 6)
 ADDRESS = 1 << 40

@@ -12,8 +12,8 @@ import pytest
 import fastopt
 from fastopt import rules
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cuda import (
-    kernel_builder,
+from fastopt.targets.cuda import kernel_builder
+from fastopt.targets.cuda.steps import (
     step_on_device,
     sweep_intrinsics,
     sweep_kernels,

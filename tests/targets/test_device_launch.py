@@ -8,7 +8,7 @@ import pytest
 
 from fastopt import rules
 from fastopt.compiling.compiler import undecorated
-from fastopt.targets.cuda import sweep_launcher
+from fastopt.targets.cuda.steps import sweep_launcher
 
 RULE = rules.get("sgd")
 USES = RULE.S(False)
@@ -60,7 +60,7 @@ def driver(newer=True):
         get_current_device=lambda: types.SimpleNamespace(MULTIPROCESSOR_COUNT=132),
     )
     core = types.SimpleNamespace(
-        LaunchConfig=lambda grid, block: (grid, block),
+        LaunchConfig=lambda grid, block, shmem_size: (grid, block, shmem_size),
         Stream=types.SimpleNamespace(from_handle=lambda number: f"queue {number}"),
         launch=lambda *args: log.append(args),
     )
@@ -78,7 +78,7 @@ def test_launches_are_kept_and_take_flat_arguments(kind, count):
     assert launches.launcher(kind, *HOW, 12, 256, 8, 0) is not launch
     given = range(count + WORDS)
     launch(*given)
-    assert log == [("queue 7", (12, 256), "the kernel", *given)]
+    assert log == [("queue 7", (12, 256, 0), "the kernel", *given)]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_without_a_kernel_of_cuda_core_numba_launches(kind, tuples):
     launches, log = driver(newer=False)
     launches.launcher(kind, *HOW, 12, 256, 7, 0)(*range(100))
     ((configuration, args),) = log
-    assert configuration == (12, 256, "stream 7")
+    assert configuration == (12, 256, "stream 7", 0)
     assert [len(a) if isinstance(a, tuple) else 0 for a in args] == tuples
     flat = [i for a in args for i in (a if isinstance(a, tuple) else [a])]
     assert flat == list(range(len(flat)))

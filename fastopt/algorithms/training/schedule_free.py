@@ -22,7 +22,12 @@ from fastopt.algorithms.training.distance_rate import (
 
 BETA = 0.8  # of 0.7 to 0.98 the best on ten tasks after 10 or 20 epochs
 WEIGHTS = len(DistanceRate._fields)  # place of the sum of weights, over the weight of the last step
-SLOTS = "origin", "trace", "lead", "last"  # what a learning rate that is found keeps for each array
+SLOTS = (
+    "origin",
+    "trace",
+    "lead",
+    "last_x",
+)  # what a learning rate that is found keeps for each array
 
 
 @separate

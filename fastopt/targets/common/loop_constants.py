@@ -4,6 +4,9 @@ import functools
 
 import numpy as np
 
+from fastopt.compiling.compiler import link, undecorated
+from fastopt.rules import _state_slots
+
 # Bindings for a problem with a single worker: its share is everything.
 SINGLE_WORKER = {"each": range, "total": float, "most": float, "anyone": bool}
 
@@ -26,3 +29,15 @@ def narrow_to(dtype):
     Integer literals are harmless in float arithmetic.
     """
     return np.float32 if dtype == np.float32 else None
+
+
+def narrow_rule(rule, uses, dtype):
+    """Return the bindings of a rule whose constants have the element type.
+
+    The rest of the loop works on scalars in float64, whose constants stay as they are.
+    """
+    bound = _state_slots.bindings(rule, uses)
+    slots = {name: bound[name] for name in ("C", "S", "USES")}
+    for name in ("update", "start", "load", "store"):
+        bound[name] = link(bound[name], slots, undecorated, narrow=narrow_to(dtype))
+    return bound

@@ -36,12 +36,12 @@ from fastopt.targets.cuda import (
     device_memory,
     kernel_builder,
     simulator_batch,
-    step_on_device,
-    sweep_kernels,
-    sweep_launcher,
     thread_layout,
     user_functions,
 )
+from fastopt.targets.cuda.steps import step_on_device, sweep_kernels, sweep_launcher
+from fastopt.targets.cuda.steps.found_rate_launches import FoundRateLaunches
+from fastopt.targets.cuda.steps.simulator_sweeps import Simulated
 
 NAME = "cuda"
 
@@ -156,6 +156,11 @@ def sweep_all(rule, uses, items, c, stream=None):
     step_on_device.sweep(launches(), rule, uses, list(items), c, stream)
 
 
+def found_rate(rule, uses, all_uses, dtype):
+    """Return the launches of steps whose rate is found, for one group of arrays on the device."""
+    return FoundRateLaunches(launches(), device(), rule, uses, all_uses, dtype)
+
+
 def squares(array):
     """Return the sum of an array's squares, in float64; wait for it."""
     flat = adopt("a gradient", array)
@@ -188,13 +193,6 @@ def step_function(method):
         return link(solve_loop.sweep, bound, device_function, top=device_function, narrow=narrow)
 
     return step_functions.made(method, sweep, extending.overload, plain)
-
-
-class Simulated:
-    """The module `cuda` of the simulator's running kernel."""
-
-    def __getattr__(self, name):
-        return getattr(numba_internals.simulated_kernel(), name)
 
 
 class Linker:

@@ -151,6 +151,9 @@ class Device:
         number = 0
         if not self.simulated and is_elsewhere(array):
             number = device_views.stream_of([device_views.view(array, "x0")])
+        return self.stream_numbered(number)
+
+    def stream_numbered(self, number):
         return self.cuda.external_stream(number) if number else self.cuda.default_stream()
 
     def like(self, array, shape):

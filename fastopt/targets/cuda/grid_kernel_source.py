@@ -13,6 +13,7 @@ from numba.extending import intrinsic
 
 from fastopt.algorithms.placeholders import RUN, judge, load_run, propose, store_run
 from fastopt.compiling.llvm_arrays import array_struct
+from fastopt.targets.cuda.steps.block_reduction import in_block
 from fastopt.targets.cuda.thread_layout import _made
 
 # Placeholders, bound by the target.
@@ -23,8 +24,6 @@ found: Any = None  # (words) -> (partials, arrived)
 double: Any = None
 most: Any = None
 
-# Words at the start of a block's shared memory, before the threads' cells: two addresses, a count.
-WORDS = 4
 BLOCK = 256  # threads per block; a power of two
 
 
@@ -59,14 +58,6 @@ def begin(partials, barrier_counter):
         words[2] = 0
 
 
-def plus(a, b):
-    return a + b
-
-
-def larger(a, b):
-    return a if a > b or a != a else b
-
-
 def anyone(flag):
     return most(1.0 if flag else 0.0) > 0.0
 
@@ -92,21 +83,6 @@ def reduce(v):
             words[2] += 1
         cuda.syncthreads()
     return v
-
-
-def in_block(v):
-    """Return v combined over the threads of a block, by a tree reduction."""
-    cells, t = cuda.shared.array(0, types.float64), cuda.threadIdx.x
-    cuda.syncthreads()
-    cells[WORDS + t] = v
-    cuda.syncthreads()
-    half = cuda.blockDim.x // 2
-    while half > 0:
-        if t < half:
-            cells[WORDS + t] = combine(cells[WORDS + t], cells[WORDS + t + half])
-        cuda.syncthreads()
-        half //= 2
-    return cells[WORDS]
 
 
 def grid_barrier(barrier_counter):

@@ -15,17 +15,18 @@ from fastopt.algorithms.placeholders import LENGTH
 from fastopt.algorithms.run_state import Limits
 from fastopt.arrays.arguments import is_elsewhere
 from fastopt.compiling import content_digest
-from fastopt.compiling.compiler import link, undecorated
+from fastopt.compiling.compiler import link
 from fastopt.derivatives import gradient_methods
 from fastopt.rules import _state_slots
 from fastopt.targets.common import intrinsics, row_access
-from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_to, numbers
+from fastopt.targets.common.loop_constants import SINGLE_WORKER, narrow_rule, narrow_to, numbers
 from fastopt.targets.cuda import (
     batch_kernel_source,
     grid_kernel_source,
     simulator_batch,
     thread_layout,
 )
+from fastopt.targets.cuda.steps import block_reduction
 
 # Partial derivatives per evaluation; more parameters need several evaluations. They are in
 # registers: in a fit of three peaks, 20 at once spill, 8 do not.
@@ -186,18 +187,6 @@ def team_kernel(rule, settings, uses, dtype, bounded, linker, compiler):
     return once(key, build, compiler, kind)[0]
 
 
-def narrow_rule(rule, uses, dtype):
-    """Return the bindings of a rule whose constants have the element type.
-
-    The rest of the loop works on scalars in float64, whose constants stay as they are.
-    """
-    bound = _state_slots.bindings(rule, uses)
-    slots = {name: bound[name] for name in ("C", "S", "USES")}
-    for name in ("update", "start", "load", "store"):
-        bound[name] = link(bound[name], slots, undecorated, narrow=narrow_to(dtype))
-    return bound
-
-
 def plain_team(rule, kind, uses, dtype, bounded, target):
     """Return the undecorated kernel; `kind` is that of the schedule."""
     loop = fixed_rate if kind is not None else automatic_rate
@@ -223,7 +212,7 @@ def plain_team(rule, kind, uses, dtype, bounded, target):
         if target.simulated
         else grid_kernel_source.found_by_address,
     }
-    for name, combine in (("total", grid_kernel_source.plus), ("most", grid_kernel_source.larger)):
+    for name, combine in (("total", block_reduction.plus), ("most", block_reduction.larger)):
         bound[name] = link(grid_kernel_source.reduce, {**bound, "combine": combine}, target.wrap)
         if not target.simulated:
             bound[name] = target.wrap(bound[name])

@@ -79,8 +79,21 @@ def row(context, table, r, columns):
     return result(table, types.int64, columns), codegen
 
 
+@intrinsic
+def put(context, table, k, value):
+    """Store a float64 at place k of a table."""
+
+    def codegen(context, builder, signature, args):
+        (address,) = _addresses(builder, types.UniTuple(table, 1), args[0], whole=True)
+        pointer = builder.inttoptr(address, ir.PointerType(ir.DoubleType(), 1))
+        builder.store(args[2], builder.gep(pointer, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(table, types.int64, types.float64), codegen
+
+
 @functools.cache
-def make_load_store(width, uses):
+def make_load_store(width, uses, unchanged=(1,)):
     """Make ``fetch(arrays, strides, at, real)`` and ``bring_back(x, state, arrays, strides, at)``.
 
     `arrays` are the addresses of x, g and the used slots. `strides` count elements; () means that
@@ -92,6 +105,8 @@ def make_load_store(width, uses):
         Elements per access. If it is not 1, the address must be aligned to 16 bytes.
     uses : tuple of bool
         Which slots are kept.
+    unchanged : tuple of int
+        The arrays that `bring_back` does not write.
     """
     used = [k for k, use in enumerate(uses) if use]
 
@@ -127,8 +142,10 @@ def make_load_store(width, uses):
         def codegen(context, builder, signature, args):
             item = context.get_data_type(x.dtype)
             pointers = _pointers(builder, arrays, strides, args[2:], item, width)
-            near = [args[0], *(builder.extract_value(args[1], k) for k in used)]
-            for value, pointer in zip(near, [pointers[0], *pointers[2:]], strict=True):
+            near = [args[0], None, *(builder.extract_value(args[1], k) for k in used)]
+            for k, (value, pointer) in enumerate(zip(near, pointers, strict=True)):
+                if k in unchanged:
+                    continue
                 data = array_struct(context, builder, x, value).data
                 items = [builder.load(builder.gep(data, [_place(i)])) for i in range(width)]
                 whole = items[0]

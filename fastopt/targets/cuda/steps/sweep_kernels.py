@@ -11,7 +11,7 @@ from fastopt.algorithms.placeholders import real
 from fastopt.compiling.compiler import link
 from fastopt.rules import _state_slots
 from fastopt.targets.common.loop_constants import narrow_to
-from fastopt.targets.cuda import simulator_sweeps, sweep_intrinsics
+from fastopt.targets.cuda.steps import simulator_sweeps, sweep_intrinsics
 
 # Placeholders, bound below for the target, the rule and the width of an access.
 cuda: Any = None

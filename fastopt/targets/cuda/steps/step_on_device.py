@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.arrays import device_views
-from fastopt.targets.cuda import address_tables
+from fastopt.targets.cuda.steps import address_tables
 
 THREADS = 256  # threads per block
 BLOCKS_PER_SM = 8  # blocks per multiprocessor, which 2,048 threads fill

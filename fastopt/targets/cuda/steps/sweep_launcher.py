@@ -10,7 +10,7 @@ from numba import float32, float64, int64, types
 
 from fastopt.arrays import device_views
 from fastopt.compiling.shortcuts.cuda_shortcuts import cuda_shortcuts
-from fastopt.targets.cuda import address_tables, sweep_kernels
+from fastopt.targets.cuda.steps import address_tables, found_rate_kernels, sweep_kernels
 
 
 class Launches:
@@ -33,9 +33,11 @@ class Launches:
         self.launcher = functools.lru_cache(1024)(self.launcher)
 
     def plain_kernel(self, kind, rule, uses, dtype):
-        """Return a kernel of `sweep_kernels` as an undecorated function."""
-        text, how = sweep_kernels.KINDS[kind], (self.cuda, self.wrap, self.simulated)
-        return sweep_kernels.linked(text, rule, uses, dtype, *how)
+        """Return a kernel of `sweep_kernels` or `found_rate_kernels` as an undecorated function."""
+        how = rule, uses, dtype, self.cuda, self.wrap, self.simulated
+        if kind in found_rate_kernels.KINDS:
+            return found_rate_kernels.linked(found_rate_kernels.KINDS[kind], *how)
+        return sweep_kernels.linked(sweep_kernels.KINDS[kind], *how)
 
     def kernel(self, kind, rule, uses, dtype):
         """Return the compiled kernel."""
@@ -49,13 +51,14 @@ class Launches:
         `stream` is a number. So is `device`, a part of the key under which it is cached.
         """
         run: Any = self.kernel(kind, rule, uses, dtype)
+        shared = found_rate_kernels.shared_bytes(threads) if kind in found_rate_kernels.KINDS else 0
         if self.core is not None:
             (compiled,) = run.overloads.values()
             function = getattr(compiled.library.get_cufunc(), "kernel", None)
             if function is not None:
                 # The same launch as by Numba's own launcher, which inspects the arguments for
                 # 20 us.
-                config = self.core.LaunchConfig(grid=blocks, block=threads)
+                config = self.core.LaunchConfig(grid=blocks, block=threads, shmem_size=shared)
                 queue = self.core.Stream.from_handle(stream)
                 return functools.partial(self.core.launch, queue, config, function)
         counts = [getattr(t, "count", 0) for t in signature(kind, rule, uses, dtype).args]
@@ -64,7 +67,7 @@ class Launches:
         def call(*args):
             it = iter(args)
             nested = (tuple(itertools.islice(it, k)) if k else next(it) for k in counts)
-            run[blocks, threads, queue](*nested)
+            run[blocks, threads, queue, shared](*nested)
 
         return call
 
@@ -91,7 +94,9 @@ def signature(kind, rule, uses, dtype):
         "strided": (int64, addresses, types.UniTuple(int64, arrays), words),
         "several": (int64, types.CPointer(int64), words),
     }
-    return types.void(*kinds[kind])
+    numbers = types.UniTuple(float64, found_rate_kernels.NUMBERS)
+    over_rows = int64, types.CPointer(int64), words, numbers, types.CPointer(float64)
+    return types.void(*kinds.get(kind, over_rows))
 
 
 KINDS = tuple(sweep_kernels.KINDS)

@@ -5,8 +5,17 @@ import functools
 
 import numpy as np
 
+from fastopt.compiling import numba_internals
+
 LINE = 16
 _C = {np.dtype(np.float32): ctypes.c_float, np.dtype(np.float64): ctypes.c_double}
+
+
+class Simulated:
+    """The module `cuda` of the simulator's running kernel."""
+
+    def __getattr__(self, name):
+        return getattr(numba_internals.simulated_kernel(), name)
 
 
 def cast(cls, real, c):
@@ -26,8 +35,12 @@ def row(table, r, columns):
     return int(first), tuple(map(int, rest))
 
 
+def put(table, k, value):
+    _at(table + 8 * k, ctypes.c_double, 1)[0] = value
+
+
 @functools.cache
-def make_load_store(width, uses):
+def make_load_store(width, uses, unchanged=(1,)):
     used = [k for k, use in enumerate(uses) if use]
 
     def places(arrays, strides, at, dtype):
@@ -44,8 +57,9 @@ def make_load_store(width, uses):
 
     def bring_back(x, state, arrays, strides, at):
         near = [x, None, *(state[k] for k in used)]
-        for value, place in zip(near, places(arrays, strides, at, x.dtype), strict=True):
-            if value is not None:
+        pairs = zip(near, places(arrays, strides, at, x.dtype), strict=True)
+        for k, (value, place) in enumerate(pairs):
+            if k not in unchanged:
                 place[:] = value
 
     return fetch, bring_back

@@ -1,0 +1,1 @@
+"""Steps of optimizer objects over arrays on a device."""
