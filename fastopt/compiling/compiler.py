@@ -17,7 +17,7 @@ from fastopt.algorithms.compile_hints import CALLED, HINT, REORDERED
 from fastopt.compiling import code_walk, content_digest, disk_cache, numba_internals, type_keys
 from fastopt.compiling.linker import link, undecorated
 from fastopt.compiling.numba_internals import COUNTED, UNCOUNTED, Dispatcher, config, serialize
-from fastopt.compiling.shortcuts import shortcuts
+from fastopt.compiling.shortcuts.cpu_shortcuts import shortcuts
 
 # Options of Numba for all code. Divisions and roots follow IEEE instead of raising, which also lets
 # them vectorise; multiply-adds may contract. Never nnan or ninf: they remove checks for divergence.

@@ -1,7 +1,7 @@
 """Numba's arrays as LLVM values: their fields, views of memory, and new arrays.
 
-This module, `numba_internals`, `numba_lowerings`, `numba_pipelines` and `shortcuts` use names
-outside of Numba's public interface. No others do. A test checks each of these names.
+This module, `numba_internals`, `numba_lowerings`, `numba_pipelines` and three modules of shortcuts
+use names outside of Numba's public interface. No others do. A test checks each of these names.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false

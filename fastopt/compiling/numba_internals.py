@@ -2,7 +2,8 @@
 
 Public are `numba`, `numba.types`, `numba.extending` and `numba.cuda`, and `numba.core.cgutils` of
 Numba's guide to extensions. Other modules and names that begin with an underscore may move with any
-release. They are used here, in `llvm_arrays`, `numba_lowerings`, `numba_pipelines` and `shortcuts`.
+release. They are used here, in `llvm_arrays`, `numba_lowerings`, `numba_pipelines`, and in three
+modules of shortcuts.
 `tests/compiling/test_numba_internals.py` checks each of them, and says which one has moved.
 """
 # Numba makes its types, templates and intrinsics in ways that pyright cannot follow:

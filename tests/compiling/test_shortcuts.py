@@ -5,9 +5,10 @@ import re
 import numba
 import numpy as np
 import pytest
-from numba.core import codegen, cpu, inline_closurecall, postproc, targetconfig
+from numba.core import base, codegen, cpu, inline_closurecall, ir, postproc, ssa, targetconfig
+from numba.core.typing import npydecl
 
-from fastopt.compiling.shortcuts import KNOWN, shortcuts
+from fastopt.compiling.shortcuts.cpu_shortcuts import KNOWN, shortcuts
 
 
 @numba.njit(inline="always")
@@ -58,6 +59,12 @@ def found():
         inliner.inline_function,
         flags.__eq__,
         flags.__hash__,
+        npydecl.NumpyRulesArrayOperator.generic,
+        ir.Assign.list_vars,
+        ssa._run_ssa,
+        base.BaseContext.get_abi_sizeof,
+        base.BaseContext.get_abi_alignment,
+        ssa._run_block_rewrite,
     )
 
 

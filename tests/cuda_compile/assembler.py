@@ -9,6 +9,8 @@ import types
 import numba.cuda.dispatcher
 import pytest
 
+from fastopt.compiling.shortcuts.cuda_shortcuts import cuda_shortcuts
+
 CC = 9, 0
 
 
@@ -24,6 +26,12 @@ def hopper(monkeypatch):
     """Kernels that call device functions ask for the current device; there may be none."""
     device = types.SimpleNamespace(compute_capability=CC)
     monkeypatch.setattr(numba.cuda.dispatcher, "get_current_device", lambda: device)
+
+
+def compile_ptx(kernel, signature):
+    """A kernel as text, compiled as the target compiles it."""
+    with cuda_shortcuts():
+        return numba.cuda.compile_ptx(kernel, signature, cc=CC)[0]
 
 
 def assemble(ptx, folder):

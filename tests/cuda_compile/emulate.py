@@ -20,6 +20,8 @@ import numba
 import numpy as np
 from numba.cuda.compiler import compile_cuda
 
+from fastopt.compiling.shortcuts.cuda_shortcuts import cuda_shortcuts
+
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
 LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
@@ -133,8 +135,9 @@ def compiled(function, *kinds):
 
 def copies(function, kinds, count):
     """So many of them, each with shared memory of its own: one for each block that runs."""
-    result = compile_cuda(function, numba.types.void, kinds, cc=(9, 0))
-    texts = list(map(host_text, result.library.llvm_strs))
+    with cuda_shortcuts():
+        result = compile_cuda(function, numba.types.void, kinds, cc=(9, 0))
+        texts = list(map(host_text, result.library.llvm_strs))
     for name in set(re.findall(r"__nv_\w+", "".join(texts))):
         llvm.add_symbol(name, supply(name))
     for name in set(re.findall(r"nvvm\.[\w.]+", "".join(texts))):

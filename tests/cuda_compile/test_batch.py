@@ -17,7 +17,7 @@ from fastopt.inputs import run_options
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba
 import numba.cuda
-from assembler import CC, assemble, hopper  # noqa: F401
+from assembler import assemble, compile_ptx, hopper  # noqa: F401
 from numba import types
 
 from benchmarks.gpu_parts.jobs import decay, peaks, photons
@@ -58,7 +58,7 @@ def ptx_of(fun, shape, dtype, method="rmsprop", rate=None, bounded=False, jac="f
     results = types.NamedTuple([table, vector(real), table, table, vector(real), *counts], Results)
     state = whole, whole, vector(real, 3)
     signature = types.void(*state, given, results, vector(real), *3 * [types.int64])
-    return numba.cuda.compile_ptx(text, signature, cc=CC)[0]
+    return compile_ptx(text, signature)
 
 
 def check(ptx, tmp_path, dtype, registers, record_property):

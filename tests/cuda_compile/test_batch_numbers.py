@@ -19,7 +19,7 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import emulate
 import numba
 import numba.cuda
-from assembler import CC, hopper  # noqa: F401
+from assembler import compile_ptx, hopper  # noqa: F401
 from test_batch import BUDGET, check
 
 from benchmarks.gpu_parts.jobs import decay as loop
@@ -94,7 +94,7 @@ class Emulated:
     def ptx(self):
         """As NVIDIA's compiler makes it of what has run."""
         (kinds,) = self.runs
-        return numba.cuda.compile_ptx(self.text, numba.types.void(*kinds), cc=CC)[0]
+        return compile_ptx(self.text, numba.types.void(*kinds))
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,7 @@ from fastopt import rules
 from fastopt.rules import _clipping_and_decay
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-import numba.cuda
-import numba.cuda.dispatcher
-from assembler import CC, assemble, hopper  # noqa: F401
+from assembler import assemble, compile_ptx, hopper  # noqa: F401
 from rule_options import representative_methods
 
 from fastopt.targets.cuda import cuda_target as cuda
@@ -62,7 +60,7 @@ CASES += [
 def ptx_of(kind, method, uses, dtype):
     how = kind, rules.get(method), uses, np.dtype(dtype)
     kernel, signature = cuda.launches().plain_kernel(*how), sweep_launcher.signature(*how)
-    return numba.cuda.compile_ptx(kernel, signature, cc=CC)[0]
+    return compile_ptx(kernel, signature)
 
 
 def label(case):
@@ -127,7 +125,7 @@ def test_steps_whose_rate_is_found(kind, tmp_path):
     rule = _clipping_and_decay.with_clipping_and_decay(rules.get("rmsprop"))
     how = kind, rule, FULLEST["rmsprop"], np.dtype(np.float32)
     kernel, signature = cuda.launches().plain_kernel(*how), sweep_launcher.signature(*how)
-    ptx = numba.cuda.compile_ptx(kernel, signature, cc=CC)[0]
+    ptx = compile_ptx(kernel, signature)
     assert not re.search(r"\bcall\b", ptx)
     assert ".local" not in ptx
     assert bool(re.search(r"\bst\.global\.f64", ptx)) == (

@@ -13,7 +13,7 @@ import emulate
 import numba
 import numba.cuda
 import numba.cuda.dispatcher
-from assembler import CC, assemble, hopper  # noqa: F401
+from assembler import assemble, compile_ptx, hopper  # noqa: F401
 from derivative_cases_arrays import A, B, T, Y
 from numba.core.errors import NumbaError
 
@@ -132,7 +132,7 @@ def ptx_of(case, dtype, function=None, alone=None):
     args = numba.typeof(narrow(case.args, dtype))
     values = [real[::1]] if alone else []
     signature = numba.types.void(points, real[::1], real[:, ::1], *values, args)
-    return numba.cuda.compile_ptx(kernel, signature, cc=CC)[0]
+    return compile_ptx(kernel, signature)
 
 
 def check(ptx, folder, record_property):

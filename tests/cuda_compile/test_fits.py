@@ -1,7 +1,5 @@
 """The kernel of fits compiled to machine code for sm_90 (Hopper), without a GPU."""
 
-import numba
-import numba.cuda
 import numpy as np
 import pytest
 
@@ -13,7 +11,7 @@ from fastopt.drivers.fits.fit_batch import Fits
 from fastopt.inputs import fit_inputs
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-from assembler import CC, hopper  # noqa: F401
+from assembler import compile_ptx, hopper  # noqa: F401
 from numba import types
 from test_batch import check
 
@@ -47,5 +45,5 @@ def test_without_spills(tmp_path, record_property):
     given = types.NamedTuple(data, ProblemData), types.NamedTuple(results, FitResults)
     state = *2 * [table(types.int64, 1)], table(real, 3)
     signature = types.void(*state, *given, table(real, 1), *3 * [types.int64])
-    ptx = numba.cuda.compile_ptx(text, signature, cc=CC)[0]
+    ptx = compile_ptx(text, signature)
     check(ptx, tmp_path, "float64", REGISTERS, record_property)

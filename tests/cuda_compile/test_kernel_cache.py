@@ -10,7 +10,7 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba
 import numba.cuda
 from assembler import CC, hopper  # noqa: F401
-from numba.cuda import dispatcher
+from numba.cuda import codegen, dispatcher
 from numba.cuda.cudadrv import devices
 
 from fastopt.compiling import disk_cache
@@ -79,6 +79,9 @@ def test_what_is_used_of_numba_cuda_is_there():
     said = f"numba-cuda {importlib.metadata.version('numba-cuda')} has moved it"
     for name in ("_rebuild", "_reduce_states"):
         assert hasattr(dispatcher._Kernel, name), f"_Kernel.{name}: {said}"
+    library = codegen.JITCUDACodegen("test_kernel_cache").create_library("empty")
+    for name in ("_linking_libraries", "_llvm_strs", "_module", "_nvvm_options"):
+        assert hasattr(library, name), f"CUDACodeLibrary.{name}: {said}"
     assert "before-inference" in rewrites.rewrite_registry.rewrites, f"rewrites: {said}"
     simulator = pathlib.Path(rewrites.__file__).parents[2] / "simulator"
     for file, text in (

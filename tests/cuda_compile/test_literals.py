@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba
 import numba.cuda
-from assembler import CC, hopper  # noqa: F401
+from assembler import compile_ptx, hopper  # noqa: F401
 
 from fastopt.compiling.compiler import link
 from fastopt.targets.cuda import cuda_target as cuda
@@ -173,7 +173,7 @@ def ptx_of(text, function):
     kernel = link(text, {"fun": function}, cuda.device_function)
     real = numba.float32
     signature = numba.types.void(real[:, ::1], real[::1], real[::1], real[:, ::1])
-    return numba.cuda.compile_ptx(kernel, signature, cc=CC)[0]
+    return compile_ptx(kernel, signature)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)

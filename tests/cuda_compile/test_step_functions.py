@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba.cuda
-from assembler import CC, assemble, hopper  # noqa: F401
+from assembler import assemble, compile_ptx, hopper  # noqa: F401
 from numba import float32, int64, void
 
 import fastopt
@@ -23,7 +23,7 @@ def test_a_step_in_a_users_kernel(tmp_path):
                 fastopt.kernels.cuda.rmsprop(x[i : i + 1], g, (v[i : i + 1], None), table[k])
 
     kernel = walk.py_func
-    ptx, _ = numba.cuda.compile_ptx(kernel, void(VECTOR, VECTOR, VECTOR, TABLE), cc=CC)
+    ptx = compile_ptx(kernel, void(VECTOR, VECTOR, VECTOR, TABLE))
     assert "sqrt" in ptx
     assert ".f64" not in ptx
     assert "0 bytes spill stores" in assemble(ptx, tmp_path)
@@ -34,12 +34,12 @@ def test_what_is_refused():
         fastopt.kernels.cuda.rmsprop(x, x, (v,), c)
 
     with pytest.raises(Exception, match="rmsprop takes vectors of one dtype"):
-        numba.cuda.compile_ptx(walk, void(VECTOR, int64[::1], VECTOR), cc=CC)
+        compile_ptx(walk, void(VECTOR, int64[::1], VECTOR))
 
 
 def test_squares_compile():
     from fastopt.targets.cuda import cuda_target as cuda
 
     kernel = cuda._squares().py_func
-    ptx, _ = numba.cuda.compile_ptx(kernel, void(VECTOR, numba.float64[::1]), cc=CC)
+    ptx = compile_ptx(kernel, void(VECTOR, numba.float64[::1]))
     assert "fma.rn.f64" in ptx or "mul" in ptx

@@ -11,7 +11,7 @@ from fastopt.inputs import run_options
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba
 import numba.cuda
-from assembler import CC, assemble, hopper  # noqa: F401
+from assembler import assemble, compile_ptx, hopper  # noqa: F401
 from numba import types
 
 from fastopt.algorithms import problem_arrays
@@ -47,7 +47,7 @@ def ptx_of(method, rate, dtype):
         numba.typeof((settings.limits, settings.rule, schedule)),
         *(scalars, vector, scalars, types.Array(types.int64, 1, "C")),
     )
-    return numba.cuda.compile_ptx(text, signature, cc=CC)[0]
+    return compile_ptx(text, signature)
 
 
 # `test_team_numbers` assembles the kernels whose numbers it checks: both loops in float64. Here are

@@ -20,7 +20,7 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import emulate
 import numba
 import numba.cuda
-from assembler import CC, hopper  # noqa: F401
+from assembler import compile_ptx, hopper  # noqa: F401
 from test_batch_numbers import Host
 from test_team import check
 
@@ -112,7 +112,7 @@ class Emulated:
     def ptx(self):
         """As NVIDIA's compiler makes it of what has run."""
         (kinds,) = self.copies
-        return numba.cuda.compile_ptx(self.text, numba.types.void(*kinds), cc=CC)[0]
+        return compile_ptx(self.text, numba.types.void(*kinds))
 
 
 def run(copies, threads, arguments):

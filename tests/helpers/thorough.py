@@ -8,7 +8,6 @@ import os
 
 REASON = "it repeats others, or takes long: `nox -s thorough` runs it"
 THOROUGH = (
-    "cuda_compile/test_array_functions.py::test_refused_with_its_name[np.convolve]",
     "cuda_compile/test_batch.py::test_real_objectives[peaks-float32]",
     "cuda_compile/test_batch.py::test_real_objectives[photons-float64]",
     "cuda_compile/test_batch.py::test_rules[adadelta-None-float32]",
@@ -19,7 +18,6 @@ THOROUGH = (
     "cuda_compile/test_batch_numbers.py::test_more_parameters_than_are_unrolled",
     "cuda_compile/test_batch_numbers.py::test_unequal_rows_and_bounds",
     "cuda_compile/test_team.py::test_assembles_without_spills[rmsprop-None-float32]",
-    "cuda_compile/test_team_numbers.py::test_one_problem[auto-2]",
     "cuda_simulator/test_batch.py::test_what_may_be_given[2-point]",
     "cuda_simulator/test_batch.py::test_what_may_be_given[fun]",
     "cuda_simulator/test_device_cases.py::test_the_report",

@@ -58,6 +58,7 @@ FLOORS = [
     "elementary",
     "arrays",
     "compiling",
+    "compiling/shortcuts",
     "schedules.py",
     "rules",
     "algorithms/fits",

@@ -27,6 +27,7 @@ from numba import cuda, float32, float64
 from fastopt.algorithms import solve_loop
 from fastopt.compiling import disk_cache, numba_internals
 from fastopt.compiling.compiler import link, undecorated
+from fastopt.compiling.shortcuts.cuda_shortcuts import with_shortcuts
 from fastopt.derivatives import gradient_methods
 from fastopt.targets.common import intrinsics, step_functions
 from fastopt.targets.common.loop_constants import narrow_to
@@ -225,7 +226,7 @@ class Kernel:
     """A kernel ``kernel[blocks, threads, stream](*arguments)``, cached on disk under `digest`."""
 
     def __init__(self, text, digest=None):
-        self.compiled: Any = cuda.jit(text)
+        self.compiled: Any = cuda.jit(text) if simulated() else with_shortcuts(cuda.jit(text))
         self.configured: dict = {}
         if digest and not simulated():
             key = f"{digest} {importlib.metadata.version('numba-cuda')}"

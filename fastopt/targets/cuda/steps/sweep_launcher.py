@@ -9,6 +9,7 @@ import numpy as np
 from numba import float32, float64, int64, types
 
 from fastopt.arrays import device_views
+from fastopt.compiling.shortcuts.cuda_shortcuts import cuda_shortcuts
 from fastopt.targets.cuda.steps import address_tables, found_rate_kernels, sweep_kernels
 
 
@@ -41,7 +42,8 @@ class Launches:
     def kernel(self, kind, rule, uses, dtype):
         """Return the compiled kernel."""
         how = kind, rule, uses, dtype
-        return self.cuda.jit(signature(*how))(self.plain_kernel(*how))
+        with contextlib.nullcontext() if self.simulated else cuda_shortcuts():
+            return self.cuda.jit(signature(*how))(self.plain_kernel(*how))
 
     def launcher(self, kind, rule, uses, dtype, blocks, threads, stream, device):
         """Return a callable that launches a kernel, with its arguments flat, on the current device.
