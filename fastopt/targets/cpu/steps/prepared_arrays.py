@@ -235,7 +235,8 @@ class Batch:
             return compiled(text, *self.kernel_key, shared=True)
 
         sums = np.zeros(-(-self.total // REDUCTION_BLOCK))
-        return shared_steps.Team(compile_for_rule, self.table, self.group.numbers, sums)
+        most = numba.config.NUMBA_NUM_THREADS
+        return shared_steps.Team(compile_for_rule, self.table, self.group.numbers, sums, most)
 
     def shares(self, bytes_per_element):
         """Return True if passes over so much memory are worth sharing among threads."""
