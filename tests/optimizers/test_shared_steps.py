@@ -5,6 +5,7 @@ import threading
 import time
 
 import numba
+import numba
 import numpy as np
 import pytest
 
@@ -40,6 +41,7 @@ def test_the_bits_do_not_depend_on_who_comes(monkeypatch, options):
     assert stepped(**options) == together
 
 
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="there is one processor")
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="there is one processor")
 def test_threads_come():
     """Blocks that the caller leaves alone are computed."""
