@@ -5,7 +5,6 @@ import threading
 import time
 
 import numba
-import numba
 import numpy as np
 import pytest
 
@@ -42,17 +41,13 @@ def test_the_bits_do_not_depend_on_who_comes(monkeypatch, options):
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="there is one processor")
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="there is one processor")
 def test_threads_come():
     """Blocks that the caller leaves alone are computed."""
     params, opt = [np.ones_like(g) for g in GRADS], fastopt.RMSProp(1e-2)
     opt.step(params, GRADS)
     team = opt._work.prepared.batches[0].team
-
-    def leave_alone(words, *_):
-        words[shared_steps.FIRST + shared_steps.THERE] += 3
-
-    team.lead, before = leave_alone, team.team[shared_steps.DONE]
+    team.lead = lambda team, *_: team.__setitem__(shared_steps.THERE, team[shared_steps.THERE] + 3)
+    before = team.team[shared_steps.DONE]
     team.run(shared_steps.STEP, 1, 3, threads=2)
     for _ in range(10_000):
         if team.team[shared_steps.DONE] == before + 3:

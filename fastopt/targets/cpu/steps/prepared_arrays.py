@@ -235,8 +235,7 @@ class Batch:
             return compiled(text, *self.kernel_key, shared=True)
 
         sums = np.zeros(-(-self.total // REDUCTION_BLOCK))
-        most = numba.config.NUMBA_NUM_THREADS
-        return shared_steps.Team(compile_for_rule, self.table, self.group.numbers, sums, most)
+        return shared_steps.Team(compile_for_rule, self.table, self.group.numbers, sums)
 
     def shares(self, bytes_per_element):
         """Return True if passes over so much memory are worth sharing among threads."""
