@@ -28,7 +28,7 @@ STEP, FINITE, SQUARES = range(3)  # jobs
 # (benchmarks/sweeps.py, TrackSharedSteps). At 200,000 elements, 2.4 MB, they take as long as one
 # thread, at 400,000 70 us for 90, and at 1,000,000 145 us for 222.
 BYTES_TO_CALL, BYTES_IF_HERE = 5_000_000, 3_000_000
-WAIT = 100  # how often a thread without a block gives way to others before it leaves
+WAIT = 300  # how often a thread without a block gives way to others before it leaves
 
 
 @separate
@@ -99,7 +99,7 @@ class Team:
         """Compute a pass over `total` elements, in blocks of `size`."""
         with DelayedInterrupts():
             while len(self.assistants) < threads - 1:
-                self.assistants.append(Assistant(self.assist))
+                self.assistants.append(Assistant(self.assist, self.team))
             pool = thread_pool.assistants()
             pool.grow(threads - 1)
             for one in self.assistants[: threads - 1]:
@@ -114,8 +114,8 @@ class Team:
 class Assistant:
     """A thread that computes blocks as long as there are some; nobody waits for it to come."""
 
-    def __init__(self, work):
-        self.work, self.called, self.pool = work, False, None
+    def __init__(self, work, team):
+        self.work, self.team, self.called, self.pool = work, team, False, None
 
     def call(self, pool):
         """Ask a pool for a thread, unless one is here; a forked child has another pool."""
@@ -124,10 +124,13 @@ class Assistant:
             pool.tasks.put(self)
 
     def run(self):
-        try:
+        """Work until there are no blocks, even if some come while the thread leaves."""
+        while True:
             self.work()
-        finally:
             self.called = False
+            if self.team[TAKEN] >= self.team[THERE]:
+                return
+            self.called = True
 
 
 # Bindings of placeholders.
