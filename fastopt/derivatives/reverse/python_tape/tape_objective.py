@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.compiling import compiler
+from fastopt.concurrency.cached_attribute import CachedAttribute
 from fastopt.derivatives.forward import python_dual
 from fastopt.derivatives.plain_python import callables, python_errors, python_objective
 from fastopt.derivatives.reverse.python_tape import elementwise, functions, methods, rearranging  # noqa: F401
@@ -113,7 +114,7 @@ class Objective:
             return found
         return self.by_duals(self.on_duals, evaluated, args)
 
-    @functools.cached_property
+    @CachedAttribute
     def on_duals(self):
         return python_dual.function(self.fun)
 

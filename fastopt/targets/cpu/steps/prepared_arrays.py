@@ -10,6 +10,7 @@ import numpy as np
 from fastopt import rules
 from fastopt.algorithms import finiteness
 from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
+from fastopt.concurrency.cached_attribute import CachedAttribute
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.thread_pool import map_threads
 from fastopt.concurrency.turns import T
@@ -213,12 +214,12 @@ class Batch:
             jit(text, bound) for text in (step_by_address.finite, step_by_address.squares)
         )
 
-    @functools.cached_property
+    @CachedAttribute
     def run(self):
         """Take a step over all elements, and count it."""
         return compiled(step_by_address.all_of, *self.kernel_key)
 
-    @functools.cached_property
+    @CachedAttribute
     def measure(self):
         return jit(step_by_address.distances, finiteness_bindings(self.group.dtype))
 
