@@ -8,12 +8,16 @@ its own process. It has no root and no division, which cost more than the traffi
 import functools
 import math
 import os
+import statistics
+import time
 
 import numba
 import numpy as np
 
+import fastopt
+
 from .helpers import limits
-from .helpers.shared import METHODS, Sweep, median, over, per_call
+from .helpers.shared import METHODS, Sweep, clock, median, over, per_call
 
 DTYPES = ("float32", "float64")
 SIZES = tuple(10**k for k in range(2, 9))
@@ -101,3 +105,36 @@ class TrackThreads:
     def track_two_over_one(self, n):
         two, one = functools.partial(self.sweep, 2), functools.partial(self.sweep, 1)
         return over(lambda: per_call(two), lambda: per_call(one))
+
+
+class TrackSharedSteps:
+    """A step of an optimizer object that threads share, over one on a single thread.
+
+    After a pause the other threads sleep, and the step begins without them.
+    """
+
+    params = ((400_000, 1_000_000, 4_000_000), (0.0, 2.0))
+    param_names = ("float32 elements", "pause before each step, ms")
+    unit = "times one thread"
+
+    def setup(self, n, pause):
+        if numba.config.NUMBA_NUM_THREADS < 2:
+            raise NotImplementedError("one processor only")
+        self.x, self.g = np.ones(n, np.float32), np.full(n, 0.1, np.float32)
+        self.numbers = numba.get_num_threads()
+
+    def teardown(self, n, pause):
+        numba.set_num_threads(self.numbers)
+
+    def seconds(self, threads, pause):
+        """Return the median seconds of a step."""
+        numba.set_num_threads(threads)
+        step, found = fastopt.RMSProp(1e-3, on_nonfinite="propagate").step, []
+        for _ in range(100):
+            time.sleep(pause * 1e-3)
+            found.append(clock(lambda: step(self.x, self.g)))
+        return statistics.median(found)
+
+    def track_two_over_one(self, n, pause):
+        two, one = (functools.partial(self.seconds, threads, pause) for threads in (2, 1))
+        return over(two, one)

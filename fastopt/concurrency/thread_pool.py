@@ -58,16 +58,21 @@ def _serve(tasks):
         tasks.get().run()
 
 
-_pool = _Pool()
+_pool, _assistants = _Pool(), _Pool()
 
 
 def _renew():
-    global _pool
-    _pool = _Pool()
+    global _pool, _assistants
+    _pool, _assistants = _Pool(), _Pool()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)  # threads do not survive a fork
+
+
+def assistants():
+    """Return the pool of threads that nobody waits for; a forked child has another one."""
+    return _assistants
 
 
 def map_threads(function, calls):

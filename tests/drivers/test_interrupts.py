@@ -656,13 +656,14 @@ def test_a_child_forked_in_the_midst_of_steps_and_batches_can_go_on():
             while going:
                 opt.step(np.ones(50), np.ones(50))
                 opt.step(x, g)
+        own, z = fastopt.SGD(1e-3), np.zeros(1_000_000)
         def large():
-            own, z = fastopt.SGD(1e-3), np.zeros(1_000_000)
             while going:
                 own.step(z, big)
         def child():
             stepped.step([x, g.copy()], [g, g])
             opt.step(x, g)
+            own.step(z, big)
             fastopt.SGD(1e-3).step(np.zeros(1_000_000), big)
             ok = fastopt.minimize_batch(fit, [0.0] * 3, Y[:50]).success.all()
             return 0 if ok else 3

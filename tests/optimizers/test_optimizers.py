@@ -152,12 +152,12 @@ def test_adamw_is_adam_with_decoupled_decay():
 
 
 def test_the_norm_is_that_of_all_arrays_whatever_the_threads(monkeypatch):
-    from fastopt.targets.cpu import cpu_target as cpu
+    from fastopt.targets.cpu.steps import shared_steps
 
     g = RNG.normal(size=3_000_000)
     ends = []
-    for least in (cpu.BYTES_PER_THREAD, 1 << 60):
-        monkeypatch.setattr(cpu, "BYTES_PER_THREAD", least)
+    for least in (shared_steps.BYTES_TO_CALL, 1 << 60):
+        monkeypatch.setattr(shared_steps, "BYTES_TO_CALL", least)
         xs = [np.zeros_like(g), np.zeros(3, np.float32)]
         opt = fastopt.SGD(1.0, clip_norm=1.0)
         opt.step(xs, [g, np.ones(3, np.float32)])

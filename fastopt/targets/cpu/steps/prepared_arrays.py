@@ -1,7 +1,6 @@
 """Repeated steps over many host arrays: a table prepared once, and the calls that use it."""
 
 import functools
-import itertools
 from typing import Any, NamedTuple
 
 import numba
@@ -12,13 +11,15 @@ from fastopt.algorithms import finiteness
 from fastopt.compiling.compiler import NO_REFCOUNT, SEPARATE, inline, jit, link, thread_limit
 from fastopt.concurrency.cached_attribute import CachedAttribute
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
-from fastopt.concurrency.thread_pool import map_threads
 from fastopt.concurrency.turns import T
-from fastopt.targets.cpu.steps import array_headers, step_by_address
+from fastopt.targets.cpu.steps import array_headers, shared_steps, step_by_address
+from fastopt.targets.cpu.steps.shared_steps import FINITE, SQUARES, STEP
 
 # Elements per block of a sum of squares. Blocks are fixed, so that the result does not depend on
 # the number of threads.
 REDUCTION_BLOCK = 1 << 20
+# Elements per block of other passes that threads share: some microseconds of work, out of a cache.
+SHARED_BLOCK = 1 << 15
 # Bytes that a step may move while no other thread runs Python: about ten microseconds of work.
 BRIEF = 300_000
 # Sums over gradients may be added up in any order, so that they vectorise.
@@ -51,9 +52,13 @@ def finiteness_bindings(dtype):
 
 
 @functools.cache
-def compiled(text, rule, uses, dtype, bindings, atomic=False):
-    """Compile a step of `step_by_address` for a rule, with the target's `array_bindings`."""
+def compiled(text, rule, uses, dtype, bindings, atomic=False, shared=False):
+    """Compile a step of `step_by_address` for a rule, with the target's `array_bindings`.
+
+    `shared` is for functions of `shared_steps`.
+    """
     bound = {**finiteness_bindings(dtype), **bindings(rule, uses, dtype)}
+    bound.update(shared_steps.BINDINGS if shared else {})
     bound["coefficients"] = inline(
         link(rule.coefficients, {"USES": uses}, inline), rule.coefficients
     )
@@ -177,7 +182,7 @@ class Prepared:
                 raise RuntimeError("an array was moved by another thread during the step")
             return
         batch, *others = self.batches
-        if not others and not batch.non_contiguous and batch.threads(batch.bytes_per_element) == 1:
+        if not others and not batch.non_contiguous and not batch.shares(batch.bytes_per_element):
             batch.run(batch.table, batch.group.numbers, turns)
             return
         with DelayedInterrupts():
@@ -223,38 +228,47 @@ class Batch:
     def measure(self):
         return jit(step_by_address.distances, finiteness_bindings(self.group.dtype))
 
-    def threads(self, bytes_per_element):
-        """Return the number of threads that are worthwhile for so much memory traffic."""
-        threads = self.total * bytes_per_element // self.cpu.BYTES_PER_THREAD
-        return min(threads, thread_limit()) if threads > 1 else 1
+    @CachedAttribute
+    def team(self):
+        """The threads that share passes over large arrays."""
 
-    def map_threads(self, kernel, bytes_per_element, *step_args):
-        """Return the results of a kernel for parts of the elements, one part per thread."""
-        threads = self.threads(bytes_per_element)
-        if threads == 1:
-            return [kernel(self.table, 0, self.total, *step_args)]
-        cuts = [self.total * k // threads for k in range(threads + 1)]
-        return map_threads(
-            kernel, [(self.table, *ends, *step_args) for ends in itertools.pairwise(cuts)]
-        )
+        def compile_for_rule(text):
+            return compiled(text, *self.kernel_key, shared=True)
+
+        sums = np.zeros(-(-self.total // REDUCTION_BLOCK))
+        return shared_steps.Team(compile_for_rule, self.table, self.group.numbers, sums)
+
+    def shares(self, bytes_per_element):
+        """Return True if passes over so much memory are worth sharing among threads."""
+        if thread_limit() == 1:
+            return False
+        here = "team" in vars(self) and self.team.are_here()
+        least = shared_steps.BYTES_IF_HERE if here else shared_steps.BYTES_TO_CALL
+        return self.total * bytes_per_element >= least
+
+    def share(self, job, size=SHARED_BLOCK):
+        """Compute a pass over all elements, with other threads."""
+        self.team.run(job, size, self.total, thread_limit())
 
     def distances(self):
         """Return `step_by_address.distances` of the arrays."""
         return self.measure(self.table)
 
     def finite(self):
-        good = all(self.map_threads(self.examine, self.group.dtype.itemsize))
+        if self.shares(self.group.dtype.itemsize):
+            self.share(FINITE)
+            good = not self.team.is_wrong()
+        else:
+            good = self.examine(self.table, 0, self.total)
         return good and all(np.isfinite(g).all() for _, g, *_ in self.non_contiguous)
 
     def squares(self):
-        calls = [
-            (self.table, first, first + REDUCTION_BLOCK)
-            for first in range(0, self.total, REDUCTION_BLOCK)
-        ]
-        if self.threads(self.group.dtype.itemsize) > 1:
-            parts = map_threads(self.add, calls)
+        firsts = range(0, self.total, REDUCTION_BLOCK)
+        if self.shares(self.group.dtype.itemsize):
+            self.share(SQUARES, REDUCTION_BLOCK)
+            parts = self.team.sums.tolist()
         else:
-            parts = itertools.starmap(self.add, calls)
+            parts = [self.add(self.table, first, first + REDUCTION_BLOCK) for first in firsts]
         return sum(parts) + sum(_squares(g) for _, g, *_ in self.non_contiguous)
 
     def step(self):
@@ -264,9 +278,12 @@ class Batch:
             options = rules.options_class(rule)._make(numbers[:-2].tolist())
             c, _ = rule.coefficients(options, options.learning_rate, *numbers[-2:].tolist())
             self.cpu.sweep(rule, group.uses, x, g, np.array(c, group.dtype), tuple(state))
-        numbers[-1] = self.map_threads(
-            compiled(step_by_address.step, *self.kernel_key), self.bytes_per_element, numbers
-        )[0]
+        run = compiled(step_by_address.step, *self.kernel_key)
+        if self.shares(self.bytes_per_element):
+            self.share(STEP)
+            numbers[-1] = run(self.table, 0, 0, numbers)
+        else:
+            numbers[-1] = run(self.table, 0, self.total, numbers)
 
 
 def _squares(g):
