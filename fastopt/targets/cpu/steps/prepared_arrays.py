@@ -230,7 +230,7 @@ class Batch:
 
     @CachedAttribute
     def team(self):
-        """The threads that share passes over large arrays."""
+        """Gather the threads that share passes over large arrays."""
 
         def compile_for_rule(text):
             return compiled(text, *self.kernel_key, shared=True)
