@@ -76,7 +76,7 @@ def test_this_numba_is_known():
 
 
 def test_the_same_code():
-    """Of functions that the code generator does not rewrite: see `test_linked_code_has_one_form`."""
+    """Of functions without whole-number divisions: see `test_linked_code_has_one_form`."""
     with shortcuts():
         ours = code()
     assert ours == code()

@@ -3,7 +3,7 @@
 Numba's own functions are put back afterwards. Its lock keeps other compilations out meanwhile.
 `cuda_shortcuts` has the same for numba-cuda.
 
-One thing changes in what is compiled. LLVM's code generation rewrites the module that it translates.
+One thing changes in what is compiled. LLVM's code generation rewrites the module it translates.
 It adds a branch with a 32-bit division to a 64-bit one, and shifts indices instead of multiplying.
 Numba links a function after that; here it is linked as the optimiser left it. Both compute the
 same, but with `contract` other multiplications may be fused with additions. So the last bit may
