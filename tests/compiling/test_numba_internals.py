@@ -249,6 +249,7 @@ TOUCHES = {
         for name in (
             "_finalize_final_module",
             "_finalize_dynamic_globals",
+            "_get_module_for_linking",
             "_verify_declare_only_symbols",
             "_get_compiled_object",
         )
