@@ -204,18 +204,19 @@ def _median(a):
     return order[half] + 0.0 if a.size % 2 else (order[half - 1] + order[half]) / 2.0
 
 
-def _convolve(a, v, mode="full"):
+def _convolve(a, v, mode=None):
     n, m = a.size, v.size
     if n == 0 or m == 0:
         raise ValueError("arrays to be convolved cannot be empty")
     short, long = min(n, m), max(n, m)
     first, size = 0, n + m - 1
-    if mode == "same":
-        first, size = (short - 1) // 2, long
-    elif mode == "valid":
-        first, size = short - 1, long - short + 1
-    elif mode != "full":
-        raise ValueError("mode must be 'full', 'same' or 'valid'")
+    if mode is not None:  # else Numba compiles no comparison of texts, which takes seconds
+        if mode == "same":
+            first, size = (short - 1) // 2, long
+        elif mode == "valid":
+            first, size = short - 1, long - short + 1
+        elif mode != "full":
+            raise ValueError("mode must be 'full', 'same' or 'valid'")
     made = new((a, v), size)
     for k in range(size):
         at, total = first + k, 0.0
