@@ -10,6 +10,7 @@ from fastopt.algorithms.status_codes import NOT_RUN
 from fastopt.inputs import batch_inputs, fit_inputs, stochastic_inputs, wrong_keywords
 from fastopt.intervals.refits import FAR, Refits, generator_of, levels_of, quiet
 from fastopt.intervals.resampling import KINDS, Sample, interval
+from fastopt.results import scipy_result
 from fastopt.results.intervals import ConfidenceInterval
 
 METHODS = "BCa", "percentile", "basic"
@@ -137,8 +138,6 @@ def bootstrap(
             low, high = interval(method, fit.x[0], known, levels, acceleration)
     known = samples[np.isfinite(samples).all(axis=1)]
     spread = known.std(axis=0, ddof=1) if len(known) > 1 else np.full(n, math.nan)
-    from scipy.optimize import OptimizeResult  # late: slow to import
-
     bias = known.mean(axis=0) - fit.x[0] if len(known) else np.full(n, math.nan)
     failed = "" if ready else " The fit itself failed, or has no degrees of freedom."
     lost = np.isinf(stderr) & ready
@@ -147,7 +146,7 @@ def bootstrap(
         low[..., lost] = np.where(refits.low > -FAR, refits.low, -math.inf)[lost]
         high[..., lost] = np.where(refits.high < FAR, refits.high, math.inf)[lost]
         failed = f" The data do not determine {lost.sum()} of the {counted(n, 'parameter')}."
-    return OptimizeResult(
+    return scipy_result.build(
         x=fit.x[0],
         stderr=stderr,
         cov=cov,

@@ -18,7 +18,7 @@ from fastopt.drivers.fits import compiled_residuals, one_fit
 from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.drivers.fits.residuals_from_python import weighed
 from fastopt.inputs import run_options
-from fastopt.results import fit_result
+from fastopt.results import fit_batch_result, fit_result
 from fastopt.results.progress import Compiling
 from fastopt.targets.cpu import fit_target
 
@@ -213,8 +213,6 @@ def solve(batch, fits, ending, where, callback, checkpoint, results):
         errors, reason = local_batch.solved(scheduler, batch, callback, checkpoint)
         fail_without_data(results)
         complete(batch, fits, ending, results, fixed)
-    from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
-
     how = fixed, ending.scale, ending.axes, errors, name
     result = fit_batch_result.build(results, *how)
     local_batch.tell(result, batch, reason, scheduler)

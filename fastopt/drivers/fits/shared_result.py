@@ -8,7 +8,7 @@ from fastopt.algorithms.fits.damped_step import LOST
 from fastopt.algorithms.fits.fit_state import NFEV, NIT, NJEV, F
 from fastopt.algorithms.status_codes import NONFINITE
 from fastopt.drivers.fits import fit_batch
-from fastopt.results import fit_result, optimize_result
+from fastopt.results import fit_batch_result, fit_result, optimize_result
 
 LEAST = 1e-13  # eigenvalues below are of rounding
 NO_CURVES = (
@@ -23,8 +23,6 @@ def build(status, sharing, problem, root, results, used, fixed, jacobian_of, sca
     `root` is the triangular root of J'J of the shared parameters. `used` says which curves count.
     `fixed` says which parameters are fixed while a curve is fitted: the shared ones are.
     """
-    from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
-
     places, x, k = sharing.places, problem.iterates.x.copy(), sharing.places.size
     low, high = sharing.box or (np.full(k, -math.inf), np.full(k, math.inf))
     grad = results.gradient[used].sum(axis=0) if used.any() else np.full(k, math.nan)
