@@ -14,6 +14,7 @@ from fastopt.derivatives.gradient_methods import MODES
 from fastopt.derivatives.plain_python import python_objective
 from fastopt.inputs import wrong_keywords
 from fastopt.inputs.start_and_bounds import start_point
+from fastopt.results.optimize_result import intermediate
 
 
 @wrong_keywords.checked
@@ -116,6 +117,12 @@ def compare_grad(fun, x0, args=(), *, jac=None):
         ``worst`` is its index in x. ``success`` is True if `error` is at most 1e-6 (1e-3 for
         float32). There is a ``message``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a gradient of another size than x0, and as from `minimize`. Exceptions of `fun` and
+        `jac` pass through.
+
     Examples
     --------
     >>> import fastopt
@@ -125,8 +132,6 @@ def compare_grad(fun, x0, args=(), *, jac=None):
     >>> print(res.message)
     The gradient is 4 at x[0], where central differences give 12.
     """
-    from fastopt.results.optimize_result import intermediate
-
     x = start_point(x0)
     judged, jac = fun, compiler.called(jac)
     fun = compiler.called(fun)
