@@ -57,10 +57,11 @@ def value_and_grad(fun, *, size=None, jac=None, fast_math_functions=True):
 
     Notes
     -----
-    This is automatic differentiation. In forward mode numbers carry their partial derivatives. In
-    reverse mode a second sweep goes backwards through the operations of the first. At a tie of
-    ``max``, ``min`` or a comparison the derivative is that of the branch taken. Indices are not
-    checked, as in any compiled code: an x or a row that is too short is read beyond its end.
+    This is automatic differentiation (Griewank and Walther 2008). In forward mode numbers carry
+    their partial derivatives. In reverse mode a second sweep goes backwards through the operations
+    of the first. At a tie of ``max``, ``min`` or a comparison the derivative is that of the branch
+    taken. Indices are not checked, as in any compiled code: an x or a row that is too short is read
+    beyond its end.
 
     Examples
     --------

@@ -50,9 +50,9 @@ def standard_errors(fun, res, args=(), *, data=(), bounds=None, jac=None, fast_m
 
     Notes
     -----
-    `hess` is the observed information, and `cov` its inverse. Before, it is scaled by its diagonal,
-    so that units do not matter. The errors hold for large samples, at a minimum of `fun`. They are
-    not scaled by residuals: for a sum of squares use `least_squares`.
+    `hess` is the observed information (Efron and Hinkley 1978), and `cov` its inverse. Before, it
+    is scaled by its diagonal, so that units do not matter. The errors hold for large samples, at a
+    minimum of `fun`. They are not scaled by residuals: for a sum of squares use `least_squares`.
 
     A parameter whose bounds are equal has error 0. One that a bound blocks has the error NaN, and
     the others' errors hold for that value of it. If the data do not determine a parameter, its

@@ -63,7 +63,8 @@ def bootstrap(
     confidence_level : float or array_like
         The level of the intervals, or several.
     method : {"BCa", "percentile", "basic"}
-        The kind of interval. "BCa" corrects the percentiles for bias and skewness.
+        The kind of interval. "BCa" corrects the percentiles for bias and skewness
+        (Efron 1987).
     rng : {None, int, `numpy.random.Generator`}, optional
         The source of random numbers, or its seed.
     loss, f_scale, tol, options, workers

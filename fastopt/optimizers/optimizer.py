@@ -178,6 +178,12 @@ class Optimizer(Updates, FoundRate):
             Numbers of the rows; a row that occurs several times gets the sum of its gradients.
         grads : array (k, ...), or a list or dict of them
 
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If shapes or dtypes do not fit, or if there is no row of a number. Also for arrays on a
+            device, and with ``learning_rate="auto"``.
+
         Examples
         --------
         >>> import numpy as np, fastopt
