@@ -20,14 +20,7 @@ from fastopt.algorithms.placeholders import (
     named,
     store_at,
 )
-from fastopt.algorithms.run_state import (
-    FRESH,
-    NFEV,
-    NIT,
-    NJEV,
-    STATUS,
-    F,
-)
+from fastopt.algorithms.run_state import FRESH, NFEV, NIT, NJEV, STATUS, F
 from fastopt.algorithms.status_codes import NONFINITE, RUNNING
 
 # Indices in `control`, the integers that all threads share, each on a cache line of its own.
