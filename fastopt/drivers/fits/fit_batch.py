@@ -42,10 +42,11 @@ class Fits(NamedTuple):
     def compile(self, batch):
         """Compile the loop and the residuals; raise an error that says why they cannot be."""
         x0, box, _ = batch.example
-        given = rules.get(self.method), np.array(x0), box, batch.settings
+        rule, start = rules.get(self.method), np.array(x0)
+        setup = one_fit.Setup(rule, start, box, batch.settings, self.loss, self.f_scale)
 
         def compiled():
-            one_fit.compile(self.objective(batch), *given)
+            one_fit.compile(self.objective(batch), setup)
 
         with Compiling(batch.settings.disp, self.fun):
             one_fit.compiled_or_none(self.fun, compiled, "autodiff")

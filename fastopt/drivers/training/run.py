@@ -269,12 +269,7 @@ class Training:
 
     def callback_info(self, epoch):
         """Return the keywords of a callback in addition to x."""
-        validation_rows = (
-            {"validation_loss": self.validation_loss[-1]} if self.validation_loss else {}
-        )
-        return {
-            "fun": self.loss[-1],
-            "epoch": epoch,
-            "nit": int(self.record[NIT]),
-            **validation_rows,
-        }
+        info = {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[NIT])}
+        if self.validation_loss:
+            info["validation_loss"] = self.validation_loss[-1]
+        return info
