@@ -85,6 +85,8 @@ def find_rule(method):
     if name not in rules.methods():
         close = difflib.get_close_matches(name, rules.methods(), 3)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+        if name in ("lm", "trf", "dogbox"):
+            guess = ": leave it out. Fits are Levenberg and Marquardt's, damped by one of the methods."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
     return rules.get(name)
 
@@ -190,7 +192,9 @@ def number(name, value: Any, least, most=math.inf):
             raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
         found = -math.inf
     if not least <= found <= most:  # NaN too
-        span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
+        span = f"between {least:g} and {most:g}"
+        if most > 1e308:
+            span = f"at least {least:g}" if found < math.inf else "finite"
         raise ValueError(f"{name} = {value!r}; it must be {span}")
     return found
 
