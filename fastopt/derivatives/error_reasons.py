@@ -155,6 +155,8 @@ def _unreadable(functions, wanted, of_none):
             if none or name == wanted or (wanted is None and not _is_readable(value)):
                 if isinstance(value, types.FunctionType):
                     return f"{name!r} is a plain function; decorate it with numba.njit", name
+                if isinstance(value, np.ufunc):
+                    return f"Numba does not support the function {name!r}, a ufunc", name
                 kind = "None" if value is None else f"a {type(value).__name__}"
                 if isinstance(value, np.ndarray) and value.dtype == object:
                     kind = "an array of objects"

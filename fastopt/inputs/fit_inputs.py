@@ -58,12 +58,25 @@ def sides_of(bounds, n):
         low, high = (np.array(np.broadcast_to(np.asarray(s, float), (n,))) for s in pair)
     except (TypeError, ValueError):
         raise ValueError(
-            f"bounds = {bounds!r}; they must be (low, high), each a number or one for each of "
-            f"{counted(n, 'parameter')}, or a scipy.optimize.Bounds"
+            f"bounds {given_sides(bounds, pair)}; they must be (low, high), each a number or one "
+            f"for each of {counted(n, 'parameter')}, or a scipy.optimize.Bounds"
         ) from None
     if (low == -math.inf).all() and (high == math.inf).all():
         return None
     return low, high
+
+
+def given_sides(bounds, pair):
+    """Return what was given in the place of `pair`, (low, high), for an error."""
+    try:
+        shapes = [np.shape(side) for side in pair]
+    except (TypeError, ValueError):
+        return f"= {bounds!r}"
+    if len(shapes) == 2 and all(map(len, shapes)):
+        return f"have arrays of shapes {shapes[0]} and {shapes[1]}"
+    if set(shapes) == {(2,)}:
+        return "are pairs, one for each parameter, as fastopt.minimize takes them"
+    return f"= {bounds!r}"
 
 
 def box_of(bounds, x):

@@ -85,6 +85,8 @@ def find_rule(method):
     if name not in rules.methods():
         close = difflib.get_close_matches(name, rules.methods(), 3)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+        if name in ("lm", "trf", "dogbox"):
+            guess = ": leave it out. Fits are Levenberg and Marquardt's, damped by one of the methods."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
     return rules.get(name)
 

@@ -24,7 +24,9 @@ def number(name, value: Any, least, most=math.inf):
             raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
         found = -math.inf
     if not least <= found <= most:  # NaN too
-        span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
+        span = f"between {least:g} and {most:g}"
+        if most > 1e308:
+            span = f"at least {least:g}" if found < math.inf else "finite"
         raise ValueError(f"{name} = {value!r}; it must be {span}")
     return found
 

@@ -19,6 +19,7 @@ COMMON_HYPERPARAMETERS = {
     "clip_value": None,
     "maximize": False,
 }
+OF_OPTIMIZERS = "groups", "style", "clip_norm", "on_nonfinite", "row_wise"  # not of groups
 ALIASES = {**run_options.ALIASES, "clipnorm": "clip_norm", "global_clipnorm": "clip_norm"}
 ALIASES.update(clipvalue="clip_value", maximise="maximize", betas="beta1", b1="beta1", b2="beta2")
 LARGEST = 1.7e308  # learning rate or weight decay
@@ -83,6 +84,9 @@ def _with_slots(kind):
 
 def _unknown(name, known):
     meant = ALIASES.get(str(name).lower(), name)
+    if name in OF_OPTIMIZERS:
+        return f"{name!r} is an option of the whole optimizer, not of a group"
+    known = *known, *OF_OPTIMIZERS
     close = [meant] if meant in known else difflib.get_close_matches(str(name), known, 1)
     guess = f"; did you mean {close[0]!r}?" if close else "."
     return f"unknown option {name!r}{guess} Options are {', '.join(known)}."

@@ -44,7 +44,7 @@ class Optimizer(Updates, FoundRate):
         if not all(hasattr(part, "items") for part in parts):
             raise TypeError(f"groups must be a dict of dicts of options, not {groups!r}")
         self._known = hyperparameters.defaults(self.method, style, self.adamw)
-        self._given, self._groups = options, dict(groups or {})
+        self._given, self._groups, self._style = options, dict(groups or {}), style
         self._clip_norm = math.inf
         if clip_norm is not None:
             self._clip_norm = single_values.number("clip_norm", clip_norm, 0.0)
@@ -82,8 +82,11 @@ class Optimizer(Updates, FoundRate):
         return found
 
     def __repr__(self):
-        more = {"groups": self._groups} if self._groups else {}
-        given = ", ".join(f"{name}={value!r}" for name, value in {**self._given, **more}.items())
+        more = {"style": self._style, "on_nonfinite": self._on_nonfinite, "groups": self._groups}
+        more |= {"clip_norm": None if self._clip_norm == math.inf else self._clip_norm}
+        more |= {"row_wise": self._row_wise}
+        shown = {**self._given, **{name: value for name, value in more.items() if value}}
+        given = ", ".join(f"{name}={value!r}" for name, value in shown.items())
         return f"{type(self).__name__}({given})"
 
     @property

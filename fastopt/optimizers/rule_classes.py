@@ -144,7 +144,7 @@ t : int
     The number of steps taken.
 skipped : int
     The number of steps that were skipped.
-learning_rate : float or callable
+learning_rate : float, callable or "auto"
     The learning rate. It may be set at any time, but not to "auto" or from it.
 distance : float or None
     With "auto", the distance from the first point to the minimum, as found so far.

@@ -123,8 +123,8 @@ class Training:
             self.solve.compile()
         except Exception as error:
             raise self.as_user_error(error) from None
-        for rows in self.passes:
-            self.checks.rows_of(*rows)
+        for rows, whose in zip(self.passes, ("the data", "validation"), strict=False):
+            self.checks.rows_of(*rows, whose)
         if self.objective.method == "cs":
             objective_checks.check_complex_step(self.fun, self.example_args, self.x_shaped, None)
 
