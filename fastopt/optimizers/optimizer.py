@@ -68,6 +68,7 @@ class Optimizer(Updates, FoundRate):
         self._work: Any = None
         self._fast_path: Any = None  # the prepared step for a single small array, in one call
         self._stepped: Any = None  # the prepared step that ran last
+        self._functional = False  # whether `init` or `update` has been called
 
     def _settings(self, *keys):
         given = dict(self._given)

@@ -14,6 +14,7 @@ class Updates(StateDictMixin):
     """The base of `optimizer.Optimizer` with `init`, `update` and `coefficients`."""
 
     step: Any
+    _functional: Any
     _found: Any
     _require_given_rate: Any
     _begin_search: Any
@@ -50,6 +51,7 @@ class Updates(StateDictMixin):
         >>> state["t"], bool((x + updates < 1.0).all())
         (1, True)
         """
+        self._functional = True
         other = self._stateless_copy()
         other._state = other._initial_state(params)
         return other._pure_state()
@@ -85,6 +87,7 @@ class Updates(StateDictMixin):
         >>> (x + updates).tolist(), state["t"]
         ([0.0, 0.0], 1)
         """
+        self._functional = True
         other = self._resumed(state)
         decays = any(s.options.decay or s.options.shrink for s in other._sets.values())
         decays = decays or other._found is not None

@@ -202,7 +202,11 @@ class Training:
             if time.perf_counter() - self.began > self.settings.maxtime:
                 return MAXTIME
             left = min(left, (rows - record[ROW]) / work.batch)
-            self.steps.run(self.solve, left)
+            try:
+                self.steps.run(self.solve, left)
+            except Exception:  # its rows are shuffled already, and a probe may be in x
+                self.checkpoint = None
+                raise
             counter.update((epoch - 1) * rows + int(record[ROW]))
             status = self.status_after()
             if status != RUNNING:
