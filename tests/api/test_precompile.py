@@ -27,7 +27,7 @@ OWN = {
     "put_row",
     "seeded",
 }
-OWN |= {"pack", "through", "derived", "divide", "later", "impl"}
+OWN |= {"pack", "through", "work", "derived", "divide", "later", "impl"}
 LATER = """
 import json, multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
@@ -62,6 +62,8 @@ if __name__ == "__main__":
     many = fastopt.minimize_batch(fun, [0.0, 0.0], y, **given).x
     given["options"] = {"learning_rate": 0.25}
     fastopt.minimize_stochastic(fun, [0.0, 0.0], y, batch_size=1, epochs=2, **given)
+    rows = np.resize(y, (256, 1))
+    fastopt.minimize_stochastic(fun, [0.0, 0.0], rows, batch_size=256, workers=2, **given)
     fastopt.SGD(0.1).step(np.ones(3), np.ones(3))
     kept, parts = Names.found[:], []
     context = multiprocessing.get_context("spawn")
