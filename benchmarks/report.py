@@ -2,7 +2,7 @@
 
 Usage::
 
-    python -m benchmarks.report                       # a quarter of an hour
+    python -m benchmarks.report                       # half an hour
     python -m benchmarks.report --only fits --rounds 3
     python -m benchmarks.report --only peaks --clock processor   # on a busy machine
 
