@@ -179,6 +179,11 @@ def test_rooms_are_compiled_once_each():
     assert precompile_loops._sizes(None) == [2, 3, 4, 6, 8, 9]
 
 
+def test_steps_of_mini_batches_are_those_of_the_learning_rates():
+    calls = precompile_loops._stochastic(["sgd"], ["float32"], ["auto", "fixed"])
+    assert ["learning_rate" in how["options"] for _, _, how in calls] == [False, True]
+
+
 def test_the_module_can_be_called_like_the_function():
     module: Any = importlib.import_module("fastopt.precompile")
     with pytest.raises(ValueError, match="unknown method"):
