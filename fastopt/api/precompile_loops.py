@@ -1,5 +1,6 @@
 """`precompile`: compile the library's own code ahead of time, and keep it on disk."""
 
+import itertools
 import os
 import time
 from typing import NamedTuple
@@ -198,14 +199,16 @@ def _calls(door, gradient, size, *data, names, dtypes, bounds, rates):
                     yield door, call, {**given, "bounds": box, **workers}
 
 
-def _stochastic(names, dtypes, **_more):
-    """Yield calls that compile the steps of mini-batches, which are the same for all sizes."""
+def _stochastic(names, dtypes, rates, **_more):
+    """Yield calls that compile the steps of mini-batches, which are the same for all sizes.
+
+    The mini-batch has parts, whose code is the same for all objectives too.
+    """
     fun = ensure_njit(value_and_gradient, "fun")
-    more = {"jac": True, "epochs": 1, "options": {"learning_rate": 0.1}}
-    for name in names:
-        for dtype in dtypes:
-            call = fun, np.ones(1, dtype), np.ones((2, 1), dtype)
-            yield minimize_stochastic, call, {"method": name, **more}
+    more = {"jac": True, "epochs": 1, "batch_size": 256, "workers": 1}
+    for name, dtype, rate in itertools.product(names, dtypes, rates):
+        call = fun, np.ones(1, dtype), np.ones((256, 1), dtype)
+        yield minimize_stochastic, call, {"method": name, "options": RATES[rate], **more}
 
 
 def _steps(names, dtypes, **_more):
