@@ -86,7 +86,7 @@ def find_rule(method):
         close = difflib.get_close_matches(name, rules.methods(), 3)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
         if name in ("lm", "trf", "dogbox"):
-            guess = ": leave it out. Fits are Levenberg and Marquardt's, damped by one of the methods."
+            guess = ": leave it out. Fits are Levenberg and Marquardt's, damped by a method."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
     return rules.get(name)
 
