@@ -6,7 +6,7 @@ import numpy as np
 
 from fastopt._sentences import counted
 from fastopt.arrays import arguments, data_rows
-from fastopt.inputs import batch_inputs, run_options
+from fastopt.inputs import batch_inputs, single_values
 from fastopt.inputs.fit_inputs import given_sides, require_covariances, root_of, with_defaults
 from fastopt.inputs.start_and_bounds import floats
 from fastopt.targets import dispatch
@@ -44,7 +44,7 @@ def where_of(device, workers, **given):
 def read(rule, x0, data, args, bounds, tol, options, names=batch_inputs.NAMES):
     """Return the `Batch` of these arguments, with starts in float64."""
     if tol is not None and np.ndim(tol) == 0:
-        tol = run_options.number("tol", tol, 0.0)
+        tol = single_values.number("tol", tol, 0.0)
     options = with_defaults(options, tol)
     x0 = np.array(floats(x0), np.float64)
     if x0.ndim > 2:

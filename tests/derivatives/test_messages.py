@@ -428,4 +428,4 @@ def test_functions_of_a_script_without_a_name():
         return x[0]
 
     helper.__module__ = None  # as exec leaves it
-    assert error_reasons._reached(helper, []) == [helper]
+    assert error_reasons.called_functions(helper) == [helper]

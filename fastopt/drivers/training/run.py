@@ -13,6 +13,7 @@ from fastopt.algorithms.minibatch import (
     LOSS,
     NIT,
     ROW,
+    SHUFFLED,
     STATUS,
     EpochSettings,
     Part,
@@ -187,7 +188,7 @@ class Training:
     def begin_epoch(self):
         self.epoch += 1
         self.key[0] = self.work.keys.integers(2**64, dtype=np.uint64)
-        self.record[ROW] = self.record[LOSS] = 0.0
+        self.record[[ROW, LOSS, SHUFFLED]] = 0.0
 
     def one_epoch(self, epoch, counter):
         """Take the steps of an epoch, slice by slice; return the status after them."""
@@ -202,7 +203,11 @@ class Training:
             if time.perf_counter() - self.began > self.settings.maxtime:
                 return MAXTIME
             left = min(left, (rows - record[ROW]) / work.batch)
-            self.steps.run(self.solve, left)
+            try:
+                self.steps.run(self.solve, left)
+            except Exception:  # its rows are shuffled already, and a probe may be in x
+                self.checkpoint = None
+                raise
             counter.update((epoch - 1) * rows + int(record[ROW]))
             status = self.status_after()
             if status != RUNNING:
@@ -269,12 +274,7 @@ class Training:
 
     def callback_info(self, epoch):
         """Return the keywords of a callback in addition to x."""
-        validation_rows = (
-            {"validation_loss": self.validation_loss[-1]} if self.validation_loss else {}
-        )
-        return {
-            "fun": self.loss[-1],
-            "epoch": epoch,
-            "nit": int(self.record[NIT]),
-            **validation_rows,
-        }
+        info = {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[NIT])}
+        if self.validation_loss:
+            info["validation_loss"] = self.validation_loss[-1]
+        return info
