@@ -75,8 +75,9 @@ def test_ties_and_failures():
         ({"n_starts": np.inf}, "n_starts = inf; it must be between"),
         ({"bounds": [(0, 1), (0,)]}, "bounds must be 2 pairs"),
         ({"distance": -1.0}, "distance = -1"),
+        ({"rng": "dice"}, "rng = 'dice'; it must be a whole number"),
     ],
 )
 def test_bad_arguments(given, says):
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises((TypeError, ValueError), match=says):
         fastopt.multistart(**{"fun": camel, "bounds": BOX, **given})

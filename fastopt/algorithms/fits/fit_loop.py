@@ -242,7 +242,7 @@ def measure(t, carry, arrays, state, options):
 
 @separate
 def take_over(cost, rooted, points, arrays):
-    """Store the equations found at the new point; return the cosine of `largest_cosine`."""
+    """Store the equations found at the new point; return the largest cosine, that of gtol."""
     n, found = SIZE or points.x.size, arrays.found
     _, slopes, matrix, right, _ = places(n)
     for i in range(n):
