@@ -342,3 +342,17 @@ def test_plain_functions_that_nothing_can_differentiate_are_named():
 
     with pytest.raises(TypeError, match="fun cannot be differentiated: line"):
         fastopt.minimize(fun, [1.0, 2.0], jac="autodiff")
+
+
+@numba.njit
+def softplus(x):
+    """Two kinks at zero cancel each other."""
+    return np.sum(np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0.0) - np.fmin(0.0, 2.0 * x))
+
+
+@pytest.mark.parametrize("jac", ["forward", "reverse", "autodiff"])
+def test_equal_arguments_of_maximum_share_the_derivative(jac):
+    fun, jac = (softplus.py_func, jac) if jac == "autodiff" else (softplus, jac)
+    for n in (1, 5):
+        _, g = fastopt.value_and_grad(fun, jac=jac)(np.zeros(n))
+        np.testing.assert_array_equal(g, np.full(n, -0.5))

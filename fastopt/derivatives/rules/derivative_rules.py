@@ -57,7 +57,9 @@ def pow(m, a, b):
     return v, ZeroIfInactive(by_a, still), ZeroIfInactive(by_b, by_b == 0.0)
 
 
-# Choices. At a tie the first argument is chosen, as Python does.
+# Choices. At a tie Python's max and min choose the first argument, and so does its derivative.
+# NumPy's choose none, and the derivative is the mean of both. Then max(x, 0) + log(1 + exp(-|x|))
+# has its slope at 0, one half.
 
 
 def absolute(m, a):
@@ -82,21 +84,28 @@ def smaller(m, a, b):
     return _choose(m, ~(b < a), a, b)
 
 
+def _share(m, first, a, b):
+    by_a = m.where(a == b, 0.5, m.where(first, 1.0, 0.0))
+    by_b = 1.0 - by_a
+    v = m.where(first, a, b)
+    return v, ZeroIfInactive(by_a, by_a == 0.0), ZeroIfInactive(by_b, by_b == 0.0)
+
+
 def maximum(m, a, b):
     """Apply NumPy's maximum: the result is NaN if one argument is, unlike in fmax."""
-    return _choose(m, (a >= b) | (a != a), a, b)
+    return _share(m, (a >= b) | (a != a), a, b)
 
 
 def minimum(m, a, b):
-    return _choose(m, (a <= b) | (a != a), a, b)
+    return _share(m, (a <= b) | (a != a), a, b)
 
 
 def fmax(m, a, b):
-    return _choose(m, (a >= b) | (b != b), a, b)
+    return _share(m, (a >= b) | (b != b), a, b)
 
 
 def fmin(m, a, b):
-    return _choose(m, (a <= b) | (b != b), a, b)
+    return _share(m, (a <= b) | (b != b), a, b)
 
 
 def clip(m, x, low, high):
