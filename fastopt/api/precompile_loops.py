@@ -9,7 +9,7 @@ import numpy as np
 
 from fastopt import rules
 from fastopt._sentences import counted
-from fastopt.algorithms.run_state import FEW
+from fastopt.algorithms.run_state import FEW, width
 from fastopt.api.minimize import minimize
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.api.minimize_stochastic import minimize_stochastic
@@ -62,8 +62,8 @@ def precompile(
     """Compile the library's own loops and steps, and keep them on disk for later processes.
 
     It is for container images, clusters and classrooms. A later first call compiles only the
-    objective.
-    The code is for this kind of processor, and for these versions of Python, NumPy and Numba.
+    objective. The code is for this kind of processor, and for these versions of Python, NumPy
+    and Numba.
 
     Parameters
     ----------
@@ -236,8 +236,7 @@ def _sizes(sizes):
     sizes = _several("sizes", sizes)
     if not sizes or not all(type(n) is int and n > 0 for n in sizes):
         raise ValueError(f"sizes = {sizes!r}; they must be numbers of parameters, 1 or more")
-    row_buffers = {next((few for few in FEW if n <= few), FEW[-1] + 1) for n in sizes}
-    return sorted(row_buffers)
+    return sorted({min(width(n), FEW[-1] + 1) for n in sizes})
 
 
 def _several(name, value) -> list:

@@ -48,9 +48,11 @@ class _Pool:
         self.count = 0
 
     def grow(self, wanted):
-        while self.count < min(wanted, os.cpu_count() or 1):
-            _thread.start_new_thread(_serve, (self.tasks,))
-            self.count += 1
+        """Start threads, unless the system refuses: the caller can do all the work."""
+        with contextlib.suppress(RuntimeError):
+            while self.count < min(wanted, os.cpu_count() or 1):
+                _thread.start_new_thread(_serve, (self.tasks,))
+                self.count += 1
 
 
 def _serve(tasks):

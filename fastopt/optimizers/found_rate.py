@@ -56,12 +56,14 @@ class FoundRate:
     """The base of `optimizer.Optimizer` with `average` and `distance`."""
 
     _found: Any  # the scalars of the search, or None
+    _functional: Any
     _rule: Any
     _sets: Any
     _state: Any
     _turns: Any
     _initial_state: Any
     _resumed: Any
+    _loaded: Any
 
     def _begin_search(self):
         """Set the scalars of the search before the first step, or None."""
@@ -104,12 +106,18 @@ class FoundRate:
         params : array, or list, tuple or dict of arrays
             The parameters after the last step.
         state : dict, optional
-            The state that `update` returned, for users of `init` and `update`.
+            The state that `update` returned. Users of `init` and `update` must give it.
 
         Returns
         -------
         array, or list, tuple or dict of arrays
             New arrays, nested as `params`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If structure, shapes or dtypes are not those of the first step, or for a `state` of
+            another optimizer.
 
         Examples
         --------
@@ -121,7 +129,7 @@ class FoundRate:
         array([ 5., -3.])
         """
         if state is None:
-            return self._turns.read(lambda: self._average(params))
+            return self._turns.read(lambda: self._own_average(params))
         return self._resumed(state)._average(params)
 
     def _expect(self, params, updates):
@@ -132,6 +140,15 @@ class FoundRate:
             last = np.add(foreign_arrays.to_host(x), foreign_arrays.to_host(change))
             kept = self._state.slots[k][:-1]
             self._state.slots[k] = (*kept, foreign_arrays.like(x, last))
+
+    def _own_average(self, params):
+        own = self._state is not None or self._loaded is not None
+        if self._found is not None and self._functional and not own:
+            raise ValueError(
+                "average(params) is for the steps of step(...), and there was none; after init or "
+                "update give the state: average(params, state)"
+            )
+        return self._average(params)
 
     def _average(self, params):
         state = self._state or self._initial_state(params)

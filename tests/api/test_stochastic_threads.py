@@ -146,6 +146,20 @@ def test_a_checkpoint_continues_with_another_number_of_workers(tmp_path, monkeyp
         vectorized(options={"checkpoint": file})  # of whole mini-batches
 
 
+def test_a_checkpoint_after_an_exception_continues_to_the_same_bits(tmp_path, monkeypatch):
+    """The rows of the mini-batch in which fun raised have been shuffled already."""
+    monkeypatch.setattr(time_slices, "CHECK_INTERVAL", 0.0)  # one step a slice
+    monkeypatch.setattr(checkpoint_file.Checkpoint, "is_due", lambda self: True)
+    monkeypatch.setattr(checkpoint_file, "differences", lambda *_: "")  # the limit differs
+    for row in range(0, ROWS, 150):
+        b, options = B.copy(), {"checkpoint": str(tmp_path / f"{row}.npz")}
+        b[row] = 9.0
+        with pytest.raises(ValueError, match="a label beyond the limit"):
+            solve(data=(A, b), args=(5.0,), workers=2, options=options)
+        res = solve(data=(A, b), workers=2, options=options)
+        np.testing.assert_array_equal(res.x_last, solve(data=(A, b), workers=1).x_last)
+
+
 @pytest.mark.parametrize(
     ("rows", "row", "parameters", "workers", "together", "expected"),
     [

@@ -215,6 +215,10 @@ def test_updates_write_nothing():
     np.testing.assert_allclose(p, q, rtol=1e-12)
     np.testing.assert_allclose(opt.average(p, state), average, rtol=1e-12)
     assert opt.t == 0
+    with pytest.raises(ValueError, match="after init or update give the state"):
+        opt.average(p)
+    opt.reset()
+    assert (opt.average(p) == p).all()  # before the first step
 
 
 def test_memory_orders_and_trees():

@@ -79,6 +79,20 @@ def test_two_optimizers_step_in_two_threads():
     assert found == [expected] * 2
 
 
+def test_where_no_thread_can_be_started_the_caller_does_all(monkeypatch):
+    """As in containers with a limit of threads, or at the end of the interpreter."""
+    expected = stepped()
+
+    def refused(*_):
+        raise RuntimeError("can't start new thread")
+
+    for pool in ("_assistants", "_pool"):
+        monkeypatch.setattr(thread_pool, pool, thread_pool._Pool())
+    monkeypatch.setattr(thread_pool._thread, "start_new_thread", refused)
+    assert stepped() == expected
+    assert thread_pool.map_threads(int, [("1",), ("2",), ("3",)]) == [1, 2, 3]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_has_threads_of_its_own():

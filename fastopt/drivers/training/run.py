@@ -124,8 +124,8 @@ class Training:
             self.solve.compile()
         except Exception as error:
             raise self.as_user_error(error) from None
-        for rows in self.passes:
-            self.checks.rows_of(*rows)
+        for rows, whose in zip(self.passes, ("the data", "validation"), strict=False):
+            self.checks.rows_of(*rows, whose)
         if self.objective.method == "cs":
             objective_checks.check_complex_step(self.fun, self.example_args, self.x_shaped, None)
 
@@ -203,7 +203,11 @@ class Training:
             if time.perf_counter() - self.began > self.settings.maxtime:
                 return MAXTIME
             left = min(left, (rows - record[ROW]) / work.batch)
-            self.steps.run(self.solve, left)
+            try:
+                self.steps.run(self.solve, left)
+            except Exception:  # its rows are shuffled already, and a probe may be in x
+                self.checkpoint = None
+                raise
             counter.update((epoch - 1) * rows + int(record[ROW]))
             status = self.status_after()
             if status != RUNNING:
@@ -270,12 +274,7 @@ class Training:
 
     def callback_info(self, epoch):
         """Return the keywords of a callback in addition to x."""
-        validation_rows = (
-            {"validation_loss": self.validation_loss[-1]} if self.validation_loss else {}
-        )
-        return {
-            "fun": self.loss[-1],
-            "epoch": epoch,
-            "nit": int(self.record[NIT]),
-            **validation_rows,
-        }
+        info = {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[NIT])}
+        if self.validation_loss:
+            info["validation_loss"] = self.validation_loss[-1]
+        return info

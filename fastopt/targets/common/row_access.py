@@ -1,7 +1,6 @@
 """Intrinsics for the threads of a batch.
 
-They return rows of arrays, as views without reference counts, and named tuples from tables. They
-increase a shared counter.
+They return rows of arrays, as views without reference counts, and named tuples from tables.
 """
 
 import functools
@@ -21,25 +20,6 @@ LINE, MOST_ASKED = 64, 1024
 # the first can wait for memory at a time. An epoch of logistic regression over 20 MB took 5.8 ms with
 # 3, and 4.4 with 2 (AMD EPYC, Zen 4; processor time on a loaded machine).
 LOCALITY = 2
-
-
-@intrinsic
-def add(context, array, place, amount):
-    """Add `amount` to array[place] atomically; return the previous value.
-
-    A thread that reads the new value also finds what this thread has written before.
-    """
-
-    def codegen(context, builder, signature, values):
-        data = array_struct(context, builder, array, values[0]).data
-        place, amount = (
-            context.cast(builder, value, kind, types.int64)
-            for value, kind in zip(values[1:], signature.args[1:], strict=True)
-        )
-        pointer = builder.gep(data, [place])
-        return builder.atomic_rmw("add", pointer, amount, "acq_rel")
-
-    return types.int64(array, place, amount), codegen
 
 
 @intrinsic

@@ -42,10 +42,13 @@ def lead(team, table, numbers, sums, job, size, blocks):
 
 
 @separate
-def assist(team, table, numbers, sums):
-    """Compute blocks of one pass after another, until there has been none for a while."""
+def assist(team, table, numbers, sums, wait):
+    """Compute blocks of one pass after another, until there has been none for a while.
+
+    `wait` is how often the thread gives way to others before it leaves.
+    """
     idle = 0
-    while idle < WAIT:
+    while idle < wait:
         before = read(team, TAKEN)
         take_blocks(team, table, numbers, sums)
         idle = 0 if read(team, TAKEN) != before else idle + 1
@@ -88,7 +91,7 @@ class Team:
         self.team, self.lead = apart(WORDS, np.int64), compiled(lead)
         self.sums, self.arguments = sums, (self.team, table, numbers, sums)
         self.assist = functools.partial(compiled(assist), *self.arguments)
-        self.assist()  # compiled here, not in another thread; there is nothing to do
+        self.assist(0)  # compiled here, not in another thread
         self.assistants, self.pool = [], None
 
     def are_here(self):
@@ -129,7 +132,7 @@ class Assistant:
     def run(self):
         """Work until there are no blocks, even if some come while the thread leaves."""
         while True:
-            self.work()
+            self.work(WAIT)
             self.called = False
             if self.team[TAKEN] >= self.team[THERE]:
                 return
