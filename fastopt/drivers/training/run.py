@@ -188,7 +188,7 @@ class Training:
     def begin_epoch(self):
         self.epoch += 1
         self.key[0] = self.work.keys.integers(2**64, dtype=np.uint64)
-        self.record[[ROW, LOSS, SHUFFLED]] = 0.0
+        self.record[ROW] = self.record[LOSS] = self.record[SHUFFLED] = 0.0
 
     def one_epoch(self, epoch, counter):
         """Take the steps of an epoch, slice by slice; return the status after them."""
