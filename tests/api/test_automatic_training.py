@@ -63,7 +63,7 @@ def reference(rule, a, b, x0, seed, decay=0.0):
             trace = 0.9995 * trace + share * distance * g
             distance = max(distance, gain / np.abs(trace).sum())
             eta = share * distance / np.sqrt(max(u2, r2) / t)
-            x = x - eta * decay * x - eta * u
+            x = x - share * distance * decay * x - eta * u
             points.append(x)
     return points
 
@@ -107,9 +107,10 @@ def fit(x0=(0.0, 0.0, 0.0), unit=1.0, size=1.0, fun=noisy, data=BOWL, **how):
     return fastopt.minimize_stochastic(fun, x0, data, (unit, size), **how)
 
 
+@pytest.mark.parametrize("decay", [0.0, 1e-3])
 @pytest.mark.parametrize("method", fastopt.methods())
-def test_the_mean_is_found_with_every_rule(method):
-    res = fit(method=method, epochs=40)
+def test_the_mean_is_found_with_every_rule(method, decay):
+    res = fit(method=method, epochs=40, options={"weight_decay": decay})
     np.testing.assert_allclose(res.x, BOWL.mean(axis=0), atol=0.05)
     assert res.nit == 520
     assert res.status == 8
