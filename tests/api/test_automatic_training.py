@@ -107,13 +107,19 @@ def fit(x0=(0.0, 0.0, 0.0), unit=1.0, size=1.0, fun=noisy, data=BOWL, **how):
     return fastopt.minimize_stochastic(fun, x0, data, (unit, size), **how)
 
 
-@pytest.mark.parametrize("decay", [0.0, 1e-3])
 @pytest.mark.parametrize("method", fastopt.methods())
-def test_the_mean_is_found_with_every_rule(method, decay):
-    res = fit(method=method, epochs=40, options={"weight_decay": decay})
+def test_the_mean_is_found_with_every_rule(method):
+    res = fit(method=method, epochs=40)
     np.testing.assert_allclose(res.x, BOWL.mean(axis=0), atol=0.05)
     assert res.nit == 520
     assert res.status == 8
+
+
+@pytest.mark.parametrize("method", ["adadelta", "adagrad", "sgd"])
+def test_a_decay_does_not_depend_on_the_size_of_the_rule_s_steps(method):
+    """Those of adadelta are so small that the rate was huge, and any decay held x at zero."""
+    res = fit(method=method, epochs=40, options={"weight_decay": 1e-4})
+    np.testing.assert_allclose(res.x, BOWL.mean(axis=0), atol=0.01)
 
 
 def test_units_do_not_matter():
