@@ -2,7 +2,7 @@
 
 Usage::
 
-    python -m benchmarks.report                       # a quarter of an hour
+    python -m benchmarks.report                       # half an hour
     python -m benchmarks.report --only fits --rounds 3
     python -m benchmarks.report --only peaks --clock processor   # on a busy machine
 
@@ -26,7 +26,7 @@ import scipy
 
 import fastopt
 
-from .contests import contest, singles
+from .contests import contest, without_peer
 from .contests.works import WORKS
 from .gpu_parts.machine import processor
 from .history import shown as number
@@ -135,7 +135,7 @@ def main():
         return
     text = [*head(given.rounds, date), glance(results)]
     text += [table(WORKS[name], figures) for name, figures in results.items()]
-    text += [] if given.only else singles.section()
+    text += [] if given.only else without_peer.section()
     name = re.sub(r"[^a-z0-9]+", "-", processor().lower()).strip("-") + f"-{date}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.md").write_text("\n".join(text), encoding="utf-8")

@@ -151,7 +151,8 @@ def draw(res, process, data):
         how = {"fmt": ".", "color": colour, "elinewidth": 0.4, "label": name}
         axes[1].errorbar(chosen, mean[order][chosen], deviation[order][chosen], **how)
     axes[1].axhline(0.0, color="0.6", linewidth=0.8)
-    axes[1].set(title="prediction of labels held out", xlabel="row, in order", ylabel="label")
+    axes[1].set(title="labels held out: prediction ± standard deviation")
+    axes[1].set(xlabel="rows, by their prediction", ylabel="label")
     axes[1].legend(frameon=False)
     return fig
 

@@ -33,6 +33,7 @@ import fastopt
 HERE = Path(__file__).resolve().parent
 # Okabe and Ito's palette, which colour-blind readers can distinguish.
 COLORS = {1: "#0072B2", 2: "#D55E00", 3: "#009E73", 4: "#CC79A7"}  # by diet
+TOP = 420  # grams, at the upper end of each panel
 
 
 def load():
@@ -95,6 +96,17 @@ def print_table(diets, times, result, intervals):
     print(f"is exponential: {never.sum()}; not determined, for want of weighings: {unknown}.")
 
 
+def outside(x, low, high):
+    """Return a note on a plateau that is not in the picture, or ""."""
+    if x[2] == 0:
+        return "no plateau"
+    if low <= 0:
+        return f"plateau > {100 / high:.0f} g"
+    if 100 / high > TOP:
+        return f"plateau {100 / high:.0f} to {100 / low:.0f} g"
+    return ""
+
+
 def draw(diets, times, weights, result, intervals):
     """Draw all chicks, those with an upper limit to their plateau with the plateau."""
     fig, axes = plt.subplots(
@@ -113,8 +125,10 @@ def draw(diets, times, weights, result, intervals):
         else:
             seen = days <= 10 * times[b][-1]
             ax.plot(days[seen], 100 * growth(days[seen] / 10, *x), color=color, lw=1.5)
+            note = outside(x, low, high)
+            ax.text(21.5, 8, note, fontsize=6.5, color=color, ha="right")
         ax.set_title(f"{b + 1}", loc="left", fontsize=8, fontweight="bold", y=0.8, x=0.04)
-        ax.set(ylim=(0, 420), xticks=[0, 10, 20])
+        ax.set(ylim=(0, TOP), xticks=[0, 10, 20])
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=7)
     lines = [plt.Line2D([], [], color=color, label=f"diet {d}") for d, color in COLORS.items()]

@@ -112,13 +112,14 @@ def draw(res, steps):
     fig, axes = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
     axes[0].step(np.arange(steps), res.x, where="post")
     axes[0].axhline(0.0, color="0.6", linewidth=0.8)
-    axes[0].set(title="power", xlabel="step")
+    axes[0].set(title="heating power", xlabel="step")
     shown = axes[1].imshow(found.T, aspect="auto", origin="lower", cmap="inferno")
-    axes[1].set(title="temperature", xlabel="step", ylabel="cell")
+    cells = range(0, found.shape[1], 5)
+    axes[1].set(title="temperature", xlabel="step", ylabel="cell", yticks=cells)
     fig.colorbar(shown, ax=axes[1])
     axes[2].plot(wanted, color="0.6", linewidth=4, label="wanted")
     axes[2].plot(found[-1], label="reached")
-    axes[2].set(title="at the end", xlabel="cell")
+    axes[2].set(title="temperature at the end", xlabel="cell", xticks=cells)
     axes[2].legend(frameon=False)
     return fig
 

@@ -134,6 +134,21 @@ def report(ratings, rank, decay=None, epochs=EPOCHS):
     return model, errors, without
 
 
+def write_names(ax, places, names):
+    """Write a name at the right of each point; those near each other one above the other."""
+    width, height = np.ptp(places, axis=0)
+    written = []
+    for k in np.argsort(places[:, 1]):
+        x, y = places[k]
+        for left, below in written:
+            if abs(left - x) < 0.3 * width:
+                y = max(y, below + 0.045 * height)
+        written.append((x, y))
+        line = {"arrowstyle": "-", "color": "0.6", "lw": 0.6} if y > places[k, 1] else None
+        at = x + 0.03 * width, y
+        ax.annotate(names[k], places[k], at, fontsize=8, va="center", arrowprops=line)
+
+
 def draw(model, errors, without, names):
     """Draw the errors over the epochs, and the items by the two directions that vary most."""
     fig, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
@@ -146,12 +161,10 @@ def draw(model, errors, without, names):
     _, _, ways = np.linalg.svd(model[1][:, :-1] @ factors.T, full_matrices=False)
     places = ways[:2].T
     axes[1].scatter(*places.T, s=40 if names else 6, color="#0072B2")
-    low, height = places[:, 1].min(), np.ptp(places[:, 1])
-    for k in np.argsort(places[:, 1]) if names else ():
-        low = max(low, places[k, 1])  # no name above another
-        axes[1].annotate(names[k], places[k], (places[k, 0] + 0.02, low), fontsize=8)
-        low += 0.045 * height
-    axes[1].set(title="who is liked by the same people", xticks=[], yticks=[])
+    if names:
+        write_names(axes[1], places, names)
+    axes[1].set(title="who is liked by the same people")
+    axes[1].set_axis_off()
     axes[1].margins(x=0.2)
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)

@@ -204,7 +204,7 @@ class cosine(NamedTuple):
     @separate
     def __call__(self, t):
         """Return the learning rate of iteration t = 1, 2, ..."""
-        if t <= self.warmup:
+        if self.warmup > 0.0 and t <= self.warmup:  # at t = 0, of a plot, nothing is divided by 0
             return self.rate * t / self.warmup
         t, steps = t - 1.0 - self.warmup, self.steps
         if self.restarts and self.stretch == 1.0:

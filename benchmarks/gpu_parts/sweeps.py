@@ -29,12 +29,8 @@ class Rule:
     def __init__(self, name, rate=1e-3, **options):
         self.name, self.rule = name, rules.get(name)
         self.options = rules.options_class(self.rule)(**options)
-        self.uses, self.rate, self.rule_scalar, self.t = (
-            rules.uses(self.rule, self.options),
-            rate,
-            1.0,
-            0,
-        )
+        self.uses = rules.uses(self.rule, self.options)
+        self.rate, self.rule_scalar, self.t = rate, 1.0, 0
         self.next()
 
     def next(self):

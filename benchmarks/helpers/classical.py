@@ -31,10 +31,7 @@ AUTO = {name: {"maxfev": MAXFEV} for name in fastopt.methods()}
 GIVEN = {
     f"{name}, {label}": {"learning_rate": rate, "maxfev": MAXFEV}
     for name in ("rmsprop", "adagrad", "adam")
-    for label, rate in {
-        "0.01": 0.01,
-        "0.1 to 0": fastopt.schedules.cosine(0.1, MAXFEV),
-    }.items()
+    for label, rate in {"0.01": 0.01, "0.1 to 0": fastopt.schedules.cosine(0.1, MAXFEV)}.items()
 }
 REFERENCE = "L-BFGS-B"
 

@@ -75,9 +75,13 @@ def from_folder(folder, name):
 
 
 def environment(**more):
-    """Return the environment of a child process with this one's module path."""
+    """Return the environment of a child process with this one's module path.
+
+    Python keeps what it compiles of the modules, as it does for users.
+    """
     path = [*filter(None, sys.path), str(ROOT)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), **more}
+    own = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONPATH": os.pathsep.join(path), **more}
 
 
 def staggered(count, n, dtype):

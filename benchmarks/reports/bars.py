@@ -12,6 +12,7 @@ SHORT = {
     "fits to gtol 1e-6": "10,000 fits, converged",
     "fits, 500 iterations": "10,000 fits, 500 iterations",
     "shared fits": "1,000 fits that share rates",
+    "peaks": "100,000 peaks, with errors",
     "epoch": "an epoch of mini-batches",
     "network": "an epoch of a network",
     "first answer": "first answer of a process",
@@ -25,6 +26,10 @@ COLORS = {
     "optimistix": "#56B4E9",
     "JAX": "#999933",
     "lmfit": "#882255",
+    "scikit-learn": "#332288",
+    "ndoptimize": "#117733",
+    "lumafit": "#AA4499",
+    "Cpufit": "#661100",
 }
 
 
@@ -47,7 +52,7 @@ def draw(results, mine, file):
                 ends = [row - 0.3, row + 0.3]
                 ax.plot([ratio] * 2, ends, color="#888888", lw=3, label=once(used, "C"))
                 continue
-            family = who.replace(",", " ").split()[0]
+            family = family_of(who)
             style = {"color": COLORS[family], "ms": 8, "alpha": 0.85, "label": once(used, family)}
             ax.plot(ratio, row, "o", **style)
     ax.set(xscale="log", ylim=(-0.6, len(names) - 0.4), xlabel="time over fastopt's, the same work")
@@ -60,6 +65,11 @@ def draw(results, mine, file):
     fig.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
     fig.savefig(file, dpi=110)
     plt.close(fig)
+
+
+def family_of(who):
+    """Return the package that a peer's name begins with."""
+    return who.replace(",", " ").split()[0]
 
 
 def once(used, name):

@@ -48,15 +48,7 @@ from fastopt.algorithms.solve_loop import (
     step_below_xtol,
     store_best,
 )
-from fastopt.algorithms.status_codes import (
-    FTOL,
-    GTOL,
-    MAXFEV,
-    MAXITER,
-    NONFINITE,
-    RUNNING,
-    XTOL,
-)
+from fastopt.algorithms.status_codes import FTOL, GTOL, MAXFEV, MAXITER, NONFINITE, RUNNING, XTOL
 
 ARMIJO = 1e-4  # sufficient decrease: Nocedal and Wright (2006), eq. 3.4
 # With at most SHORT pairs, a trial moves a component by at most FIRST WIDER^pairs of its scale.

@@ -20,14 +20,7 @@ from fastopt.algorithms.placeholders import (
     named,
     store_at,
 )
-from fastopt.algorithms.run_state import (
-    FRESH,
-    NFEV,
-    NIT,
-    NJEV,
-    STATUS,
-    F,
-)
+from fastopt.algorithms.run_state import FRESH, NFEV, NIT, NJEV, STATUS, F
 from fastopt.algorithms.status_codes import NONFINITE, RUNNING
 
 # Indices in `control`, the integers that all threads share, each on a cache line of its own.
@@ -153,7 +146,7 @@ def solve_one(b, loop, block, control, budget, work, problem_data):
 @separate
 def worker_loop(pointer):
     """Finish the current problem, if there is one; then claim others until none is left."""
-    todo, loop, block, control, share, work, problem_data, results = load_value(pointer)
+    todo, loop, block, control, divisor, work, problem_data, results = load_value(pointer)
     budget, next_, last = 1.0, 0, 0
     first = -1 if work.at[0] >= 0 else 0  # last - first: problems claimed but not counted as done
     while control[STOP] == 0:
@@ -161,7 +154,7 @@ def worker_loop(pointer):
         if work.at[0] < 0:
             if next_ == last:
                 add(control, DONE, last - first)
-                take = max(1, min(MAX_CLAIM, (todo.size - control[NEXT]) // share))
+                take = max(1, min(MAX_CLAIM, (todo.size - control[NEXT]) // divisor))
                 first = next_ = add(control, NEXT, take)
                 last = min(first + take, todo.size)
                 if first >= last:

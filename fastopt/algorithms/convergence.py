@@ -21,7 +21,6 @@ from fastopt.algorithms.placeholders import (
 from fastopt.algorithms.status_codes import FTOL, NO_STEP
 
 ROUNDING_FLOOR = 1e-5  # fraction of the first gradient that rounding may leave
-GONE = 16.0  # roundings of the first f that may remain at a minimum of zero
 GAIN = 16.0  # roundings of f that a step may still gain
 LEVEL = 6e-6  # change of f by a component's scale, over f, at which f is level
 FALLEN = 1e-4  # fraction of the first gradient at which the model of f is trusted

@@ -39,7 +39,8 @@ from fastopt.algorithms.status_codes import (
 # addresses of `lead` in `minibatch_parts` and of its data.
 TURN, TURN_DATA, RATE, SCHEDULE, DATA, KEY, LEAD, LEAD_DATA = range(8)
 WORDS = 16  # number of integers in `calls`
-STATUS, NIT, ROW, LOSS, RULE_SCALAR, AVERAGED, ETA, BEGUN = range(8)  # indices of `TrainingState`
+# Indices of `TrainingState`.
+STATUS, NIT, ROW, LOSS, RULE_SCALAR, AVERAGED, ETA, BEGUN, SHUFFLED = range(9)
 # Rows prefetched in advance: without, a pass over 20 MB in random order takes three times as long.
 PREFETCH_ROWS = 16
 
@@ -55,6 +56,9 @@ class TrainingState(NamedTuple):
     averaged: float = 0.0  # number of iterates in the mean
     rate: float = 0.0  # learning rate of the next step, or its share of one that is found
     begun: float = 0.0  # whether the rule's state has been filled
+    # Places of the order that are shuffled in this epoch. No place is shuffled twice, even if fun
+    # raises and the run continues from a checkpoint.
+    shuffled: float = 0.0
 
 
 class Part(NamedTuple):
@@ -124,8 +128,9 @@ def turn(f, first, last, pointer):
     record[ETA] = eta
     end = min(last + int(plan.batch), n)
     if plan.shuffle != 0.0:
-        ahead, key = max(PREFETCH_ROWS, int(plan.batch)), np.uint64(calls[KEY])
-        shuffle_ahead(order, min(last + ahead, n) if last else 0, min(end + ahead, n), key)
+        shuffled = min(end + max(PREFETCH_ROWS, int(plan.batch)), n)
+        shuffle_ahead(order, int(record[SHUFFLED]), shuffled, np.uint64(calls[KEY]))
+        record[SHUFFLED] = float(shuffled)
     return float(end)
 
 

@@ -25,7 +25,7 @@ rate: Any = None  # (schedule, t) -> learning rate
 mean_and_gradient: Any = None  # for a mini-batch: a function of `minibatch_gradients`
 ADDS = False  # whether fun adds its gradient to an array
 MOVES_X = False  # whether the gradient is computed by changes of x
-take_step: Any = None  # the step of a mini-batch: a function of `solver.training`
+take_step: Any = None  # the step of a mini-batch: `step` of a module of `algorithms.training`
 sum_of_values: Any = None  # the sum of fun over rows: a function of `minibatch_gradients`
 schedule_function: Any = None  # the user's function of t
 

@@ -102,7 +102,7 @@ def curve_fit(
     >>> popt.round(3).tolist(), np.sqrt(np.diag(pcov)).round(3).tolist()
     ([3.047, 0.575], [0.04, 0.013])
     """
-    rule, settings = run_options.find_rule(method), None
+    rule = run_options.find_rule(method)
     if not callable(f):
         raise TypeError(f"f must be a function, not {type(f).__name__}")
     x, y, sigma = fit_inputs.data_of(xdata, ydata, sigma, nan_policy, check_finite)
@@ -115,6 +115,7 @@ def curve_fit(
     given |= {"loss": loss, "f_scale": f_scale}
     checkpoint = resumable.checkpoint_of("curve_fit", rule, settings, **given)
     weights = curve.weights_of(sigma)
+    setup = one_fit.Setup(rule, p, box, settings, loss, f_scale)
     if loss == "poisson":
         fit_inputs.require_counts(sigma, y)
         if jac not in (None, "autodiff"):
@@ -123,12 +124,11 @@ def curve_fit(
     kind = one_fit.method_of(jac, f, p.size)
     fit = None
     if kind == "autodiff":
-        fit = curve.compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale)
+        fit = curve.compiled_fit(f, x, y, weights, setup, jac)
         kind = "autodiff" if fit.objective else "2-point"
     if fit is None or not fit.objective:
         fit, kind = curve.fit_of(f, x, y, weights, p, kind)
-    given = rule, p, box, settings, kind, loss, f_scale, not absolute_sigma, None, checkpoint
-    result = one_fit.solve(fit, *given)
+    result = one_fit.solve(fit, setup, kind, scale=not absolute_sigma, checkpoint=checkpoint)
     if not result.njev or not np.isfinite(result.cost):
         raise ValueError("the residuals are not finite at p0")
     if not result.success:

@@ -14,6 +14,7 @@ from fastopt.derivatives.gradient_methods import MODES
 from fastopt.derivatives.plain_python import python_objective
 from fastopt.inputs import wrong_keywords
 from fastopt.inputs.start_and_bounds import start_point
+from fastopt.results.optimize_result import intermediate
 
 
 @wrong_keywords.checked
@@ -56,10 +57,11 @@ def value_and_grad(fun, *, size=None, jac=None, fast_math_functions=True):
 
     Notes
     -----
-    This is automatic differentiation. In forward mode numbers carry their partial derivatives. In
-    reverse mode a second sweep goes backwards through the operations of the first. At a tie of
-    ``max``, ``min`` or a comparison the derivative is that of the branch taken. Indices are not
-    checked, as in any compiled code: an x or a row that is too short is read beyond its end.
+    This is automatic differentiation (Griewank and Walther 2008). In forward mode numbers carry
+    their partial derivatives. In reverse mode a second sweep goes backwards through the operations
+    of the first. At a tie of ``max``, ``min`` or a comparison the derivative is that of the branch
+    taken. Indices are not checked, as in any compiled code: an x or a row that is too short is read
+    beyond its end.
 
     Examples
     --------
@@ -116,6 +118,12 @@ def compare_grad(fun, x0, args=(), *, jac=None):
         ``worst`` is its index in x. ``success`` is True if `error` is at most 1e-6 (1e-3 for
         float32). There is a ``message``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a gradient of another size than x0, and as from `minimize`. Exceptions of `fun` and
+        `jac` pass through.
+
     Examples
     --------
     >>> import fastopt
@@ -125,8 +133,6 @@ def compare_grad(fun, x0, args=(), *, jac=None):
     >>> print(res.message)
     The gradient is 4 at x[0], where central differences give 12.
     """
-    from fastopt.results.optimize_result import intermediate
-
     x = start_point(x0)
     judged, jac = fun, compiler.called(jac)
     fun = compiler.called(fun)

@@ -6,7 +6,7 @@ from fastopt._sentences import counted
 from fastopt.compiling import compiler
 from fastopt.drivers import resumable
 from fastopt.drivers.fits import compiled_residuals, one_fit
-from fastopt.drivers.fits.one_fit import Fit
+from fastopt.drivers.fits.one_fit import Fit, Setup
 from fastopt.inputs import compiled_arguments, fit_inputs, run_options, wrong_keywords
 from fastopt.inputs.start_and_bounds import callback_of
 
@@ -109,6 +109,7 @@ def least_squares(
     given = {"fun": fun, "jac": jac, "x0": x0, "bounds": box, "args": args}
     given |= {"loss": loss, "f_scale": f_scale}
     checkpoint = resumable.checkpoint_of("least_squares", rule, settings, **given)
+    setup = Setup(rule, x0, box, settings, loss, f_scale)
     kind, callback = one_fit.method_of(jac, fun, x0.size), callback_of(callback)
     objective, first = None, []
     if kind == "autodiff" or compiler.is_compiled(fun):
@@ -119,11 +120,9 @@ def least_squares(
         def build():
             found = compiled_residuals.probe(compiled, x0.copy(), args)
             first.append(fit_inputs.require_vector(found).size)
-            places = compiled_residuals.of_residuals()
-            fast = settings.fast
-            given = compiled, x0.size, args, fast, loss, f_scale, places
-            objective = compiled_residuals.build(*given)
-            one_fit.compile(objective, rule, x0, box, settings)
+            how = settings.fast, loss, f_scale, compiled_residuals.of_residuals()
+            objective = compiled_residuals.build(compiled, x0.size, args, *how)
+            one_fit.compile(objective, setup)
             return objective
 
         objective = one_fit.compiled_or_none(fun, build, jac)
@@ -137,19 +136,8 @@ def least_squares(
         given = compiler.called(kind)
         count = values(x0.copy()).size
         kind = _shaped(lambda x: given(x, *args), (count, x0.size))
-    return one_fit.solve(
-        Fit(_of_one_length(values, first), objective),
-        rule,
-        x0,
-        box,
-        settings,
-        kind,
-        loss,
-        f_scale,
-        True,
-        callback,
-        checkpoint,
-    )
+    fit = Fit(_of_one_length(values, first), objective)
+    return one_fit.solve(fit, setup, kind, scale=True, callback=callback, checkpoint=checkpoint)
 
 
 def _of_one_length(values, first):

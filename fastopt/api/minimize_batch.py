@@ -9,6 +9,7 @@ from fastopt.arrays import data_rows
 from fastopt.drivers import kinks_of_batch, local_batch, objective_bindings
 from fastopt.drivers.batch_on_executor import ExecutorScheduler
 from fastopt.inputs import batch_inputs, run_options, wrong_keywords
+from fastopt.results import batch_result
 from fastopt.results.progress import Compiling
 from fastopt.storage.batch_checkpoint import BatchCheckpoint
 from fastopt.targets import dispatch
@@ -148,8 +149,6 @@ def minimize_batch(
             found, stop_reason = kinks_of_batch.examine(batch, *local, results, until)
             errors = {**errors, **found}
         start_where_not_run(batch, results)
-    from fastopt.results import batch_result  # late: scipy.optimize is slow to import
-
     source = objective_bindings.name_of(objective_bindings.method_of(jac, fun))
     source = first.objective.source() if first is not None else source
     result = batch_result.build(results, batch.shape, source, name, errors)

@@ -9,7 +9,7 @@ import numpy as np
 from fastopt._sentences import counted
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.inputs import wrong_keywords
-from fastopt.inputs.run_options import number
+from fastopt.inputs.single_values import generator, number, whole_number
 from fastopt.inputs.start_and_bounds import checked_bounds, sides_of
 
 
@@ -78,10 +78,8 @@ def multistart(
     >>> round(res.fun, 6), len(res.minima)
     (-1.031628, 6)
     """
-    count = number("n_starts", n_starts, 1, 2**30)  # SciPy's largest number of Sobol points
-    if count != int(count):
-        raise ValueError(f"n_starts = {n_starts!r}; it must be a whole number")
-    count = int(count)
+    count = whole_number("n_starts", n_starts, 1, 2**30)  # SciPy's largest number of Sobol points
+    rng = generator("rng", 0 if rng is None else rng)
     distance = number("distance", distance, 0.0)
     low, high, shape = _box(bounds)
     starts = np.clip(low + _spread(count, low.size, rng) * (high - low), low, high)
@@ -136,7 +134,7 @@ def _spread(count, n, rng):
     from scipy.stats import qmc
 
     name = "rng" if "rng" in inspect.signature(qmc.Sobol).parameters else "seed"  # SciPy < 1.15
-    options: Any = {name: np.random.default_rng(0 if rng is None else rng)}
+    options: Any = {name: rng}
     engine = qmc.Sobol(n, **options)
     return engine.random_base2(math.ceil(math.log2(count)))[:count]
 

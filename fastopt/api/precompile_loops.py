@@ -1,5 +1,6 @@
 """`precompile`: compile the library's own code ahead of time, and keep it on disk."""
 
+import itertools
 import os
 import time
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import numpy as np
 
 from fastopt import rules
 from fastopt._sentences import counted
-from fastopt.algorithms.run_state import FEW
+from fastopt.algorithms.run_state import FEW, width
 from fastopt.api.minimize import minimize
 from fastopt.api.minimize_batch import minimize_batch
 from fastopt.api.minimize_stochastic import minimize_stochastic
@@ -61,8 +62,8 @@ def precompile(
     """Compile the library's own loops and steps, and keep them on disk for later processes.
 
     It is for container images, clusters and classrooms. A later first call compiles only the
-    objective.
-    The code is for this kind of processor, and for these versions of Python, NumPy and Numba.
+    objective. The code is for this kind of processor, and for these versions of Python, NumPy
+    and Numba.
 
     Parameters
     ----------
@@ -198,14 +199,16 @@ def _calls(door, gradient, size, *data, names, dtypes, bounds, rates):
                     yield door, call, {**given, "bounds": box, **workers}
 
 
-def _stochastic(names, dtypes, **_more):
-    """Yield calls that compile the steps of mini-batches, which are the same for all sizes."""
+def _stochastic(names, dtypes, rates, **_more):
+    """Yield calls that compile the steps of mini-batches, which are the same for all sizes.
+
+    The mini-batch has parts, whose code is the same for all objectives too.
+    """
     fun = ensure_njit(value_and_gradient, "fun")
-    more = {"jac": True, "epochs": 1, "options": {"learning_rate": 0.1}}
-    for name in names:
-        for dtype in dtypes:
-            call = fun, np.ones(1, dtype), np.ones((2, 1), dtype)
-            yield minimize_stochastic, call, {"method": name, **more}
+    more = {"jac": True, "epochs": 1, "batch_size": 256, "workers": 1}
+    for name, dtype, rate in itertools.product(names, dtypes, rates):
+        call = fun, np.ones(1, dtype), np.ones((256, 1), dtype)
+        yield minimize_stochastic, call, {"method": name, "options": RATES[rate], **more}
 
 
 def _steps(names, dtypes, **_more):
@@ -233,8 +236,7 @@ def _sizes(sizes):
     sizes = _several("sizes", sizes)
     if not sizes or not all(type(n) is int and n > 0 for n in sizes):
         raise ValueError(f"sizes = {sizes!r}; they must be numbers of parameters, 1 or more")
-    row_buffers = {next((few for few in FEW if n <= few), FEW[-1] + 1) for n in sizes}
-    return sorted(row_buffers)
+    return sorted({min(width(n), FEW[-1] + 1) for n in sizes})
 
 
 def _several(name, value) -> list:

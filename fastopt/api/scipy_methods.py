@@ -93,7 +93,7 @@ def __getattr__(name) -> Callable[..., Any]:
         return method(name)
     if name[:1].isupper() and name in rule_classes.names():
         return rule_classes.optimizer(name)
-    if name == "BatchResult":  # as pickles name it; late, since it imports scipy.optimize
+    if name == "BatchResult":  # as pickles name it
         from fastopt.results.batch_result import BatchResult
 
         return BatchResult

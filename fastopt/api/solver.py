@@ -22,17 +22,7 @@ from fastopt.targets import dispatch
 
 
 @wrong_keywords.checked
-def solver(
-    fun,
-    x0,
-    args=(),
-    *,
-    method="rmsprop",
-    jac=None,
-    bounds=None,
-    tol=None,
-    options=None,
-):
+def solver(fun, x0, args=(), *, method="rmsprop", jac=None, bounds=None, tol=None, options=None):
     """Prepare the minimisation of a function: everything is checked and compiled once.
 
     Parameters

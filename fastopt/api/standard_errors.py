@@ -9,6 +9,9 @@ from fastopt.compiling import compiler
 from fastopt.drivers import hessians
 from fastopt.inputs import batch_inputs, wrong_keywords
 from fastopt.inputs.start_and_bounds import boxes_of, floats
+from fastopt.results import information
+from fastopt.results.active_bounds import free_and_mask
+from fastopt.results.optimize_result import intermediate
 
 
 @wrong_keywords.checked
@@ -47,9 +50,9 @@ def standard_errors(fun, res, args=(), *, data=(), bounds=None, jac=None, fast_m
 
     Notes
     -----
-    `hess` is the observed information, and `cov` its inverse. Before, it is scaled by its diagonal,
-    so that units do not matter. The errors hold for large samples, at a minimum of `fun`. They are
-    not scaled by residuals: for a sum of squares use `least_squares`.
+    `hess` is the observed information (Efron and Hinkley 1978), and `cov` its inverse. Before, it
+    is scaled by its diagonal, so that units do not matter. The errors hold for large samples, at a
+    minimum of `fun`. They are not scaled by residuals: for a sum of squares use `least_squares`.
 
     A parameter whose bounds are equal has error 0. One that a bound blocks has the error NaN, and
     the others' errors hold for that value of it. If the data do not determine a parameter, its
@@ -84,7 +87,8 @@ def standard_errors(fun, res, args=(), *, data=(), bounds=None, jac=None, fast_m
     flat = x.reshape(problems, n)
     # The jac of a fit is that of its residuals.
     grad = getattr(res, "grad", getattr(res, "jac", None)) if hasattr(res, "x") else None
-    free, mask = _blocked(flat, grad, boxes_of(bounds, flat, shape))
+    grad = np.zeros(flat.shape) if grad is None else np.asarray(grad, float).reshape(flat.shape)
+    free, mask = free_and_mask(flat, grad, boxes_of(bounds, flat, shape))
     points = np.array(flat, np.float64).reshape(x.shape)
     hess, source = np.full((problems, n, n), np.nan), None
     for b in np.flatnonzero(np.isfinite(flat).all(axis=1)):
@@ -110,23 +114,7 @@ def _fields(data):
     return data_rows.fields_of(data)
 
 
-def _blocked(x, grad, box):
-    """Return which parameters are free (1), fixed (0) or blocked by a bound (NaN), and a mask.
-
-    The mask is -1 or 1 at a lower or upper bound. Without a gradient every bound blocks.
-    """
-    low, high = box or (np.full(x.shape, -np.inf), np.full(x.shape, np.inf))
-    grad = np.zeros(x.shape) if grad is None else np.reshape(np.asarray(grad, float), x.shape)
-    at_low, at_high = (x <= low) & (grad >= 0.0), (x >= high) & (grad <= 0.0)
-    mask = np.where(at_low, -1, np.where(at_high, 1, 0))
-    fixed = np.broadcast_to(low == high, x.shape)
-    return np.where(fixed, 0.0, np.where(mask != 0, np.nan, 1.0)), mask
-
-
 def _result(hess, free, mask, source, shape, batch):
-    from fastopt.results import information
-    from fastopt.results.optimize_result import intermediate
-
     cov, verdicts = information.covariances(hess, free, source.noise if source else 0.0)
     with np.errstate(invalid="ignore"):
         stderr = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))

@@ -13,12 +13,7 @@ import numpy as np
 from fastopt.arrays import dlpack
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-_DTYPES = {
-    "<f4": _FLOAT32,
-    "torch.float32": _FLOAT32,
-    "<f8": _FLOAT64,
-    "torch.float64": _FLOAT64,
-}
+_DTYPES = {"<f4": _FLOAT32, "torch.float32": _FLOAT32, "<f8": _FLOAT64, "torch.float64": _FLOAT64}
 ACCEPTED = (
     "arrays of float32 or float64 on a CUDA device are accepted: anything with "
     "__cuda_array_interface__ or DLPack (Numba, CuPy, PyTorch, JAX)"

@@ -32,11 +32,7 @@ class Tensor(ctypes.Structure):
 class Managed(ctypes.Structure):
     """DLPack's struct DLManagedTensor."""
 
-    _fields_ = (
-        ("tensor", Tensor),
-        ("manager_ctx", ctypes.c_void_p),
-        ("deleter", ctypes.c_void_p),
-    )
+    _fields_ = (("tensor", Tensor), ("manager_ctx", ctypes.c_void_p), ("deleter", ctypes.c_void_p))
 
 
 class Versioned(ctypes.Structure):

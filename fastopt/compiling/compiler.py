@@ -290,9 +290,4 @@ def processor():
     _, name, features = context.codegen().magic_tuple()
     widths = {"+avx512f": "512-bit vectors", "+avx2": "256-bit vectors", "+neon": "128-bit vectors"}
     simd = next((text for flag, text in widths.items() if flag in features.split(",")), "no SIMD")
-    return {
-        "numba": numba.__version__,
-        "name": name,
-        "simd": simd,
-        "threads": thread_limit(),
-    }
+    return {"numba": numba.__version__, "name": name, "simd": simd, "threads": thread_limit()}

@@ -55,7 +55,7 @@ def reason(error, fun, derivative=False):
 
     `derivative` says that `fun` compiles, and only its derivatives fail.
     """
-    text, functions = str(error), _reached(fun.py_func, [])
+    text, functions = str(error), called_functions(fun.py_func)
     what, name = _what(text, functions, derivative)
     place = _place(text, functions) or _line_of(name, functions)
     if place is None:
@@ -65,17 +65,18 @@ def reason(error, fun, derivative=False):
     return f": line {line} of {os.path.basename(file)}, {source!r}: {what}"
 
 
-def _reached(function, found):
-    """Return the user's functions that a function calls, itself first."""
+def called_functions(function, found=None):
+    """Return the user's functions that a function calls, itself first; `found` are known ones."""
+    found = [] if found is None else found
     package = (function.__module__ or "").partition(".")[0]  # None if its globals have no name
     if function in found or package in ("numba", "fastopt"):
         return found
     found.append(function)
     for _, value in _values_used(function):
         if isinstance(value, Dispatcher):
-            _reached(value.py_func, found)
+            called_functions(value.py_func, found)
         elif isinstance(value, types.FunctionType):
-            _reached(value, found)
+            called_functions(value, found)
     return found
 
 
@@ -154,6 +155,8 @@ def _unreadable(functions, wanted, of_none):
             if none or name == wanted or (wanted is None and not _is_readable(value)):
                 if isinstance(value, types.FunctionType):
                     return f"{name!r} is a plain function; decorate it with numba.njit", name
+                if isinstance(value, np.ufunc):
+                    return f"Numba does not support the function {name!r}, a ufunc", name
                 kind = "None" if value is None else f"a {type(value).__name__}"
                 if isinstance(value, np.ndarray) and value.dtype == object:
                     kind = "an array of objects"

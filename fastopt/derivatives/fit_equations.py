@@ -263,12 +263,7 @@ POINTS = {
     "dual_at": model_at,
     "weigh": weigh_model,
 }
-ALL_POINTS = {
-    **ARRAY,
-    "source": model_values,
-    "count": value_count,
-    "weigh": weigh_model,
-}
+ALL_POINTS = {**ARRAY, "source": model_values, "count": value_count, "weigh": weigh_model}
 CORRELATED = {**ARRAY, "source": whitened, "weigh": weigh_whitened}
 MODEL = {"model": "source", "model_count": "count", "value_at": "dual_at"}
 COORDINATES = one_coordinate, two_coordinates, three_coordinates

@@ -34,10 +34,10 @@ def _lasts(evaluate):
 def _place(fun):
     """Return a digest of the places of a function and its callees, since errors name lines."""
     # Imported late, since it is needed only before compiling.
-    from fastopt.derivatives.error_reasons import _reached
+    from fastopt.derivatives.error_reasons import called_functions
 
     found = hashlib.sha256()
-    for function in _reached(fun.py_func, []):
+    for function in called_functions(fun.py_func):
         code = function.__code__
         first = code.co_firstlineno
         last = max(itertools.chain([first], filter(None, (line for *_, line in code.co_lines()))))

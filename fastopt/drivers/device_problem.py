@@ -100,11 +100,8 @@ class DeviceProblem(Problem):
         wanted = (9 + 2 * settings.maxcor + sum(uses)) * x0.size * np.dtype(x0.dtype).itemsize
         with device.allocating(wanted, "the problem", "a smaller options['maxcor'] needs less"):
             self.allocate(device, stream, x0, box, settings, uses)
-        self.kernel, self.objective, self.point = (
-            kernel,
-            objective,
-            objective.wrap(self.iterates.new),
-        )
+        self.kernel, self.objective = kernel, objective
+        self.point = objective.wrap(self.iterates.new)
         schedule = settings.schedule if hasattr(settings.schedule, "_fields") else ()
         self.rules = settings.limits, settings.rule, schedule
         self.settings, self.before, self.reason = settings, 0, None

@@ -76,7 +76,7 @@ def shapes_misfit(error, x, args, where="", name="fun"):
     if isinstance(error, IndexError) and re.search("out of (bounds|range)", str(error)):
         return IndexError(
             f"{name} indexes outside x, of shape {np.shape(x)}, or outside its other arguments, of "
-            f"shapes {shapes}{where}"
+            f"shapes {shapes}, or outside an array that it makes{where}"
         )
     if isinstance(error, ValueError) and str(error).startswith(MISFITS):
         return ValueError(

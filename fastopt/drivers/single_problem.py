@@ -9,10 +9,7 @@ import numpy as np
 from fastopt import rules
 from fastopt.algorithms import fused_passes, problem_arrays
 from fastopt.algorithms.run_state import FRESH, NFEV, NIT, F, apart, run_of, width
-from fastopt.algorithms.status_codes import (
-    INTERRUPTED,
-    NO_STEP,
-)
+from fastopt.algorithms.status_codes import INTERRUPTED, NO_STEP
 from fastopt.drivers import kinks_of_problem
 from fastopt.drivers.resumable import Resumable
 from fastopt.results import optimize_result

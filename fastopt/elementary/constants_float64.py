@@ -9,10 +9,8 @@ import math
 
 INF, NAN = math.inf, math.nan
 SMALLEST_NORMAL = 2.0**-1022
-SUBNORMAL_SCALE, SUBNORMAL_EXPONENT = (
-    2.0**54,
-    54.0,
-)  # a factor that makes subnormal numbers normal, and its exponent
+# A factor that makes subnormal numbers normal, and its exponent.
+SUBNORMAL_SCALE, SUBNORMAL_EXPONENT = 2.0**54, 54.0
 EPSILON = 2.0**-54  # size of x below which x + x^2 rounds to x
 EXP_MOST, EXP_LEAST = 710.0, -746.0  # arguments beyond which exp is inf, and 0
 EXP2_MOST, EXP2_LEAST = 1025.0, -1076.0

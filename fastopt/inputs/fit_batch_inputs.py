@@ -6,8 +6,8 @@ import numpy as np
 
 from fastopt._sentences import counted
 from fastopt.arrays import arguments, data_rows
-from fastopt.inputs import batch_inputs, run_options
-from fastopt.inputs.fit_inputs import require_covariances, root_of, with_defaults
+from fastopt.inputs import batch_inputs, single_values
+from fastopt.inputs.fit_inputs import given_sides, require_covariances, root_of, with_defaults
 from fastopt.inputs.start_and_bounds import floats
 from fastopt.targets import dispatch
 
@@ -44,7 +44,7 @@ def where_of(device, workers, **given):
 def read(rule, x0, data, args, bounds, tol, options, names=batch_inputs.NAMES):
     """Return the `Batch` of these arguments, with starts in float64."""
     if tol is not None and np.ndim(tol) == 0:
-        tol = run_options.number("tol", tol, 0.0)
+        tol = single_values.number("tol", tol, 0.0)
     options = with_defaults(options, tol)
     x0 = np.array(floats(x0), np.float64)
     if x0.ndim > 2:
@@ -65,8 +65,9 @@ def sides_of(bounds, n):
         low, high = (np.broadcast_to(s, np.broadcast_shapes(s.shape, (n,))) for s in (low, high))
     except (TypeError, ValueError):
         raise ValueError(
-            f"bounds = {bounds!r}; they must be (low, high), each a number, or an array with one "
-            f"for each of {counted(n, 'parameter')}, or with such a row for each problem"
+            f"bounds {given_sides(bounds, pair)}; they must be (low, high), each a number, or an "
+            f"array with one for each of {counted(n, 'parameter')}, or with such a row for each "
+            "problem"
         ) from None
     return None if np.isneginf(low).all() and np.isposinf(high).all() else Sides(low, high)
 

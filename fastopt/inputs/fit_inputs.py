@@ -9,7 +9,7 @@ import numpy as np
 from fastopt._sentences import counted
 from fastopt.algorithms.fits.losses import LOSSES
 from fastopt.arrays import arguments
-from fastopt.inputs import run_options
+from fastopt.inputs import run_options, single_values
 from fastopt.inputs.start_and_bounds import checked_bounds, floats
 
 # Default tolerances; see the options of `least_squares`.
@@ -20,15 +20,13 @@ FOREIGN = "learning_rate", "maxcor"
 def options_of(rule, options, tol):
     """Return the checked options of a fit."""
     if tol is not None:
-        tol = run_options.number("tol", tol, 0.0)
+        tol = single_values.number("tol", tol, 0.0)
     return run_options.parse(rule, with_defaults(options, tol), None, np.dtype(np.float64))
 
 
 def with_defaults(options, tol):
     """Return the options of a fit with its defaults; `tol` sets all three tolerances."""
-    if options is not None and not hasattr(options, "items"):
-        raise TypeError(f"options must be a dict, not {type(options).__name__}")
-    given = {name: value for name, value in dict(options or {}).items() if value is not None}
+    given = run_options.given_options(options)
     for name in FOREIGN:
         if name in given:
             raise ValueError(f"options[{name!r}] has no meaning in a least-squares fit")
@@ -60,12 +58,25 @@ def sides_of(bounds, n):
         low, high = (np.array(np.broadcast_to(np.asarray(s, float), (n,))) for s in pair)
     except (TypeError, ValueError):
         raise ValueError(
-            f"bounds = {bounds!r}; they must be (low, high), each a number or one for each of "
-            f"{counted(n, 'parameter')}, or a scipy.optimize.Bounds"
+            f"bounds {given_sides(bounds, pair)}; they must be (low, high), each a number or one "
+            f"for each of {counted(n, 'parameter')}, or a scipy.optimize.Bounds"
         ) from None
     if (low == -math.inf).all() and (high == math.inf).all():
         return None
     return low, high
+
+
+def given_sides(bounds, pair):
+    """Return what was given in the place of `pair`, (low, high), for an error."""
+    try:
+        shapes = [np.shape(side) for side in pair]
+    except (TypeError, ValueError):
+        return f"= {bounds!r}"
+    if len(shapes) == 2 and all(map(len, shapes)):
+        return f"have arrays of shapes {shapes[0]} and {shapes[1]}"
+    if set(shapes) == {(2,)}:
+        return "are pairs, one for each parameter, as fastopt.minimize takes them"
+    return f"= {bounds!r}"
 
 
 def box_of(bounds, x):
@@ -82,7 +93,7 @@ def loss_of(loss, f_scale, counts=False):
     if not isinstance(loss, str) or loss not in known:
         names = ", ".join(map(repr, known))
         raise ValueError(f"loss = {loss!r}; it must be one of {names}")
-    f_scale = run_options.number("f_scale", f_scale, 0.0)
+    f_scale = single_values.number("f_scale", f_scale, 0.0)
     if f_scale == 0.0:
         raise ValueError("f_scale = 0; it must be positive")
     return loss, f_scale

@@ -10,9 +10,7 @@ from fastopt.inputs import run_options
 
 def per_problem_options(options, tol):
     """Return the shared options, a dict of arrays for those given per problem, and tol."""
-    if options is not None and not hasattr(options, "items"):
-        raise TypeError(f"options must be a dict, not {type(options).__name__}")
-    shared = {name: value for name, value in dict(options or {}).items() if value is not None}
+    shared = run_options.given_options(options)
     columns = {}
     if np.ndim(tol) == 1:
         shared.setdefault("gtol", tol)

@@ -3,7 +3,6 @@
 import difflib
 import functools
 import math
-import numbers
 import os
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from fastopt import rules, schedules
 from fastopt.algorithms.run_state import Limits
 from fastopt.arrays import arguments
 from fastopt.inputs import option_limits
+from fastopt.inputs.single_values import number, switch, whole_number
 from fastopt.storage.npz import path_of
 
 ALIASES = {
@@ -35,7 +35,7 @@ FROM_ONE = ("eta_plus",)
 # Defaults with "auto". With a rho of 0.9 the metric forgets the relative scales that the search
 # needs; 0.99 halves the evaluations on the classical problems.
 AUTO = {"rho": 0.99}
-# gtol of a search that ends by quantities without units: see `solver.convergence`.
+# gtol of a search that ends by quantities without units: see `algorithms.convergence`.
 WITHOUT_UNITS = -1.0
 # Default number of pairs. The evaluations, over those of L-BFGS-B, are 4.1, 1.8, 1.2, 1.1 and 1.02
 # for 0, 1, 3, 5 and 10 pairs. These are geometric means over the classical problems, with rmsprop.
@@ -85,6 +85,8 @@ def find_rule(method):
     if name not in rules.methods():
         close = difflib.get_close_matches(name, rules.methods(), 3)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+        if name in ("lm", "trf", "dogbox"):
+            guess = ": leave it out. All fits are Levenberg and Marquardt's, damped by a method."
         raise ValueError(f"unknown method {method!r}{guess} {_known()}")
     return rules.get(name)
 
@@ -93,13 +95,18 @@ def _known():
     return f"Methods are {', '.join(rules.methods())}."
 
 
-def parse(rule, given, tol, dtype):
+def given_options(options):
+    """Return the options that are given, in a new dict: those that are None are left out."""
+    if options is not None and not hasattr(options, "items"):
+        raise TypeError(f"options must be a dict, not {type(options).__name__}")
+    return {name: value for name, value in dict(options or {}).items() if value is not None}
+
+
+def parse(rule, options, tol, dtype):
     """Check the user's `options` (and `tol`) for a rule and fill in the defaults."""
-    if given is None and tol is None:
+    if options is None and tol is None:
         return _remembered(rule, (), dtype)
-    if given is not None and not hasattr(given, "items"):
-        raise TypeError(f"options must be a dict, not {type(given).__name__}")
-    given = {name: value for name, value in dict(given or {}).items() if value is not None}
+    given = given_options(options)
     if tol is not None:
         given.setdefault("gtol", number("tol", tol, 0.0))
     if all(type(value) in (float, int, str, bool) for value in given.values()):
@@ -153,7 +160,7 @@ def _complete(rule, given, dtype):
         disp=_switch("disp", given.get("disp", False)),
         steps=None if steps is None else _steps(steps),
         fast=_switch("fast_math_functions", given.get("fast_math_functions", True)),
-        maxcor=_count("maxcor", given.get("maxcor", MAXCOR)),
+        maxcor=whole_number("maxcor", given.get("maxcor", MAXCOR), 0, 1000),
         checkpoint=_path("checkpoint", given.get("checkpoint")),
     )
 
@@ -173,37 +180,9 @@ def least_eps(kind):
     return 1e-15 if "beta2" in kind._fields else 1e-30
 
 
-def number(name, value: Any, least, most=math.inf):
-    """Return `value` as a float within [least, most]; `name` is for errors."""
-    if type(value) is float and least <= value <= most:
-        return value
-    kinds = numbers.Real, np.number, np.ndarray
-    given: Any = value
-    single = isinstance(value, kinds) and not isinstance(value, bool)
-    exact = isinstance(value, numbers.Real) and not isinstance(value, np.number)  # e.g. Fraction
-    if not single or (not exact and not _is_real(np.asarray(value))) or np.ma.is_masked(value):
-        raise TypeError(f"{name} must be one real number, not {value!r}")
-    try:
-        found = float(value)
-    except OverflowError:
-        if given > 0:
-            raise ValueError(f"{name} is beyond the largest float, 1.8e308") from None
-        found = -math.inf
-    if not least <= found <= most:  # NaN too
-        span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
-        raise ValueError(f"{name} = {value!r}; it must be {span}")
-    return found
-
-
-def _is_real(array):
-    return not array.shape and array.dtype.kind in "fiu"
-
-
 def option(name, value, default):
     if isinstance(default, bool):
-        if isinstance(value, bool | np.bool_):
-            return bool(value)
-        raise TypeError(f"{name} must be True or False, not {value!r}")
+        return switch(name, value)
     least = 1.0 if name in FROM_ONE else 0.0
     value = number(name, value, least, 1.0 if name in FRACTIONS else math.inf)
     if name in FRACTIONS and value == 1.0 and name != "dampening":
@@ -215,12 +194,6 @@ def option(name, value, default):
 
 def floor_limit(limit):
     return limit if limit == math.inf else float(math.floor(limit))
-
-
-def _count(name, value):
-    if number(name, value, 0.0, 1000.0) % 1.0:
-        raise ValueError(f"{name} = {value!r}; it must be a whole number")
-    return int(value)
 
 
 def _path(name, value):
@@ -251,7 +224,7 @@ def schedule_of(rate):
 def _schedule_field(kind, name, value):
     shown = f"learning_rate = {kind}(...): {name}"
     if name in ("staircase", "restarts"):
-        return option(shown, value, False)
+        return switch(shown, value)
     if name in ("rate", "steps", "every"):
         return _above_zero(shown, value)
     growing = kind == "exponential" and name == "decay"  # above 1 it would overflow in the end

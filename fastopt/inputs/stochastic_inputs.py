@@ -11,6 +11,7 @@ from fastopt._sentences import counted
 from fastopt.arrays import data_rows
 from fastopt.arrays.data_rows import Ragged
 from fastopt.inputs import run_options, start_and_bounds
+from fastopt.inputs.single_values import generator, number, switch, whole_number
 
 OPTIONS = (
     "learning_rate",
@@ -22,7 +23,6 @@ OPTIONS = (
     "finite_diff_rel_step",
     "checkpoint",
 )
-_NAME = "minimize_stochastic"
 EPOCHS = 10  # of rows in memory
 
 
@@ -64,7 +64,7 @@ def rows_and_numbers(
     if count == 0:
         raise ValueError("data has no rows")
     shuffle = switch("shuffle", shuffle)
-    rng = generator(seed)
+    rng = generator("seed", seed)
     order = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
     validation_rows = None
     if isinstance(validation, numbers.Real):
@@ -76,10 +76,8 @@ def rows_and_numbers(
         raise ValueError("with vectorized=True rows are put side by side: equal lengths are needed")
     if patience is not None and validation_rows is None:
         raise ValueError("patience counts epochs without a better validation loss; give validation")
-    epochs, average = (
-        whole_number("epochs", EPOCHS if epochs is None else epochs),
-        first_averaged(average),
-    )
+    epochs = whole_number("epochs", EPOCHS if epochs is None else epochs)
+    average = first_averaged(average)
     if epochs < average < math.inf:
         raise ValueError(f"average = {average} begins after the last epoch, {epochs}")
     return TrainingData(
@@ -147,7 +145,7 @@ def _in_type_of(field, other, name):
 
 def split(order, fraction, rng):
     """Return (indices to train on, indices held out): random ones with `rng`, else the last."""
-    fraction = run_options.number("validation", fraction, 0.0, 1.0)
+    fraction = number("validation", fraction, 0.0, 1.0)
     count = round(fraction * len(order))
     if not 0 < count < len(order):
         raise ValueError(
@@ -161,32 +159,10 @@ def split(order, fraction, rng):
     return train, test
 
 
-def generator(seed):
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"seed = {seed!r}; it must be a whole number, a numpy.random.Generator or None"
-        ) from None
-
-
 def first_averaged(average):
     if average is None or average is False:
         return math.inf
     return 1 if average is True else whole_number("average", average)
-
-
-def whole_number(name, value):
-    """Return a whole number above zero."""
-    if run_options.number(name, value, 1.0) % 1.0:
-        raise ValueError(f"{name} = {value!r}; it must be a whole number, 1 or more")
-    return int(value)
-
-
-def switch(name, value):
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def start_point(x0):
@@ -197,9 +173,7 @@ def start_point(x0):
 
 def options_of(rule, options, dtype):
     """Return (options, weight decay); the default learning rate is the rule's own."""
-    if options is not None and not hasattr(options, "items"):
-        raise TypeError(f"options must be a dict, not {type(options).__name__}")
-    given = {name: value for name, value in dict(options or {}).items() if value is not None}
+    given = run_options.given_options(options)
     kind = rules.options_class(rule)
     for name in given:
         if name not in OPTIONS and name not in kind._fields:
@@ -209,7 +183,7 @@ def options_of(rule, options, dtype):
             **{n: kind._field_defaults[n] for n in run_options.AUTO if n in kind._fields},
             **given,
         }
-    decay = run_options.number("weight_decay", given.pop("weight_decay", 0.0), 0.0)
+    decay = number("weight_decay", given.pop("weight_decay", 0.0), 0.0)
     if decay == math.inf:
         raise ValueError("weight_decay must be finite")
     given.setdefault("maxiter", math.inf)

@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike
 
 from fastopt._sentences import counted
 from fastopt.algorithms.status_codes import NOT_RUN
-from fastopt.inputs import batch_inputs, fit_inputs, stochastic_inputs, wrong_keywords
-from fastopt.intervals.refits import FAR, Refits, generator_of, levels_of, quiet
+from fastopt.inputs import batch_inputs, fit_inputs, single_values, wrong_keywords
+from fastopt.intervals.refits import FAR, Refits, levels_of, quiet
 from fastopt.intervals.resampling import KINDS, Sample, interval
+from fastopt.results import scipy_result
 from fastopt.results.intervals import ConfidenceInterval
 
 METHODS = "BCa", "percentile", "basic"
@@ -63,7 +64,8 @@ def bootstrap(
     confidence_level : float or array_like
         The level of the intervals, or several.
     method : {"BCa", "percentile", "basic"}
-        The kind of interval. "BCa" corrects the percentiles for bias and skewness.
+        The kind of interval. "BCa" corrects the percentiles for bias and skewness
+        (Efron 1987).
     rng : {None, int, `numpy.random.Generator`}, optional
         The source of random numbers, or its seed.
     loss, f_scale, tol, options, workers
@@ -104,14 +106,9 @@ def bootstrap(
     """
     loss, f_scale = fit_inputs.loss_of(loss, f_scale, counts=True)
     levels, callback = levels_of(confidence_level), batch_inputs.callback_of(callback)
-    kind = kind or ("poisson" if loss == "poisson" else "residual")
-    for name, value, known in (("kind", kind, KINDS), ("method", method, METHODS)):
-        if not isinstance(value, str) or value not in known:
-            raise ValueError(f"{name} = {value!r}; it must be one of {', '.join(map(repr, known))}")
-    if loss == "poisson" and kind in ("residual", "parametric"):
-        raise ValueError(f"kind = {kind!r} draws no counts; with loss='poisson' leave kind out")
-    n_resamples = stochastic_inputs.whole_number("n_resamples", n_resamples)
-    rng = generator_of(rng)
+    kind = _kind_of(kind, loss, method)
+    n_resamples = single_values.whole_number("n_resamples", n_resamples)
+    rng = single_values.generator("rng", rng)
     how = {"loss": loss, "f_scale": f_scale, "tol": tol, "workers": workers}
     how["options"] = quiet(options)
     given = f, xdata, ydata, p0, sigma, absolute_sigma, bounds, nan_policy, ()
@@ -128,17 +125,9 @@ def bootstrap(
             raise ValueError("kind='poisson' needs a curve that is not negative at the fit")
         again = _Batches(refits, fit.x[0], n_resamples, callback, disp)
         again.run(lambda count: sample.rows(kind, rng, count), samples, status)
-        without = np.full((refits.y.size, n), math.nan)
-        if kind == "case" and method == "BCa":
-            _leave_out(refits, sample, without)
-        known = samples[np.isfinite(samples).all(axis=1)]
-        if len(known) > 1:
-            acceleration = sample.acceleration(kind, without) if method == "BCa" else None
-            low, high = interval(method, fit.x[0], known, levels, acceleration)
-    known = samples[np.isfinite(samples).all(axis=1)]
+        low, high = _intervals(method, kind, sample, _finite(samples), levels)
+    known = _finite(samples)
     spread = known.std(axis=0, ddof=1) if len(known) > 1 else np.full(n, math.nan)
-    from scipy.optimize import OptimizeResult  # late: slow to import
-
     bias = known.mean(axis=0) - fit.x[0] if len(known) else np.full(n, math.nan)
     failed = "" if ready else " The fit itself failed, or has no degrees of freedom."
     lost = np.isinf(stderr) & ready
@@ -147,7 +136,7 @@ def bootstrap(
         low[..., lost] = np.where(refits.low > -FAR, refits.low, -math.inf)[lost]
         high[..., lost] = np.where(refits.high < FAR, refits.high, math.inf)[lost]
         failed = f" The data do not determine {lost.sum()} of the {counted(n, 'parameter')}."
-    return OptimizeResult(
+    return scipy_result.build(
         x=fit.x[0],
         stderr=stderr,
         cov=cov,
@@ -165,6 +154,33 @@ def bootstrap(
         kind=kind,
         nfev=refits.nfev,
     )
+
+
+def _kind_of(kind, loss, method):
+    """Return how data are drawn; raise an error for words that are not known."""
+    kind = kind or ("poisson" if loss == "poisson" else "residual")
+    for name, value, known in (("kind", kind, KINDS), ("method", method, METHODS)):
+        if not isinstance(value, str) or value not in known:
+            raise ValueError(f"{name} = {value!r}; it must be one of {', '.join(map(repr, known))}")
+    if loss == "poisson" and kind in ("residual", "parametric"):
+        raise ValueError(f"kind = {kind!r} draws no counts; with loss='poisson' leave kind out")
+    return kind
+
+
+def _finite(samples):
+    """Return the samples without NaN or infinity."""
+    return samples[np.isfinite(samples).all(axis=1)]
+
+
+def _intervals(method, kind, sample, samples, levels):
+    """Return the low and high ends of the intervals, from samples that are finite."""
+    without = np.full((sample.model.size, sample.x.size), math.nan)
+    if kind == "case" and method == "BCa":
+        _leave_out(sample, without)
+    if len(samples) < 2:
+        return np.full((2, *levels.shape, sample.x.size), math.nan)
+    acceleration = sample.acceleration(kind, without) if method == "BCa" else None
+    return interval(method, sample.x, samples, levels, acceleration)
 
 
 class _Batches:
@@ -194,7 +210,7 @@ class _Batches:
         return lambda done, _: callback(begin + done, self.total)
 
 
-def _leave_out(refits, sample, found):
+def _leave_out(sample, found):
     """Write the fits that leave out each point in turn."""
     m, begun = len(found), [0]
 
@@ -204,4 +220,4 @@ def _leave_out(refits, sample, found):
         others = np.arange(m - 1)
         return sample.picked(others + (others >= own[:, None]))
 
-    _Batches(refits, sample.x, m).run(rows, found, np.empty(m, int))
+    _Batches(sample.refits, sample.x, m).run(rows, found, np.empty(m, int))

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from fastopt.inputs import fit_inputs, run_options, wrong_keywords
 from fastopt.intervals import profiles
 from fastopt.intervals.refits import Refits, indices_of, levels_of, quiet
+from fastopt.results import scipy_result
 from fastopt.results.intervals import NO_FIT, ConfidenceInterval, Profile, summary
 
 BETTER = 5  # times that a better fit, found on a profile, is taken for the fit
@@ -122,9 +123,7 @@ def confidence(
         if best is None:
             break
     low, high, status = _ends(levels, thresholds, len(ks), ends if sound and best is None else None)
-    from scipy.optimize import OptimizeResult  # late: slow to import
-
-    return OptimizeResult(
+    return scipy_result.build(
         x=fit.x[0],
         stderr=stderr,
         cov=cov,

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastopt.api.curve_fit_batch import curve_fit_batch
 from fastopt.api.least_squares_batch import least_squares_batch
-from fastopt.inputs import fit_inputs
+from fastopt.inputs import fit_inputs, run_options
 from fastopt.inputs.start_and_bounds import checked_bounds
 
 FAR = np.finfo(float).max
@@ -126,21 +126,10 @@ def indices_of(parameters, f, n):
 
 def quiet(options):
     """Return options without messages: they would come from each batch."""
-    if options is not None and not hasattr(options, "items"):
-        raise TypeError(f"options must be a dict, not {type(options).__name__}")
-    if (options or {}).get("checkpoint") is not None:
+    given = run_options.given_options(options)
+    if "checkpoint" in given:
         raise ValueError("options['checkpoint'] is for one batch of fits; leave it out here")
-    return {**(options or {}), "disp": False}
-
-
-def generator_of(rng):
-    """Return a source of random numbers."""
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"rng = {rng!r}; it must be a whole number, a numpy.random.Generator or None"
-        ) from None
+    return {**given, "disp": False}
 
 
 def levels_of(confidence_level):

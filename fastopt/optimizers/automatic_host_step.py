@@ -40,7 +40,8 @@ class AutomaticHostStep(AutomaticStep, HostStep):
     def prepare(self, params, grads, states, groups):
         groups = own_slots(groups)
         super().prepare(params, grads, [state[:-SLOTS] for state in states], groups)
-        self.alone, self.states, self.groups = None, states, groups
+        self.single_array_step = None
+        self.states, self.groups = states, groups
         self.moves = [apart(x.size, x.dtype) for x in self.xs]
         each = zip(self.xs, self.keepalive[len(self.xs) :], states, strict=True)
         self.copies = [self._copies(x, g, *state) for x, g, state in each]

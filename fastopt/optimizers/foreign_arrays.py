@@ -44,7 +44,10 @@ def on_host(array, name):
         raise ValueError(f"{name} is on a GPU, but other arrays are on the host; copy it first")
     if is_sparse(array):
         raise Sparse(f"{name} is {type(array).__name__}; {ACCEPTED}")
-    if np.ma.isMaskedArray(array) or np.isscalar(array):
+    if np.isscalar(array):
+        kind = type(array).__name__
+        raise TypeError(f"{name} is {kind}; {ACCEPTED}, but no numbers: make it one by np.asarray")
+    if np.ma.isMaskedArray(array):
         raise TypeError(f"{name} is {type(array).__name__}; {ACCEPTED}")
     if isinstance(array, np.ndarray):
         view = array if type(array) is np.ndarray else array.view(np.ndarray)

@@ -113,6 +113,12 @@ class FoundRate:
         array, or list, tuple or dict of arrays
             New arrays, nested as `params`.
 
+        Raises
+        ------
+        ValueError, TypeError
+            If structure, shapes or dtypes are not those of the first step, or for a `state` of
+            another optimizer.
+
         Examples
         --------
         >>> import numpy as np, fastopt

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from fastopt import rules, schedules
 from fastopt.algorithms.training import schedule_free
-from fastopt.inputs import option_limits, run_options
+from fastopt.inputs import option_limits, run_options, single_values
 from fastopt.optimizers import library_conventions
 from fastopt.rules import _clipping_and_decay
 
@@ -19,8 +19,10 @@ COMMON_HYPERPARAMETERS = {
     "clip_value": None,
     "maximize": False,
 }
+OF_OPTIMIZERS = "groups", "style", "clip_norm", "on_nonfinite", "row_wise"  # not of groups
 ALIASES = {**run_options.ALIASES, "clipnorm": "clip_norm", "global_clipnorm": "clip_norm"}
 ALIASES.update(clipvalue="clip_value", maximise="maximize", betas="beta1", b1="beta1", b2="beta2")
+LARGEST = 1.7e308  # learning rate or weight decay
 
 
 class Settings(NamedTuple):
@@ -51,13 +53,12 @@ def parse(method, known, given):
     schedule = None if fixed else run_options.schedule_of(rate)
     automatic = not fixed and schedule is None
     own = {n: run_options.option(n, values[n], kind._field_defaults[n]) for n in kind._fields[1:]}
-    rate = run_options.number("learning_rate", rate, 0.0, 1.7e308) if fixed else float(automatic)
+    rate = single_values.number("learning_rate", rate, 0.0, LARGEST) if fixed else float(automatic)
     limit = math.inf if values["clip_value"] is None else values["clip_value"]
-    limit = run_options.number("clip_value", limit, 0.0)
-    decay = run_options.number("weight_decay", values["weight_decay"], 0.0, 1.7e308)
-    decoupled, maximize = (
-        run_options.option(n, values[n], False) for n in ("decoupled_weight_decay", "maximize")
-    )
+    limit = single_values.number("clip_value", limit, 0.0)
+    decay = single_values.number("weight_decay", values["weight_decay"], 0.0, LARGEST)
+    switches = "decoupled_weight_decay", "maximize"
+    decoupled, maximize = (single_values.switch(n, values[n]) for n in switches)
     around = {
         "scale": -1.0 if maximize else 1.0,
         "limit": limit,
@@ -83,6 +84,9 @@ def _with_slots(kind):
 
 def _unknown(name, known):
     meant = ALIASES.get(str(name).lower(), name)
+    if name in OF_OPTIMIZERS:
+        return f"{name!r} is an option of the whole optimizer, not of a group"
+    known = *known, *OF_OPTIMIZERS
     close = [meant] if meant in known else difflib.get_close_matches(str(name), known, 1)
     guess = f"; did you mean {close[0]!r}?" if close else "."
     return f"unknown option {name!r}{guess} Options are {', '.join(known)}."
@@ -90,7 +94,7 @@ def _unknown(name, known):
 
 def rate_at(schedule, t):
     """Return the learning rate of step t, checked: a wrong one would ruin the parameters."""
-    return run_options.number(f"learning_rate(t={t})", schedule(t), 0.0, 1.7e308)
+    return single_values.number(f"learning_rate(t={t})", schedule(t), 0.0, LARGEST)
 
 
 def for_paths(groups, names):

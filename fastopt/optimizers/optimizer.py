@@ -8,13 +8,8 @@ import numpy as np
 from fastopt import rules
 from fastopt.concurrency.delayed_interrupts import DelayedInterrupts
 from fastopt.concurrency.turns import Turns
-from fastopt.inputs import run_options
-from fastopt.optimizers import (
-    foreign_arrays,
-    hyperparameters,
-    partial_step,
-    slot_arrays,
-)
+from fastopt.inputs import single_values
+from fastopt.optimizers import foreign_arrays, hyperparameters, partial_step, slot_arrays
 from fastopt.optimizers.found_rate import FoundRate
 from fastopt.optimizers.pure_update import Updates
 from fastopt.rules import _clipping_and_decay
@@ -49,12 +44,12 @@ class Optimizer(Updates, FoundRate):
         if not all(hasattr(part, "items") for part in parts):
             raise TypeError(f"groups must be a dict of dicts of options, not {groups!r}")
         self._known = hyperparameters.defaults(self.method, style, self.adamw)
-        self._given, self._groups = options, dict(groups or {})
+        self._given, self._groups, self._style = options, dict(groups or {}), style
         self._clip_norm = math.inf
         if clip_norm is not None:
-            self._clip_norm = run_options.number("clip_norm", clip_norm, 0.0)
+            self._clip_norm = single_values.number("clip_norm", clip_norm, 0.0)
         self._on_nonfinite = on_nonfinite
-        self._row_wise = run_options.option("row_wise", row_wise, False)
+        self._row_wise = single_values.switch("row_wise", row_wise)
         self._turns = Turns()
         self._loaded: Any = None
         self.skipped = 0
@@ -88,8 +83,11 @@ class Optimizer(Updates, FoundRate):
         return found
 
     def __repr__(self):
-        more = {"groups": self._groups} if self._groups else {}
-        given = ", ".join(f"{name}={value!r}" for name, value in {**self._given, **more}.items())
+        more = {"style": self._style, "on_nonfinite": self._on_nonfinite, "groups": self._groups}
+        more |= {"clip_norm": None if self._clip_norm == math.inf else self._clip_norm}
+        more |= {"row_wise": self._row_wise}
+        shown = {**self._given, **{name: value for name, value in more.items() if value}}
+        given = ", ".join(f"{name}={value!r}" for name, value in shown.items())
         return f"{type(self).__name__}({given})"
 
     @property
@@ -184,6 +182,12 @@ class Optimizer(Updates, FoundRate):
             Numbers of the rows; a row that occurs several times gets the sum of its gradients.
         grads : array (k, ...), or a list or dict of them
 
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If shapes or dtypes do not fit, or if there is no row of a number. Also for arrays on a
+            device, and with ``learning_rate="auto"``.
+
         Examples
         --------
         >>> import numpy as np, fastopt
@@ -260,15 +264,12 @@ class Optimizer(Updates, FoundRate):
         if not self._follows(work):
             return self._prepare(params, grads)
         self._bind_options(work, state)
-        if work.alone is not None and self._clip_norm == math.inf:
-            (run, step_args), (_, schedule, _) = work.alone, work.group_schedules[0]
+        if work.single_array_step is not None and self._clip_norm == math.inf:
+            run, step_args = work.single_array_step
+            _, schedule, _ = work.group_schedules[0]
             step_args = *step_args, work.checks, self._turns.table
-            self._fast_path = (
-                run,
-                schedule,
-                step_args,
-                (work, state),
-            )  # keepalive: `step_args` has addresses
+            keepalive = work, state  # `step_args` has addresses
+            self._fast_path = run, schedule, step_args, keepalive
         self._work = work
         return work
 

@@ -35,7 +35,7 @@ class PreparedStep:
         # For each group: its numbers, its schedule, the sign of its gradients.
         self.group_schedules: list = []
         # `step_by_address.checked_step` with its arguments, for a single small array.
-        self.alone: Any = None
+        self.single_array_step: Any = None
         self.xs: list = []  # the parameters of the last step
         self.checks = False  # whether the gradients are checked before a step
 
@@ -78,7 +78,7 @@ class HostStep(PreparedStep):
         self.xs, self.keepalive = self.prepared.xs, (*xs, *gs)
         self.tensors = [p for p in self.tree.leaves(params, "params") if is_torch(p)]
         if self.tree.shape is None:
-            self.alone = self.prepared.one
+            self.single_array_step = self.prepared.one
 
     def arrays(self, tree, what):
         """Return the arrays of a tree as NumPy arrays, checked against the first step."""

@@ -27,6 +27,21 @@ class Updates(StateDictMixin):
     def init(self, params):
         """Return the state before the first step, for `update`: dicts of arrays and numbers.
 
+        Parameters
+        ----------
+        params : array, or list, tuple or dict of arrays
+            The parameters, as in `step`.
+
+        Returns
+        -------
+        dict
+            The count of steps is ``state["t"]``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For `params` without arrays of float32 or float64.
+
         Examples
         --------
         >>> import numpy as np, fastopt
@@ -55,6 +70,22 @@ class Updates(StateDictMixin):
         -------
         updates, state
             ``params + updates`` is what `step` makes of them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `step`. Also for a `state` of another optimizer, and without params that the
+            rule needs.
+        FloatingPointError
+            As for `step`.
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> opt, x = fastopt.SGD(0.5), np.ones(2)
+        >>> updates, state = opt.update(2.0 * x, opt.init(x))
+        >>> (x + updates).tolist(), state["t"]
+        ([0.0, 0.0], 1)
         """
         self._functional = True
         other = self._resumed(state)
@@ -111,6 +142,18 @@ class Updates(StateDictMixin):
         -------
         array of float64, shape (steps, k)
             A row for each step.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `steps` is no whole number, or with ``learning_rate="auto"``.
+
+        Examples
+        --------
+        >>> import fastopt
+        >>> table = fastopt.SGD(0.5).coefficients(3)
+        >>> table.shape[0], bool((table == table[0]).all())
+        (3, True)
         """
         if not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"steps = {steps!r}; it must be a whole number, 0 or more")

@@ -110,7 +110,7 @@ Parameters
 ----------
 learning_rate : float, callable or "auto"
     A number, one of `fastopt.schedules`, or any function of the step t = 1, 2, ... With "auto" it
-    is found on the way: use `average` of the parameters then. Arrays of the host only.
+    is found on the way: use `average` of the parameters then.
 OWN
 weight_decay : float
     Pull parameters towards zero. ``weight_decay * x`` is added to the gradient (an L2 penalty).
@@ -144,7 +144,7 @@ t : int
     The number of steps taken.
 skipped : int
     The number of steps that were skipped.
-learning_rate : float or callable
+learning_rate : float, callable or "auto"
     The learning rate. It may be set at any time, but not to "auto" or from it.
 distance : float or None
     With "auto", the distance from the first point to the minimum, as found so far.

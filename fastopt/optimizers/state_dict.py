@@ -119,6 +119,15 @@ class StateDictMixin:
         ValueError
             If `state` is no state of this rule with these groups and options, or has contents
             that no optimizer makes.
+
+        Examples
+        --------
+        >>> import numpy as np, fastopt
+        >>> opt, again, x = fastopt.SGD(0.1), fastopt.SGD(0.1), np.ones(2)
+        >>> opt.step(x, np.ones(2))
+        >>> again.load_state_dict(opt.state_dict())
+        >>> again.t
+        1
         """
         whole = isinstance(state, dict) and {"method", "t", "skipped", "arrays"} <= state.keys()
         arrays = state["arrays"] if whole else None

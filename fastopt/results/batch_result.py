@@ -1,15 +1,15 @@
 """The result of a batch: arrays over its problems."""
 
 import numpy as np
-from scipy.optimize import OptimizeResult
 
 from fastopt._sentences import counted
 from fastopt.algorithms.batch_worker import Results
 from fastopt.algorithms.status_codes import NEGATIVE_RATE, SHORT, SUCCESS
 from fastopt.results import optimize_result
+from fastopt.results.scipy_result import LateResult
 
 
-class BatchResult(OptimizeResult):
+class BatchResult(LateResult):
     """Results of many problems: every field has the problem as its first axis.
 
     ``res.problem(b)`` is problem b's own `scipy.optimize.OptimizeResult`, with its message.

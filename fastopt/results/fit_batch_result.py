@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastopt.algorithms.status_codes import SUCCESS
+from fastopt.results import scipy_result
 from fastopt.results.batch_result import BatchResult, summary
 from fastopt.results.fit_result import FIT_MESSAGES, errors
 
@@ -18,8 +19,6 @@ class FitBatchResult(BatchResult):
 
     def problem(self, b):
         """Return the result of problem b alone; `b` is an index, or one for each axis."""
-        from scipy.optimize import OptimizeResult
-
         fields = {name: self[name][b].copy() for name in ARRAYS}
         fields |= {name: int(self[name][b]) for name in COUNTS}
         fields |= {name: float(self[name][b]) for name in NUMBERS}
@@ -28,7 +27,7 @@ class FitBatchResult(BatchResult):
         if error := self.errors.get(int(flat)):
             message = f"fun raised {type(error).__name__}: {error}".rstrip(": ")
         success = fields["status"] in SUCCESS
-        return OptimizeResult(
+        return scipy_result.build(
             **fields, success=success, message=message, jac_method="autodiff", device=self.device
         )
 

@@ -1,9 +1,8 @@
 """The result of a run, as SciPy's OptimizeResult."""
 
-import functools
-
 from fastopt._sentences import counted
 from fastopt.algorithms.status_codes import EPOCHS, MESSAGES, NEGATIVE_RATE, NO_STEP, SUCCESS
+from fastopt.results import scipy_result
 
 GRADIENTS = {  # what may be wrong with a gradient, by `jac_method`; nothing with a derived one
     "jac": " The gradient may be wrong (see fastopt.compare_grad).",
@@ -26,14 +25,7 @@ def build(status, **fields):
     if status == EPOCHS and "distance" in fields and fields["nit"] < FEW_STEPS:
         message = few_steps(fields["nit"])
     own = {"status": status, "success": status in SUCCESS, "message": message}
-    return _result_class()({**own, **fields})
-
-
-@functools.cache
-def _result_class():
-    from scipy.optimize import OptimizeResult  # late: slower to import than the whole package
-
-    return OptimizeResult
+    return scipy_result.build(**{**own, **fields})
 
 
 def no_step(source, far=False):
@@ -69,6 +61,4 @@ def negative_rate(t, where=""):
 
 def intermediate(**fields):
     """Return the argument of a callback."""
-    from scipy.optimize import OptimizeResult
-
-    return OptimizeResult(**fields)
+    return scipy_result.build(**fields)

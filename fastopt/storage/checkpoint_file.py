@@ -10,12 +10,13 @@ import time
 
 from fastopt._sentences import warn
 from fastopt.algorithms.fits.fit_state import FitArrays, FitRun
+from fastopt.algorithms.minibatch import TrainingState
 from fastopt.algorithms.run_state import SCALARS
 from fastopt.storage.npz import clean_up, load, save
 from fastopt.storage.problem_identity import differences, identity
 
 # Version of the file format. Increase it when the layout of the arrays of a problem changes.
-VERSION = 1, *SCALARS, *FitRun._fields, *FitArrays._fields
+VERSION = 1, *SCALARS, *FitRun._fields, *FitArrays._fields, *TrainingState._fields
 MIN_INTERVAL = 1.0  # seconds between two writes, at least
 MAX_TIME_FRACTION = 0.01  # largest share of run time for writing; a slow write delays the next one
 

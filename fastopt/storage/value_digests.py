@@ -80,9 +80,8 @@ class Content(Digest):
         elif module == "_thread" and kind.__name__ in LOCKS:
             self.hash_parts("lock")
         elif module.startswith("numba.typed."):
-            self.hash_parts(
-                kind.__name__, re.sub("#[0-9a-f]+", "", str(numba_internals.type_of(value)))
-            )  # addresses
+            without_address = re.sub("#[0-9a-f]+", "", str(numba_internals.type_of(value)))
+            self.hash_parts(kind.__name__, without_address)
             self.add(list(value.items() if hasattr(value, "items") else value))
         elif module.startswith("numba.") and hasattr(numba_internals.type_of(value), "struct"):
             self.add_jitclass_instance(value)

@@ -156,3 +156,9 @@ def test_a_given_rate_is_the_textbook_rule(kind, rule):
     values = [rosenbrock(p) for p in [np.array([-1.2, 1.0]), *path]]
     assert res.fun == pytest.approx(min(values), rel=1e-10)
     assert res.fun_last == pytest.approx(values[-1], rel=1e-10)
+
+
+def test_a_plot_may_begin_at_zero():
+    """Steps count from 1; nothing is divided by a warm-up of 0."""
+    assert 0.9 < cosine(1.0, 40)(0) <= 1.0
+    assert cosine(1.0, 40, warmup=4)(0) == 0.0

@@ -27,7 +27,7 @@ OWN = {
     "put_row",
     "seeded",
 }
-OWN |= {"pack", "through", "derived", "divide", "later", "impl"}
+OWN |= {"pack", "through", "work", "derived", "divide", "later", "impl"}
 LATER = """
 import json, multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
@@ -62,6 +62,8 @@ if __name__ == "__main__":
     many = fastopt.minimize_batch(fun, [0.0, 0.0], y, **given).x
     given["options"] = {"learning_rate": 0.25}
     fastopt.minimize_stochastic(fun, [0.0, 0.0], y, batch_size=1, epochs=2, **given)
+    rows = np.resize(y, (256, 1))
+    fastopt.minimize_stochastic(fun, [0.0, 0.0], rows, batch_size=256, workers=2, **given)
     fastopt.SGD(0.1).step(np.ones(3), np.ones(3))
     kept, parts = Names.found[:], []
     context = multiprocessing.get_context("spawn")
@@ -175,6 +177,11 @@ def test_without_a_cache_nothing_would_be_kept(monkeypatch):
 def test_rooms_are_compiled_once_each():
     assert precompile_loops._sizes([1, 2, 5, 6, 7, 30, 40]) == [2, 6, 8, 9]
     assert precompile_loops._sizes(None) == [2, 3, 4, 6, 8, 9]
+
+
+def test_steps_of_mini_batches_are_those_of_the_learning_rates():
+    calls = precompile_loops._stochastic(["sgd"], ["float32"], ["auto", "fixed"])
+    assert ["learning_rate" in how["options"] for _, _, how in calls] == [False, True]
 
 
 def test_the_module_can_be_called_like_the_function():

@@ -245,10 +245,10 @@ def test_rows_that_are_too_short_are_found():
         fastopt.minimize_batch(njit(pair), [0.0], (y, t))
     assert fastopt.minimize_batch(njit(pair), [0.0], (y[::2], t[::2])).success.all()
     once = {"batch_size": 1, "epochs": 1}
-    with pytest.raises(IndexError, match="in one of the rows"):
+    with pytest.raises(IndexError, match="an array that it makes, in row 1 of the data"):
         fastopt.minimize_stochastic(fun, [0.0], short, **once)
     assert fastopt.minimize_stochastic(fun, [0.0], long, **once).epochs == 1
-    with pytest.raises(IndexError, match="in one of the rows"):
+    with pytest.raises(IndexError, match="in row 0 of validation"):
         fastopt.minimize_stochastic(fun, [0.0], long, **once, validation=([np.arange(1.0)],))
 
 
@@ -256,7 +256,7 @@ def test_the_last_mini_batch_is_looked_at():
     def fun(x, d):
         return (x[0] - d[3]) ** 2 + x[1] ** 2
 
-    with pytest.raises(IndexError, match="in one of the rows"):
+    with pytest.raises(IndexError, match="in one of the mini-batches"):
         fastopt.minimize_stochastic(
             fun, [0.0, 0.0], np.arange(10.0), vectorized=True, batch_size=4, epochs=2
         )

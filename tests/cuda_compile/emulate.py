@@ -32,12 +32,20 @@ NONE = -2  # the status of a function that returns None
 kept: list = []  # engines and callbacks, which code refers to
 
 
+def opaque(line):
+    """A line without types of what its pointers point to."""
+    found = 1
+    while found:
+        line, found = POINTER.subn("ptr", line)
+    return line
+
+
 def host_text(text):
     """A module for NVIDIA's compiler as one for the host's."""
     text = re.sub(r"^target (?:triple|datalayout).*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^!nvvm.*$", "", text, flags=re.MULTILINE)
-    while POINTER.search(text):
-        text = POINTER.sub("ptr", text)
+    lines = (opaque(line) if "*" in line else line for line in text.split("\n"))
+    text = "\n".join(lines)
     text = re.sub(r"addrspacecast ptr (\S+) to ptr", r"bitcast ptr \1 to ptr", text)
     text = re.sub(r" addrspace\(\d+\)", "", text).replace("llvm.nvvm.", "nvvm.")
     text = re.sub(r"call i32 asm .*%dynamic_smem_size.*$", f"add i32 0, {SHARED}", text, flags=re.M)
@@ -151,7 +159,8 @@ def loaded(texts, name):
     for other in others:
         whole.link_in(other)
     whole.verify()
-    machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
+    # What runs here takes milliseconds; with optimisation its machine code took four times as long.
+    machine = llvm.Target.from_default_triple().create_target_machine(opt=0)
     engine = llvm.create_mcjit_compiler(whole, machine)
     engine.finalize_object()
     kept.append(engine)

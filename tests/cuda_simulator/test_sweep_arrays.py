@@ -6,7 +6,7 @@ from rule_options import representative_methods
 
 from fastopt import rules
 from fastopt.targets.cpu import cpu_target as cpu
-from fastopt.targets.cuda.steps import address_tables, step_on_device, sweep_launcher
+from fastopt.targets.cuda.steps import address_tables, step_on_device, sweep_kernels, sweep_launcher
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 import numba.cuda
@@ -190,7 +190,7 @@ def test_memory_of_tables_is_used_again(traffic):
 def test_one_launch_for_each_dtype_and_for_what_lies_apart(traffic):
     apart = arrays(lambda: np.zeros(24)[::3])
     check([*some(), apart, *some(np.float32)])
-    assert [t for t in traffic if t in sweep_launcher.KINDS] == ["several", "strided", "several"]
+    assert [t for t in traffic if t in sweep_kernels.KINDS] == ["several", "strided", "several"]
 
 
 @pytest.mark.parametrize("method", representative_methods())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 from numba import njit
+from scipy.special import voigt_profile
 
 import fastopt
 from fastopt.derivatives import error_reasons
@@ -106,6 +107,10 @@ def f_einsum(x):
 
 def f_bessel(x):
     return scipy.special.jv(0, x[0])
+
+
+def f_ufunc(x):
+    return voigt_profile(x[0], 1.0, 1.0)
 
 
 def f_item(x):
@@ -242,6 +247,7 @@ SAID = {  # the offset of the line, and what is said
     f_math: (1, "math has no 'expp'; did you mean 'exp'?"),
     f_einsum: (1, "Numba does not support numpy.einsum. Compiled code can"),
     f_bessel: (1, "Numba does not support scipy.special.jv"),
+    f_ufunc: (1, "Numba does not support the function 'voigt_profile', a ufunc"),
     f_item: (1, "arrays and numbers that depend on x have no 'item'"),
     f_import: (1, "Numba does not support an import inside a function; import at the top"),
     f_global: (2, "Numba does not support writing to a global variable"),
@@ -422,4 +428,4 @@ def test_functions_of_a_script_without_a_name():
         return x[0]
 
     helper.__module__ = None  # as exec leaves it
-    assert error_reasons._reached(helper, []) == [helper]
+    assert error_reasons.called_functions(helper) == [helper]

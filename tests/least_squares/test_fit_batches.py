@@ -297,7 +297,7 @@ def test_no_problems():
         ({"ydata": np.ma.masked_less(CUBE, 1.0)}, TypeError, "ydata is masked"),
         ({"p0": [1.0, np.inf, 0.0]}, ValueError, "not finite"),
         ({"bounds": (1.0, -1.0)}, ValueError, "low above high"),
-        ({"bounds": ([0, 0], [1, 1])}, ValueError, "bounds"),
+        ({"bounds": ([0, 0], [1, 1])}, ValueError, r"bounds have arrays of shapes \(2,\)"),
         ({"bounds": (2.0, 9.0)}, ValueError, r"p0\[0, 0\] = 1 lies outside"),
         ({"bounds": (np.full((5, 3), -9.0), 9.0)}, ValueError, "ydata has 6, bounds has 5"),
         ({"nan_policy": "drop"}, ValueError, "nan_policy"),

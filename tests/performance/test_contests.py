@@ -14,6 +14,7 @@ from benchmarks import report, stochastic  # noqa: E402
 from benchmarks.contests import array_steps, contest, rosenbrock_solves, works  # noqa: E402
 from benchmarks.contests.contest_types import Entry, Work  # noqa: E402
 from benchmarks.contests.rmsprop_formulas import descended  # noqa: E402
+from benchmarks.contests.works import WORKS  # noqa: E402
 from benchmarks.reports import bars  # noqa: E402
 
 PROGRAM = """
@@ -213,6 +214,12 @@ def test_a_misspelt_work_is_named(monkeypatch, capsys):
 )
 def test_units(seconds, text):
     assert report.shown(seconds) == text
+
+
+def test_every_peer_in_the_picture_has_a_colour():
+    entries = [entry.name for name in bars.SHORT for entry in WORKS[name].entries]
+    peers = {bars.family_of(who) for who in entries if not who.startswith("fastopt")}
+    assert peers - {"limit"} <= bars.COLORS.keys()
 
 
 def test_the_picture(tmp_path):

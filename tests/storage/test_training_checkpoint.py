@@ -18,10 +18,10 @@ def bowl(x, row):
     return np.sum(d * d * d * d)
 
 
-def fit(path=None, **how):
+def fit(path=None, fun=bowl, args=(), **how):
     options = {**how.pop("options", {}), **({"checkpoint": path} if path else {})}
     how = {"seed": 1, "epochs": 4, "validation": 0.2, "average": 3, "batch_size": 8, **how}
-    return fastopt.minimize_stochastic(bowl, np.zeros(3), ROWS, options=options, **how)
+    return fastopt.minimize_stochastic(fun, np.zeros(3), ROWS, args, options=options, **how)
 
 
 def same(one, other):
@@ -75,6 +75,32 @@ def test_an_exception_leaves_the_file(tmp_path):
     with pytest.raises(RuntimeError):
         fit(path, callback=failing)
     assert same(fit(path), fit())
+
+
+def adding(x, g, row, left):
+    """Count down the calls that are left, and raise at the last one."""
+    left[0] -= 1.0
+    if left[0] == 0.0:
+        raise ArithmeticError("the last call")
+    f = 0.0
+    for i in range(x.size):
+        d = x[i] - row[i]
+        f += d * d
+        g[i] += 2.0 * d
+    return f
+
+
+def test_a_run_whose_fun_raises_continues_to_the_same_bits(tmp_path):
+    """The order of the rows ahead has been shuffled when it raises."""
+    path, raised, how = str(tmp_path / "run.npz"), 0, {"fun": adding, "jac": "add"}
+    while True:
+        try:
+            res = fit(path, args=(np.array([50.0]),), **how)
+            break
+        except ArithmeticError:
+            raised += 1
+    assert raised > 5
+    assert same(res, fit(args=(np.array([np.inf]),), **how))
 
 
 def test_a_given_rate_may_get_more_epochs(tmp_path):

@@ -2,6 +2,12 @@
 
 Numba's own functions are put back afterwards. Its lock keeps other compilations out meanwhile.
 `cuda_shortcuts` has the same for numba-cuda.
+
+One thing changes in what is compiled. LLVM's code generation rewrites the module it translates.
+It adds a branch with a 32-bit division to a 64-bit one, and shifts indices instead of multiplying.
+Numba links a function after that; here it is linked as the optimiser left it. Both compute the
+same, but with `contract` other multiplications may be fused with additions. So the last bit may
+differ from plain Numba's. It does not depend on what was compiled first.
 """
 
 import contextlib
@@ -72,6 +78,7 @@ def _is_only_linked(library, functions, variables):
 
 def _with_machine_code(library, name, *args):
     """Make the machine code that was left out; then call the method."""
+    library._get_module_for_linking()  # a copy: what is linked later must not be rewritten
     for other in _NEED_MACHINE_CODE:
         delattr(library, other)
     _numbas_finalize(library)

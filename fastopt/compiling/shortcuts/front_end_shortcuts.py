@@ -141,7 +141,10 @@ def _run_ssa(ssa):
 
 
 def _rewrite(ssa):
-    """Numba visits each statement for each variable that is assigned more than once."""
+    """Return a rewrite that visits fewer statements.
+
+    Numba visits each statement for each variable that is assigned more than once.
+    """
     ir = ssa.ir
     assignments = getattr(ir, "assign_types", ir.Assign)
 

@@ -13,13 +13,7 @@ from typing import Any
 import numba
 from numba import types
 
-from fastopt.compiling import (
-    compiler,
-    content_digest,
-    disk_cache,
-    numba_internals,
-    numba_pipelines,
-)
+from fastopt.compiling import compiler, content_digest, disk_cache, numba_internals, numba_pipelines
 from fastopt.compiling.linker import NARROWING_MARK
 from fastopt.derivatives.forward.numpy_support import elementwise_functions, linear_algebra
 from fastopt.derivatives.reverse.code import counting, lost, tuples

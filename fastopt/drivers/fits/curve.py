@@ -61,17 +61,18 @@ def whitened(r, weights):
     return r * (weights if r.ndim == 1 else weights[:, None])
 
 
-def objective_of(f, x, y, weights, p, settings, loss, f_scale):
+def objective_of(f, x, y, weights, setup):
     """Return the compiled objective of a model."""
+    p, fast = setup.x0, setup.settings.fast
     fun = compiler.ensure_njit(f, "f")
     values = values_of(fun, x, y)
     columns = columns_of(fun, x, y, values, tuple(p.tolist()))
     own, axes = ((), 0) if weights is None else ((weights,), weights.ndim)
     places = compiled_residuals.of_curve(
-        len(columns or ()), axes, 0, 1, 1 + len(own), counts=loss == "poisson"
+        len(columns or ()), axes, 0, 1, 1 + len(own), counts=setup.loss == "poisson"
     )
     args = y, *own, *(columns or (x,))
-    return compiled_residuals.build(fun, p.size, args, settings.fast, loss, f_scale, places)
+    return compiled_residuals.build(fun, p.size, args, fast, setup.loss, setup.f_scale, places)
 
 
 def values_of(fun, x, y):
@@ -117,12 +118,12 @@ def is_of_compiling(error):
     return error_reasons.is_of_compiling(error)
 
 
-def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
+def compiled_fit(f, x, y, weights, setup, jac):
     """Return the `Fit` of a compiled model; its objective is None if it cannot be compiled."""
 
     def build():
-        objective = objective_of(f, x, y, weights, p, settings, loss, f_scale)
-        one_fit.compile(objective, rule, p, box, settings)
+        objective = objective_of(f, x, y, weights, setup)
+        one_fit.compile(objective, setup)
         return objective
 
     def finish(values, jacobian):
@@ -130,5 +131,6 @@ def compiled_fit(f, x, y, weights, p, box, settings, rule, jac, loss, f_scale):
             return values, jacobian
         return whitened(values - y, weights), whitened(jacobian, weights)
 
-    fit, counts = fit_of(f, x, y, weights, p, None)[0], y if loss == "poisson" else None
+    fit, _ = fit_of(f, x, y, weights, setup.x0, None)
+    counts = y if setup.loss == "poisson" else None
     return Fit(fit.values, one_fit.compiled_or_none(f, build, jac), finish, counts, y.size)

@@ -18,7 +18,7 @@ from fastopt.drivers.fits import compiled_residuals, one_fit
 from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.drivers.fits.residuals_from_python import weighed
 from fastopt.inputs import run_options
-from fastopt.results import fit_result
+from fastopt.results import fit_batch_result, fit_result
 from fastopt.results.progress import Compiling
 from fastopt.targets.cpu import fit_target
 
@@ -42,10 +42,11 @@ class Fits(NamedTuple):
     def compile(self, batch):
         """Compile the loop and the residuals; raise an error that says why they cannot be."""
         x0, box, _ = batch.example
-        given = rules.get(self.method), np.array(x0), box, batch.settings
+        rule, start = rules.get(self.method), np.array(x0)
+        setup = one_fit.Setup(rule, start, box, batch.settings, self.loss, self.f_scale)
 
         def compiled():
-            one_fit.compile(self.objective(batch), *given)
+            one_fit.compile(self.objective(batch), setup)
 
         with Compiling(batch.settings.disp, self.fun):
             one_fit.compiled_or_none(self.fun, compiled, "autodiff")
@@ -213,8 +214,6 @@ def solve(batch, fits, ending, where, callback, checkpoint, results):
         errors, reason = local_batch.solved(scheduler, batch, callback, checkpoint)
         fail_without_data(results)
         complete(batch, fits, ending, results, fixed)
-    from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
-
     how = fixed, ending.scale, ending.axes, errors, name
     result = fit_batch_result.build(results, *how)
     local_batch.tell(result, batch, reason, scheduler)

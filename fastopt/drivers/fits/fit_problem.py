@@ -5,14 +5,7 @@ import math
 import numpy as np
 
 from fastopt import rules
-from fastopt.algorithms.fits.fit_state import (
-    FRESH,
-    NFEV,
-    FitArrays,
-    FitPoints,
-    FitRun,
-    places,
-)
+from fastopt.algorithms.fits.fit_state import FRESH, NFEV, FitArrays, FitPoints, FitRun, places
 from fastopt.algorithms.run_state import apart
 from fastopt.algorithms.status_codes import INTERRUPTED
 from fastopt.drivers.resumable import Resumable

@@ -1,5 +1,7 @@
 """One fit from its checked arguments to its result."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from fastopt._sentences import counted, warn
@@ -9,10 +11,22 @@ from fastopt.drivers.fits import compiled_residuals
 from fastopt.drivers.fits.fit_problem import FitProblem
 from fastopt.drivers.fits.residuals_from_python import PythonResiduals, weighed
 from fastopt.results import fit_result
+from fastopt.results.active_bounds import free_and_mask
 from fastopt.targets.cpu import fit_target
 
 # Relative errors of differences: a singular value below counts as zero.
 NOISE = {"2-point": 1e-7, "3-point": 1e-10}
+
+
+class Setup(NamedTuple):
+    """The checked arguments of a fit that do not belong to its residuals."""
+
+    rule: Any
+    x0: np.ndarray
+    box: Any  # (low, high) or None
+    settings: Any  # `run_options.Options`
+    loss: str
+    f_scale: float
 
 
 class Fit:
@@ -37,9 +51,11 @@ class Fit:
         self.counts, self.size = counts, size
 
 
-def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback, checkpoint):
-    """Run a fit; return its OptimizeResult."""
-    python = PythonResiduals(fit.values, jac, _steps(settings.steps, x0.size), box, loss, f_scale)
+def solve(fit, setup, jac, *, scale, callback=None, checkpoint=None):
+    """Run a fit; return its OptimizeResult. With `scale`, errors are scaled by the residuals."""
+    rule, x0, box, settings, loss, f_scale = setup
+    steps = _steps(settings.steps, x0.size)
+    python = PythonResiduals(fit.values, jac, steps, box, loss, f_scale)
     problem = FitProblem(rule, x0, box, settings, fit.objective or python)
     if checkpoint:
         problem.keep(checkpoint)
@@ -57,10 +73,7 @@ def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback, che
         weighted = jacobian * np.sqrt(curvature)[:, None]
         if fit.counts is not None:
             r = np.copysign(np.sqrt(np.maximum(losses, 0.0)), slope)
-    low, high = box or (np.full(x.size, -np.inf), np.full(x.size, np.inf))
-    mask = np.where((x <= low) & (grad >= 0.0), -1, np.where((x >= high) & (grad <= 0.0), 1, 0))
-    fixed = low == high
-    free = np.where(fixed, 0.0, np.where(mask != 0, np.nan, 1.0))
+    free, mask = free_and_mask(x, grad, box)
     moving = np.abs(grad[free == 1.0])
     record = problem.record
     return fit_result.build(
@@ -68,7 +81,7 @@ def solve(fit, rule, x0, box, settings, jac, loss, f_scale, scale, callback, che
         weighted,
         free,
         scale,
-        np.sum(~fixed),
+        np.sum(free != 0.0),
         0.0 if fit.objective else NOISE.get(jac, 0.0) if isinstance(jac, str) else 0.0,
         x=x,
         cost=cost if record[NJEV] else np.nan,
@@ -140,6 +153,6 @@ def compiled_or_none(fun, build, jac):
         return None
 
 
-def compile(objective, rule, x0, box, settings):
+def compile(objective, setup):
     """Compile the loop and the residuals."""
-    FitProblem(rule, x0, box, settings, objective).compile()
+    FitProblem(setup.rule, setup.x0, setup.box, setup.settings, objective).compile()

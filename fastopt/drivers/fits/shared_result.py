@@ -8,7 +8,8 @@ from fastopt.algorithms.fits.damped_step import LOST
 from fastopt.algorithms.fits.fit_state import NFEV, NIT, NJEV, F
 from fastopt.algorithms.status_codes import NONFINITE
 from fastopt.drivers.fits import fit_batch
-from fastopt.results import fit_result, optimize_result
+from fastopt.results import fit_batch_result, fit_result, optimize_result
+from fastopt.results.active_bounds import free_and_mask
 
 LEAST = 1e-13  # eigenvalues below are of rounding
 NO_CURVES = (
@@ -23,19 +24,15 @@ def build(status, sharing, problem, root, results, used, fixed, jacobian_of, sca
     `root` is the triangular root of J'J of the shared parameters. `used` says which curves count.
     `fixed` says which parameters are fixed while a curve is fitted: the shared ones are.
     """
-    from fastopt.results import fit_batch_result  # late: scipy.optimize is slow to import
-
     places, x, k = sharing.places, problem.iterates.x.copy(), sharing.places.size
-    low, high = sharing.box or (np.full(k, -math.inf), np.full(k, math.inf))
     grad = results.gradient[used].sum(axis=0) if used.any() else np.full(k, math.nan)
-    mask = np.where((x <= low) & (grad >= 0.0), -1, np.where((x >= high) & (grad <= 0.0), 1, 0))
-    free = np.where(low == high, 0.0, np.where(mask != 0, np.nan, 1.0))
+    free, mask = free_and_mask(x, grad, sharing.box)
     results.x[:, places], results.active_mask[:, places] = x, mask
     cov, rows = covariances(places, free, root, results, used, fixed, jacobian_of)
     own = np.sum(~np.broadcast_to(fixed, results.x.shape), axis=1)
     # A curve with fewer points than parameters takes as many of them as it has points.
     cost = float(problem.record[F]) if used.any() else math.nan
-    dof = int(np.maximum(results.used - own, 0)[used].sum() - np.sum(low < high))
+    dof = int(np.maximum(results.used - own, 0)[used].sum() - np.sum(free != 0.0))
     dof = dof if math.isfinite(cost) else 0
     chi2 = 2.0 * cost / dof if dof > 0 else math.nan
     if scale and math.isfinite(cost):

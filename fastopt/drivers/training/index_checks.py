@@ -27,10 +27,10 @@ class IndexChecks:
         self.needed = False  # whether whole numbers may be indices outside
         self.seen: list = []  # the least and the largest whole numbers of a stream, by columns
 
-    def rows_of(self, fields, order, most):
+    def rows_of(self, fields, order, most, whose="the data"):
         """Check rows of all shapes: longest and shortest, or full and last mini-batches.
 
-        `most` is the largest number of rows that `fun` gets at once.
+        `most` is the largest number of rows that `fun` gets at once, `whose` is for errors.
         """
         if self.together:
             batches = min(self.batch, len(order)), len(order) % self.batch
@@ -39,9 +39,10 @@ class IndexChecks:
         else:
             samples = data_rows.extremes(fields)
         for b in samples:
-            self.needed |= self._check(fields, b, " in one of the rows")
+            where = " in one of the mini-batches" if self.together else f", in row {b} of {whose}"
+            self.needed |= self._check(fields, b, where)
         if self.needed:
-            self._extremes_of(fields, " of the data")
+            self._extremes_of(fields, f" of {whose}")
 
     def stream_of(self, fields, rows):
         """Check the present mini-batch of a stream, if its whole numbers leave the range so far."""
@@ -59,7 +60,7 @@ class IndexChecks:
     def _extremes_of(self, fields, where):
         size = min(self.batch, data_rows.count(fields[0]))
         for b in data_rows.whole_number_extremes(fields):
-            self._check(fields, np.full(size, b) if self.together else b, f" in row {b}{where}")
+            self._check(fields, np.full(size, b) if self.together else b, f", in row {b}{where}")
 
     def _check(self, fields, b, where):
         if self.together:

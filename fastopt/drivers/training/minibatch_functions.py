@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastopt.derivatives.gradient_methods import MODES
 from fastopt.drivers import objective_bindings
-from fastopt.inputs.stochastic_inputs import switch
+from fastopt.inputs.single_values import switch
 
 ADD = "add"  # the jac of a fun that adds its gradient to an array
 

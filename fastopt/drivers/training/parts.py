@@ -5,7 +5,7 @@ import math
 from fastopt.arrays.data_rows import Ragged
 from fastopt.compiling.compiler import thread_limit
 from fastopt.drivers.objective_bindings import is_parallel
-from fastopt.inputs.stochastic_inputs import whole_number
+from fastopt.inputs.single_values import whole_number
 
 # Rows of a part at least, and parts of a mini-batch at most. With 64 rows, all parts of a network
 # with 203,530 parameters take a quarter longer than with 128: gradients are cleared and added up.

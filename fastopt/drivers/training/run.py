@@ -13,6 +13,7 @@ from fastopt.algorithms.minibatch import (
     LOSS,
     NIT,
     ROW,
+    SHUFFLED,
     STATUS,
     EpochSettings,
     Part,
@@ -123,8 +124,8 @@ class Training:
             self.solve.compile()
         except Exception as error:
             raise self.as_user_error(error) from None
-        for rows in self.passes:
-            self.checks.rows_of(*rows)
+        for rows, whose in zip(self.passes, ("the data", "validation"), strict=False):
+            self.checks.rows_of(*rows, whose)
         if self.objective.method == "cs":
             objective_checks.check_complex_step(self.fun, self.example_args, self.x_shaped, None)
 
@@ -187,7 +188,7 @@ class Training:
     def begin_epoch(self):
         self.epoch += 1
         self.key[0] = self.work.keys.integers(2**64, dtype=np.uint64)
-        self.record[ROW] = self.record[LOSS] = 0.0
+        self.record[[ROW, LOSS, SHUFFLED]] = 0.0
 
     def one_epoch(self, epoch, counter):
         """Take the steps of an epoch, slice by slice; return the status after them."""
@@ -273,12 +274,7 @@ class Training:
 
     def callback_info(self, epoch):
         """Return the keywords of a callback in addition to x."""
-        validation_rows = (
-            {"validation_loss": self.validation_loss[-1]} if self.validation_loss else {}
-        )
-        return {
-            "fun": self.loss[-1],
-            "epoch": epoch,
-            "nit": int(self.record[NIT]),
-            **validation_rows,
-        }
+        info = {"fun": self.loss[-1], "epoch": epoch, "nit": int(self.record[NIT])}
+        if self.validation_loss:
+            info["validation_loss"] = self.validation_loss[-1]
+        return info

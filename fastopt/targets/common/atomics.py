@@ -8,7 +8,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastopt.compiling.llvm_arrays import array_struct
-from fastopt.targets.common.row_access import add
 
 # The system's function that lets another thread run on this processor.
 _GIVE_WAY = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
@@ -16,6 +15,20 @@ _GIVE_WAY = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
 
 def _pointer(context, builder, array, value, place):
     return builder.gep(array_struct(context, builder, array, value).data, [place])
+
+
+@intrinsic
+def add(context, array, place, amount):
+    """Add `amount` to array[place] atomically; return the previous value.
+
+    A thread that reads the new value also finds what this thread has written before.
+    """
+
+    def codegen(context, builder, signature, values):
+        pointer = _pointer(context, builder, array, *values[:2])
+        return builder.atomic_rmw("add", pointer, values[2], "acq_rel")
+
+    return types.int64(array, types.intp, types.int64), codegen
 
 
 @intrinsic

@@ -26,10 +26,8 @@ def are_alike(context, x, g, state, coefficients, count):
         return builder.extract_value(context.make_helper(builder, kind, value=value).shape, 0)
 
     def codegen(context, builder, signature, args):
-        wanted, alike = (
-            length(context, builder, x, args[0]),
-            context.get_constant(types.boolean, True),
-        )
+        wanted = length(context, builder, x, args[0])
+        alike = context.get_constant(types.boolean, True)
         found = [length(context, builder, g, args[1])]
         for k, kind in enumerate(state):
             if is_array(kind):

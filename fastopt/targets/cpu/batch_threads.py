@@ -13,11 +13,14 @@ from fastopt.algorithms.status_codes import INTERRUPTED, NOT_RUN, RAISED
 from fastopt.arrays import data_rows
 from fastopt.compiling.compiler import jit
 from fastopt.concurrency.thread_pool import Shift
-from fastopt.targets.common import row_access
+from fastopt.targets.common import atomics, row_access
 from fastopt.targets.cpu import calls_by_address
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 
-BINDINGS = {name: getattr(row_access, name) for name in ("add", "named", "rows")}
+BINDINGS = {
+    **calls_by_address.BINDINGS,
+    **{f.__name__: f for f in (atomics.add, row_access.named, row_access.rows)},
+}
 
 
 class ThreadScheduler:
@@ -43,35 +46,27 @@ class ThreadScheduler:
         self.problems, self.results, self.shift = problems, results, None
         self.errors, self.before = {}, 0  # exceptions of fun, by the number of the problem
         self.work, self.calls = [], []
-        bindings = {**BINDINGS, **calls_by_address.BINDINGS}
         own = {"BOUNDED": bounded, **self.texts, **self.bindings_of(problems[0])}
-        self.worker_loop = jit(batch_worker.worker_loop, {**bindings, **own})
-        self.put_row = jit(objective_evaluation.put_row, bindings, problems[0].objective.refcounted)
+        self.worker_loop = jit(batch_worker.worker_loop, {**BINDINGS, **own})
+        self.put_row = jit(objective_evaluation.put_row, BINDINGS, problems[0].objective.refcounted)
         shared = problem_data._replace(fields=(), args=())
+        divisor = 8 * len(problems)  # of the problems left: a thread claims that part of them
         for p in problems:
             solver, at = p.solve, np.full(1, -1)
             solver.compile()
             work = batch_worker.WorkerBuffers(
                 p.record, p.x, p.iterates, p.workspace, p.state, solver.calls, solver.until, at
             )
-            row_buffers, share = (
-                tuple(map(data_rows.row_buffer, problem_data.fields)),
-                8 * len(problems),
-            )
-            source = (
-                problem_data.fields,
-                row_buffers,
-                problem_data.args,
-                p.fixed[-1][1:],
-                solver.data[1:],
-            )
+            row_buffers = tuple(map(data_rows.row_buffer, problem_data.fields))
+            scratch, points = p.fixed[-1][1:], solver.data[1:]
+            source = problem_data.fields, row_buffers, problem_data.args, scratch, points
             target = Block(solver.kind, solver.size)
             kinds = types.intp, kind_and_size(source)[0], target.kind
             solver.calls[PLACE] = address(self.put_row, *kinds)
             solver.calls[DATA] = target.address
             todo = np.empty(0, np.intp)
             solver.expect(problem_data.limits[0], problem_data.options[0], problem_data.schedule[0])
-            own = solver.code, solver.block.address, self.control, share, work, shared, results
+            own = solver.code, solver.block.address, self.control, divisor, work, shared, results
             block = Block.of((todo, *own))
             code = address(self.worker_loop, block.kind)
             slot = place_of(solver.calls[SOURCE:])

@@ -18,7 +18,7 @@ from fastopt.compiling.compiler import jit, link, numba_config, undecorated
 from fastopt.derivatives import fit_equations
 from fastopt.rules import _state_slots
 from fastopt.targets.common.loop_constants import numbers
-from fastopt.targets.cpu import objective_call
+from fastopt.targets.cpu import interpreted_loop, objective_call
 from fastopt.targets.cpu.batch_threads import ThreadScheduler
 from fastopt.targets.cpu.calls_by_address import Block, address, driver, kind_and_size, place_of
 from fastopt.targets.cpu.cpu_target import evaluation, rule_bindings
@@ -62,7 +62,8 @@ def plain_loop(rule, uses, bounded, n):
     """
     if n <= FEW[-1] or numba_config.DISABLE_JIT:
         own = _state_slots.bindings(rule, uses)
-        own |= {**numbers(FLOAT64), "real": float, "BOUNDED": bounded, "cast": plain_cast}
+        own |= {**numbers(FLOAT64), "real": float, "BOUNDED": bounded}
+        own["cast"] = interpreted_loop.plain_cast
         return link(loop, {**own, "SIZE": 0, "fold": called}, undecorated)
     bindings = {**rule_bindings(rule, uses, FLOAT64, bounded), "SIZE": 0, "fold": called}
     for part in (fit_loop.next_trial, fit_loop.judge_trial):
@@ -72,10 +73,6 @@ def plain_loop(rule, uses, bounded, n):
 
 def called(rooted, x, found, data):
     return data(rooted, x, found)
-
-
-def plain_cast(cls, real, values):
-    return cls(*map(float, values))
 
 
 @functools.cache

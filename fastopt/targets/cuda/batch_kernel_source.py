@@ -34,26 +34,14 @@ from fastopt.algorithms.placeholders import (
     store_run,
     value,
 )
-from fastopt.algorithms.run_state import (
-    FRESH,
-    MOVED,
-    NFEV,
-    NIT,
-    NJEV,
-    STATUS,
-    F,
-)
+from fastopt.algorithms.run_state import FRESH, MOVED, NFEV, NIT, NJEV, STATUS, F
 from fastopt.algorithms.status_codes import NONFINITE, RUNNING
 
 cuda: Any = None  # bound by the target
 # Places in `control`.
 NEXT, READY, STOP, ENDED, DONE = 0, 1, 2, 3, 4
-NONFINITE_RUN = (
-    NONFINITE,
-    *FRESH[1:4],
-    math.nan,
-    *FRESH[5:],
-)  # fun is not evaluated at such a start
+# The record of a problem whose start is not finite: fun is not evaluated there.
+NONFINITE_RUN = NONFINITE, *FRESH[1:4], math.nan, *FRESH[5:]
 
 
 def solve_many(
@@ -122,10 +110,8 @@ def load_problem(b, record, arrays_to_clear, problem, problem_data):
     x, _, workspace, _ = problem
     at, finite = row_of(problem_data.x0, b), True
     for i in range(LENGTH):
-        arrays_to_clear[0][i], arrays_to_clear[1][i] = (
-            real(1.0),
-            real(0.0),
-        )  # inf or NaN times zero would not be zero
+        # The values of the previous problem may be inf or NaN: times zero they are NaN.
+        arrays_to_clear[0][i], arrays_to_clear[1][i] = real(1.0), real(0.0)
         x[i] = workspace.best_x[i] = problem_data.x0[at, i]
         workspace.best_g[i] = real(math.nan)
         finite = finite and math.isfinite(x[i])

@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from fastopt.algorithms.placeholders import RUN, judge, load_run, propose, store_run
 from fastopt.compiling.llvm_arrays import array_struct
 from fastopt.targets.cuda.steps.block_reduction import in_block
-from fastopt.targets.cuda.thread_layout import _made
+from fastopt.targets.cuda.thread_layout import fixed_view
 
 # Placeholders, bound by the target.
 cuda: Any = None
@@ -124,7 +124,7 @@ def found_by_address(context, words):
         for k, kind in enumerate(kinds):
             address = builder.load(builder.gep(data, [data.type.pointee(k)]))
             pointer = builder.inttoptr(address, context.get_data_type(kind.dtype).as_pointer())
-            items.append(_made(context, builder, kind, pointer, (1,), (8,), 8))
+            items.append(fixed_view(context, builder, kind, pointer, (1,), (8,), 8))
         return context.make_tuple(builder, types.Tuple(kinds), items)
 
     return types.Tuple(kinds)(words), codegen

@@ -49,12 +49,7 @@ class Layout:
     @property
     def groups(self):
         """Return the parts that `arrays` returns as arrays."""
-        return (
-            self.record,
-            self.saved,
-            self.arrays_to_clear,
-            self.arrays,
-        )
+        return self.record, self.saved, self.arrays_to_clear, self.arrays
 
     def plain(self):
         """Return the function ``arrays(state_block, point, t)`` for the simulator."""
@@ -146,10 +141,11 @@ def _see(context, builder, kind, data, part):
     width = context.get_abi_sizeof(context.get_data_type(kind.dtype))
     strides = [WARP * width * math.prod(part.shape[k + 1 :]) for k in range(len(part.shape))]
     data = builder.gep(data, [_int(part.first * WARP)])
-    return _made(context, builder, kind, data, part.shape, strides, width)
+    return fixed_view(context, builder, kind, data, part.shape, strides, width)
 
 
-def _made(context, builder, kind, data, shape, strides, width):
+def fixed_view(context, builder, kind, data, shape, strides, width):
+    """Return an array over memory whose shape and strides are known when it is compiled."""
     shape, strides = (list(map(_int, v)) for v in (shape, strides))
     return array_view(context, builder, kind, data, shape, strides, _int(width))
 
@@ -166,7 +162,7 @@ def local_array(shape):
             width = context.get_abi_sizeof(item)
             data = cgutils.alloca_once(builder, item, size=math.prod(shape))
             strides = [width * math.prod(shape[k + 1 :]) for k in range(len(shape))]
-            return _made(context, builder, kind, data, shape, strides, width)
+            return fixed_view(context, builder, kind, data, shape, strides, width)
 
         return kind(real, other), codegen
 
@@ -192,7 +188,7 @@ def reshaped(shape):
             width = context.get_abi_sizeof(context.get_data_type(kind.dtype))
             strides = [width * math.prod(shape[k + 1 :]) for k in range(len(shape))]
             data = array_struct(context, builder, vector, args[0]).data
-            return _made(context, builder, kind, data, shape, strides, width)
+            return fixed_view(context, builder, kind, data, shape, strides, width)
 
         return kind(vector), codegen
 

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 
 from fastopt import elementary
-from fastopt.compiling.numba_internals import CPUContext, CPUTyping
+from fastopt.compiling.numba_internals import CPUContext
 from fastopt.derivatives.forward.duals import dual_number, partials, tangents
 from fastopt.derivatives.rules import digamma_function
 
@@ -163,14 +163,6 @@ def call(context, builder, function, kinds, values):
     values += [ir.Constant(context.get_value_type(kind), None) for kind in left_out]
     context.add_linking_libs(getattr(ready, "libs", ()))
     return sig.return_type, ready(builder, values)
-
-
-def floats_of(context, kinds):
-    """Return the result type of a function of numbers that a GPU supports only by its rule."""
-    if isinstance(context, CPUTyping) or any(isinstance(k, types.Array) for k in kinds):
-        return None
-    kind = context.unify_types(*kinds)
-    return kind if isinstance(kind, types.Float) else None
 
 
 def of_numbers(context, builder, function, rule, real, kinds, values):

@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from fastopt.compiling.llvm_arrays import allocate_array, array_struct, contiguous_view
 from fastopt.derivatives.forward.duals import dual_number
 from fastopt.derivatives.forward.duals.dual_number import Dual, DualArray
-from fastopt.derivatives.forward.duals.seeding import _seed, place_of
+from fastopt.derivatives.forward.duals.seeding import place_of, seed_dual
 
 # The order of additions over the residuals is free: they are not part of the user's function.
 _FREE = ("reassoc", "contract")
@@ -98,7 +98,7 @@ def seeded_items(context, kind, x, size):
         for i in range(n):
             place = context.get_constant(types.intp, i)
             v = builder.load(builder.gep(source.data, [place]))
-            items.append(_seed(context, builder, dual, v, place))
+            items.append(seed_dual(context, builder, dual, v, place))
         return context.make_tuple(builder, result, items)
 
     return result(kind, x, size), codegen

@@ -34,7 +34,7 @@ def seeded(context, kind, x, scratch, first, size):
 
         def seed(i):
             v = builder.load(builder.gep(source.data, [i]))
-            item = _seed(context, builder, dual, v, builder.sub(i, args[3]))
+            item = seed_dual(context, builder, dual, v, builder.sub(i, args[3]))
             context.pack_value(builder, dual, item, builder.gep(data, [i]))
 
         if known:
@@ -49,7 +49,7 @@ def seeded(context, kind, x, scratch, first, size):
     return result(kind, x, scratch, types.intp, size), codegen
 
 
-def _seed(context, builder, dual, v, place):
+def seed_dual(context, builder, dual, v, place):
     """Return a dual of value v whose partial at `place` is 1."""
     one, zero = ir.Constant(v.type, 1.0), ir.Constant(v.type, None)
     here = [builder.icmp_signed("==", place, place.type(j)) for j in range(dual.size)]

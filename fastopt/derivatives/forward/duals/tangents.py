@@ -67,10 +67,7 @@ class Tangent:
 
 
 def _arithmetic(rule):
-    return (
-        lambda a, b: a.own.applied(rule, a, b),
-        lambda a, b: a.own.applied(rule, b, a),
-    )
+    return (lambda a, b: a.own.applied(rule, a, b), lambda a, b: a.own.applied(rule, b, a))
 
 
 def _comparison(compare):

@@ -33,9 +33,8 @@ class ExpressionEvaluator:
 
     def __init__(self, context, builder):
         self.context, self.builder = context, builder
-        self.computed_elements = (
-            ChainMap()
-        )  # elements computed so far, in this loop or one around it
+        # Elements computed so far, in this loop or one around it.
+        self.computed_elements = ChainMap()
         self.views: dict = {}
         self.parts: dict = {}
         self.shapes_match = cgutils.true_bit

@@ -81,9 +81,7 @@ def scratch(dual):
     table |= {full: _filled_with_floats, full_like: _full_like_floats}
     return {
         getattr(np, f.__name__): stand_in_for(
-            getattr(np, f.__name__),
-            getattr(f, "py_func", f),
-            functools.partial(wanted, dual=dual),
+            getattr(np, f.__name__), getattr(f, "py_func", f), functools.partial(wanted, dual=dual)
         )
         for f, wanted in table.items()
     }

@@ -134,10 +134,8 @@ def _make(original, rule, fast):
 
 def _table(fast):
     """Return original function -> our function."""
-    math_rules, numpy_rules = (
-        {**derivative_rules.MATH, **derivative_rules.MATH_STEPS},
-        {**numpy_only_rules.NUMPY, **derivative_rules.STEPS},
-    )
+    math_rules = {**derivative_rules.MATH, **derivative_rules.MATH_STEPS}
+    numpy_rules = {**numpy_only_rules.NUMPY, **derivative_rules.STEPS}
     return {
         getattr(module, name): _make(getattr(module, name), rule, fast)
         for module, rules in ((math, math_rules), (np, numpy_rules))

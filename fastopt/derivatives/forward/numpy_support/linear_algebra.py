@@ -137,11 +137,8 @@ def _typed_inv(a):
         n = a.shape[0]
         if a.shape[1] != n:
             raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square.")
-        good, found, pivots = (
-            finite(a),
-            numba_lowerings.copy_to_fortran_order(a),
-            np.empty(n, index),
-        )
+        good, found = finite(a), numba_lowerings.copy_to_fortran_order(a)
+        pivots = np.empty(n, index)
         if n > 0 and good:
             good = factor(kind, n, n, found.ctypes, n, pivots.ctypes) == 0
             good = good and invert(kind, n, found.ctypes, n, pivots.ctypes) == 0

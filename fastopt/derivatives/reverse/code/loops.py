@@ -227,11 +227,8 @@ def rename(op, old, new):
 
 
 def _reverse_postorder(program):
-    seen, order, stack = (
-        {program.entry},
-        [],
-        [(program.entry, iter(program.blocks[program.entry].targets))],
-    )
+    seen, order = {program.entry}, []
+    stack = [(program.entry, iter(program.blocks[program.entry].targets))]
     while stack:
         label, rest = stack[-1]
         following = next((t for t in rest if t not in seen), None)

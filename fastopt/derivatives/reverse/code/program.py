@@ -11,10 +11,7 @@ from fastopt.compiling.numba_internals import ir
 from fastopt.derivatives.forward.numpy_support import linear_algebra
 from fastopt.derivatives.reverse.code import flat, in_place, lists
 from fastopt.derivatives.reverse.code.errors import NotReversible
-from fastopt.derivatives.reverse.code.operations import (
-    Block,
-    Op,
-)
+from fastopt.derivatives.reverse.code.operations import Block, Op
 
 METHODS = {name: getattr(np, name) for name in "sum mean prod min max std var dot trace".split()}
 METHODS |= {name: getattr(np, name) for name in "cumsum cumprod argmin argmax any all".split()}

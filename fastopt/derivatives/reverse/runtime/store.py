@@ -76,10 +76,16 @@ def new_store(most=None):
 
 
 def _release(buffer):
+    _free()(buffer[0])
+    buffer[0] = buffer[1] = 0
+
+
+@functools.cache
+def _free():
+    """Return the C library's function; to load the library takes as long as a short run."""
     free = ctypes.CDLL(None).free
     free.argtypes = [ctypes.c_void_p]
-    free(buffer[0])
-    buffer[0] = buffer[1] = 0
+    return free
 
 
 _realloc: Any = types.ExternalFunction("realloc", types.intp(types.intp, types.intp))

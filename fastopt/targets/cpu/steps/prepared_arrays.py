@@ -95,14 +95,12 @@ class Prepared:
             begin, total, non_contiguous = row, 0, []
             for k in group.members:
                 arrays = xs[k], gs[k], *_used(states[k], group.uses, xs[k])
+                places = [a.ctypes.data for a in arrays]
                 if same_memory_order(*arrays):
-                    places = [a.ctypes.data for a in arrays]
                     self.table[row] = total, xs[k].size, xs[k].nbytes, places[0], *places
                     total += xs[k].size
                 else:  # a row with COUNT and BYTES zero
-                    self.table[row, [array_headers.X, array_headers.G]] = [
-                        a.ctypes.data for a in arrays[:2]
-                    ]
+                    self.table[row, [array_headers.X, array_headers.G]] = places[:2]
                     non_contiguous.append(arrays)
                 self._expect(k, xs[k], row, array_headers.X, array_headers.WRITEABLE)
                 self._expect(count + k, gs[k], row, array_headers.G, array_headers.READABLE)

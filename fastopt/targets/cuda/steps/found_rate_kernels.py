@@ -7,8 +7,6 @@ So sums do not depend on the number of blocks. The mathematics is that of the ho
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from fastopt.algorithms.placeholders import real, start, store
 from fastopt.algorithms.training import schedule_free
 from fastopt.algorithms.training.distance_rate import KEEP, UNIT, directions
@@ -144,7 +142,6 @@ def linked(kind, rule, uses, dtype, module, wrap, simulated):
         "COLUMNS": (0,) * (3 + sum(slots)),
         "HAS_RESULTS": kind.combine is not None,
         "real": dtype.type,
-        "double": np.float64,
         "cast": own.cast,
         "cuda": simulator_sweeps.Simulated() if simulated else module,
         "row": own.row,

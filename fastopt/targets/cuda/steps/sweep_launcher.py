@@ -99,9 +99,6 @@ def signature(kind, rule, uses, dtype):
     return types.void(*kinds.get(kind, over_rows))
 
 
-KINDS = tuple(sweep_kernels.KINDS)
-
-
 class Memory:
     """Memory for tables of addresses."""
 
