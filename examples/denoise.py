@@ -107,7 +107,7 @@ def report(image, noisy):
 
 def draw(image, noisy, smooth):
     """Draw the photograph, the noisy one, and the smoothed one."""
-    fig, axes = plt.subplots(1, 3, figsize=(12, 2.95), layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(12, 3.05), layout="constrained")
     titles = (
         "photograph",
         f"noisy: error {error(image, noisy):.3f}",

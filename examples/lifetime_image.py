@@ -161,7 +161,7 @@ def main():
     path = options.output / "lifetime_image.png"
     picture.savefig(path, dpi=85)
     with Image.open(path) as image:  # noisy images make large files; a palette makes them smaller
-        image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+        image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, 3).save(path, optimize=True)
     print(f"written: {path}")
 
 

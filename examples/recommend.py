@@ -135,14 +135,14 @@ def report(ratings, rank, decay=None, epochs=EPOCHS):
 
 
 def write_names(ax, places, names):
-    """Write a name at the right of each point; those near each other one above the other."""
+    """Write a name at the right of each point; those of a crowd form a column, with lines."""
     width, height = np.ptp(places, axis=0)
     written = []
     for k in np.argsort(places[:, 1]):
         x, y = places[k]
         for left, below in written:
-            if abs(left - x) < 0.3 * width:
-                y = max(y, below + 0.045 * height)
+            if abs(left - x) < 0.3 * width and y < below + 0.045 * height:
+                x, y = max(x, left), below + 0.045 * height
         written.append((x, y))
         line = {"arrowstyle": "-", "color": "0.6", "lw": 0.6} if y > places[k, 1] else None
         at = x + 0.03 * width, y

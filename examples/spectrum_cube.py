@@ -204,7 +204,7 @@ def main():
     path = options.output / "spectrum_cube.png"
     draw(cube, result, true).savefig(path, dpi=85)
     with Image.open(path) as image:  # noisy images make large files; a palette makes them smaller
-        image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+        image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, 3).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -253,6 +253,9 @@ TOUCHES = {
             "_get_compiled_object",
         )
     ),
+    "_get_module_for_linking": lambda c, e: (
+        c[0].__name__ in str(next(iter(c[0].overloads.values())).library._get_module_for_linking())
+    ),
     "_codegen": lambda c, e: isinstance(
         next(iter(c[0].overloads.values())).library._codegen, codegen.Codegen
     ),

@@ -115,6 +115,22 @@ def test_links_exist():
                 assert (ROOT / name).parent.joinpath(target).is_file(), (name, target)
 
 
+def anchors(text):
+    """Return the anchors of a page's headings, as GitHub and MyST make them."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.strip().lower()).replace(" ", "-") for h in headings}
+
+
+def test_anchors_are_headings():
+    """In a clone there are no other anchors: a label of MyST is known to the site alone."""
+    for name, text in TEXTS.items():
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text):
+            page = (ROOT / name).parent / target if target else ROOT / name
+            there = pages.expanded(page.read_text(encoding="utf-8"))
+            assert anchor in anchors(there), (name, target, anchor)
+
+
 MADE = {"docs/differentiable.md", "docs/changelog.md"}  # from the code; from CHANGELOG.md
 # Words and a length that PROSE, the rules of style, forbid.
 FORBIDDEN = """dear|anew|beside|so many|as they come|the one before|the like|whoever|for ever|yet|

@@ -18,7 +18,7 @@ from fastopt.compiling.llvm_arrays import array_struct, contiguous_view
 LINE, MOST_ASKED = 64, 1024
 # Cache into which rows are prefetched: 3 is the first level, 2 the second. Only a few requests into
 # the first can wait for memory at a time. An epoch of logistic regression over 20 MB took 5.8 ms of
-# processor time with 3, and 4.4 with 2 (AMD EPYC, Zen 4, beside other work).
+# processor time with 3, and 4.4 with 2 (AMD EPYC, Zen 4, a busy machine).
 LOCALITY = 2
 
 

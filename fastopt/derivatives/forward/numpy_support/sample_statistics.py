@@ -85,6 +85,8 @@ def _before(a, v, right):
 
 @numba.njit(**JIT)
 def _is_right(side):
+    if side is None:  # then Numba compiles no comparison of texts, as for `_convolve`
+        return False
     if side != "left" and side != "right":
         raise ValueError("side must be 'left' or 'right'")
     return side == "right"
@@ -108,7 +110,7 @@ def _sought(a, v, side):
 SOUGHT = by_types(_sought)
 
 
-def _searchsorted(a, v, side="left"):
+def _searchsorted(a, v, side=None):
     return SOUGHT(a, v, side)
 
 
@@ -204,18 +206,19 @@ def _median(a):
     return order[half] + 0.0 if a.size % 2 else (order[half - 1] + order[half]) / 2.0
 
 
-def _convolve(a, v, mode="full"):
+def _convolve(a, v, mode=None):
     n, m = a.size, v.size
     if n == 0 or m == 0:
         raise ValueError("arrays to be convolved cannot be empty")
     short, long = min(n, m), max(n, m)
     first, size = 0, n + m - 1
-    if mode == "same":
-        first, size = (short - 1) // 2, long
-    elif mode == "valid":
-        first, size = short - 1, long - short + 1
-    elif mode != "full":
-        raise ValueError("mode must be 'full', 'same' or 'valid'")
+    if mode is not None:  # if not given, numba-cuda compiles no comparison of texts
+        if mode == "same":
+            first, size = (short - 1) // 2, long
+        elif mode == "valid":
+            first, size = short - 1, long - short + 1
+        elif mode != "full":
+            raise ValueError("mode must be 'full', 'same' or 'valid'")
     made = new((a, v), size)
     for k in range(size):
         at, total = first + k, 0.0
