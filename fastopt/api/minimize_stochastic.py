@@ -105,7 +105,7 @@ def minimize_stochastic(
         - ``learning_rate``: "auto" (default), a number, or one of `fastopt.schedules` in steps
           t = 1, 2, ... "auto" estimates how far the minimum is (see the notes).
         - ``weight_decay``: decoupled from the gradient, times the learning rate (Loshchilov and
-          Hutter 2019).
+          Hutter 2019). With "auto" it is times ``share * distance`` (see the notes).
         - ``maxiter`` (steps), ``maxtime`` (seconds, checked every 50 ms): limits.
         - ``checkpoint``: a file in which the run is saved, at most once a second. The same call
           continues from it, to the same bits.

@@ -63,7 +63,7 @@ def reference(rule, a, b, x0, seed, decay=0.0):
             trace = 0.9995 * trace + share * distance * g
             distance = max(distance, gain / np.abs(trace).sum())
             eta = share * distance / np.sqrt(max(u2, r2) / t)
-            x = x - eta * decay * x - eta * u
+            x = x - share * distance * decay * x - eta * u
             points.append(x)
     return points
 
@@ -113,6 +113,13 @@ def test_the_mean_is_found_with_every_rule(method):
     np.testing.assert_allclose(res.x, BOWL.mean(axis=0), atol=0.05)
     assert res.nit == 520
     assert res.status == 8
+
+
+@pytest.mark.parametrize("method", ["adadelta", "adagrad", "sgd"])
+def test_a_decay_does_not_depend_on_the_size_of_the_rule_s_steps(method):
+    """Those of adadelta are so small that the rate was huge, and any decay held x at zero."""
+    res = fit(method=method, epochs=40, options={"weight_decay": 1e-4})
+    np.testing.assert_allclose(res.x, BOWL.mean(axis=0), atol=0.01)
 
 
 def test_units_do_not_matter():

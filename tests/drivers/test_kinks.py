@@ -424,3 +424,16 @@ def test_the_steps_of_differences_end_at_a_kink(jac):
     res = fastopt.minimize(deviations, [1, 1], (data(1)[0], T), jac=jac, options=options)
     assert res.nfev <= 2_010
     np.testing.assert_allclose(res.fun, least(data(1)[0]), rtol=1e-3)
+
+
+@pytest.mark.parametrize("start", [0.62, 0.6, 0.9])
+def test_rosenbrock_in_mixed_units_has_no_kink(start):
+    """A slope was zero to rounding at first, so steps along it were far too long ever after."""
+    unit = np.array([1.0, 1e6, 1e-9])
+
+    def fun(x):
+        return rosen(x / unit), rosen_der(x / unit) / unit
+
+    x0 = np.array([start, 0.0, 0.0])
+    res = fastopt.minimize(fun, x0, method="sgd", jac=True)
+    assert not res.success or res.fun < 1e-8

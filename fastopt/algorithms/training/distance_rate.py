@@ -79,10 +79,10 @@ def step(record, points, state, options, plan, f):
         return False
     found[STEPS] = t
     find_distance(found, sums, share, x.size)
-    eta = share * found[DISTANCE] / found[SPREAD]
-    if plan.decay > 0.0:
-        decay_weights(x, eta * plan.decay)
-    subtract(x, move, eta)
+    length = share * found[DISTANCE]
+    if plan.decay > 0.0:  # whatever the size of the rule's steps: adadelta's are tiny
+        decay_weights(x, length * plan.decay)
+    subtract(x, move, length / found[SPREAD])
     return True
 
 

@@ -39,13 +39,14 @@ def measure(found, sums, n):
 @separate
 def advance(x, lead, last, move, found, c):
     """Move x by the rule's steps, and by weight decay."""
-    c, eta = cast(C, real, c), real(found[DISTANCE] / found[SPREAD])
+    eta = real(found[DISTANCE] / found[SPREAD])
+    shrink = cast(C, real, c).shrink * real(found[DISTANCE])
     share, rest = real(1.0 / found[WEIGHTS]), real(1.0 - BETA)
     kept = real(1.0) - share
     for i in range(x.size):
         before = lead[i] if x[i] == last[i] else real(0.0)
         average = x[i] - rest * before
-        ahead = before - eta * (move[i] + c.shrink * x[i])
+        ahead = before - eta * move[i] - shrink * x[i]
         x[i] = average + (share + rest * kept) * ahead
         last[i], lead[i] = x[i], kept * ahead
 

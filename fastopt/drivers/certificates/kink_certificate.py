@@ -85,6 +85,7 @@ def first_state(x, f, g, start, box, eps, left):
     zeros = np.zeros(problems)
     s = SimpleNamespace(number=np.arange(problems), x=x, f=np.array(f, float), g=g, low=low)
     s.high, s.scale, s.left, s.eps = high, scale, np.array(left, float), zeros + eps
+    s.start = start
     s.free = ~blocked(x, g, low, high)
     pull = np.max(abs(g) * scale * s.free, axis=0)
     s.unit = 1.0 / pull
@@ -215,6 +216,8 @@ def judge(s, f_new, g_new, spent):
     s.step = np.where(lower, LONGER * d, s.step)
     s.moves += lower & ~s.longer
     s.longer = s.longer | lower
+    if over.any():  # parameters that began at zero have their sizes by slopes, which have changed
+        s.scale[:, over] = scales(s.x, s.g, s.start, s.low, s.high)[:, over]
     begin_stage(s, over, WIDE)
     rest = s.moving & ~lower & ~over
     s.status[rest & ~(finite & fits)] = NO_STEP

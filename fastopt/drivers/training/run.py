@@ -125,7 +125,7 @@ class Training:
         except Exception as error:
             raise self.as_user_error(error) from None
         for rows, whose in zip(self.passes, ("the data", "validation"), strict=False):
-            self.checks.rows_of(*rows, whose)
+            self.checks.rows_of(*rows, whose=whose)
         if self.objective.method == "cs":
             objective_checks.check_complex_step(self.fun, self.example_args, self.x_shaped, None)
 
