@@ -93,7 +93,7 @@ def adding(x, g, row, left):
 def test_a_run_whose_fun_raises_continues_to_the_same_bits(tmp_path):
     """The order of the rows ahead has been shuffled when it raises."""
     path, raised, how = str(tmp_path / "run.npz"), 0, {"fun": adding, "jac": "add"}
-    while True:
+    while raised < 100:
         try:
             res = fit(path, args=(np.array([50.0]),), **how)
             break

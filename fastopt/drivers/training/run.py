@@ -98,11 +98,15 @@ class Training:
     def is_derived(self):
         return self.objective.method in gradient_methods.DERIVED
 
+    def moves_x(self):
+        """Return True if the gradient is computed by changes of x."""
+        differences = self.objective.method in gradient_methods.DIFFERENCES
+        return differences and self.way.name == "written"
+
     def own_of_a_thread(self, x0):
         """Return what a thread needs for itself: see `minibatch_parts.work`."""
         own, x = apart(2 * x0.size, x0.dtype).reshape(2, -1)
-        if self.way.name != "written" or self.objective.method not in gradient_methods.DIFFERENCES:
-            x = self.x
+        x = x if self.moves_x() else self.x
         data = *self.data[:2], *self.objective.again().data[1:]
         return x, x.reshape(x0.shape), own, self.rows(*self.passes[0])[0], data
 
@@ -205,8 +209,9 @@ class Training:
             left = min(left, (rows - record[ROW]) / work.batch)
             try:
                 self.steps.run(self.solve, left)
-            except Exception:  # its rows are shuffled already, and a probe may be in x
-                self.checkpoint = None
+            except Exception:
+                if self.moves_x():  # a probe may be in x
+                    self.checkpoint = None
                 raise
             counter.update((epoch - 1) * rows + int(record[ROW]))
             status = self.status_after()
