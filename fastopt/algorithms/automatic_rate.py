@@ -11,6 +11,8 @@ import math
 
 from fastopt.algorithms.compile_hints import separate
 from fastopt.algorithms.convergence import (
+    COUPLED_SLOPE,
+    NOISE_SLOPE,
     contradicts,
     converged,
     final_status,
@@ -88,6 +90,7 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
             norm = initialise_scaling(x, g, f, w, scale, state, again, least_size, low, high)
             if first_pull == INF:
                 first_pull, first_f = 1.0 / norm, f
+            norm = abs(norm)
         c, carry = coefficients(options, 1.0, INF, carry)
         update_metric(x, g, w, scale, c, state, norm, low, high)
         common = common_weight(scale, norm) if step < 0.0 else 0.0
@@ -102,7 +105,7 @@ def propose(run, iterates, workspace, state, limits, options, schedule):
         lowest_at = -INF if lowest_at < 0.0 else 0.0
         if limits.gtol < 0.0 and lowest_at == 0.0 and near_the_end(-slope, f, first_f):
             size, pull = size_and_pull(x, g, p, scale, low, high)
-            if converged(-slope, size, f, pull, first_pull, first_f, kept):
+            if converged(-slope, size, f, pull, abs(first_pull), first_f, kept):
                 moved = ENDED
     if moved != ENDED:
         moved = 1.0 if trial_point(x, p, fraction, new, low, high) else 0.0
@@ -234,7 +237,8 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         elif stuck or not asked:
             left_over = -slope * lowest_at  # by the last trials; negative if they contradict
             ended = over or moved == 0.0 or lowest_at * size <= ROUNDINGS * EPS
-            status = final_status(pull, f, first_pull, first_f, left_over, ended, jumps)
+            begun = abs(first_pull)
+            status = final_status(pull, f, begun, first_f, left_over, ended, jumps)
             if tries > 0.0:  # the moves of single components began at a floor
                 status = FTOL
         else:
@@ -242,7 +246,8 @@ def judge(run, f_new, iterates, workspace, x_shaped, limits, data):
         returned = lowest
         floor = status == FTOL or (done and status == GTOL)
         if floor and tries <= TRIES and not asked:
-            slope = far_move(x, g, f, p, scale, pairs, latest, tries, low, high)
+            change = COUPLED_SLOPE if first_pull < 0.0 else NOISE_SLOPE
+            slope = far_move(x, g, f, p, scale, pairs, latest, tries, change, low, high)
             reached = lowest if fell else reached
             if slope < 0.0:
                 status, fraction, lowest_at = RUNNING, 1.0, 0.0

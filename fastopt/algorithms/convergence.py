@@ -30,6 +30,9 @@ FAR_BELOW = 0.01  # f over the pull at a minimum of zero that differences displa
 VANISHING = 0.1  # fraction of f that a step must gain if f falls to zero
 SMALL = 0.02  # step by the scales, in roots of epsilon, that ends a fall to zero
 NOISE_SLOPE = 0.3  # relative change of a slope by a move; a slope of noise changes more
+# The same where a component began with a scale by which it hardly moves f. Then moves of others may
+# have changed its slope by more.
+COUPLED_SLOPE = 1000.0
 SHRUNK = 0.6  # fraction of the last trial's place of the minimum at which two trials disagree
 NOISE = 0.05  # fraction at which they disagree by noise
 PROMISED = 8.0  # roundings of f that a place must promise to be contradicted
@@ -153,13 +156,14 @@ def final_status(pull, f, first_pull, first_f, left_over, ended, jumps):
     return FTOL if fallen and zero and (ended or left_over <= GAIN * EPS * abs(f)) else NO_STEP
 
 
-def is_signal(y, s, g):
+def is_signal(y, s, g, change):
     """Return True if a slope g is no noise, by its change y in the last move s.
 
-    The move hardly changed it, or the slope grows downhill, as it does away from a saddle.
+    The move hardly changed it, by the relative `change`, or the slope grows downhill, as it does
+    away from a saddle.
     """
     grows = (y > 0.0) == (g > 0.0) != (s > 0.0) and abs(y) < abs(g)
-    return abs(y) < NOISE_SLOPE * abs(g) or grows
+    return abs(y) < change * abs(g) or grows
 
 
 @separate

@@ -215,13 +215,15 @@ def accept_trial(x, g, new, new_g, w, scale, pairs, along, kept):
 def initialise_scaling(x, g, f, w, scale, state, again, least, low, high):
     """Set the scales and the rule's state; return the factor that removes the units of f.
 
+    It is negative if a component has a scale from others by which it hardly moves f.
+
     The scale of a component is its absolute value. A zero component gets the scale at which its
     effect on f equals the largest effect of the others, or f itself. This scale is at most the
     largest of the others and the width of its bounds. If all components are zero, all scales are 1.
     A component with little effect on f counts as zero if it is at most `least` times the largest.
     After a restart (`again`) such components keep their scales.
     """
-    tiny, biggest, top = ROOT_EPS, largest(x), abs(f)
+    tiny, biggest, top, guessed = ROOT_EPS, largest(x), abs(f), False
     if real(EPS * biggest * biggest) == 0.0:  # products below would underflow
         biggest = real(0.0)
     for i in each(SIZE or g.size):
@@ -235,6 +237,8 @@ def initialise_scaling(x, g, f, w, scale, state, again, least, low, high):
                 size = scale[i]
             elif abs(g[i]) * size > top > 0.0:
                 size = max(real(top) / abs(g[i]), real(1.0 / HUGE))
+            else:
+                guessed = guessed or 0.0 < abs(g[i]) * size <= tiny * top
             if BOUNDED and 0.0 < high[i] - low[i] < size:
                 size = high[i] - low[i]
         w[i] = scale[i] = size
@@ -246,17 +250,18 @@ def initialise_scaling(x, g, f, w, scale, state, again, least, low, high):
     for i in each(SIZE or g.size):
         v = g[i] * scale[i] * real(norm)
         store(state, i, start(v * v))
-    return norm
+    return -norm if guessed else norm
 
 
 @separate
-def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
+def far_move(x, g, f, p, scale, pairs, latest, tries, change, low, high):
     """Set p to a move of components far beyond their scales; return the slope of f along it.
 
     A component that began at zero may have a unit far larger than its scale. Then a move by its
     scale does not change f visibly. Such components move so far that f should change visibly, all
     at once in the first try. A slope that is noise after all spoils this move. So in later tries
-    each component moves alone, the one farthest beyond its scale first.
+    each component moves alone, the one farthest beyond its scale first. `change` is that of
+    `is_signal`.
     """
     rows, slope, below = pairs.shape[0] // 2, 0.0, INF
     k = 2 * (int(latest) % rows) + 1 if rows > 0 and latest >= 0.0 else -1
@@ -265,11 +270,12 @@ def far_move(x, g, f, p, scale, pairs, latest, tries, low, high):
     for i in each(SIZE or g.size):
         p[i] = real(0.0)
         hidden = abs(g[i]) * scale[i] <= max(LEVEL, ROOT_EPS) * abs(f)
-        if hidden and g[i] != 0.0 and (k < 0 or is_signal(pairs[k, i], pairs[k - 1, i], g[i])):
+        if hidden and g[i] != 0.0:
+            signal = k < 0 or is_signal(pairs[k, i], pairs[k - 1, i], g[i], change)
             far = x[i] - real(ROOT_EPS * abs(f)) / g[i]
             if BOUNDED:
                 far = clip(far, low[i], high[i])
-            if math.isfinite(far):
+            if signal and math.isfinite(far):
                 p[i] = far - x[i]
     for _ in range(int(tries)):
         top = 0.0

@@ -53,7 +53,9 @@ class Search(NamedTuple):
     step: float = FIRST
     slope: float = 0.0  # directional derivative of f along the direction
     fraction: float = 0.0  # fraction of the direction for the next trial; 0: new direction
-    first_pull: float = INF  # largest change of f by a component's scale, at x0
+    # Largest change of f by a component's scale, at x0. It is negative if a component began with a
+    # scale by which it hardly moves f.
+    first_pull: float = INF
     first_f: float = 0.0
     kept: float = 0.0  # number of pairs stored so far, also of those overwritten
     reached: float = INF  # best f at the last moves of components far beyond their scales

@@ -209,9 +209,9 @@ def test_trials_contradict_a_wrong_slope_and_a_kink(factor):
 
 def test_a_slope_that_grows_downhill_is_no_noise():
     is_signal = linked(convergence.is_signal)
-    assert is_signal(0.1, 1.0, 1.0)  # hardly changed
-    assert is_signal(-0.6, 1.0, -1.0)  # f falls ever more steeply
-    assert is_signal(0.6, -1.0, 1.0)
-    assert not is_signal(0.6, 1.0, 1.0)  # it grew uphill
-    assert not is_signal(-1.6, 1.0, -1.0)  # it changed its sign
-    assert not is_signal(0.6, 1.0, -1.0)  # it fell
+    assert is_signal(0.1, 1.0, 1.0, 0.3)  # hardly changed
+    assert is_signal(-0.6, 1.0, -1.0, 0.3)  # f falls ever more steeply
+    assert is_signal(0.6, -1.0, 1.0, 0.3)
+    assert not is_signal(0.6, 1.0, 1.0, 0.3)  # it grew uphill
+    assert not is_signal(-1.6, 1.0, -1.0, 0.3)  # it changed its sign
+    assert not is_signal(0.6, 1.0, -1.0, 0.3)  # it fell

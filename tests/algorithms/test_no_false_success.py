@@ -81,6 +81,23 @@ def bowl(x, unit, center):
     return f
 
 
+def coupled(x, units, center, coupling):
+    """A bowl in which a move of either component changes the slope of the other."""
+    a, b = x / units - center
+    f = 0.01 * a * a + coupling * a * b + 0.5 * b * b
+    return f, np.array([0.02 * a + coupling * b, coupling * a + b]) / units
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-3])
+def test_a_zero_whose_slope_other_moves_have_changed(unit):
+    rng, units = np.random.default_rng(3), np.array([1e2, unit])
+    for _ in range(40):
+        args = units, 3.0 * rng.normal(size=2), rng.uniform(-0.1, 0.1)
+        x0 = np.array([0.0, 0.1]) * units
+        res = fastopt.minimize(coupled, x0, args, jac=True)
+        assert res.fun < 1e-6 * coupled(x0, *args)[0] or not res.success, (args, res)
+
+
 @pytest.mark.parametrize("unit", [1e-12, 1e-3, 1e3, 1e9, 1e12])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_zero_beside_others_of_far_smaller_units(unit, dtype):
