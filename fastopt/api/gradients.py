@@ -60,8 +60,8 @@ def value_and_grad(fun, *, size=None, jac=None, fast_math_functions=True):
     This is automatic differentiation (Griewank and Walther 2008). In forward mode numbers carry
     their partial derivatives. In reverse mode a second sweep goes backwards through the operations
     of the first. At a tie of ``max``, ``min`` or a comparison the derivative is that of the branch
-    taken. Indices are not checked, as in any compiled code: an x or a row that is too short is read
-    beyond its end.
+    taken. Equal arguments of ``np.maximum`` and ``np.minimum`` have half of it each. Indices are
+    not checked, as in any compiled code: an x or a row that is too short is read beyond its end.
 
     Examples
     --------

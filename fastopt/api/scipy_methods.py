@@ -12,6 +12,10 @@ from fastopt._sentences import warn
 from fastopt.api.minimize import minimize
 from fastopt.inputs import run_options
 from fastopt.optimizers import rule_classes
+from fastopt.results.batch_result import BatchResult
+from fastopt.results.fit_batch_result import FitBatchResult
+
+RESULTS = {"BatchResult": BatchResult, "FitBatchResult": FitBatchResult}
 
 
 @functools.cache
@@ -93,10 +97,8 @@ def __getattr__(name) -> Callable[..., Any]:
         return method(name)
     if name[:1].isupper() and name in rule_classes.names():
         return rule_classes.optimizer(name)
-    if name == "BatchResult":  # as pickles name it
-        from fastopt.results.batch_result import BatchResult
-
-        return BatchResult
+    if name in RESULTS:  # as pickles name it
+        return RESULTS[name]
     # If `obj` is the module, Python adds "Did you mean: 'RMSProp'?".
     module = sys.modules["fastopt"]
     raise AttributeError(f"module 'fastopt' has no attribute {name!r}", name=name, obj=module)

@@ -114,7 +114,8 @@ learning_rate : float, callable or "auto"
 OWN
 weight_decay : float
     Pull parameters towards zero. ``weight_decay * x`` is added to the gradient (an L2 penalty).
-    With `decoupled_weight_decay`, ``learning_rate * weight_decay * x`` is subtracted from x.
+    With `decoupled_weight_decay`, ``learning_rate * weight_decay * x`` is subtracted from x. With
+    "auto" it is ``distance * weight_decay * x``.
 decoupled_weight_decay : bool
     See `weight_decay`.
 clip_value : float, optional

@@ -11,6 +11,7 @@ from scipy.optimize import OptimizeResult
 
 from fastopt.results import scipy_result
 from fastopt.results.batch_result import BatchResult
+from fastopt.results.fit_batch_result import FitBatchResult
 
 FIELDS = {"x": np.arange(3.0), "fun": 1.5, "message": "Done.", "success": True}
 PROGRAM = """
@@ -39,7 +40,7 @@ def test_a_solve_does_not_import_scipy_optimize():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("kind", [scipy_result.LateResult, BatchResult])
+@pytest.mark.parametrize("kind", [scipy_result.LateResult, BatchResult, FitBatchResult])
 def test_it_is_as_scipys(kind):
     late, scipys = kind(FIELDS), OptimizeResult(FIELDS)
     assert isinstance(late, OptimizeResult)
@@ -60,10 +61,11 @@ def test_it_is_as_scipys(kind):
 @pytest.mark.parametrize(
     "change", [copy.copy, copy.deepcopy, lambda r: pickle.loads(pickle.dumps(r))]
 )
-def test_copies_and_pickles(change):
-    late, batch = scipy_result.LateResult(FIELDS), BatchResult(FIELDS)
+@pytest.mark.parametrize("of_batch", [BatchResult, FitBatchResult])
+def test_copies_and_pickles(change, of_batch):
+    late, batch = scipy_result.LateResult(FIELDS), of_batch(FIELDS)
     batch.errors[1] = "raised"
-    for kind, res in ((OptimizeResult, late), (BatchResult, batch)):
+    for kind, res in ((OptimizeResult, late), (of_batch, batch)):
         again = change(res)
         assert type(again) is kind
         assert list(again) == list(res)

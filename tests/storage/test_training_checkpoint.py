@@ -103,6 +103,26 @@ def test_a_run_whose_fun_raises_continues_to_the_same_bits(tmp_path):
     assert same(res, fit(args=(np.array([np.inf]),), **how))
 
 
+def counted(x, row, left):
+    left[0] -= 1.0
+    if left[0] == 0.0:
+        raise ArithmeticError("the last call")
+    d = x - row
+    return np.sum(d * d)
+
+
+def test_differences_that_raise_leave_no_probe_in_the_file(tmp_path, monkeypatch):
+    """Each row has four calls of fun, of which the last three are at a moved x."""
+    monkeypatch.setattr(time_slices, "CHECK_INTERVAL", 0.0)  # one step a slice
+    monkeypatch.setattr(checkpoint_file.Checkpoint, "is_due", lambda self: True)
+    path, how = str(tmp_path / "run.npz"), {"fun": counted, "jac": "2-point"}
+    with pytest.raises(ArithmeticError):
+        fit(path, args=(np.array([50.0]),), **how)
+    monkeypatch.setattr(checkpoint_file, "differences", lambda *_: "")  # of the calls left
+    endless = (np.array([np.inf]),)
+    assert same(fit(path, args=endless, **how), fit(args=endless, **how))
+
+
 def test_a_given_rate_may_get_more_epochs(tmp_path):
     path, options = str(tmp_path / "run.npz"), {"learning_rate": 0.01}
     fit(path, options=options, epochs=3)
